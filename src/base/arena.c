@@ -1,0 +1,131 @@
+#include "base/arena.h"
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size, used;
+    alignas(max_align_t) uint8_t data[];
+};
+
+enum { BLOCK_SIZE = 16 * 1024 };
+
+void arena_init(struct arena *a, size_t budget)
+{
+    *a = (struct arena){ .budget = budget };
+}
+
+void arena_done(struct arena *a)
+{
+    while (a->blocks) {
+        struct arena_block *next = a->blocks->next;
+        free(a->blocks);
+        a->blocks = next;
+    }
+    a->used = 0;
+}
+
+void arena_reset(struct arena *a)
+{
+    struct arena_block *kept = a->blocks;
+
+    if (kept) {
+        a->blocks = kept->next;
+        arena_done(a);
+        memset(kept->data, 0, kept->used);
+        kept->used = 0;
+        kept->next = NULL;
+        a->blocks = kept;
+    }
+    a->used = 0;
+}
+
+static struct arena_block *block_new(size_t size)
+{
+    struct arena_block *block = calloc(1, sizeof *block + size);
+
+    if (block)
+        block->size = size;
+    return block;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    const size_t align = alignof(max_align_t);
+    struct arena_block *block = a->blocks;
+    void *p;
+
+    if (size > SIZE_MAX / 2 || (a->budget && (a->used > a->budget || size > a->budget - a->used)))
+        return NULL;
+    size = (size + align - 1) / align * align;
+    if (size == 0)
+        size = align;
+    if (!block || size > block->size - block->used) {
+        block = block_new(size > BLOCK_SIZE ? size : BLOCK_SIZE);
+        if (!block)
+            return NULL;
+        block->next = a->blocks;
+        a->blocks = block;
+    }
+    p = block->data + block->used;
+    block->used += size;
+    a->used += size;
+    return p;
+}
+
+void *arena_array(struct arena *a, size_t n, size_t element_size)
+{
+    if (element_size && n > SIZE_MAX / 2 / element_size)
+        return NULL;
+    return arena_alloc(a, n * element_size);
+}
+
+void *arena_grow(struct arena *a, const void *p, size_t n, size_t new_n, size_t element_size)
+{
+    void *grown = arena_array(a, new_n, element_size);
+
+    if (grown && n)
+        memcpy(grown, p, n * element_size);
+    return grown;
+}
+
+char *arena_string(struct arena *a, struct bytes text)
+{
+    char *copy = text.len < SIZE_MAX / 2 ? arena_alloc(a, text.len + 1) : NULL;
+
+    if (copy && text.len)
+        memcpy(copy, text.data, text.len);
+    return copy;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list args, again;
+    char *text = NULL;
+    int needed;
+
+    va_start(args, fmt);
+    va_copy(again, args);
+    needed = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    if (needed >= 0)
+        text = arena_alloc(a, (size_t)needed + 1);
+    if (text)
+        vsnprintf(text, (size_t)needed + 1, fmt, again);
+    va_end(again);
+    return text;
+}
+
+bool arena_copy(struct arena *a, struct bytes b, struct bytes *ret)
+{
+    uint8_t *copy = arena_alloc(a, b.len);
+
+    if (!copy)
+        return false;
+    if (b.len)
+        memcpy(copy, b.data, b.len);
+    *ret = (struct bytes){ copy, b.len };
+    return true;
+}

@@ -1,0 +1,44 @@
+/* base/err.h: one convention for failure. A fallible function returns bool, takes `struct err *err` last
+ * (never NULL), and records why it failed. True means done and believed. Libraries never log or print.
+ *
+ * The code says what the caller may do; the sentence says what happened and where. */
+#pragma once
+#include <stdbool.h>
+#include "base/compiler.h"
+
+/*       name          slug            meaning */
+#define ERR_CODES(X)                                                             \
+    X(NONE,         "none",         "no error")                                   \
+    X(TRUNCATED,    "truncated",    "the input ends too early")                   \
+    X(MALFORMED,    "malformed",    "the input breaks its format's rules")        \
+    X(LIMIT,        "limit",        "the input exceeds a limit of ours")          \
+    X(UNSUPPORTED,  "unsupported",  "well formed, but not something we do")       \
+    X(UNTRUSTED,    "untrusted",    "well formed, but not proved")                \
+    X(DENIED,       "denied",       "the caller may not do this")                 \
+    X(NOT_FOUND,    "not_found",    "there is no such thing")                     \
+    X(CONFLICT,     "conflict",     "it collides with what exists")               \
+    X(UNREACHABLE,  "unreachable",  "the other side does not answer")             \
+    X(IO,           "io",           "the system refused")                         \
+    X(NO_MEMORY,    "no_memory",    "out of memory")                              \
+    X(INTERNAL,     "internal",     "a mistake of ours")
+
+enum err_code {
+#define X(name, slug, meaning) ERR_##name,
+    ERR_CODES(X)
+#undef X
+};
+
+struct err {
+    enum err_code code;
+    char text[320]; /* a sentence in UTF-8; control characters of input never get in unescaped */
+};
+
+#define ERR_INIT ((struct err){ ERR_NONE, "" })
+
+/* err_set records the failure and returns false, so that a check reads: return err_set(…); */
+bool err_set(struct err *err, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* err_within puts where we were in front of the sentence ("event 17: …") and returns false. */
+bool err_within(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+const char *err_slug(enum err_code code);

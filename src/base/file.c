@@ -1,0 +1,143 @@
+#define _GNU_SOURCE
+#include "base/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void close_at(const int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+static bool refuse(struct err *err, const char *what, const char *path)
+{
+    enum err_code code = errno == ENOENT ? ERR_NOT_FOUND : errno == EACCES || errno == EPERM ? ERR_DENIED : ERR_IO;
+    return err_set(err, code, "cannot %s %s: %s", what, path, strerror(errno));
+}
+
+bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *err)
+{
+    int fd CLEANUP(close_at) = open(path, O_RDONLY | O_CLOEXEC);
+    size_t len = 0, capacity = 64 * 1024;
+    uint8_t *data;
+
+    if (fd < 0)
+        return refuse(err, "open", path);
+    data = malloc(capacity);
+    for (;;) {
+        if (!data)
+            return err_set(err, ERR_NO_MEMORY, "no memory to read %s", path);
+        ssize_t n = read(fd, data + len, capacity - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            free(data);
+            return refuse(err, "read", path);
+        }
+        if (n == 0)
+            break;
+        len += (size_t)n;
+        if (len > limit) {
+            free(data);
+            return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", path, limit);
+        }
+        if (len == capacity) {
+            uint8_t *grown = realloc(data, capacity *= 2);
+            if (!grown)
+                free(data);
+            data = grown;
+        }
+    }
+    *ret = (struct bytes){ data, len };
+    return true;
+}
+
+void file_free(struct bytes *content)
+{
+    free((void *)content->data);
+    *content = BYTES_NONE;
+}
+
+bool file_read_in(struct arena *a, const char *path, size_t limit, struct bytes *ret, struct err *err)
+{
+    struct bytes content CLEANUP(file_free) = BYTES_NONE;
+
+    if (!file_read(path, limit, &content, err))
+        return false;
+    if (!arena_copy(a, content, ret))
+        return err_set(err, ERR_NO_MEMORY, "no memory for %s", path);
+    return true;
+}
+
+static bool write_all(int fd, struct bytes content)
+{
+    while (content.len) {
+        ssize_t n = write(fd, content.data, content.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        content = bytes_slice(content, (size_t)n, content.len);
+    }
+    return true;
+}
+
+static void sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int fd CLEANUP(close_at) = -1;
+
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        fsync(fd);
+}
+
+bool file_write(const char *path, struct bytes content, mode_t mode, struct err *err)
+{
+    char temporary[PATH_MAX];
+    int fd CLEANUP(close_at) = -1;
+
+    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
+        return err_set(err, ERR_LIMIT, "path too long: %s", path);
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return refuse(err, "create", path);
+    if (fchmod(fd, mode) || !write_all(fd, content) || fsync(fd) || rename(temporary, path)) {
+        int reason = errno;
+        unlink(temporary);
+        errno = reason;
+        return refuse(err, "write", path);
+    }
+    sync_folder_of(path);
+    return true;
+}
+
+bool file_make_dirs(const char *path, mode_t mode, struct err *err)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+
+    if (len == 0 || len >= sizeof part)
+        return err_set(err, ERR_LIMIT, "path of impossible length: %s", path);
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, i == len ? mode : 0755) && errno != EEXIST)
+            return refuse(err, "make folder", part);
+    }
+    return true;
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}

@@ -1,0 +1,16 @@
+/* base/file.h: whole files in and out. Writing is atomic and durable: temporary file, fsync, rename, fsync of the folder. */
+#pragma once
+#include <sys/types.h>
+#include "base/arena.h"
+#include "base/err.h"
+
+/* file_read reads until end of file (pseudo files report size 0) into one malloc'ed block, at most `limit` bytes,
+ * else ERR_LIMIT. ERR_NOT_FOUND when absent. Free ret->data with file_free. */
+MUST_CHECK bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *err);
+void file_free(struct bytes *content);
+/* The same into an arena. */
+MUST_CHECK bool file_read_in(struct arena *a, const char *path, size_t limit, struct bytes *ret, struct err *err);
+MUST_CHECK bool file_write(const char *path, struct bytes content, mode_t mode, struct err *err);
+/* file_make_dirs is mkdir -p; the last folder gets `mode` when it is made. */
+MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct err *err);
+bool file_exists(const char *path);

@@ -1,0 +1,67 @@
+/* base/limits.h: every limit on what a stranger can grow, in one place. Each has a test at the edge and past it.
+ * Sources: architecture.md 8, attestation-service.md 13.3, guest-agent.md 4. */
+#pragma once
+
+enum {
+    /* event logs */
+    LIMIT_LOG_BYTES = 4 * 1024 * 1024,
+    LIMIT_LOG_EVENTS = 65536,
+    LIMIT_LOG_BANKS = 8,            /* digest algorithms that one log may declare */
+    LIMIT_LOGS = 16,                /* logs that one attestation may join */
+    LIMIT_EVENT_NESTING = 8,        /* nested records, e.g. Windows' SIPA aggregates */
+    LIMIT_IMA_ENTRIES = 500000,
+    LIMIT_IMA_BYTES = 16 * 1024 * 1024,
+    LIMIT_SYSTEMD_RECORDS = 4096,
+    LIMIT_SIGNATURE_LISTS = 1024,   /* in one UEFI key variable */
+    LIMIT_SIGNATURES = 16384,
+
+    /* TPM structures */
+    LIMIT_PCR_BANKS = 8,
+    LIMIT_PCRS = 24,
+    LIMIT_NONCE_BYTES = 64,
+
+    /* certificates */
+    LIMIT_CERT_BYTES = 16 * 1024,
+    LIMIT_CHAIN_CERTS = 8,
+    LIMIT_EK_CERTS = 8,             /* in one enrolment request */
+
+    /* JSON and tokens */
+    LIMIT_JSON_DEPTH = 64,
+    LIMIT_JSON_DEPTH_SUITE = 512,   /* the parser's own ceiling, whatever a caller asks for */
+    LIMIT_TOKEN_BYTES = 64 * 1024,
+
+    /* HTTP */
+    LIMIT_HTTP_HEADER_BYTES = 16 * 1024,
+    LIMIT_ATTEST_BODY_BYTES = 16 * 1024 * 1024,
+    LIMIT_POLICY_BODY_BYTES = 1024 * 1024,
+    LIMIT_REPORT_BODY_BYTES = 1024 * 1024,
+    LIMIT_SMALL_BODY_BYTES = 64 * 1024, /* heartbeats, nonces, management */
+    LIMIT_HTTP_CONNECTIONS = 1024,
+    LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 256,
+    LIMIT_HTTP_DEADLINE_SECONDS = 30,   /* absolute, for one connection's request */
+
+    /* policy */
+    LIMIT_POLICY_TEXT_BYTES = 512 * 1024,
+    LIMIT_POLICY_RULES = 2000,
+    LIMIT_POLICY_CONDITIONS = 64,
+    LIMIT_POLICY_CALL_DEPTH = 32,
+    LIMIT_POLICY_CLAIMS = 100000,
+    LIMIT_POLICY_VALUE_BYTES = 64 * 1024 * 1024,
+    LIMIT_POLICY_STEPS = 20 * 1000 * 1000,
+    LIMIT_JMESPATH_TEXT_BYTES = 64 * 1024,
+    LIMIT_JMESPATH_DEPTH = 128,
+
+    /* attestation */
+    LIMIT_CHALLENGE_SECONDS = 300,
+    LIMIT_ENROLMENT_SECONDS = 300,
+    LIMIT_OPEN_ENROLMENTS = 10000,
+    LIMIT_USED_CHALLENGES = 1000000,    /* remembered until they expire */
+    LIMIT_OTHER_KEYS = 2,
+    LIMIT_CUSTOM_CLAIMS = 64,
+    LIMIT_FINDINGS = 1024,
+    LIMIT_COMPONENTS = 8192,
+
+    /* inventory */
+    LIMIT_NAME_BYTES = 64,
+    LIMIT_LIST_PAGE = 1000,
+};

@@ -1,0 +1,11 @@
+/* base/log.h: one structured line per event on standard error: time, level, message, key=value pairs.
+ * Only programs log; libraries return errors. Values are escaped, so input cannot forge a line. No secrets, no tokens. */
+#pragma once
+#include "base/compiler.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+
+void log_set_level(enum log_level level);
+/* log_event("attestation refused", "vm", uuid, "finding", id, NULL): pairs of strings end with NULL; a NULL value
+ * prints as "-". */
+void log_event(enum log_level level, const char *message, ...) __attribute__((sentinel));
