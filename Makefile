@@ -1,0 +1,54 @@
+# Front doors. Everything real is in Meson; `./run TARGET` first installs what is missing, then comes here.
+BUILD ?= build
+MESON_FLAGS ?= -Dwerror=true
+PROGRAMS = trueboot truebootd trueboot-agent
+
+.PHONY: all demo test check test-asan test-system test-exhaustive attack-suite fuzz bench golden guest clean
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) $(NINJA_FLAGS)
+	@ln -sf src/cli/trueboot src/truebootd/truebootd src/agent/trueboot-agent $(BUILD)/
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) $(MESON_FLAGS)
+
+guest: all
+	@guest/fetch_guest_parts $(BUILD)/guest-parts
+
+demo: guest
+	@demo/demo
+
+# Unit tests, replayed fuzz corpora, and one system test with real boots.
+test: guest
+	@tools/run_tests $(BUILD) unit system
+
+test-system: guest
+	@tools/run_tests $(BUILD) unit system system-long
+
+test-exhaustive: all
+	@tools/run_tests $(BUILD) exhaustive
+
+attack-suite: all
+	@tools/attack_suite $(BUILD)
+
+# Formatter, layers, both compilers with warnings as errors, static analysis.
+check:
+	@tools/check
+
+test-asan:
+	@test -f $(BUILD)-asan/build.ninja || CC=gcc meson setup $(BUILD)-asan $(MESON_FLAGS) -Db_sanitize=address,undefined -Doptimization=1
+	@ninja -C $(BUILD)-asan
+	@tools/run_tests $(BUILD)-asan unit
+
+# make fuzz T=eventlog N=100000: libFuzzer with ASan and UBSan; without T every target in turn.
+fuzz:
+	@tools/fuzz '$(T)' '$(N)'
+
+bench: all
+	@$(BUILD)/bench/bench
+
+golden: all
+	@tools/golden $(BUILD)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-analyze
