@@ -48,3 +48,5 @@ void digest_extend(struct digest *pcr, struct bytes with);
 void digest_fill(struct digest *d, enum digest_algorithm algorithm, uint8_t fill);
 
 void hmac_sha256(struct bytes key, const struct bytes *parts, size_t n, uint8_t ret[static 32]);
+/* HMAC with any of the algorithms; the parts are one message. */
+void hmac_compute(enum digest_algorithm algorithm, struct bytes key, const struct bytes *parts, size_t n, struct digest *ret);

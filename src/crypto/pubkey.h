@@ -24,6 +24,8 @@ void pubkey_free_at(struct pubkey **key);
 enum key_type pubkey_type(const struct pubkey *key);
 unsigned pubkey_bits(const struct pubkey *key);
 enum ec_curve pubkey_curve(const struct pubkey *key);
+size_t ec_curve_len(enum ec_curve curve);            /* bytes of a coordinate: 32, 48, 66; 0 for CURVE_NONE */
+const char *ec_curve_name(enum ec_curve curve);      /* "P-256" …; "none" */
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b);
 /* Views live as long as the key. */
 struct bytes pubkey_spki(const struct pubkey *key);  /* DER SubjectPublicKeyInfo */
@@ -36,3 +38,8 @@ struct bytes pubkey_ec_y(const struct pubkey *key);
  * signature_from_der and the TPM's decoder for other forms. ERR_UNTRUSTED when it does not verify. */
 MUST_CHECK bool pubkey_verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash,
                               struct bytes message, struct bytes signature, struct err *err);
+
+/* More holders of one key: pubkey_ref counts one more, each calls pubkey_free. */
+struct pubkey *pubkey_ref(const struct pubkey *key);
+/* PEM text of the SubjectPublicKeyInfo, 64 characters a line, each ended by a line feed; NULL: no memory. */
+MUST_CHECK char *pubkey_pem(const struct pubkey *key, struct arena *a);
