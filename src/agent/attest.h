@@ -1,0 +1,48 @@
+/* agent/attest.h: the native protocol: POST {endpoint}/attest/Tpm?api-version=2022-08-01 (guest-agent.md 3.7,
+ * attestation-service.md 6).
+ *
+ *   1. {"data":b64u({"payload":{"type":"aikcert"},"metadata":{"agent":"trueboot-agent/0.1.0"}})}
+ *      -> {"data":b64u({"payload":{"challenge":b64u,"service_context":b64u}})}
+ *   2. TPM2_Quote(AK, qualifyingData = SHA-256(jwk bytes || 00 || challenge), PCR 0–23 of SHA-256)
+ *   3. {"data":b64u({"payload":{"request":"<compact JWS>"}})} with the protected header {"alg":"PS256","typ":"attReqV2"} and the
+ *      v2 payload of 6.4.1:
+ *      {"att_type":"basic","att_data":{"rp_data":b64u of the monitor's nonce (absent when there is none),"challenge":b64u,
+ *        "tpm_att_data":{"current_attestation":{"logs":[…],"aik_cert":b64u,"aik_pub":JWK,"pcrs":[…],"quote":b64u,"signature":b64u}},
+ *        "request_key":{"jwk":{"kty":"RSA","n":"…","e":"AQAB"},"info":{"tpm_quote":{"hash_alg":"sha-256"}}},
+ *        "custom_claims":[{"name":"agentVersion","value":"0.1.0","value_type":"string"},
+ *                         {"name":"bootId","value":"uuid","value_type":"string"}],
+ *        "service_context":b64u as received}}
+ *      `jwk` is written once and those very characters are hashed. `logs`: the firmware log as TCG, then, when systemd has
+ *      measured something, its records as a further TCG log, crypto-agile events without a header event (see evidence.h).
+ *   -> {"data":b64u({"payload":{"report":"<JWT>"}})}
+ *
+ * A refusal (400) ends as FAILURE_REFUSED with "code: message"; when its body names an appraisal ("appraisalId" or
+ * "appraisal" in the body's or the error's "trueboot" object, or in error.innererror), the id is handed on so that the report
+ * can carry it. A 400 whose innererror.code names the challenge or service context, or a race between quote and values, is
+ * FAILURE_NONCE: start over. */
+#pragma once
+#include "agent/ak.h"
+#include "agent/evidence.h"
+#include "agent/server.h"
+#include "crypto/key.h"
+
+struct attest_request {
+    const struct ak *ak;
+    struct bytes ak_cert;                 /* DER */
+    const struct evidence_sources *sources;
+    const struct key *request_key;        /* software RSA-2048, made once per process, never stored */
+    struct bytes nonce;                   /* the monitor's; empty: none */
+    const char *boot_id;
+};
+
+struct attest_result {
+    struct bytes token;                   /* compact JWT; empty after a refusal */
+    struct bytes appraisal;               /* id as the server named it; empty: it did not */
+    struct quoted quoted;                 /* counters for the report; zero when nothing was quoted */
+    char event_log_sha256[65];            /* hex, of the firmware log sent */
+};
+
+/* attest fills *ret as far as it came, also on failure (the one exception to our rule: a refusal still has counters and an
+ * appraisal id). Views live in the arena. */
+MUST_CHECK bool attest(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct arena *a,
+                       struct attest_result *ret, struct failure *why);

@@ -1,0 +1,77 @@
+/* agent/report.h: telling the monitor: nonce, report, heartbeat (guest-agent.md 8, architecture.md 8).
+ *
+ * Every call carries `Authorization: TrueBoot-AK <compact JWS>`, signed by the AK inside the TPM (RS256):
+ *   header  {"alg":"RS256","kid":b64u SHA-256 of the AK Name (34 bytes: 000b || digest)}
+ *   payload {"vm":"uuid","htm":"POST","htu":"/report/v1/{vm}","bh":b64u SHA-256 of the body's bytes,"iat":seconds,"ctr":n}
+ * htu is the path of the request line, without query (with the endpoint's own path in front, if it has one). ctr is
+ * max(last + 1, milliseconds since 1970): it grows within a boot and across boots, without state on disk.
+ * Content-Type is application/json; bodies:
+ *
+ *   POST {endpoint}/report/v1/{vm}/nonce      {}
+ *     200 {"nonce":b64u, …}
+ *   POST {endpoint}/report/v1/{vm}
+ *     {"token":"<JWT>"|null,"bootId":"uuid","bootTimeUtc":"RFC 3339","agentVersion":"0.1.0","kernelVersion":"6.1.0-…",
+ *      "eventLogRef":"sha256:hex"|null,"sequence":n,"appraisal":"id"|null,"resetCount":n,"restartCount":n,
+ *      "failure":null|{"code":"AK_REPLACED","reason":"TPM.IdentityChanged","message":"…"}}
+ *   POST {endpoint}/report/v1/{vm}/heartbeat
+ *     {"bootId":"uuid","sequence":n,"state":"idle"|"attesting"|"backoff"|"degraded","lastError":null|{same as failure},
+ *      "resetCount":n|null,"restartCount":n|null,"agentVersion":"0.1.0"}
+ *     each 202 (200 is taken too) {"nextReportSeconds":n,"nextHeartbeatSeconds":n,"nonce":b64u}; every member optional; an
+ *     empty body is taken too. "attestNow":true asks for an attestation at once.
+ *
+ * Errors: {"error":{"code":"…","message":"…"}}.
+ *   404, or 401/403 with code IdentityUnknown, UnknownVm, VmNotFound, UnknownKey or AkUnknown: FAILURE_IDENTITY_UNKNOWN, enrol again.
+ *   400/409 with a code that contains "Nonce": FAILURE_NONCE, fetch a new one and attest again.
+ *   401/403 with code IatSkew or ClockSkew: the server's Date header sets the clock of later iat; other 401/403:
+ *   FAILURE_NOT_AUTHORISED. 409 IdentityDuplicated: FAILURE_CLONE. 408, 429, 5xx: FAILURE_SERVER_TROUBLE with Retry-After. */
+#pragma once
+#include "agent/ak.h"
+#include "agent/server.h"
+
+struct reporter {
+    const char *vm_id;                /* UUID text */
+    uint64_t *counter;                /* last ctr used; grows */
+};
+
+struct report_facts {
+    const char *boot_id;
+    int64_t boot_time_ms;
+    const char *kernel_version;
+    uint64_t sequence;
+    bool has_counters;                /* reset and restart count known */
+    uint32_t reset_count, restart_count;
+};
+
+struct report_body {
+    struct report_facts facts;
+    struct bytes token;               /* empty: null */
+    struct bytes appraisal;           /* empty: null */
+    const char *event_log_sha256;     /* hex, NULL or "": null */
+    const struct failure *failure;    /* NULL: none */
+};
+
+struct heartbeat_body {
+    struct report_facts facts;
+    const char *state;
+    const struct failure *last_error; /* NULL: none */
+};
+
+struct report_answer {
+    unsigned next_report_seconds;     /* 0: not said */
+    unsigned next_heartbeat_seconds;
+    bool attest_now;
+    struct bytes nonce;               /* decoded, in the arena; empty: none */
+};
+
+MUST_CHECK bool report_fetch_nonce(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who,
+                                   struct arena *a, struct report_answer *ret, struct failure *why);
+MUST_CHECK bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who,
+                            const struct report_body *body, struct arena *a, struct report_answer *ret, struct failure *why);
+MUST_CHECK bool report_heartbeat(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who,
+                                 const struct heartbeat_body *body, struct arena *a, struct report_answer *ret,
+                                 struct failure *why);
+
+/* The compact JWS for one request, signed in the TPM. For tests and other callers. */
+MUST_CHECK bool report_sign_request(struct tpm_device *tpm, const struct ak *ak, struct reporter *who, const char *method,
+                                    const char *path, struct bytes body, int64_t now_ms, struct arena *a, char **ret,
+                                    struct failure *why);
