@@ -1,0 +1,13 @@
+/* x509/ak_cert.h: what a certificate of an attestation key must look like.
+ *
+ * Rules: attestation-service.md 6.5 step 4 (EKU 2.23.133.8.3 when EKUs exist), guest-agent.md 2.2. */
+#pragma once
+#include "base/uuid.h"
+#include "x509/cert.h"
+
+/* A leaf (not CA), EKU 2.23.133.8.3 when it has EKUs, digitalSignature when it has key usages, a key that can sign. */
+MUST_CHECK bool ak_cert_check(const struct cert *cert, struct err *err);
+/* The VM that our own CA put into the subject: CN is a UUID. ERR_NOT_FOUND for other people's AK certificates. */
+MUST_CHECK bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TEXT_LEN], struct err *err);
+/* A platform's stand-in until the real one is there: issuer CN "MICROSOFT AZURE TRUSTED VM RSA…" (guest-agent.md 2.2). */
+bool ak_cert_is_placeholder(const struct cert *cert);
