@@ -1,0 +1,20 @@
+/* tpm/tools_format.h: reading and writing the files of tpm2-tools 4 and 5, for people who bring their own.
+ *
+ * quote.msg is a bare TPMS_ATTEST: nothing to do. Files of other shapes are told apart by their content. */
+#pragma once
+#include "base/arena.h"
+#include "crypto/pcr.h"
+#include "tpm/public.h"
+#include "tpm/quote.h"
+
+/* tools_public: TPM2B_PUBLIC (tpm2_createak -u, tpm2_readpublic -o) or TPMT_PUBLIC (tpm2_createak -f tpmt…). */
+MUST_CHECK bool tools_public(struct bytes file, struct tpm_public *ret, struct err *err);
+/* tools_key: the same, or PEM, or DER SubjectPublicKeyInfo. Release with pubkey_free(). */
+MUST_CHECK bool tools_key(struct bytes file, struct pubkey **ret, struct err *err);
+/* tools_signature_form: a TPMT_SIGNATURE, or what fits the key as a bare RSASSA signature (-f plain). */
+enum signature_form tools_signature_form(struct bytes file, const struct pubkey *key);
+/* tools_pcrs: what `tpm2_quote -o` and `tpm2_pcrread -o` write with the format "serialized": host structures of a
+ * little-endian machine: TPML_PCR_SELECTION, a count, TPML_DIGESTs. */
+MUST_CHECK bool tools_pcrs(struct bytes file, struct pcr_set *ret, struct err *err);
+/* tools_credential: the file that tpm2_activatecredential -i takes. */
+MUST_CHECK bool tools_credential(struct arena *a, struct bytes id_object, struct bytes encrypted_secret, struct bytes *ret, struct err *err);
