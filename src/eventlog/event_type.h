@@ -1,0 +1,108 @@
+/* eventlog/event_type.h: every event type we know: its name, what its data is, what its digest covers, where it may stand.
+ *
+ * One list, several artefacts: numbers, names, decoders, proof rules (eventlog/proof.h) and the register rules of
+ * eventlog/replay.h. An event's type is never covered by its digest: it is a label until the data hashes to the digest by the
+ * rule of that type. Specifications: TCG PC Client Platform Firmware Profile (PFP) 1.06 table 27 and section 10.4;
+ * TCG PC Client Implementation for BIOS 1.21 (the legacy types). */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the data of an event is; describe.h and bootchain/ choose a decoder by it. */
+enum event_content {
+    CONTENT_OPAQUE,
+    CONTENT_NO_ACTION,       /* no_action.h */
+    CONTENT_SEPARATOR,       /* four bytes; separator.h rules in replay.h */
+    CONTENT_TEXT,            /* ASCII or UTF-8, sometimes UTF-16 */
+    CONTENT_TAGGED,          /* sipa.h or systemd_boot.h */
+    CONTENT_IPL,             /* grub.h, shim.h, systemd_boot.h, systemd_log.h */
+    CONTENT_VERSION,         /* UTF-16 text or a GUID */
+    CONTENT_VARIABLE,        /* uefi_variable.h */
+    CONTENT_BOOT_VARIABLE,   /* uefi_variable.h, then boot_option.h */
+    CONTENT_AUTHORITY,       /* uefi_variable.h, then signature_list.h or shim.h */
+    CONTENT_IMAGE,           /* image_load.h */
+    CONTENT_GPT,             /* gpt.h */
+    CONTENT_BLOB,            /* firmware_blob.h */
+    CONTENT_BLOB2,
+    CONTENT_TABLES,
+    CONTENT_TABLES2,
+};
+
+/* What the digest is defined to cover. */
+enum event_covers {
+    COVERS_NOTHING, /* EV_NO_ACTION: never extended */
+    COVERS_DATA,    /* the event data (proof.h knows the variants); data that does not hash is a fault */
+    COVERS_MAYBE,   /* the event data, or something else that the data names */
+    COVERS_OBJECT,  /* something outside of the log: an image, a table, a configuration */
+};
+
+/* Registers as a set. */
+#define PCRS_0_7 0x000000ffu
+#define PCRS_ANY 0xffffffffu
+#define PCR_BIT(n) (1u << (n))
+
+/* clang-format off */
+/*    number      name                              content         covers   registers where firmware puts it        section */
+#define EVENT_TYPES(X)                                                                                                              \
+    X(0x00000000, EV_PREBOOT_CERT,                  OPAQUE,         OBJECT,  PCRS_0_7 & ~PCR_BIT(7),                  "PFP 10.4.1")  \
+    X(0x00000001, EV_POST_CODE,                     TEXT,           MAYBE,   PCR_BIT(0),                              "PFP 10.4.1")  \
+    X(0x00000002, EV_UNUSED,                        OPAQUE,         OBJECT,  0,                                       "PFP 10.4.1")  \
+    X(0x00000003, EV_NO_ACTION,                     NO_ACTION,      NOTHING, PCRS_ANY,                                "PFP 10.4.5")  \
+    X(0x00000004, EV_SEPARATOR,                     SEPARATOR,      DATA,    PCRS_ANY,                                "PFP 10.4.1")  \
+    X(0x00000005, EV_ACTION,                        TEXT,           DATA,    PCRS_0_7,                                "PFP 10.4.3")  \
+    X(0x00000006, EV_EVENT_TAG,                     TAGGED,         MAYBE,   PCRS_ANY & ~(PCR_BIT(7) | PCR_BIT(4)),   "PFP 10.4.2")  \
+    X(0x00000007, EV_S_CRTM_CONTENTS,               TEXT,           MAYBE,   PCR_BIT(0),                              "PFP 10.4.1")  \
+    X(0x00000008, EV_S_CRTM_VERSION,                VERSION,        DATA,    PCR_BIT(0),                              "PFP 10.4.1")  \
+    X(0x00000009, EV_CPU_MICROCODE,                 OPAQUE,         MAYBE,   PCR_BIT(0) | PCR_BIT(1),                 "PFP 10.4.1")  \
+    X(0x0000000a, EV_PLATFORM_CONFIG_FLAGS,         TEXT,           MAYBE,   PCR_BIT(1) | PCR_BIT(3) | PCR_BIT(5),    "PFP 10.4.1")  \
+    X(0x0000000b, EV_TABLE_OF_DEVICES,              OPAQUE,         MAYBE,   PCR_BIT(1),                              "PFP 10.4.1")  \
+    X(0x0000000c, EV_COMPACT_HASH,                  OPAQUE,         MAYBE,   PCRS_ANY & ~(PCR_BIT(7) | PCR_BIT(0)),   "PFP 10.4.1")  \
+    X(0x0000000d, EV_IPL,                           IPL,            MAYBE,   PCR_BIT(4) | ~PCRS_0_7,                  "PFP 10.4.1")  \
+    X(0x0000000e, EV_IPL_PARTITION_DATA,            OPAQUE,         MAYBE,   PCR_BIT(5),                              "PFP 10.4.1")  \
+    X(0x0000000f, EV_NONHOST_CODE,                  OPAQUE,         OBJECT,  PCR_BIT(0) | PCR_BIT(2),                 "PFP 10.4.1")  \
+    X(0x00000010, EV_NONHOST_CONFIG,                OPAQUE,         MAYBE,   PCR_BIT(1) | PCR_BIT(3),                 "PFP 10.4.1")  \
+    X(0x00000011, EV_NONHOST_INFO,                  OPAQUE,         MAYBE,   PCR_BIT(0) | PCR_BIT(2),                 "PFP 10.4.1")  \
+    X(0x00000012, EV_OMIT_BOOT_DEVICE_EVENTS,       TEXT,           DATA,    PCR_BIT(4),                              "PFP 10.4.1")  \
+    X(0x00000013, EV_POST_CODE2,                    BLOB2,          OBJECT,  PCR_BIT(0),                              "PFP 10.4.1")  \
+    X(0x80000001, EV_EFI_VARIABLE_DRIVER_CONFIG,    VARIABLE,       DATA,    PCR_BIT(1) | PCR_BIT(3) | PCR_BIT(5) | PCR_BIT(7), "PFP 10.4.1") \
+    X(0x80000002, EV_EFI_VARIABLE_BOOT,             BOOT_VARIABLE,  DATA,    PCR_BIT(1) | PCR_BIT(5),                 "PFP 10.4.1")  \
+    X(0x80000003, EV_EFI_BOOT_SERVICES_APPLICATION, IMAGE,          OBJECT,  PCR_BIT(2) | PCR_BIT(4),                 "PFP 10.4.1")  \
+    X(0x80000004, EV_EFI_BOOT_SERVICES_DRIVER,      IMAGE,          OBJECT,  PCR_BIT(0) | PCR_BIT(2),                 "PFP 10.4.1")  \
+    X(0x80000005, EV_EFI_RUNTIME_SERVICES_DRIVER,   IMAGE,          OBJECT,  PCR_BIT(0) | PCR_BIT(2),                 "PFP 10.4.1")  \
+    X(0x80000006, EV_EFI_GPT_EVENT,                 GPT,            DATA,    PCR_BIT(5),                              "PFP 10.4.1")  \
+    X(0x80000007, EV_EFI_ACTION,                    TEXT,           DATA,    PCRS_0_7,                                "PFP 10.4.4")  \
+    X(0x80000008, EV_EFI_PLATFORM_FIRMWARE_BLOB,    BLOB,           OBJECT,  PCR_BIT(0) | PCR_BIT(2),                 "PFP 10.4.1")  \
+    X(0x80000009, EV_EFI_HANDOFF_TABLES,            TABLES,         OBJECT,  PCR_BIT(1),                              "PFP 10.4.1")  \
+    X(0x8000000a, EV_EFI_PLATFORM_FIRMWARE_BLOB2,   BLOB2,          OBJECT,  PCR_BIT(0) | PCR_BIT(2),                 "PFP 10.4.1")  \
+    X(0x8000000b, EV_EFI_HANDOFF_TABLES2,           TABLES2,        OBJECT,  PCR_BIT(1),                              "PFP 10.4.1")  \
+    X(0x8000000c, EV_EFI_VARIABLE_BOOT2,            BOOT_VARIABLE,  DATA,    PCR_BIT(1) | PCR_BIT(5),                 "PFP 10.4.1")  \
+    X(0x8000000d, EV_EFI_GPT_EVENT2,                GPT,            DATA,    PCR_BIT(5),                              "PFP 10.4.1")  \
+    X(0x80000010, EV_EFI_HCRTM_EVENT,               TEXT,           OBJECT,  PCR_BIT(0),                              "PFP 10.4.1")  \
+    X(0x800000e0, EV_EFI_VARIABLE_AUTHORITY,        AUTHORITY,      DATA,    PCR_BIT(7),                              "PFP 10.4.1")  \
+    X(0x800000e1, EV_EFI_SPDM_FIRMWARE_BLOB,        OPAQUE,         MAYBE,   PCR_BIT(2),                              "PFP 10.4.1")  \
+    X(0x800000e2, EV_EFI_SPDM_FIRMWARE_CONFIG,      OPAQUE,         MAYBE,   PCR_BIT(3),                              "PFP 10.4.1")  \
+    X(0x800000e3, EV_EFI_SPDM_DEVICE_POLICY,        VARIABLE,       DATA,    PCR_BIT(7),                              "PFP 10.4.1")  \
+    X(0x800000e4, EV_EFI_SPDM_DEVICE_AUTHORITY,     AUTHORITY,      DATA,    PCR_BIT(7),                              "PFP 10.4.1")
+/* clang-format on */
+
+enum event_type_number {
+#define X(number, name, content, covers, pcrs, section) name = (int)(number),
+    EVENT_TYPES(X)
+#undef X
+};
+
+struct event_type {
+    uint32_t number;
+    const char *name;
+    enum event_content content;
+    enum event_covers covers;
+    uint32_t pcrs;       /* where it may stand in a PC's log: bit i is register i */
+    const char *section; /* of the specification */
+};
+
+/* NULL when the number is not in the list. */
+const struct event_type *event_type_find(uint32_t number);
+/* "EV_SEPARATOR"; "unknown event type" for a number that is not in the list. */
+const char *event_type_name(uint32_t number);
+/* Constants for use with uint32_t: EVENT_TYPE(EV_SEPARATOR). */
+#define EVENT_TYPE(name) ((uint32_t)(name))
