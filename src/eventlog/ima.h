@@ -1,0 +1,64 @@
+/* eventlog/ima.h: the kernel's list of measured files, binary or ascii, and which beginning of it reproduces the quoted register 10.
+ *
+ * Sources: attestation-service.md 6.5 step 10, real-vm-boot.md 7 and 10; Linux Documentation/security/IMA-templates. */
+#pragma once
+#include "crypto/pcr.h"
+#include "eventlog/log.h"
+#include "findings/finding.h"
+
+enum ima_template { IMA_TEMPLATE_OTHER, IMA_TEMPLATE_IMA, IMA_TEMPLATE_NG, IMA_TEMPLATE_NGV2, IMA_TEMPLATE_SIG, IMA_TEMPLATE_SIGV2,
+                    IMA_TEMPLATE_BUF, IMA_TEMPLATE_MODSIG, IMA_TEMPLATE_EVM_SIG };
+
+struct ima_entry {
+    uint32_t number;
+    uint32_t pcr;                 /* 10 unless the kernel was configured otherwise */
+    enum ima_template template;
+    struct bytes template_name;
+    struct bytes template_digest; /* as the list has it: SHA-1, or another bank's in the kernel's per-bank lists */
+    bool violation;               /* digest all zero: extends all ones */
+    bool proved;                  /* template_digest hashes from the entry's own fields */
+    struct bytes template_data;   /* what is hashed, binary form; for ascii lists rebuilt in the arena */
+    enum digest_algorithm file_algorithm; /* DIGEST_NONE when unknown: file_algorithm_name has it */
+    struct bytes file_algorithm_name;
+    struct bytes file_digest;
+    struct bytes name;            /* file name, or what a buffer is ("kernel_version", ".builtin_trusted_keys") */
+    struct bytes signature;       /* ima-sig: security.ima signature; ima-modsig: the file's signature */
+    struct bytes buffer;          /* ima-buf: the measured data */
+    struct bytes modsig, modsig_digest; /* ima-modsig: appended signature and the digest that it covers */
+};
+
+struct ima_list {
+    bool ascii;
+    bool truncated; /* the input ends inside an entry; the entries before are there */
+    enum digest_algorithm list_digest; /* of template_digest */
+    size_t n;
+    struct ima_entry *entries;
+    struct err err; /* where it was truncated */
+};
+
+/* ima_parse reads either form (told apart by the first bytes). Views into `input` (ascii: decoded hex in the arena). The input is
+ * untrusted; a list that grew while it was read may end inside an entry: that is `truncated`. ERR_MALFORMED, ERR_LIMIT, ERR_NO_MEMORY. */
+MUST_CHECK bool ima_parse(struct arena *a, struct bytes input, struct ima_list *ret, struct err *err);
+
+/* How the kernel fills a bank (real-vm-boot.md 7, pitfall 7). */
+enum ima_bank_mode { IMA_BANK_NATIVE /* hash of the template data */, IMA_BANK_PADDED /* SHA-1 digest and zeros */ };
+
+/* A list whose beginning explains register 10; made by ima_verify() only. */
+struct verified_ima;
+
+/* ima_verify looks for the shortest-to-longest prefix that reproduces the quoted register 10 in every quoted bank, from `start` (the
+ * value that register 10 has after the firmware log; NULL: the reset value). An untouched register with an empty prefix counts. On
+ * failure adds ima.replay_mismatch and returns false with ERR_UNTRUSTED. Entries of other registers are skipped. Register 10 not
+ * quoted: ERR_NOT_FOUND, no finding. */
+MUST_CHECK bool ima_verify(struct arena *a, const struct ima_list *list, const struct pcr_set *quoted, const struct pcr_set *start,
+                           struct findings *findings, const struct verified_ima **ret, struct err *err);
+
+size_t verified_ima_n(const struct verified_ima *ima); /* entries of the prefix */
+/* An entry of the prefix; what it says is proved only if entry->proved. */
+const struct ima_entry *verified_ima_entry(const struct verified_ima *ima, size_t i);
+enum ima_bank_mode verified_ima_bank_mode(const struct verified_ima *ima, enum digest_algorithm bank);
+
+/* boot_aggregate is the digest over registers 0–9 (0–7 for SHA-1 lists of old kernels) of the bank: whether the first entry says so. */
+MUST_CHECK bool ima_boot_aggregate_fits(const struct ima_entry *entry, const struct pcr_set *quoted, bool *ret_fits);
+
+const char *ima_template_text(enum ima_template template);
