@@ -30,10 +30,10 @@ struct pcr_selection {
 };
 
 struct attest {
-    uint32_t magic;                 /* recorded, not judged here */
-    uint16_t type;                  /* TPM_ST_ATTEST_…; recorded, not judged here */
-    struct bytes qualified_signer;  /* a Name, or empty */
-    struct bytes extra_data;        /* qualifying data, at most LIMIT_NONCE_BYTES + 2 */
+    uint32_t magic;                /* recorded, not judged here */
+    uint16_t type;                 /* TPM_ST_ATTEST_…; recorded, not judged here */
+    struct bytes qualified_signer; /* a Name, or empty */
+    struct bytes extra_data;       /* qualifying data, at most LIMIT_NONCE_BYTES + 2 */
     struct tpm_clock_info clock;
     uint64_t firmware_version;
     struct pcr_selection selection; /* QUOTE */

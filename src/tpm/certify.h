@@ -6,7 +6,7 @@
 #include "tpm/quote.h"
 
 struct certify_claim {
-    struct bytes attest;             /* TPMS_ATTEST without size prefix */
+    struct bytes attest; /* TPMS_ATTEST without size prefix */
     struct bytes signature;
     enum signature_form form;
     const struct tpm_public *object; /* the key that is said to be certified */
@@ -16,7 +16,7 @@ struct certify_expectations {
     const struct pubkey *ak;
     bool any_nonce;
     struct bytes nonce;
-    struct bytes qualified_signer;   /* the quote's, so that both come from the same key; empty: not compared */
+    struct bytes qualified_signer; /* the quote's, so that both come from the same key; empty: not compared */
     bool allow_sha1;
 };
 

@@ -5,25 +5,27 @@
 #include "base/arena.h"
 #include "tpm/public.h"
 
-/*    name     what             low  cert NV     template NV persistent  name     policy of */
-#define EK_KINDS(X)                                                                          \
-    X(RSA2048, "RSA-2048",      1,   0x01c00002, 0x01c00004, 0x81010001, SHA256)             \
-    X(P256,    "ECC NIST P-256",1,   0x01c0000a, 0x01c0000b, 0x8101000a, SHA256)             \
-    X(P384,    "ECC NIST P-384",0,   0x01c00016, 0x01c00017, 0x81010016, SHA384)             \
-    X(P521,    "ECC NIST P-521",0,   0x01c00018, 0x01c00019, 0x81010018, SHA512)             \
-    X(RSA3072, "RSA-3072",      0,   0x01c0001c, 0x01c0001d, 0x8101001c, SHA384)             \
-    X(RSA4096, "RSA-4096",      0,   0x01c0001e, 0x01c0001f, 0x8101001e, SHA384)
+/* clang-format off */
+/*    name     what             low  cert NV     template NV persistent  name algorithm */
+#define EK_KINDS(X)                                                                         \
+    X(RSA2048, "RSA-2048",       1,  0x01c00002, 0x01c00004, 0x81010001, SHA256)            \
+    X(P256,    "ECC NIST P-256", 1,  0x01c0000a, 0x01c0000b, 0x8101000a, SHA256)            \
+    X(P384,    "ECC NIST P-384", 0,  0x01c00016, 0x01c00017, 0x81010016, SHA384)            \
+    X(P521,    "ECC NIST P-521", 0,  0x01c00018, 0x01c00019, 0x81010018, SHA512)            \
+    X(RSA3072, "RSA-3072",       0,  0x01c0001c, 0x01c0001d, 0x8101001c, SHA384)            \
+    X(RSA4096, "RSA-4096",       0,  0x01c0001e, 0x01c0001f, 0x8101001e, SHA384)
+/* clang-format on */
 
 enum ek_kind {
 #define X(name, ...) EK_##name,
     EK_KINDS(X)
 #undef X
-    EK_KIND_COUNT
+        EK_KIND_COUNT
 };
 
 struct ek_place {
     const char *what;
-    bool low_range;                       /* template annex B.3 (policy A), else B.4 (policy B: PolicyOR(A, C)) */
+    bool low_range; /* template annex B.3 (policy A), else B.4 (policy B: PolicyOR(A, C)) */
     uint32_t cert_nv, template_nv, handle;
     enum digest_algorithm name_algorithm;
 };
@@ -40,7 +42,9 @@ struct bytes ek_policy_c(enum digest_algorithm algorithm);
 
 /* The attestation key, made in the endorsement hierarchy, identical for the same rotation counter (guest-agent.md 2.4):
  * RSA-2048, RSASSA with SHA-256, attributes 0x00050472, unique = SHA-256("trueboot AK v1" || le32 rotation), zero-extended. */
-enum { AK_HANDLE = (int)0x81000003, AK_HANDLE_FALLBACK = (int)0x8101b001, AK_CERT_NV = 0x01c101d0 };
+#define AK_HANDLE          0x81000003u
+#define AK_HANDLE_FALLBACK 0x8101b001u
+#define AK_CERT_NV         0x01c101d0u
 MUST_CHECK bool ak_template(struct arena *a, uint32_t rotation, struct tpm_public *ret, struct err *err);
 
 /* AzureGuest's ephemeral key (guest-agent.md 2.8): RSA-2048, attributes 0x00020432, no scheme, `policy` borrowed. */

@@ -11,6 +11,7 @@
 #include "crypto/pubkey.h"
 #include "tpm/ids.h"
 
+/* clang-format off */
 /*    bit  name                   the specification's name */
 #define OBJECT_ATTRIBUTES(X)                                  \
     X(1,   FIXED_TPM,             "fixedTPM")                  \
@@ -25,6 +26,7 @@
     X(17,  DECRYPT,               "decrypt")                   \
     X(18,  SIGN,                  "sign")                      \
     X(19,  X509_SIGN,             "x509sign")
+/* clang-format on */
 
 enum object_attribute {
 #define X(bit, name, text) OBJECT_##name = 1 << (bit),
@@ -42,18 +44,18 @@ struct tpm_scheme { /* TPMT_RSA_SCHEME, TPMT_ECC_SCHEME, TPMT_KDF_SCHEME; hash i
 };
 
 struct tpm_public {
-    uint16_t type;                /* TPM_ALG_RSA or TPM_ALG_ECC */
+    uint16_t type; /* TPM_ALG_RSA or TPM_ALG_ECC */
     enum digest_algorithm name_algorithm;
-    uint32_t attributes;          /* enum object_attribute */
-    struct bytes policy;          /* empty, or a digest of name_algorithm */
+    uint32_t attributes; /* enum object_attribute */
+    struct bytes policy; /* empty, or a digest of name_algorithm */
     struct tpm_symmetric symmetric;
     struct tpm_scheme scheme;
-    uint16_t rsa_bits;            /* RSA */
-    uint32_t rsa_exponent;        /* RSA; 0 means 65537 */
-    struct bytes rsa_n;           /* RSA: unique; big-endian */
-    uint16_t curve_id;            /* ECC: TPM_ECC_CURVE; other curves than ours decode but make no key */
-    struct tpm_scheme kdf;        /* ECC */
-    struct bytes ecc_x, ecc_y;    /* ECC: unique; big-endian, perhaps shorter than the curve */
+    uint16_t rsa_bits;         /* RSA */
+    uint32_t rsa_exponent;     /* RSA; 0 means 65537 */
+    struct bytes rsa_n;        /* RSA: unique; big-endian */
+    uint16_t curve_id;         /* ECC: TPM_ECC_CURVE; other curves than ours decode but make no key */
+    struct tpm_scheme kdf;     /* ECC */
+    struct bytes ecc_x, ecc_y; /* ECC: unique; big-endian, perhaps shorter than the curve */
 };
 
 enum { TPM_NAME_MAX_LEN = 2 + DIGEST_MAX_LEN };
@@ -79,6 +81,5 @@ struct bytes tpm_name_bytes(const struct tpm_name *name);
 MUST_CHECK bool tpm_public_key(const struct tpm_public *pub, struct pubkey **ret, struct err *err);
 
 const char *object_attribute_name(enum object_attribute attribute); /* "fixedTPM"; NULL for what is no single known bit */
-enum ec_curve tpm_curve(uint16_t curve_id);                          /* CURVE_NONE for curves we do not do */
+enum ec_curve tpm_curve(uint16_t curve_id);                         /* CURVE_NONE for curves we do not do */
 uint16_t tpm_curve_id(enum ec_curve curve);
-size_t tpm_curve_len(enum ec_curve curve);                           /* bytes of a coordinate */

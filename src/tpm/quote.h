@@ -18,7 +18,7 @@ enum signature_form {
 };
 
 struct quote_claim {
-    struct bytes attest;       /* TPMS_ATTEST without size prefix */
+    struct bytes attest; /* TPMS_ATTEST without size prefix */
     struct bytes signature;
     enum signature_form form;
     const struct pcr_set *pcrs; /* the values sent along; banks in the order of the selection, which they must fit exactly */
@@ -38,8 +38,8 @@ struct verified_quote; /* opaque; lives in the arena */
  * and the first refusal's sentence. Only when every check passed *ret is set. A false return without a new finding
  * is ERR_NO_MEMORY. When `quote.pcr_digest` is the only finding, a register may have moved between reading and quoting:
  * the caller lets the guest try again (architecture.md 8). */
-MUST_CHECK bool quote_verify(struct arena *a, const struct quote_claim *claim, const struct quote_expectations *want,
-                             struct findings *list, const struct verified_quote **ret, struct err *err);
+MUST_CHECK bool quote_verify(struct arena *a, const struct quote_claim *claim, const struct quote_expectations *want, struct findings *list,
+                             const struct verified_quote **ret, struct err *err);
 /* True when the findings from number `since` on hold quote.pcr_digest and no other refusal of a quote. */
 bool quote_was_raced(const struct findings *list, size_t since);
 

@@ -29,8 +29,8 @@ void tpm_signature_encode(struct writer *w, const struct tpm_signature *signatur
 /* tpm_signature_suits refuses a scheme that is not the key type's and hashes weaker than SHA-256 (SHA-1 only with
  * allow_sha1). tpm_signature_verify does that too, and then verifies over `message`. */
 MUST_CHECK bool tpm_signature_suits(const struct tpm_signature *signature, const struct pubkey *key, bool allow_sha1, struct err *err);
-MUST_CHECK bool tpm_signature_verify(const struct tpm_signature *signature, const struct pubkey *key, bool allow_sha1,
-                                     struct bytes message, struct err *err);
+MUST_CHECK bool tpm_signature_verify(const struct tpm_signature *signature, const struct pubkey *key, bool allow_sha1, struct bytes message,
+                                     struct err *err);
 /* The form that crypto/pubkey.h and JWS want: the RSA signature itself, or r || s, each padded to the key's curve. */
-MUST_CHECK bool tpm_signature_raw(struct arena *a, const struct tpm_signature *signature, const struct pubkey *key,
-                                  struct bytes *ret, struct err *err);
+MUST_CHECK bool tpm_signature_raw(struct arena *a, const struct tpm_signature *signature, const struct pubkey *key, struct bytes *ret,
+                                  struct err *err);

@@ -17,4 +17,5 @@ enum signature_form tools_signature_form(struct bytes file, const struct pubkey 
  * little-endian machine: TPML_PCR_SELECTION, a count, TPML_DIGESTs. */
 MUST_CHECK bool tools_pcrs(struct bytes file, struct pcr_set *ret, struct err *err);
 /* tools_credential: the file that tpm2_activatecredential -i takes. */
-MUST_CHECK bool tools_credential(struct arena *a, struct bytes id_object, struct bytes encrypted_secret, struct bytes *ret, struct err *err);
+MUST_CHECK bool tools_credential(struct arena *a, struct bytes id_object, struct bytes encrypted_secret, struct bytes *ret,
+                                 struct err *err);

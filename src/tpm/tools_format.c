@@ -1,0 +1,128 @@
+#include "tpm/tools_format.h"
+
+enum {
+    HOST_BANKS = 16,      /* TPM2_NUM_PCR_BANKS of tss2 */
+    HOST_DIGESTS = 8,     /* digests in a TPML_DIGEST */
+    HOST_DIGEST_LEN = 64, /* room in a TPM2B_DIGEST */
+};
+
+static bool is_2b(struct bytes file) { return file.len >= 2 && (size_t)(file.data[0] << 8 | file.data[1]) == file.len - 2; }
+
+bool tools_public(struct bytes file, struct tpm_public *ret, struct err *err)
+{
+    return is_2b(file) ? tpm_public_decode_2b(file, ret, err) : tpm_public_decode(file, ret, err);
+}
+
+bool tools_key(struct bytes file, struct pubkey **ret, struct err *err)
+{
+    struct tpm_public pub;
+
+    if (bytes_starts_with(bytes_trim(file), BYTES_LIT("-----BEGIN ")))
+        return pubkey_from_pem(file, ret, err);
+    if (file.len > 0 && file.data[0] == 0x30 && !is_2b(file)) /* a DER sequence; a TPMT_PUBLIC begins with 00 */
+        return pubkey_from_spki(file, ret, err);
+    return tools_public(file, &pub, err) && tpm_public_key(&pub, ret, err);
+}
+
+enum signature_form tools_signature_form(struct bytes file, const struct pubkey *key)
+{
+    bool fits = pubkey_type(key) == KEY_RSA && file.len == (pubkey_bits(key) + 7) / 8;
+    return fits ? SIGNATURE_FORM_RAW_RSASSA : SIGNATURE_FORM_TPMT;
+}
+
+/* TPML_PCR_SELECTION as tss2 keeps it in memory: u32 count, 16 times {u16 hash, u8 octets, u8[4], one of padding}. */
+static bool read_host_selection(struct reader *r, struct pcr_set *set, struct err *err)
+{
+    uint32_t n;
+
+    if (!read_u32le(r, &n))
+        return err_set(err, ERR_TRUNCATED, "number of PCR banks");
+    if (n > LIMIT_PCR_BANKS)
+        return err_set(err, ERR_LIMIT, "%u PCR banks; at most %d", n, LIMIT_PCR_BANKS);
+    for (uint32_t i = 0; i < HOST_BANKS; i++) {
+        struct pcr_bank *bank = &set->banks[i < n ? i : 0];
+        uint8_t octets, padding;
+        uint16_t hash;
+        uint32_t mask;
+
+        if (!read_u16le(r, &hash) || !read_u8(r, &octets) || !read_u32le(r, &mask) || !read_u8(r, &padding))
+            return err_set(err, ERR_TRUNCATED, "PCR selection at offset %zu", r->offset);
+        if (i >= n)
+            continue;
+        bank->algorithm = digest_from_tpm_id(hash);
+        bank->present = mask;
+        if (bank->algorithm == DIGEST_NONE || octets > 4 || mask >> LIMIT_PCRS != 0)
+            return err_set(err, ERR_MALFORMED, "PCR bank 0x%04x with registers 0x%08x", hash, mask);
+    }
+    set->n_banks = n;
+    return true;
+}
+
+/* The digests of all lists, one after the other: each list is u32 count, 8 times {u16 size, u8[64]}. */
+struct host_digests {
+    struct reader rest;
+    uint32_t lists, left, unused; /* lists not begun; digests left in this list; unused places at its end */
+};
+
+static bool next_host_digest(struct host_digests *d, struct bytes *ret, struct err *err)
+{
+    uint16_t len;
+
+    while (d->left == 0) {
+        if (d->lists == 0 || !read_skip(&d->rest, (size_t)d->unused * (2 + HOST_DIGEST_LEN)) || !read_u32le(&d->rest, &d->left))
+            return err_set(err, ERR_TRUNCATED, "fewer register values than selected");
+        if (d->left > HOST_DIGESTS)
+            return err_set(err, ERR_MALFORMED, "%u digests in one list", d->left);
+        d->unused = HOST_DIGESTS - d->left;
+        d->lists--;
+    }
+    if (!read_u16le(&d->rest, &len) || !read_bytes(&d->rest, HOST_DIGEST_LEN, ret))
+        return err_set(err, ERR_TRUNCATED, "register value at offset %zu", d->rest.offset);
+    if (len > HOST_DIGEST_LEN)
+        return err_set(err, ERR_MALFORMED, "register value of %u bytes", len);
+    ret->len = len;
+    d->left--;
+    return true;
+}
+
+bool tools_pcrs(struct bytes file, struct pcr_set *ret, struct err *err)
+{
+    struct host_digests digests = { .rest = reader_over(file) };
+    struct pcr_set set = { 0 };
+    struct bytes value;
+
+    if (!read_host_selection(&digests.rest, &set, err))
+        return err_within(err, "register file");
+    if (!read_u32le(&digests.rest, &digests.lists))
+        return err_set(err, ERR_TRUNCATED, "register file: number of lists");
+    for (size_t i = 0; i < set.n_banks; i++)
+        for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
+            struct pcr_bank *bank = &set.banks[i];
+
+            if (!(bank->present >> pcr & 1))
+                continue;
+            if (!next_host_digest(&digests, &value, err))
+                return err_within(err, "register file");
+            if (value.len != digest_len(bank->algorithm))
+                return err_set(err, ERR_MALFORMED, "register file: %s register %u has %zu bytes", digest_name(bank->algorithm), pcr,
+                               value.len);
+            bank->value[pcr].algorithm = bank->algorithm;
+            memcpy(bank->value[pcr].value, value.data, value.len);
+        }
+    *ret = set;
+    return true;
+}
+
+/* u32 0xbadcc0de, u32 version 1, the two TPM2Bs; big-endian. */
+bool tools_credential(struct arena *a, struct bytes id_object, struct bytes encrypted_secret, struct bytes *ret, struct err *err)
+{
+    CLEANUP(writer_done) struct writer w = { 0 };
+
+    write_u32be(&w, 0xbadcc0de);
+    write_u32be(&w, 1);
+    write_bytes(&w, id_object);
+    write_bytes(&w, encrypted_secret);
+    if (!writer_ok(&w) || !arena_copy(a, writer_bytes(&w), ret))
+        return err_set(err, ERR_NO_MEMORY, "no memory for a credential file");
+    return true;
+}
