@@ -1,0 +1,206 @@
+#include "appraise/appraise.h"
+#include "appraise/claims.h"
+#include "base/clock.h"
+#include "bootchain/plain.h"
+#include "eventlog/log.h"
+#include "eventlog/replay.h"
+
+/* What one appraisal carries from step to step. */
+struct work {
+    struct arena *a;
+    const struct appraise_request *request;
+    struct appraised *out;
+    struct findings *findings;
+    struct policy_configuration configuration;
+    const struct replayed_log *replayed;
+};
+
+static void check_key(struct work *w)
+{
+    if (!w->request->ak_trusted && w->configuration.require_valid_aik_cert)
+        findings_add(w->findings, FINDING_AK_UNTRUSTED, FINDING_NO_PCR, FINDING_NO_EVENT,
+                     "no certificate that chains to a trusted root vouches for the attestation key");
+}
+
+static uint32_t required_pcr_mask(const struct work *w)
+{
+    return w->request->required_pcr_mask ? w->request->required_pcr_mask : w->configuration.required_pcr_mask;
+}
+
+/* check_quote is the gate: *ret_verified says whether anything behind it may be looked at. */
+static bool check_quote(struct work *w, bool *ret_verified, struct err *err)
+{
+    const struct appraise_request *r = w->request;
+    const struct quote_claim claim = { .attest = r->evidence->quote, .signature = r->evidence->signature, .form = r->form,
+                                       .pcrs = &r->evidence->pcrs };
+    const struct quote_expectations want = { .ak = r->ak, .any_nonce = r->any_nonce, .nonce = r->nonce,
+                                             .required_pcr_mask = required_pcr_mask(w) };
+    struct appraisal *appraisal = &w->out->appraisal;
+    const struct tpm_clock_info *clock;
+    size_t before = w->findings->n;
+
+    *ret_verified = quote_verify(w->a, &claim, &want, w->findings, &w->out->quote, err);
+    if (!*ret_verified) {
+        /* A register that moved between reading and quoting is trouble, not an attack: unsettled, to be tried again. */
+        if (quote_was_raced(w->findings, before))
+            for (size_t i = before; i < w->findings->n; i++)
+                w->findings->items[i].unsettled = true;
+        return w->findings->n > before || w->findings->overflow; /* no finding: no memory */
+    }
+    clock = verified_quote_clock(w->out->quote);
+    appraisal->quote_verified = true;
+    appraisal->clock_ms = clock->clock_ms;
+    appraisal->reset_count = clock->reset_count;
+    appraisal->restart_count = clock->restart_count;
+    appraisal->clock_safe = clock->safe;
+    appraisal->firmware_version = verified_quote_firmware_version(w->out->quote);
+    appraisal->boot.registers = *verified_quote_pcrs(w->out->quote);
+    return true;
+}
+
+/* join_logs reads every TCG log and systemd's; what cannot be read is a finding, and the events up to that place count. */
+static bool join_logs(struct work *w, struct eventlog *log, bool *ret_any, struct err *err)
+{
+    const struct evidence *e = w->request->evidence;
+
+    *ret_any = false;
+    for (size_t i = 0; i < e->n_logs; i++) {
+        bool fits;
+        if (e->logs[i].kind != EVIDENCE_LOG_TCG || e->logs[i].content.len == 0)
+            continue;
+        fits = *ret_any ? eventlog_append(w->a, log, e->logs[i].content, err) : eventlog_parse(w->a, e->logs[i].content, log, err);
+        if (!fits && err->code == ERR_NO_MEMORY)
+            return false;
+        if (!fits)
+            findings_add(w->findings, FINDING_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT, "log %zu: %s", i, err->text);
+        else
+            *ret_any = true;
+    }
+    return true;
+}
+
+static bool check_logs(struct work *w, struct err *err)
+{
+    struct appraisal *appraisal = &w->out->appraisal;
+    struct eventlog *log = ARENA_NEW(w->a, struct eventlog);
+    struct bootchain *chain = ARENA_NEW(w->a, struct bootchain);
+    bool any;
+
+    if (!log || !chain)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the event log");
+    if (!join_logs(w, log, &any, err))
+        return false;
+    if (!any && !eventlog_parse(w->a, BYTES_NONE, log, err))
+        return false;
+    if (!replay_verify(w->a, log, verified_quote_pcrs(w->out->quote), NULL, w->findings, &w->replayed, err))
+        return false;
+    appraisal->boot.has_log = any;
+    appraisal->facts.has_log = any;
+    if (!any)
+        return true;
+    if (!bootchain_read(w->a, w->replayed, w->request->reference, w->findings, chain, err))
+        return false;
+    appraisal->boot.components = chain->components;
+    w->out->chain = chain;
+    return true;
+}
+
+static bool note_facts(struct work *w, struct err *err)
+{
+    struct appraisal_facts *facts = &w->out->appraisal.facts;
+    const struct bootchain *chain = w->out->chain;
+    const struct boot_reference *reference = w->request->reference;
+
+    if (chain) {
+        facts->secure_boot = chain->secure_boot;
+        facts->setup_mode = chain->setup_mode;
+        facts->kernel_label = chain->kernel;
+        facts->command_line = chain->command_line;
+        facts->os_release = chain->os_release;
+        facts->boot_summary = plain_boot_summary(w->a, chain);
+        for (enum phase p = PHASE_FIRMWARE; p <= PHASE_OS; p++)
+            facts->phase_summary[p] = plain_phase_summary(w->a, chain, p);
+        if (!facts->boot_summary)
+            return err_set(err, ERR_NO_MEMORY, "no memory for facts");
+    }
+    if (reference && reference->name) {
+        char date[CLOCK_TEXT_LEN];
+        clock_format(reference->as_of_ms, date);
+        w->out->appraisal.reference = arena_printf(w->a, "%s, %.10s", reference->name, date);
+    }
+    return true;
+}
+
+static bool run_policy(struct work *w, struct err *err)
+{
+    struct appraisal *appraisal = &w->out->appraisal;
+    struct policy_outcome *outcome = ARENA_NEW(w->a, struct policy_outcome);
+    struct policy_error why = { .kind = POLICY_EVALUATION_ERROR };
+    const struct policy_claim *claims;
+    const char *text;
+    size_t n_claims;
+
+    if (!w->request->policy) {
+        if (!w->request->no_policy_needed)
+            findings_add(w->findings, FINDING_POLICY_NOT_PERMITTED, FINDING_NO_PCR, FINDING_NO_EVENT, "no attestation policy is set");
+        return true;
+    }
+    if (!claims_build(w->a, w->request, w->out, &claims, &n_claims, err))
+        return false;
+    if (!outcome)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a policy's outcome");
+    appraisal->decision = DECISION_REFUSED;
+    if (!policy_evaluate(w->a, w->request->policy, claims, n_claims, NULL, outcome, &why)) {
+        findings_add(w->findings, FINDING_POLICY_ERROR, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", why.err.text);
+        return true;
+    }
+    w->out->outcome = outcome;
+    if (outcome->decision == POLICY_PERMITTED) {
+        appraisal->decision = DECISION_PERMITTED;
+        return true;
+    }
+    text = policy_refusal_text(w->a, outcome);
+    findings_add(w->findings, outcome->decision == POLICY_NO_PERMIT ? FINDING_POLICY_NOT_PERMITTED : FINDING_POLICY_DENIED, FINDING_NO_PCR,
+                 FINDING_NO_EVENT, "%s", text ? text : "refused");
+    return true;
+}
+
+/* configure asks the policy how the evidence is to be verified (attestation-service.md 8.4, steps 1 and 2). A policy whose
+ * configuration fails permits nothing, and the strictest settings hold. */
+static void configure(struct work *w)
+{
+    struct policy_error why = { .kind = POLICY_EVALUATION_ERROR };
+
+    w->configuration = (struct policy_configuration){ .require_valid_aik_cert = true, .required_pcr_mask = 0xffffff };
+    if (w->request->policy && !policy_configure(w->a, w->request->policy, NULL, &w->configuration, &why)) {
+        w->configuration = (struct policy_configuration){ .require_valid_aik_cert = true, .required_pcr_mask = 0xffffff };
+        findings_add(w->findings, FINDING_POLICY_ERROR, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", why.err.text);
+    }
+}
+
+bool appraise(struct arena *a, const struct appraise_request *request, struct appraised *ret, struct err *err)
+{
+    struct appraised *out = ARENA_NEW(a, struct appraised); /* large: not on the stack */
+    struct work w = { .a = a, .request = request, .out = out };
+    bool verified;
+
+    if (!out)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an appraisal");
+    w.findings = &out->appraisal.findings;
+    w.findings->arena = a;
+    out->appraisal.time_ms = request->now_ms;
+    out->appraisal.ak_trusted = request->ak_trusted;
+    out->appraisal.evidence_digest = request->evidence->digest;
+    configure(&w);
+    check_key(&w);
+    if (!check_quote(&w, &verified, err))
+        return err_set(err, ERR_NO_MEMORY, "no memory to verify a quote");
+    if (verified) {
+        registers_judge(&out->appraisal.boot.registers, w.findings);
+        if (!check_logs(&w, err) || !note_facts(&w, err) || !run_policy(&w, err))
+            return false;
+    }
+    out->appraisal.verdict = verdict_of(w.findings);
+    *ret = *out;
+    return true;
+}

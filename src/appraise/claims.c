@@ -1,0 +1,119 @@
+#include "appraise/claims.h"
+#include "base/base64.h"
+
+enum { SCALAR_CLAIMS = 24 };
+
+struct claim_list {
+    struct policy_claim *items;
+    size_t n, capacity;
+};
+
+static void add(struct claim_list *list, struct policy_claim claim)
+{
+    if (list->n < list->capacity)
+        list->items[list->n++] = claim;
+}
+
+static bool said_no(enum fact fact)
+{
+    return fact == FACT_NO;
+}
+
+/* Windows' statements count for what they prove; on other systems none is made, and absent means what 9.1 says it means. */
+static void add_boot_claims(struct claim_list *list, const struct bootchain *chain)
+{
+    const struct windows_facts *w = &chain->windows;
+
+    add(list, policy_claim_boolean("secureBootEnabled", chain->secure_boot == SECURE_BOOT_ENABLED));
+    add(list, policy_claim_boolean("bootDebuggingDisabled", said_no(w->boot_debugging)));
+    add(list, policy_claim_boolean("notSafeMode", w->safe_mode != FACT_YES));
+    add(list, policy_claim_boolean("notWinPE", w->winpe != FACT_YES));
+    add(list, policy_claim_boolean("vbsEnabled", w->vbs_required == FACT_YES));
+    add(list, policy_claim_boolean("iommuEnabled", w->iommu_required == FACT_YES));
+    if (chain->command_line)
+        add(list, policy_claim_string("trueboot.commandLine", bytes_of_string(chain->command_line)));
+}
+
+/* A log that is not there proves nothing: what must be true to be safe is then false. */
+static void add_claims_without_log(struct claim_list *list)
+{
+    static const char *const names[] = { "secureBootEnabled", "bootDebuggingDisabled", "notSafeMode", "notWinPE", "vbsEnabled", "iommuEnabled" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        add(list, policy_claim_boolean(names[i], false));
+}
+
+/* One claim per finding and one with the worst severity, so that a policy can forbid either. */
+static void add_findings(struct claim_list *list, const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        add(list, policy_claim_string("trueboot.finding", bytes_of_string(finding_kind(findings->items[i].id)->id)));
+    add(list, policy_claim_string("trueboot.worstFinding", bytes_of_string(findings->n ? severity_name(findings_worst(findings)) : "none")));
+}
+
+char *claims_pcrs_json(struct arena *a, const struct pcr_set *pcrs)
+{
+    static const char *const names[] = { [DIGEST_SHA1] = "SHA1",         [DIGEST_SHA256] = "SHA256",     [DIGEST_SHA384] = "SHA384",
+                                         [DIGEST_SHA512] = "SHA512",     [DIGEST_SM3_256] = "SM3_256",   [DIGEST_SHA3_256] = "SHA3_256",
+                                         [DIGEST_SHA3_384] = "SHA3_384", [DIGEST_SHA3_512] = "SHA3_512" };
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+
+    json_begin_object(&out, NULL);
+    json_begin_array(&out, "PCRs");
+    for (unsigned i = 0; i < LIMIT_PCRS; i++) {
+        bool any = false;
+        for (size_t b = 0; b < pcrs->n_banks; b++)
+            any |= (pcrs->banks[b].present >> i & 1) != 0;
+        if (!any)
+            continue;
+        json_begin_object(&out, NULL);
+        json_put_integer(&out, "Index", i);
+        for (int hex = 0; hex < 2; hex++) {
+            json_begin_object(&out, hex ? "HexDigests" : "Digests");
+            for (size_t b = 0; b < pcrs->n_banks; b++) {
+                const struct pcr_bank *bank = &pcrs->banks[b];
+                if (bank->present >> i & 1)
+                    (hex ? json_put_hex : json_put_base64url)(&out, names[bank->algorithm], digest_bytes(&bank->value[i]));
+            }
+            json_end(&out);
+        }
+        json_end(&out);
+    }
+    json_end(&out);
+    json_end(&out);
+    return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
+}
+
+bool claims_build(struct arena *a, const struct appraise_request *request, const struct appraised *appraised,
+                  const struct policy_claim **ret, size_t *ret_n, struct err *err)
+{
+    struct claim_list list = { .capacity = SCALAR_CLAIMS + appraised->appraisal.findings.n + request->n_claims };
+    struct digest key_digest;
+    const char *key_hash, *pcrs = claims_pcrs_json(a, verified_quote_pcrs(appraised->quote));
+    struct policy_claim pcrs_claim;
+
+    digest_compute(DIGEST_SHA256, pubkey_spki(request->ak), &key_digest);
+    key_hash = base64_in(a, BASE64_STANDARD, digest_bytes(&key_digest));
+    list.items = ARENA_ARRAY(a, list.capacity, struct policy_claim);
+    if (!list.items || !key_hash || !pcrs)
+        return err_set(err, ERR_NO_MEMORY, "no memory for claims");
+    add(&list, policy_claim_boolean("aikValidated", request->ak_trusted));
+    add(&list, policy_claim_string("aikPubHash", bytes_of_string(key_hash)));
+    add(&list, policy_claim_integer("tpmVersion", 2));
+    add(&list, policy_claim_boolean("vbsReportPresent", false));
+    add(&list, policy_claim_boolean("vsmReportPresent", false));
+    if (appraised->chain)
+        add_boot_claims(&list, appraised->chain);
+    else
+        add_claims_without_log(&list);
+    add_findings(&list, &appraised->appraisal.findings);
+    pcrs_claim = policy_claim_string("pcrs", bytes_of_string(pcrs));
+    pcrs_claim.read_only = true;
+    add(&list, pcrs_claim);
+    for (size_t i = 0; i < request->n_claims; i++)
+        add(&list, request->claims[i]);
+    *ret = list.items;
+    *ret_n = list.n;
+    return true;
+}
