@@ -24,22 +24,22 @@
 #include "agent/ak.h"
 #include "agent/evidence.h"
 #include "agent/server.h"
-#include "crypto/key.h"
+#include "crypto/privkey.h"
 
 struct attest_request {
     const struct ak *ak;
-    struct bytes ak_cert;                 /* DER */
+    struct bytes ak_cert; /* DER */
     const struct evidence_sources *sources;
-    const struct key *request_key;        /* software RSA-2048, made once per process, never stored */
-    struct bytes nonce;                   /* the monitor's; empty: none */
+    const struct privkey *request_key; /* software RSA-2048, made once per process, never stored */
+    struct bytes nonce;                /* the monitor's; empty: none */
     const char *boot_id;
 };
 
 struct attest_result {
-    struct bytes token;                   /* compact JWT; empty after a refusal */
-    struct bytes appraisal;               /* id as the server named it; empty: it did not */
-    struct quoted quoted;                 /* counters for the report; zero when nothing was quoted */
-    char event_log_sha256[65];            /* hex, of the firmware log sent */
+    struct bytes token;        /* compact JWT; empty after a refusal */
+    struct bytes appraisal;    /* id as the server named it; empty: it did not */
+    struct quoted quoted;      /* counters for the report; zero when nothing was quoted */
+    char event_log_sha256[65]; /* hex, of the firmware log sent */
 };
 
 /* attest fills *ret as far as it came, also on failure (the one exception to our rule: a refusal still has counters and an

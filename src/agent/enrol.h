@@ -36,19 +36,19 @@
 #include "agent/server.h"
 
 struct enrolment {
-    struct bytes ak_cert;         /* DER; matches the AK, names vm_id */
-    struct bytes ak_chain;        /* concatenated DER, leaf not included */
+    struct bytes ak_cert;  /* DER; matches the AK, names vm_id */
+    struct bytes ak_chain; /* concatenated DER, leaf not included */
     char vm_id[UUID_TEXT_LEN];
-    struct bytes ek_cert;         /* DER of the certificate the credential was made for; empty: none */
-    struct bytes nonce;           /* the monitor's, decoded; empty: none came */
+    struct bytes ek_cert;                          /* DER of the certificate the credential was made for; empty: none */
+    struct bytes nonce;                            /* the monitor's, decoded; empty: none came */
     struct bytes attest_endpoint, report_endpoint; /* empty: the same server */
 };
 
 struct enrol_request {
     const struct ak *ak;
     const struct evidence_sources *sources;
-    struct bytes token;           /* one-time enrolment token; empty: none */
-    struct bytes enroll_id;       /* of an enrolment that awaits approval; empty: none */
+    struct bytes token;     /* one-time enrolment token; empty: none */
+    struct bytes enroll_id; /* of an enrolment that awaits approval; empty: none */
 };
 
 /* enrol runs the whole exchange. Views of *ret live in the arena. FAILURE_AWAITS_APPROVAL: ret_enroll_id (in the arena) is

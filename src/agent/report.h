@@ -22,15 +22,15 @@
  * Errors: {"error":{"code":"…","message":"…"}}.
  *   404, or 401/403 with code IdentityUnknown, UnknownVm, VmNotFound, UnknownKey or AkUnknown: FAILURE_IDENTITY_UNKNOWN, enrol again.
  *   400/409 with a code that contains "Nonce": FAILURE_NONCE, fetch a new one and attest again.
- *   401/403 with code IatSkew or ClockSkew: the server's Date header sets the clock of later iat; other 401/403:
+ *   iat follows the Date header of the last answer when our clock is more than half a minute off. Other 401/403:
  *   FAILURE_NOT_AUTHORISED. 409 IdentityDuplicated: FAILURE_CLONE. 408, 429, 5xx: FAILURE_SERVER_TROUBLE with Retry-After. */
 #pragma once
 #include "agent/ak.h"
 #include "agent/server.h"
 
 struct reporter {
-    const char *vm_id;                /* UUID text */
-    uint64_t *counter;                /* last ctr used; grows */
+    const char *vm_id; /* UUID text */
+    uint64_t *counter; /* last ctr used; grows */
 };
 
 struct report_facts {
@@ -38,16 +38,16 @@ struct report_facts {
     int64_t boot_time_ms;
     const char *kernel_version;
     uint64_t sequence;
-    bool has_counters;                /* reset and restart count known */
+    bool has_counters; /* reset and restart count known */
     uint32_t reset_count, restart_count;
 };
 
 struct report_body {
     struct report_facts facts;
-    struct bytes token;               /* empty: null */
-    struct bytes appraisal;           /* empty: null */
-    const char *event_log_sha256;     /* hex, NULL or "": null */
-    const struct failure *failure;    /* NULL: none */
+    struct bytes token;            /* empty: null */
+    struct bytes appraisal;        /* empty: null */
+    const char *event_log_sha256;  /* hex, NULL or "": null */
+    const struct failure *failure; /* NULL: none */
 };
 
 struct heartbeat_body {
@@ -57,10 +57,10 @@ struct heartbeat_body {
 };
 
 struct report_answer {
-    unsigned next_report_seconds;     /* 0: not said */
+    unsigned next_report_seconds; /* 0: not said */
     unsigned next_heartbeat_seconds;
     bool attest_now;
-    struct bytes nonce;               /* decoded, in the arena; empty: none */
+    struct bytes nonce; /* decoded, in the arena; empty: none */
 };
 
 MUST_CHECK bool report_fetch_nonce(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who,
@@ -68,10 +68,8 @@ MUST_CHECK bool report_fetch_nonce(struct tpm_device *tpm, const struct ak *ak, 
 MUST_CHECK bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who,
                             const struct report_body *body, struct arena *a, struct report_answer *ret, struct failure *why);
 MUST_CHECK bool report_heartbeat(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who,
-                                 const struct heartbeat_body *body, struct arena *a, struct report_answer *ret,
-                                 struct failure *why);
+                                 const struct heartbeat_body *body, struct arena *a, struct report_answer *ret, struct failure *why);
 
 /* The compact JWS for one request, signed in the TPM. For tests and other callers. */
-MUST_CHECK bool report_sign_request(struct tpm_device *tpm, const struct ak *ak, struct reporter *who, const char *method,
-                                    const char *path, struct bytes body, int64_t now_ms, struct arena *a, char **ret,
-                                    struct failure *why);
+MUST_CHECK bool report_sign_request(struct tpm_device *tpm, const struct ak *ak, struct reporter *who, const char *method, const char *path,
+                                    struct bytes body, int64_t now_ms, struct arena *a, char **ret, struct failure *why);

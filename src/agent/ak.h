@@ -1,0 +1,56 @@
+/* agent/ak.h: the attestation key: made, found again, accepted or refused (guest-agent.md 2.3, 2.4).
+ *
+ * Self-hosted profile: a primary key of the endorsement hierarchy, the same after evict, Clear or loss of state as long as the
+ * endorsement seed lives. Persistent at 0x81000003, else at the fallback handle, else transient while it is used. */
+#pragma once
+#include "agent/tpm_device.h"
+#include "tpm/public.h"
+
+struct ak; /* opaque; belongs to the device it was opened on */
+
+enum { AK_RECORD_TEMPLATE_LEN = 24 };
+#define AK_TEMPLATE_ID "ak-rsa2048-e-1"
+
+/* What state remembers of the key that was enrolled. */
+struct ak_record {
+    bool known;        /* false: nothing is remembered */
+    uint32_t rotation; /* counter in the template */
+    uint32_t handle;   /* where it was made persistent; 0: nowhere */
+    struct tpm_name name;
+};
+
+struct ak_options {
+    uint32_t handle;          /* 0: AK_HANDLE */
+    uint32_t handle_fallback; /* 0: AK_HANDLE_FALLBACK */
+};
+
+/* ak_open finds or makes the key. Every key is checked: RSA, SHA-256 name, restricted signing key fixed to this TPM, RSASSA with
+ * SHA-256; and its Name is the recorded one, or without a record the one that the template gives in this TPM.
+ * AK_REPLACED: another key lies where ours was. SEED_CHANGED: the template no longer gives the recorded key. */
+MUST_CHECK bool ak_open(struct tpm_device *tpm, const struct ak_options *options, const struct ak_record *record, struct ak **ret,
+                        struct failure *why);
+void ak_close(struct ak *ak); /* unloads a transient one */
+void ak_close_at(struct ak **ak);
+
+const struct tpm_public *ak_public(const struct ak *ak);
+struct bytes ak_public_2b(const struct ak *ak); /* TPM2B_PUBLIC, size field included */
+struct bytes ak_name(const struct ak *ak);      /* 000b || digest */
+const struct pubkey *ak_key(const struct ak *ak);
+void ak_remember(const struct ak *ak, struct ak_record *ret);
+/* Another key sits at the first handle (the fallback is used). */
+bool ak_handle_is_taken(const struct ak *ak);
+bool ak_was_made_anew(const struct ak *ak); /* it was not persistent when we came */
+
+/* The certificate in NV 0x01C101D0. Reading trims by DER length; absent, empty or undecodable: an empty ret. Publishing also fails
+ * where the TPM has no room; that is no reason to stop. */
+MUST_CHECK bool ak_certificate_read(struct tpm_device *tpm, struct arena *a, struct bytes *ret, struct failure *why);
+MUST_CHECK bool ak_certificate_publish(struct tpm_device *tpm, struct bytes der, struct failure *why);
+
+/* ak_certificate_fits: the certificate is of this very key and names a VM (subject CN = UUID). Dates are for the caller:
+ * *ret_not_before_ms, *ret_not_after_ms. */
+MUST_CHECK bool ak_certificate_fits(const struct ak *ak, struct bytes der, char ret_vm_id[static 37], int64_t *ret_not_before_ms,
+                                    int64_t *ret_not_after_ms, struct failure *why);
+
+/* ak_forget takes the key out of persistence where its Name is the recorded (or the template's) one, and removes the NV copy of
+ * the certificate: before an image is captured (verb reset). */
+MUST_CHECK bool ak_forget(struct tpm_device *tpm, const struct ak_options *options, const struct ak_record *record, struct failure *why);

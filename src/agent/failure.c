@@ -1,0 +1,71 @@
+#include "agent/failure.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/arena.h"
+#include "base/utf8.h"
+
+static const struct {
+    const char *name;
+    const char *reason;
+    enum retry_class retry;
+    const char *meaning;
+} failures[] = { [FAILURE_NONE] = { "NONE", "", RETRY_PERIOD, "" },
+#define X(name, reason, retry, meaning) [FAILURE_##name] = { #name, reason, RETRY_##retry, meaning },
+                 FAILURES(X)
+#undef X
+};
+
+/* Sentences of servers and of the TPM end up on terminals and in logs. */
+static void keep_printable(char *text)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *safe = text_for_people(&a, bytes_of_string(text));
+
+    if (safe && strcmp(safe, text) != 0)
+        snprintf(text, sizeof((struct failure *)NULL)->text, "%s", safe);
+}
+
+bool failure_set(struct failure *why, enum failure_id id, const char *fmt, ...)
+{
+    char text[sizeof why->text];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    *why = FAILURE_INIT;
+    why->id = id;
+    memcpy(why->text, text, sizeof text);
+    keep_printable(why->text);
+    return false;
+}
+
+bool failure_from(struct failure *why, enum failure_id id, const struct err *err)
+{
+    if (err->code == ERR_NO_MEMORY)
+        id = FAILURE_NO_MEMORY;
+    return failure_set(why, id, "%s", err->text);
+}
+
+bool failure_within(struct failure *why, const char *fmt, ...)
+{
+    char place[160], text[sizeof why->text];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(place, sizeof place, fmt, args);
+    va_end(args);
+    snprintf(text, sizeof text, "%s: %.*s", place, (int)(sizeof text - sizeof place - 3), why->text);
+    memcpy(why->text, text, sizeof text);
+    keep_printable(why->text);
+    return false;
+}
+
+const char *failure_name(enum failure_id id) { return failures[id].name; }
+
+const char *failure_reason(enum failure_id id) { return failures[id].reason; }
+
+const char *failure_meaning(enum failure_id id) { return failures[id].meaning; }
+
+enum retry_class failure_retry(enum failure_id id) { return failures[id].retry; }

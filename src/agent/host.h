@@ -1,0 +1,13 @@
+/* agent/host.h: what the guest says about itself, unsigned: hints, never proofs. */
+#pragma once
+#include "base/uuid.h"
+
+struct host {
+    char boot_id[UUID_TEXT_LEN]; /* /proc/sys/kernel/random/boot_id; "" when unreadable */
+    char vm_uuid[UUID_TEXT_LEN]; /* DMI product_uuid; "" when absent or unreadable */
+    char hostname[65];
+    char kernel[65]; /* uname release */
+    int64_t boot_time_ms;
+};
+
+void host_learn(struct host *ret);
