@@ -125,7 +125,8 @@ bool evidence_read(struct arena *a, const struct json *att, struct evidence *ret
         return err_set(err, ERR_MALFORMED, "aik_pub is not an object");
     if (!e.aik_pub && e.aik_cert.len == 0)
         return err_set(err, ERR_MALFORMED, "neither aik_cert nor aik_pub is there");
-    digest_compute(DIGEST_SHA256, att->raw, &e.digest);
+    e.raw = att->raw;
+    digest_compute(DIGEST_SHA256, e.raw, &e.digest);
     *ret = e;
     return true;
 }

@@ -25,7 +25,8 @@ struct evidence {
     struct pcr_set pcrs;                  /* the register values that the guest shows */
     struct bytes quote;                   /* TPMS_ATTEST */
     struct bytes signature;               /* TPMT_SIGNATURE */
-    struct digest digest;                 /* SHA-256 of everything above, in the form it was received */
+    struct bytes raw;                     /* the ATT object's own characters */
+    struct digest digest;                 /* SHA-256 of raw */
 };
 
 /* evidence_read reads an ATT object. The error names the member. Everything lives in `a` or in the JSON's input. */

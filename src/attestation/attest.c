@@ -1,0 +1,276 @@
+/* POST /attest/{type}: from the socket to a token or a refusal (attestation-service.md 6.5). */
+#include "attestation/attest.h"
+#include "attestation/message.h"
+#include "attestation/record.h"
+#include "attestation/token.h"
+#include "base/hex.h"
+#include "crypto/random.h"
+#include "x509/ak_cert.h"
+
+/* What one request carries from step to step; everything is released by attestation_done. */
+struct attestation {
+    struct attestation_service *service;
+    struct arena *a;
+    int64_t now_ms;
+    struct attest_message message;
+    struct jws jws;
+    bool has_request;
+    struct attest_request request;
+    struct open_challenge challenge;
+    struct trust_store *roots;
+    struct vouched_key ak;
+    char vm[UUID_TEXT_LEN];      /* "" unless the key is the active identity of a VM that we know */
+    bool ak_replaced;            /* the certificate names a VM whose active key is another */
+    struct appraised appraised;
+};
+
+static void attestation_done(struct attestation *t)
+{
+    if (t->has_request)
+        attest_request_done(&t->request);
+    trust_store_free(t->roots);
+    vouched_key_done(&t->ak);
+}
+
+/* Steps 1 to 3: shape, challenge, possession of the request key. */
+static bool read_request(struct attestation *t, struct err *err)
+{
+    const struct verified_jws *verified;
+
+    if (!jws_parse(t->a, t->message.request, LIMIT_ATTEST_BODY_BYTES, &t->jws, err) || !attest_request_read(t->a, &t->jws, &t->request, err))
+        return err_within(err, "request");
+    t->has_request = true;
+    if (!challenge_open(t->service->challenges, t->service->issuer, t->request.service_context, t->now_ms, &t->challenge, err))
+        return false;
+    if (!bytes_equal_ct(t->request.challenge, BYTES_OF(t->challenge.challenge)))
+        return err_set(err, ERR_UNTRUSTED, "challenge is not the one that service_context holds");
+    if (!jws_verify(t->a, &t->jws, t->request.request_key.key, JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256), &verified, err))
+        return err_within(err, "request");
+    return challenge_use(t->service->challenges, &t->challenge, t->now_ms, err);
+}
+
+/* identify_vm finds whose key this is: the VM that our certificate names, if the key is the one that it enrolled last. */
+static bool identify_vm(struct attestation *t, struct err *err)
+{
+    struct store_identity identity;
+    struct cert *enrolled CLEANUP(cert_free_at) = NULL;
+    char vm[UUID_TEXT_LEN];
+    struct err why = ERR_INIT;
+
+    if (!t->ak.trusted || !ak_cert_vm_uuid(t->ak.cert, vm, &why))
+        return true; /* somebody else's machine: appraised, but no VM of ours */
+    if (!store_identity_active(t->service->store, t->a, vm, &identity, &why))
+        return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
+    if (!cert_parse(identity.ak_cert, &enrolled, err))
+        return err_within(err, "stored AK certificate");
+    t->ak_replaced = !enrolled->key || !pubkey_equal(enrolled->key, t->ak.key);
+    if (!t->ak_replaced)
+        memcpy(t->vm, vm, sizeof vm);
+    return true;
+}
+
+/* Step 4: who vouches for the attestation key, and whose it is. */
+static bool check_key(struct attestation *t, struct err *err)
+{
+    const struct evidence *e = &t->request.current;
+
+    t->roots = trust_slot_get(t->service->ak_roots);
+    return vouch_for(t->service->vouched, t->roots, e->aik_cert, e->aik_pub, t->now_ms, &t->ak, err) && identify_vm(t, err);
+}
+
+static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, struct err *err)
+{
+    uint8_t id[(APPRAISAL_ID_LEN - 1) / 2];
+
+    if (!random_bytes(id, sizeof id, err))
+        return false;
+    hex_encode(BYTES_OF(id), appraisal->id);
+    memcpy(appraisal->vm, t->vm, sizeof appraisal->vm);
+    appraisal->provider = t->service->issuer;
+    appraisal->policy_hash = t->service->policy_hash;
+    if (t->ak_replaced)
+        findings_add(&appraisal->findings, FINDING_AK_REPLACED, FINDING_NO_PCR, FINDING_NO_EVENT,
+                     "the key's certificate is genuine, but this VM has enrolled another key since");
+    appraisal->verdict = verdict_of(&appraisal->findings);
+    return true;
+}
+
+/* Steps 5 to 13: the pure part. */
+static bool appraise_request(struct attestation *t, struct err *err)
+{
+    struct digest nonce;
+    struct appraise_request request = { .evidence = &t->request.current, .form = SIGNATURE_FORM_TPMT, .ak = t->ak.key,
+                                        .ak_trusted = t->ak.trusted, .policy = t->service->policy,
+                                        .reference = t->service->reference, .now_ms = t->now_ms };
+    const char *prefix = arena_printf(t->a, "%s/custom/", t->service->issuer);
+
+    if (!prefix)
+        return err_set(err, ERR_NO_MEMORY, "no memory for claims");
+    attest_request_nonce(&t->request, &nonce);
+    request.nonce = digest_bytes(&nonce);
+    return attest_request_claims(t->a, &t->request, prefix, &request.claims, &request.n_claims, err) &&
+           appraise(t->a, &request, &t->appraised, err) && name_appraisal(&t->appraised.appraisal, t, err);
+}
+
+/* The first finding that makes the evidence itself unacceptable; NULL when only the policy has something to say. */
+static const struct finding *evidence_refusal(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++) {
+        const struct finding *f = &findings->items[i];
+        bool is_policy = f->id == FINDING_POLICY_DENIED || f->id == FINDING_POLICY_NOT_PERMITTED || f->id == FINDING_POLICY_ERROR;
+        if (!is_policy && finding_kind(f->id)->phase == PHASE_EVIDENCE && f->severity >= SEVERITY_HIGH)
+            return f;
+    }
+    return NULL;
+}
+
+static const struct finding *policy_refusal(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        if (findings->items[i].id == FINDING_POLICY_DENIED || findings->items[i].id == FINDING_POLICY_NOT_PERMITTED ||
+            findings->items[i].id == FINDING_POLICY_ERROR)
+            return &findings->items[i];
+    return NULL;
+}
+
+/* {"version":1,"vm":…,"time":…,"nonce":…,"current_attestation":…}: what `trueboot verify` reads again later. */
+static bool evidence_file(struct attestation *t, struct writer *w)
+{
+    struct json_out out = json_out_to(w, JSON_COMPACT);
+    struct digest nonce;
+
+    attest_request_nonce(&t->request, &nonce);
+    json_begin_object(&out, NULL);
+    json_put_integer(&out, "version", 1);
+    json_put_string(&out, "vm", t->vm);
+    json_put_time(&out, "time", t->now_ms);
+    json_put_base64url(&out, "nonce", digest_bytes(&nonce));
+    json_put_raw(&out, "current_attestation", t->request.current.raw);
+    json_end(&out);
+    return writer_ok(w);
+}
+
+static bool store_record(struct attestation *t, const char *jti, struct err *err)
+{
+    struct writer evidence CLEANUP(writer_done) = { 0 };
+
+    if (!record_is_due(&t->appraised.appraisal))
+        return true;
+    if (!evidence_file(t, &evidence))
+        return err_set(err, ERR_NO_MEMORY, "no memory for evidence");
+    return record_store(t->service, t->a, &t->appraised.appraisal, writer_bytes(&evidence), jti, err);
+}
+
+/* The error body of 2.5; innererror names the finding, and the appraisal that an operator can look up. */
+static bool refuse(struct http_response *response, const char *code, const struct finding *f, const struct appraisal *appraisal)
+{
+    struct json_out out;
+
+    writer_reset(&response->body);
+    http_response_header(response, "x-ms-error-code", code);
+    out = http_response_json(response, 400);
+    json_begin_object(&out, NULL);
+    json_begin_object(&out, "error");
+    json_put_string(&out, "code", code);
+    json_put_string(&out, "message", f->text);
+    json_begin_object(&out, "innererror");
+    json_put_string(&out, "code", finding_kind(f->id)->id);
+    json_end(&out);
+    json_begin_object(&out, "trueboot");
+    json_put_string(&out, "appraisalId", record_is_due(appraisal) ? appraisal->id : NULL);
+    json_put_string(&out, "verdict", verdict_name(appraisal->verdict));
+    json_end(&out);
+    json_end(&out);
+    json_end(&out);
+    return true;
+}
+
+static bool answer_token(struct attestation *t, struct http_response *response, struct bytes token)
+{
+    struct writer message CLEANUP(writer_done) = { 0 };
+    struct json_out inner = json_out_to(&message, JSON_COMPACT), out = http_response_json(response, 200);
+
+    json_begin_object(&inner, NULL);
+    json_put_bytes(&inner, "report", token);
+    json_end(&inner);
+    response->body.bad |= !writer_ok(&message);
+    attest_message_write(&out, &t->message, writer_bytes(&message));
+    return true;
+}
+
+static bool decide(struct attestation *t, struct http_response *response, struct err *err)
+{
+    const struct findings *findings = &t->appraised.appraisal.findings;
+    const struct finding *bad_evidence = evidence_refusal(findings), *denied = policy_refusal(findings);
+    char jti[TOKEN_JTI_LEN];
+    struct bytes token;
+
+    if (bad_evidence || denied || t->appraised.appraisal.decision != DECISION_PERMITTED || findings->overflow) {
+        if (!store_record(t, NULL, err))
+            return false;
+        if (bad_evidence)
+            return refuse(response, "InvalidParameter", bad_evidence, &t->appraised.appraisal);
+        if (denied)
+            return refuse(response, "PolicyEvaluationError", denied, &t->appraised.appraisal);
+        return err_set(err, ERR_LIMIT, "the evidence raises more findings than can be kept");
+    }
+    if (!report_token_make(t->service, t->a, &t->appraised, &t->request, &token, jti, err) || !store_record(t, jti, err))
+        return false;
+    return answer_token(t, response, token);
+}
+
+static bool answer_challenge(struct attestation *t, struct http_response *response, struct err *err)
+{
+    struct writer message CLEANUP(writer_done) = { 0 };
+    struct json_out inner = json_out_to(&message, JSON_COMPACT), out;
+    uint8_t challenge[CHALLENGE_LEN];
+    struct bytes context;
+
+    if (!challenge_make(t->service->challenges, t->service->issuer, t->now_ms, t->a, challenge, &context, err))
+        return false;
+    json_begin_object(&inner, NULL);
+    json_put_base64url(&inner, "challenge", BYTES_OF(challenge));
+    json_put_base64url(&inner, "service_context", context);
+    json_end(&inner);
+    out = http_response_json(response, 200);
+    response->body.bad |= !writer_ok(&message);
+    attest_message_write(&out, &t->message, writer_bytes(&message));
+    return true;
+}
+
+/* Everything that is the sender's fault is 400 InvalidParameter here; sub-codes come from the error's kind. */
+static bool answer_error(struct http_response *response, const struct err *err)
+{
+    switch (err->code) {
+    case ERR_TRUNCATED:
+    case ERR_MALFORMED:
+    case ERR_UNSUPPORTED:
+    case ERR_UNTRUSTED:
+        return http_response_error(response, 400, "InvalidParameter", strstr(err->text, "service_context") ? "challenge" : err_slug(err->code), "%s",
+                                   err->text);
+    case ERR_LIMIT:
+        return http_response_error(response, 400, "InvalidParameter", "limit", "%s", err->text);
+    default:
+        return http_response_err(response, err);
+    }
+}
+
+bool attest_tpm(struct attestation_service *service, const struct http_request *http, struct http_response *response, struct err *err)
+{
+    struct attestation *t = ARENA_NEW(http->arena, struct attestation); /* large: not on the stack */
+    const struct json *body;
+    bool fine;
+
+    if (!t)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a request");
+    t->service = service;
+    t->a = http->arena;
+    t->now_ms = service->now_ms();
+    fine = http_body_json(http, NULL, &body, err) && attest_message_read(t->a, body, &t->message, err);
+    if (fine && t->message.kind == ATTEST_INIT)
+        fine = answer_challenge(t, response, err);
+    else if (fine)
+        fine = read_request(t, err) && check_key(t, err) && appraise_request(t, err) && decide(t, response, err);
+    attestation_done(t);
+    return fine || answer_error(response, err);
+}

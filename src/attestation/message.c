@@ -1,0 +1,247 @@
+#include "attestation/message.h"
+#include "base/base64.h"
+#include "json/parse.h"
+
+static bool same_word(struct bytes a, const char *b)
+{
+    if (a.len != strlen(b))
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        uint8_t c = a.data[i];
+        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != (uint8_t)b[i])
+            return false;
+    }
+    return true;
+}
+
+static bool read_inner(const struct json *message, struct attest_message *m, struct err *err)
+{
+    const struct json *type = json_get(message, "type"), *request = json_get(message, "request");
+
+    if (message->type != JSON_OBJECT)
+        return err_set(err, ERR_MALFORMED, "data does not hold a message object");
+    if (request) {
+        if (request->type != JSON_STRING)
+            return err_set(err, ERR_MALFORMED, "request is not a string");
+        m->kind = ATTEST_REQUEST;
+        m->request = request->string;
+        return true;
+    }
+    if (!type)
+        return err_set(err, ERR_MALFORMED, "the message has neither \"type\" nor \"request\"");
+    if (!json_is_string(type, "aikcert"))
+        return err_set(err, ERR_MALFORMED, "type is not \"aikcert\"");
+    m->kind = ATTEST_INIT;
+    return true;
+}
+
+bool attest_message_read(struct arena *a, const struct json *body, struct attest_message *ret, struct err *err)
+{
+    const struct json *data = json_get_no_case(body, "data"), *envelope, *payload;
+    struct attest_message m = { .wrapped = false };
+    struct bytes text;
+
+    if (!data || data->type != JSON_STRING)
+        return err_set(err, ERR_MALFORMED, "data is missing or not a string");
+    if (!base64_decode_any(a, data->string, &text, err) || !json_parse(a, text, NULL, &envelope, err))
+        return err_within(err, "data");
+    payload = json_get(envelope, "payload");
+    m.wrapped = payload != NULL;
+    if (!read_inner(payload ? payload : envelope, &m, err))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void attest_message_write(struct json_out *out, const struct attest_message *to, struct bytes message_json)
+{
+    struct writer inner CLEANUP(writer_done) = { 0 };
+    struct json_out envelope = json_out_to(&inner, JSON_COMPACT);
+
+    if (to->wrapped) {
+        json_begin_object(&envelope, NULL);
+        json_put_raw(&envelope, "payload", message_json);
+        json_end(&envelope);
+    } else {
+        write_bytes(&inner, message_json);
+    }
+    out->to->bad |= !writer_ok(&inner);
+    json_begin_object(out, NULL);
+    json_put_base64url(out, "data", writer_bytes(&inner));
+    json_end(out);
+}
+
+static bool read_base64(struct arena *a, const struct json *v, const char *name, size_t limit, struct bytes *ret, struct err *err)
+{
+    struct bytes text;
+
+    if (!json_need_string(v, name, &text, err))
+        return false;
+    if (text.len / 4 * 3 > limit)
+        return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
+    return base64_decode_any(a, text, ret, err) || err_within(err, "%s", name);
+}
+
+static bool optional_text(const struct json *v, const char *name, size_t limit, struct bytes *ret, struct err *err)
+{
+    const struct json *member = json_get(v, name);
+
+    *ret = BYTES_NONE;
+    if (!member || member->type == JSON_NULL)
+        return true;
+    if (member->type != JSON_STRING || member->string.len > limit)
+        return err_set(err, ERR_MALFORMED, "%s is not a string of at most %zu bytes", name, limit);
+    *ret = member->string;
+    return true;
+}
+
+/* The binding of the request key: we take tpm_quote with SHA-2 (6.4.2); SHA-1 never. */
+static bool read_binding(const struct json *key, struct attest_request *r, struct err *err)
+{
+    static const struct {
+        const char *name;
+        enum digest_algorithm hash;
+    } hashes[] = { { "sha-256", DIGEST_SHA256 }, { "sha-384", DIGEST_SHA384 }, { "sha-512", DIGEST_SHA512 } };
+    const struct json *quote = json_at(key, "info", "tpm_quote", NULL);
+    struct bytes name;
+
+    if (!quote)
+        return err_set(err, ERR_UNSUPPORTED, "request_key.info has no tpm_quote: the key is not bound to the quote");
+    if (!json_need_string(quote, "hash_alg", &name, err))
+        return err_within(err, "request_key.info.tpm_quote");
+    for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
+        if (same_word(name, hashes[i].name)) {
+            r->binding = hashes[i].hash;
+            return true;
+        }
+    return err_set(err, ERR_UNSUPPORTED, "request_key.info.tpm_quote.hash_alg is not sha-256, sha-384 or sha-512");
+}
+
+static bool read_request_key(const struct json *data, struct attest_request *r, struct err *err)
+{
+    const struct json *key, *jwk;
+
+    if (!json_need_object(data, "request_key", &key, err))
+        return false;
+    if (!json_need_object(key, "jwk", &jwk, err) || !jwk_parse(jwk, &r->request_key, err))
+        return err_within(err, "request_key");
+    r->request_jwk = jwk;
+    return read_binding(key, r, err);
+}
+
+static bool read_evidence(struct arena *a, const struct json *data, struct attest_request *r, struct err *err)
+{
+    const struct json *tpm, *current, *boot;
+
+    if (!json_need_object(data, "tpm_att_data", &tpm, err) || !json_need_object(tpm, "current_attestation", &current, err))
+        return false;
+    if (!evidence_read(a, current, &r->current, err))
+        return err_within(err, "current_attestation");
+    boot = json_get(tpm, "boot_attestation");
+    if (boot && boot->type != JSON_NULL) {
+        if (!evidence_read(a, boot, &r->boot, err))
+            return err_within(err, "boot_attestation");
+        r->has_boot = true;
+    }
+    return true;
+}
+
+static bool read_payload(struct arena *a, const struct json *payload, struct attest_request *r, struct err *err)
+{
+    const struct json *data, *other;
+    struct bytes type;
+
+    if (!json_need_string(payload, "att_type", &type, err) || !json_need_object(payload, "att_data", &data, err))
+        return false;
+    if (!bytes_equal_string(type, "basic"))
+        return err_set(err, ERR_UNSUPPORTED, "att_type is not \"basic\": enclave reports are not verified by this service");
+    other = json_get(data, "other_keys");
+    if (other && other->type != JSON_NULL && !(other->type == JSON_ARRAY && other->array.n == 0))
+        return err_set(err, ERR_UNSUPPORTED, "other_keys is not empty: only request_key is certified by this service");
+    r->custom_claims = json_get(data, "custom_claims");
+    if (r->custom_claims && r->custom_claims->type == JSON_NULL)
+        r->custom_claims = NULL;
+    return read_base64(a, data, "challenge", LIMIT_NONCE_BYTES, &r->challenge, err) &&
+           read_base64(a, data, "service_context", 1024, &r->service_context, err) &&
+           optional_text(data, "rp_id", 1024, &r->rp_id, err) && optional_text(data, "rp_data", 4096, &r->rp_data, err) &&
+           read_request_key(data, r, err) && (read_evidence(a, data, r, err) || err_within(err, "tpm_att_data"));
+}
+
+bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_request *ret, struct err *err)
+{
+    struct json_options options = { .refuse_duplicates = true };
+    struct attest_request *r = ARENA_NEW(a, struct attest_request); /* large: not on the stack */
+    const struct json *payload;
+
+    if (!r)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a request");
+    if (bytes_equal_string(jws->typ, "attReq"))
+        return err_set(err, ERR_UNSUPPORTED, "typ attReq (version 1) is not accepted: send attReqV2");
+    if (!bytes_equal_string(jws->typ, "attReqV2"))
+        return err_set(err, ERR_MALFORMED, "typ of the request is not attReqV2");
+    if (!json_parse(a, jws->claimed_payload, &options, &payload, err))
+        return err_within(err, "request payload");
+    if (!read_payload(a, payload, r, err)) {
+        attest_request_done(r);
+        return false;
+    }
+    *ret = *r;
+    return true;
+}
+
+void attest_request_done(struct attest_request *request)
+{
+    jwk_done(&request->request_key);
+}
+
+void attest_request_nonce(const struct attest_request *request, struct digest *ret)
+{
+    const struct bytes parts[] = { request->request_jwk->raw, { (const uint8_t *)"", 1 }, request->challenge };
+    digest_compute_parts(request->binding, parts, ARRAY_LEN(parts), ret);
+}
+
+static bool read_claim(struct arena *a, const struct json *entry, const char *prefix, struct policy_claim *ret, struct err *err)
+{
+    const struct json *value = json_get(entry, "value");
+    struct bytes name, type;
+    const char *full;
+
+    if (!json_need_string(entry, "name", &name, err) || !json_need_string(entry, "value_type", &type, err))
+        return false;
+    full = arena_printf(a, "%s%.*s", prefix, BYTES_FMT(name));
+    if (!full)
+        return err_set(err, ERR_NO_MEMORY, "no memory for claims");
+    *ret = (struct policy_claim){ .type = bytes_of_string(full), .issuer = POLICY_ISSUER_CUSTOM };
+    if (same_word(type, "string") && value && value->type == JSON_STRING)
+        ret->value = (struct policy_value){ .type = POLICY_STRING, .string = value->string };
+    else if (same_word(type, "integer") && value && json_as_integer(value, &ret->value.integer))
+        ret->value.type = POLICY_INTEGER;
+    else if (same_word(type, "boolean") && value && json_as_boolean(value, &ret->value.boolean))
+        ret->value.type = POLICY_BOOLEAN;
+    else
+        return err_set(err, ERR_MALFORMED, "value does not fit value_type");
+    return true;
+}
+
+bool attest_request_claims(struct arena *a, const struct attest_request *request, const char *prefix, const struct policy_claim **ret,
+                           size_t *ret_n, struct err *err)
+{
+    const struct json *list = request->custom_claims;
+    struct policy_claim *claims;
+
+    *ret = NULL;
+    *ret_n = 0;
+    if (!list)
+        return true;
+    if (list->type != JSON_ARRAY || list->array.n > LIMIT_CUSTOM_CLAIMS)
+        return err_set(err, ERR_LIMIT, "custom_claims is not an array of at most %d", LIMIT_CUSTOM_CLAIMS);
+    claims = ARENA_ARRAY(a, list->array.n, struct policy_claim);
+    if (!claims)
+        return err_set(err, ERR_NO_MEMORY, "no memory for claims");
+    for (size_t i = 0; i < list->array.n; i++)
+        if (!read_claim(a, list->array.items[i], prefix, &claims[i], err))
+            return err_within(err, "custom_claims[%zu]", i);
+    *ret = claims;
+    *ret_n = list->array.n;
+    return true;
+}

@@ -1,0 +1,47 @@
+/* attestation/message.h: the messages of POST /attest/Tpm, read strictly: claimed, not believed (attestation-service.md 6.2–6.4).
+ *
+ * Every view points into the arena or the body, which must outlive it. Errors name the member. */
+#pragma once
+#include "appraise/evidence.h"
+#include "jose/jwk.h"
+#include "jose/jws.h"
+#include "policy/policy.h"
+
+enum attest_message_kind { ATTEST_INIT, ATTEST_REQUEST };
+
+/* The envelope {"data": b64u({"payload": MESSAGE, "metadata": …})}; `wrapped` false: MESSAGE came bare, answer in kind. */
+struct attest_message {
+    enum attest_message_kind kind;
+    bool wrapped;
+    struct bytes request; /* compact JWS, for ATTEST_REQUEST */
+};
+
+MUST_CHECK bool attest_message_read(struct arena *a, const struct json *body, struct attest_message *ret, struct err *err);
+/* {"data": b64u({"payload": message})}, or without the payload wrapper. */
+void attest_message_write(struct json_out *out, const struct attest_message *to, struct bytes message_json);
+
+/* The v2 payload (6.4.1), once its JWS has been taken apart. */
+struct attest_request {
+    struct evidence current;
+    bool has_boot;
+    struct evidence boot;
+    struct bytes challenge;
+    struct bytes service_context;
+    struct bytes rp_id;              /* text as sent, or BYTES_NONE */
+    struct bytes rp_data;            /* text as sent, or BYTES_NONE: returned unchanged */
+    struct jwk request_key;          /* release with attest_request_done */
+    const struct json *request_jwk;  /* its raw characters are what the quote binds */
+    enum digest_algorithm binding;   /* hash of the tpm_quote binding */
+    const struct json *custom_claims; /* array, or NULL */
+};
+
+/* The claimed JWS: typ attReqV2, an algorithm that we allow, the key inside. It still has to be verified with that key. */
+MUST_CHECK bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_request *ret, struct err *err);
+void attest_request_done(struct attest_request *request);
+
+/* H(jwk characters || 00 || challenge): the qualifying data that the current quote must carry (6.4.2). */
+void attest_request_nonce(const struct attest_request *request, struct digest *ret);
+
+/* Custom claims become incoming claims named PREFIX + name (9.7). The error names the entry. */
+MUST_CHECK bool attest_request_claims(struct arena *a, const struct attest_request *request, const char *prefix,
+                                      const struct policy_claim **ret, size_t *ret_n, struct err *err);

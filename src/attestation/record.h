@@ -1,0 +1,17 @@
+/* attestation/record.h: the signed record of an appraisal, stored for refused evidence too (architecture.md decision 4).
+ *
+ * A record is a compact JWS, typ "trueboot-appraisal+jws", by the key that signs report tokens; its payload is the object of
+ * appraise/appraisal.h with "iss". Only evidence that is authenticated gets one: fresh, signed by the attestation key of a VM
+ * that we know. Anybody else could make a VM look bad. */
+#pragma once
+#include "appraise/appraise.h"
+#include "attestation/service.h"
+
+#define RECORD_TYPE "trueboot-appraisal+jws"
+
+/* Whether the evidence is authenticated: the quote was signed by the key, and answers the challenge, whatever else is wrong. */
+bool record_is_due(const struct appraisal *appraisal);
+
+/* record_store signs and stores; `evidence_text` is the evidence file to keep (BYTES_NONE: none), `jti` of the token or NULL. */
+MUST_CHECK bool record_store(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal,
+                             struct bytes evidence_text, const char *jti, struct err *err);
