@@ -8,6 +8,7 @@
 #pragma once
 #include "json/value.h"
 
+/* clang-format off */
 /*       name              slug                 */
 #define JMESPATH_ERRORS(X)                       \
     X(SYNTAX,           "syntax")                \
@@ -17,6 +18,7 @@
     X(UNKNOWN_FUNCTION, "unknown-function")      \
     X(LIMIT,            "limit")                 \
     X(NO_MEMORY,        "no-memory")
+/* clang-format on */
 
 enum jmespath_error_kind {
 #define X(name, slug) JMESPATH_##name,
@@ -42,8 +44,8 @@ MUST_CHECK bool jmespath_parse(struct arena *a, struct bytes text, const struct 
 
 /* jmespath_search applies the expression. `budget` may be NULL: LIMIT_POLICY_STEPS then. A query that finds nothing gives JSON null.
  * Numbers that functions compute are integers where they are whole. */
-MUST_CHECK bool jmespath_search(struct arena *a, const struct jmespath_expr *expr, const struct json *value,
-                                struct jmespath_budget *budget, const struct json **ret, struct jmespath_error *error);
+MUST_CHECK bool jmespath_search(struct arena *a, const struct jmespath_expr *expr, const struct json *value, struct jmespath_budget *budget,
+                                const struct json **ret, struct jmespath_error *error);
 
 struct bytes jmespath_text(const struct jmespath_expr *expr);
 const char *jmespath_error_slug(enum jmespath_error_kind kind);

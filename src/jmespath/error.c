@@ -1,0 +1,80 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include "base/utf8.h"
+#include "jmespath/lex.h"
+
+bool jmespath_fail(struct jmespath_error *error, enum jmespath_error_kind kind, size_t offset, const char *fmt, ...)
+{
+    va_list args;
+
+    error->kind = kind;
+    error->offset = offset;
+    va_start(args, fmt);
+    vsnprintf(error->text, sizeof error->text, fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool jmespath_no_memory(struct jmespath_error *error, size_t offset)
+{
+    return jmespath_fail(error, JMESPATH_NO_MEMORY, offset, "the query needs more memory than allowed");
+}
+
+const char *jmespath_error_slug(enum jmespath_error_kind kind)
+{
+    static const char *const slugs[] = {
+#define X(name, slug) slug,
+        JMESPATH_ERRORS(X)
+#undef X
+    };
+
+    return slugs[kind];
+}
+
+static struct bytes line_around(struct bytes text, size_t offset, size_t *ret_number)
+{
+    size_t start = 0, end;
+
+    *ret_number = 1;
+    for (size_t i = 0; i < offset; i++) {
+        if (text.data[i] == '\n') {
+            ++*ret_number;
+            start = i + 1;
+        }
+    }
+    for (end = start; end < text.len && text.data[end] != '\n'; end++)
+        ;
+    return bytes_slice(text, start, end - start);
+}
+
+/* Characters, not bytes: continuation bytes of UTF-8 do not count. */
+static size_t characters(struct bytes text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        n += (text.data[i] & 0xc0) != 0x80;
+    return n;
+}
+
+void jmespath_error_place(struct bytes text, const struct jmespath_error *error, size_t *ret_line, size_t *ret_column)
+{
+    size_t offset = error->offset < text.len ? error->offset : text.len;
+    struct bytes line = line_around(text, offset, ret_line);
+
+    *ret_column = characters(bytes_slice(line, 0, offset - (size_t)(line.data - text.data))) + 1;
+}
+
+char *jmespath_error_show(struct arena *a, struct bytes text, const struct jmespath_error *error)
+{
+    size_t offset = error->offset < text.len ? error->offset : text.len, number, column;
+    struct bytes line = line_around(text, offset, &number);
+    char *before = text_for_people(a, bytes_slice(line, 0, offset - (size_t)(line.data - text.data)));
+    char *after = text_for_people(a, bytes_slice(line, offset - (size_t)(line.data - text.data), line.len));
+
+    if (!before || !after)
+        return NULL;
+    jmespath_error_place(text, error, &number, &column);
+    return arena_printf(a, "line %zu, column %zu: %s\n  %s%s\n  %*s^", number, column, error->text, before, after,
+                        (int)characters(bytes_of_string(before)), "");
+}

@@ -1,0 +1,341 @@
+#include "jmespath/eval.h"
+#include "base/limits.h"
+#include "jmespath/functions.h"
+
+enum { MEMBERS_PER_STEP = 16, BYTES_PER_STEP = 64 };
+
+bool evaluation_spend(struct evaluation *ev, size_t steps)
+{
+    if (steps > ev->budget->steps) {
+        ev->budget->steps = 0;
+        return jmespath_fail(ev->error, JMESPATH_LIMIT, ev->offset, "the query takes more steps than allowed");
+    }
+    ev->budget->steps -= steps;
+    return true;
+}
+
+bool evaluation_weigh(struct evaluation *ev, const struct json *v)
+{
+    size_t n = v->type == JSON_ARRAY ? v->array.n : v->type == JSON_OBJECT ? v->object.n : 0;
+
+    if (!evaluation_spend(ev, 1 + (v->type == JSON_STRING ? v->string.len / BYTES_PER_STEP : n)))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!evaluation_weigh(ev, v->type == JSON_ARRAY ? v->array.items[i] : v->object.members[i].value))
+            return false;
+    return true;
+}
+
+bool evaluation_give(struct evaluation *ev, const struct json *v, const struct json **ret)
+{
+    if (!v)
+        return jmespath_no_memory(ev->error, ev->offset);
+    *ret = v;
+    return true;
+}
+
+bool value_list_add(struct evaluation *ev, struct value_list *list, const struct json *v)
+{
+    if (list->n == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 8;
+        const struct json **grown = arena_grow(ev->arena, list->items, list->n, capacity, sizeof *grown);
+
+        if (!grown)
+            return jmespath_no_memory(ev->error, ev->offset);
+        list->items = grown;
+        list->capacity = capacity;
+    }
+    list->items[list->n++] = v;
+    return true;
+}
+
+bool evaluation_give_list(struct evaluation *ev, const struct value_list *list, const struct json **ret)
+{
+    return evaluation_give(ev, json_array(ev->arena, list->items, list->n), ret);
+}
+
+/* The specification's "false-like" values. */
+static bool is_true(const struct json *v)
+{
+    switch (v->type) {
+    case JSON_NULL:
+        return false;
+    case JSON_BOOLEAN:
+        return v->boolean;
+    case JSON_NUMBER:
+        return true;
+    case JSON_STRING:
+        return v->string.len > 0;
+    case JSON_ARRAY:
+        return v->array.n > 0;
+    case JSON_OBJECT:
+        return v->object.n > 0;
+    }
+    return false;
+}
+
+static bool get_field(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    const struct json *member;
+
+    if (value->type == JSON_OBJECT && !evaluation_spend(ev, value->object.n / MEMBERS_PER_STEP))
+        return false;
+    member = json_get_bytes(value, node->name);
+    *ret = member ? member : &json_null;
+    return true;
+}
+
+static const struct json *get_index(const struct json *value, int64_t index)
+{
+    if (value->type != JSON_ARRAY)
+        return &json_null;
+    if (index < 0)
+        index += (int64_t)value->array.n;
+    return index < 0 || (uint64_t)index >= value->array.n ? &json_null : value->array.items[index];
+}
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
+
+/* A bound counted from the end when negative, and clamped to where the walk may begin or stop. */
+static int64_t slice_bound(int64_t bound, int64_t n, bool backwards)
+{
+    if (bound < 0)
+        bound = bound < -n ? -1 : bound + n;
+    return backwards ? clamp(bound, -1, n - 1) : clamp(bound, 0, n);
+}
+
+static bool get_slice(struct evaluation *ev, const struct slice *slice, const struct json *value, const struct json **ret)
+{
+    struct value_list list = { 0 };
+    bool backwards = slice->step < 0;
+    int64_t n, start, stop;
+
+    *ret = &json_null;
+    if (value->type != JSON_ARRAY)
+        return true;
+    n = (int64_t)value->array.n;
+    start = slice->has_start ? slice_bound(slice->start, n, backwards) : backwards ? n - 1 : 0;
+    stop = slice->has_stop ? slice_bound(slice->stop, n, backwards) : backwards ? -1 : n;
+    for (int64_t i = start; backwards ? i > stop : i < stop;) {
+        if (!evaluation_spend(ev, 1) || !value_list_add(ev, &list, value->array.items[i]))
+            return false;
+        if (__builtin_add_overflow(i, slice->step, &i))
+            break;
+    }
+    return evaluation_give_list(ev, &list, ret);
+}
+
+static bool flatten(struct evaluation *ev, const struct json *value, const struct json **ret)
+{
+    struct value_list list = { 0 };
+
+    *ret = &json_null;
+    if (value->type != JSON_ARRAY)
+        return true;
+    for (size_t i = 0; i < value->array.n; i++) {
+        const struct json *item = value->array.items[i];
+
+        if (item->type != JSON_ARRAY) {
+            if (!evaluation_spend(ev, 1) || !value_list_add(ev, &list, item))
+                return false;
+            continue;
+        }
+        if (!evaluation_spend(ev, 1 + item->array.n))
+            return false;
+        for (size_t j = 0; j < item->array.n; j++)
+            if (!value_list_add(ev, &list, item->array.items[j]))
+                return false;
+    }
+    return evaluation_give_list(ev, &list, ret);
+}
+
+/* Nulls drop out of projections. */
+static bool project_one(struct evaluation *ev, const struct node *node, const struct json *item, struct value_list *list)
+{
+    const struct json *result;
+
+    if (node->kind == NODE_FILTER) {
+        if (!evaluate(ev, node->condition, item, &result))
+            return false;
+        if (!is_true(result))
+            return true;
+    }
+    return evaluate(ev, node->right, item, &result) && (result->type == JSON_NULL || value_list_add(ev, list, result));
+}
+
+static bool project(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    struct value_list list = { 0 };
+    const struct json *base;
+    bool of_object = node->kind == NODE_VALUE_PROJECTION;
+    size_t n;
+
+    if (!evaluate(ev, node->left, value, &base))
+        return false;
+    *ret = &json_null;
+    if (base->type != (of_object ? JSON_OBJECT : JSON_ARRAY))
+        return true;
+    n = of_object ? base->object.n : base->array.n;
+    for (size_t i = 0; i < n; i++)
+        if (!project_one(ev, node, of_object ? base->object.members[i].value : base->array.items[i], &list))
+            return false;
+    return evaluation_give_list(ev, &list, ret);
+}
+
+/* Order is defined for numbers only; anything else gives null. */
+static bool compare(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    const struct json *a, *b;
+    bool integers;
+
+    if (!evaluate(ev, node->left, value, &a) || !evaluate(ev, node->right, value, &b))
+        return false;
+    if (node->comparison == TOKEN_EQ || node->comparison == TOKEN_NE) {
+        if (a->type == b->type && a->type >= JSON_STRING && (!evaluation_weigh(ev, a) || !evaluation_weigh(ev, b)))
+            return false;
+        *ret = json_boolean(json_equal(a, b) == (node->comparison == TOKEN_EQ));
+        return true;
+    }
+    *ret = &json_null;
+    if (a->type != JSON_NUMBER || b->type != JSON_NUMBER)
+        return true;
+    integers = a->number.is_integer && b->number.is_integer;
+    switch (node->comparison) {
+    case TOKEN_LT:
+        *ret = json_boolean(integers ? a->number.integer < b->number.integer : a->number.value < b->number.value);
+        break;
+    case TOKEN_LE:
+        *ret = json_boolean(integers ? a->number.integer <= b->number.integer : a->number.value <= b->number.value);
+        break;
+    case TOKEN_GT:
+        *ret = json_boolean(integers ? a->number.integer > b->number.integer : a->number.value > b->number.value);
+        break;
+    default:
+        *ret = json_boolean(integers ? a->number.integer >= b->number.integer : a->number.value >= b->number.value);
+    }
+    return true;
+}
+
+static bool make_list(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    struct value_list list = { 0 };
+
+    *ret = &json_null;
+    if (value->type == JSON_NULL)
+        return true;
+    for (size_t i = 0; i < node->n; i++) {
+        const struct json *item;
+
+        if (!evaluate(ev, node->items[i], value, &item) || !value_list_add(ev, &list, item))
+            return false;
+    }
+    return evaluation_give_list(ev, &list, ret);
+}
+
+static bool make_hash(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    struct json_member *members;
+
+    *ret = &json_null;
+    if (value->type == JSON_NULL)
+        return true;
+    members = ARENA_ARRAY(ev->arena, node->n, struct json_member);
+    if (!members)
+        return jmespath_no_memory(ev->error, node->offset);
+    for (size_t i = 0; i < node->n; i++) {
+        members[i].name = node->names[i];
+        if (!evaluate(ev, node->items[i], value, &members[i].value))
+            return false;
+    }
+    return evaluation_give(ev, json_object(ev->arena, members, node->n), ret);
+}
+
+static bool call(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    enum { FEW = 4 };
+    struct argument few[FEW], *args = few;
+
+    if (node->n > FEW) {
+        args = ARENA_ARRAY(ev->arena, node->n, struct argument);
+        if (!args)
+            return jmespath_no_memory(ev->error, node->offset);
+    }
+    for (size_t i = 0; i < node->n; i++) {
+        args[i] = (struct argument){ NULL, NULL };
+        if (node->items[i]->kind == NODE_EXPREF)
+            args[i].expref = node->items[i]->left;
+        else if (!evaluate(ev, node->items[i], value, &args[i].value))
+            return false;
+    }
+    ev->offset = node->offset;
+    return function_call(ev, node->function, args, node->n, ret);
+}
+
+bool evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    const struct json *left;
+
+    if (!evaluation_spend(ev, 1))
+        return false;
+    switch (node->kind) {
+    case NODE_CURRENT:
+        *ret = value;
+        return true;
+    case NODE_FIELD:
+        return get_field(ev, node, value, ret);
+    case NODE_LITERAL:
+        *ret = node->literal;
+        return true;
+    case NODE_CHAIN:
+    case NODE_PIPE:
+        return evaluate(ev, node->left, value, &left) && evaluate(ev, node->right, left, ret);
+    case NODE_INDEX:
+        *ret = get_index(value, node->index);
+        return true;
+    case NODE_SLICE:
+        return get_slice(ev, &node->slice, value, ret);
+    case NODE_FLATTEN:
+        return evaluate(ev, node->left, value, &left) && flatten(ev, left, ret);
+    case NODE_PROJECTION:
+    case NODE_VALUE_PROJECTION:
+    case NODE_FILTER:
+        return project(ev, node, value, ret);
+    case NODE_OR:
+    case NODE_AND:
+        if (!evaluate(ev, node->left, value, &left))
+            return false;
+        if (is_true(left) != (node->kind == NODE_OR))
+            return evaluate(ev, node->right, value, ret);
+        *ret = left;
+        return true;
+    case NODE_NOT:
+        if (!evaluate(ev, node->left, value, &left))
+            return false;
+        *ret = json_boolean(!is_true(left));
+        return true;
+    case NODE_COMPARISON:
+        return compare(ev, node, value, ret);
+    case NODE_LIST:
+        return make_list(ev, node, value, ret);
+    case NODE_HASH:
+        return make_hash(ev, node, value, ret);
+    case NODE_CALL:
+        return call(ev, node, value, ret);
+    case NODE_EXPREF: /* the parser lets it stand only where call() takes it apart */
+        break;
+    }
+    return jmespath_fail(ev->error, JMESPATH_INVALID_TYPE, node->offset, "'&' outside of arguments");
+}
+
+bool jmespath_search(struct arena *a, const struct jmespath_expr *expr, const struct json *value, struct jmespath_budget *budget,
+                     const struct json **ret, struct jmespath_error *error)
+{
+    struct jmespath_budget own = { .steps = LIMIT_POLICY_STEPS };
+    struct evaluation ev = { .arena = a, .budget = budget ? budget : &own, .error = error };
+    const struct json *result;
+
+    if (!evaluate(&ev, expr->root, value, &result))
+        return false;
+    *ret = result;
+    return true;
+}
