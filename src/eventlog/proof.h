@@ -8,27 +8,27 @@
 #include "eventlog/log.h"
 
 /* clang-format off */
-/*    name                     what was hashed, and who does that */
-#define PROOF_RULES(X)                                                                                                                   \
-    X(NONE,                    "nothing: the digest covers something outside of the log")                                                 \
-    X(DATA,                    "the event's data, as the specification says")                                                             \
-    X(VARIABLE_DATA_ONLY,      "the variable's content alone, not its name: EDK2 for EV_EFI_VARIABLE_BOOT, old firmware for others")      \
-    X(WITHOUT_LAST_BYTE,       "the data without its last byte: shim before 15.3 counts one byte too many for its authorities")            \
-    X(WITHOUT_NUL,             "the text without its final NUL: GRUB, and loaders that log C strings")                                    \
-    X(AFTER_GRUB_CMD,          "GRUB: the command after the prefix \"grub_cmd: \", without the final NUL")                                \
-    X(AFTER_KERNEL_CMDLINE,    "GRUB: the text after the prefix \"kernel_cmdline: \", without the final NUL")                             \
-    X(AFTER_MODULE_CMDLINE,    "GRUB: the text after the prefix \"module_cmdline: \", without the final NUL")                             \
-    X(AFTER_OLD_GRUB_PREFIX,   "GRUB builds that wrote \"grub_cmd \" or \"grub_kernel_cmdline \" without a colon")                        \
-    X(UTF16_WITH_NUL,          "UTF-16 text and a NUL unit that the data leaves out: systemd-boot and EFI stubs")                         \
-    X(SECTION_NAME,            "systemd-stub: the section's name in ASCII with its NUL; the data has it in UTF-16")                       \
-    X(TAG_CONTENT,             "the content of a tagged event, without its header")                                                       \
-    X(SYSTEMD_STRING,          "systemd: the record's string, in a record that our agent carried over as JSON")                           \
-    X(SEPARATOR_ERROR,         "an error separator: the value 1, with a message as data (PFP 10.4.1)")                                    \
-    X(KNOWN_FLAG,              "a one-byte flag with a name as data: shim's MokListTrusted and MokSBState, found by trying both values")
+/*    name                    slug                       what was hashed, and who does that */
+#define PROOF_RULES(X)                                                                                                                                                                        \
+    X(NONE,                   "none",                    "nothing: the digest covers something outside of the log")                                                                           \
+    X(DATA,                   "data",                    "the event's data, as the specification says")                                                                                       \
+    X(VARIABLE_DATA_ONLY,     "variable_data_only",      "the variable's content alone, not its name: EDK2 for EV_EFI_VARIABLE_BOOT, old firmware for others")                                \
+    X(WITHOUT_LAST_BYTE,      "without_last_byte",       "the data without its last byte: shim before 15.3 counts one byte too many for its authorities")                                     \
+    X(WITHOUT_NUL,            "without_nul",             "the text without its final NUL: GRUB, and loaders that log C strings")                                                              \
+    X(AFTER_GRUB_CMD,         "after_grub_cmd",          "GRUB: the command after the prefix \"grub_cmd: \", without the final NUL")                                                          \
+    X(AFTER_KERNEL_CMDLINE,   "after_kernel_cmdline",    "GRUB: the text after the prefix \"kernel_cmdline: \", without the final NUL")                                                       \
+    X(AFTER_MODULE_CMDLINE,   "after_module_cmdline",    "GRUB: the text after the prefix \"module_cmdline: \", without the final NUL")                                                       \
+    X(AFTER_OLD_GRUB_PREFIX,  "after_old_grub_prefix",   "GRUB builds that wrote \"grub_cmd \" or \"grub_kernel_cmdline \" without a colon")                                                  \
+    X(UTF16_WITH_NUL,         "utf16_with_nul",          "UTF-16 text and a NUL unit that the data leaves out: systemd-boot and EFI stubs")                                                   \
+    X(SECTION_NAME,           "section_name",            "systemd-stub: the section's name in ASCII with its NUL; the data has it in UTF-16")                                                 \
+    X(TAG_CONTENT,            "tag_content",             "the content of a tagged event, without its header")                                                                                 \
+    X(SYSTEMD_STRING,         "systemd_string",          "systemd: the record's string, in a record that our agent carried over as JSON")                                                     \
+    X(SEPARATOR_ERROR,        "separator_error",         "an error separator: the value 1, with a message as data (PFP 10.4.1)")                                                              \
+    X(KNOWN_FLAG,             "known_flag",              "a one-byte flag with a name as data: shim's MokListTrusted and MokSBState, found by trying both values")
 /* clang-format on */
 
 enum proof_rule {
-#define X(name, text) PROOF_RULE_##name,
+#define X(name, slug, text) PROOF_RULE_##name,
     PROOF_RULES(X)
 #undef X
     PROOF_RULE_COUNT

@@ -1,0 +1,238 @@
+#include "eventlog/replay_rules.h"
+#include "eventlog/grub.h"
+#include "eventlog/no_action.h"
+#include "eventlog/uefi_variable.h"
+
+enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, REPORTED_PER_RULE = 8 };
+
+/* A log with ten thousand wrong events gets a few findings of each kind, not ten thousand. */
+struct rule_state {
+    unsigned unknown, misplaced, late, unproved, duplicates, texts;
+};
+
+static bool in_question(const struct rules_input *in, uint32_t pcr) { return pcr < LIMIT_PCRS && (in->quoted & PCR_BIT(pcr)) != 0; }
+
+static bool extends(const struct event *event) { return event->type != EVENT_TYPE(EV_NO_ACTION) && event->pcr < LIMIT_PCRS; }
+
+/* Separators: PFP 3.3.2: 00000000 or FFFFFFFF; 1 with a message after an error. */
+static bool separator_is_sound(const struct event *event, const struct event_mark *mark)
+{
+    return mark->proof == PROOF_PROVED && mark->rule == PROOF_RULE_DATA && event->data.len == 4 &&
+           (bytes_are_all(event->data, 0x00) || bytes_are_all(event->data, 0xff));
+}
+
+static void check_separator(const struct rules_input *in, const struct event *event, unsigned nth, struct separators *ret)
+{
+    const struct event_mark *mark = &in->marks[event->number];
+    unsigned pcr = event->pcr;
+
+    ret->sound[pcr] = false;
+    if (nth > 0) {
+        findings_add(in->findings, FINDING_LOG_SEPARATOR, (int)pcr, event->number, "Register %u has more than one separator.", pcr);
+    } else if (mark->rule == PROOF_RULE_SEPARATOR_ERROR ||
+               (mark->proof == PROOF_PROVED && bytes_equal(event->data, BYTES_LIT("\1\0\0\0")))) {
+        findings_add(in->findings, FINDING_LOG_SEPARATOR_ERROR, (int)pcr, event->number, "The separator of register %u is an error mark.",
+                     pcr);
+    } else if (!separator_is_sound(event, mark)) {
+        findings_add(in->findings, FINDING_LOG_SEPARATOR, (int)pcr, event->number,
+                     "The separator of register %u is not the value 0 or -1 that its digest proves.", pcr);
+    } else {
+        ret->sound[pcr] = true;
+        ret->event[pcr] = event->number;
+    }
+}
+
+static void check_separators(const struct rules_input *in, struct separators *ret)
+{
+    unsigned n[SEPARATED_REGISTERS] = { 0 };
+
+    *ret = (struct separators){ 0 };
+    for (size_t i = 0; i < in->log->n_events; i++) {
+        const struct event *event = &in->log->events[i];
+        if (event->type != EVENT_TYPE(EV_SEPARATOR) || event->pcr >= SEPARATED_REGISTERS || !in_question(in, event->pcr))
+            continue;
+        if (n[event->pcr] < REPORTED_PER_RULE)
+            check_separator(in, event, n[event->pcr], ret);
+        n[event->pcr]++;
+    }
+    for (unsigned pcr = 0; pcr < SEPARATED_REGISTERS; pcr++)
+        if (in_question(in, pcr) && n[pcr] == 0)
+            findings_add(in->findings, FINDING_LOG_SEPARATOR, (int)pcr, FINDING_NO_EVENT, "Register %u has no separator.", pcr);
+}
+
+/* Unknown types, types that do not belong there, and what came after the separator. */
+static void check_place(const struct rules_input *in, const struct event *event, const struct separators *separators,
+                        struct rule_state *state)
+{
+    const struct event_type *type = event_type_find(event->type);
+    unsigned pcr = event->pcr;
+
+    if (!type) {
+        if (state->unknown++ < REPORTED_PER_RULE)
+            findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)pcr, event->number, "Event type 0x%08x in register %u is unknown.",
+                         event->type, pcr);
+        return;
+    }
+    if (!(type->pcrs & PCR_BIT(pcr)) && state->misplaced++ < REPORTED_PER_RULE)
+        findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)pcr, event->number, "%s does not belong in register %u.", type->name,
+                     pcr);
+    if (pcr < SEPARATED_REGISTERS && separators->sound[pcr] && event->number > separators->event[pcr] &&
+        event->type != EVENT_TYPE(EV_SEPARATOR) && !(type->after & PCR_BIT(pcr)) && state->late++ < REPORTED_PER_RULE)
+        findings_add(in->findings, FINDING_LOG_AFTER_SEPARATOR, (int)pcr, event->number, "%s in register %u came after the separator.",
+                     type->name, pcr);
+}
+
+/* Actions are printable text: anything else in a register that matters is another event under a wrong label. */
+static bool is_printable(struct bytes text)
+{
+    if (text.len && text.data[text.len - 1] == 0)
+        text.len--;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < 0x20 || text.data[i] >= 0x7f)
+            return false;
+    return text.len > 0;
+}
+
+static bool is_strict(unsigned pcr) { return pcr == IMAGE_PCR || pcr == BOOT_CONFIG_PCR || pcr == SECURE_BOOT_PCR; }
+
+static void check_data(const struct rules_input *in, const struct event *event, struct rule_state *state)
+{
+    const struct event_type *type = event_type_find(event->type);
+    const struct event_mark *mark = &in->marks[event->number];
+    enum grub_kind grub = grub_event_of(event).kind;
+    bool is_cmdline = grub == GRUB_KERNEL_CMDLINE || grub == GRUB_MODULE_CMDLINE;
+
+    if (!type || event->type == EVENT_TYPE(EV_SEPARATOR))
+        return;
+    if (((is_strict(event->pcr) && mark->broken) || (is_cmdline && mark->proof == PROOF_MEASURED)) && state->unproved++ < REPORTED_PER_RULE)
+        findings_add(in->findings, FINDING_LOG_UNPROVED, (int)event->pcr, event->number,
+                     "The data of %s in register %u does not hash to its digest.", type->name, event->pcr);
+    if (is_strict(event->pcr) && (event->type == EVENT_TYPE(EV_EFI_ACTION) || event->type == EVENT_TYPE(EV_ACTION)) &&
+        !is_printable(event->data) && state->texts++ < REPORTED_PER_RULE)
+        findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)event->pcr, event->number, "%s in register %u holds no text.",
+                     type->name, event->pcr);
+}
+
+/* Attack L7: each variable of the Secure Boot policy is measured once, as configuration. Under the name of an authority only db and
+ * shim's own are legal. */
+static const struct {
+    const char *name;
+    enum uefi_namespace space;
+    bool may_authorise;
+} policy_variables[] = {
+    { "SecureBoot", UEFI_EFI_GLOBAL, false },   { "PK", UEFI_EFI_GLOBAL, false },        { "KEK", UEFI_EFI_GLOBAL, false },
+    { "db", UEFI_IMAGE_SECURITY, true },        { "dbx", UEFI_IMAGE_SECURITY, false },   { "dbt", UEFI_IMAGE_SECURITY, false },
+    { "dbr", UEFI_IMAGE_SECURITY, false },      { "SetupMode", UEFI_EFI_GLOBAL, false }, { "AuditMode", UEFI_EFI_GLOBAL, false },
+    { "DeployedMode", UEFI_EFI_GLOBAL, false },
+};
+
+static size_t policy_variable_of(const struct uefi_variable *variable)
+{
+    for (size_t i = 0; i < ARRAY_LEN(policy_variables); i++)
+        if (uefi_variable_is(variable, policy_variables[i].space, policy_variables[i].name))
+            return i;
+    return ARRAY_LEN(policy_variables);
+}
+
+static void check_variable(const struct rules_input *in, const struct event *event, unsigned *seen, struct rule_state *state)
+{
+    const struct event_type *type = event_type_find(event->type);
+    struct uefi_variable variable;
+    struct err err = ERR_INIT;
+    bool authorises;
+    size_t i;
+
+    if (event->pcr != SECURE_BOOT_PCR || !type || (type->content != CONTENT_VARIABLE && type->content != CONTENT_AUTHORITY))
+        return;
+    if (!uefi_variable_parse(event->data, &variable, &err)) {
+        if (state->duplicates++ < REPORTED_PER_RULE)
+            findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, SECURE_BOOT_PCR, event->number, "%s holds no variable: %s.", type->name,
+                         err.text);
+        return;
+    }
+    i = policy_variable_of(&variable);
+    authorises = type->content == CONTENT_AUTHORITY;
+    if (i == ARRAY_LEN(policy_variables) || (authorises && policy_variables[i].may_authorise))
+        return;
+    if (authorises && state->misplaced++ < REPORTED_PER_RULE)
+        findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, SECURE_BOOT_PCR, event->number, "%s names %s, which authorises nothing.",
+                     type->name, policy_variables[i].name);
+    if (seen[i]++ > 0 && state->duplicates++ < REPORTED_PER_RULE)
+        findings_add(in->findings, FINDING_LOG_DUPLICATE_VARIABLE, SECURE_BOOT_PCR, event->number, "%s is measured more than once.",
+                     policy_variables[i].name);
+}
+
+/* Attack L15: StartupLocality stands in register 0, before anything extends it, once, with 0, 3 or 4 (PFP 10.4.5.3). */
+static void check_locality(const struct rules_input *in)
+{
+    bool extended = false, seen = false;
+    unsigned reported = 0;
+
+    if (!in_question(in, 0))
+        return;
+    for (size_t i = 0; i < in->log->n_events && reported < REPORTED_PER_RULE; i++) {
+        const struct event *event = &in->log->events[i];
+        struct no_action action;
+        struct err err = ERR_INIT;
+        const char *wrong = NULL;
+        extended = extended || (extends(event) && event->pcr == 0);
+        if (event->type != EVENT_TYPE(EV_NO_ACTION) || !bytes_starts_with(event->data, BYTES_LIT("StartupLocality")))
+            continue;
+        if (!no_action_parse(event->data, &action, &err) || action.kind != NO_ACTION_STARTUP_LOCALITY)
+            wrong = "has a wrong length";
+        else if (event->pcr != 0)
+            wrong = "is not in register 0";
+        else if (action.locality != 0 && action.locality != 3 && action.locality != 4)
+            wrong = "names an impossible locality";
+        else if (seen)
+            wrong = "came twice";
+        else if (extended)
+            wrong = "came after register 0 was extended";
+        seen = true;
+        if (!wrong)
+            continue;
+        reported++;
+        findings_add(in->findings, FINDING_LOG_LOCALITY, 0, event->number, "The StartupLocality event %s.", wrong);
+    }
+}
+
+bool rules_exit_boot_services(const struct eventlog *log, const struct event_mark *marks)
+{
+    for (size_t i = 0; i < log->n_events; i++) {
+        const struct event *event = &log->events[i];
+        if (event->pcr == BOOT_CONFIG_PCR && event->type == EVENT_TYPE(EV_EFI_ACTION) && marks[i].proof == PROOF_PROVED &&
+            bytes_equal_string(marks[i].proved, "Exit Boot Services Returned with Success"))
+            return true;
+    }
+    return false;
+}
+
+/* Attack L10: without this mark, later software may have extended register 4. */
+static void check_exit(const struct rules_input *in)
+{
+    bool image = false;
+
+    for (size_t i = 0; i < in->log->n_events; i++)
+        image = image || (in->log->events[i].pcr == IMAGE_PCR && in->log->events[i].type == EVENT_TYPE(EV_EFI_BOOT_SERVICES_APPLICATION));
+    if (image && in_question(in, IMAGE_PCR) && in_question(in, BOOT_CONFIG_PCR) && !rules_exit_boot_services(in->log, in->marks))
+        findings_add(in->findings, FINDING_LOG_EXIT_BOOT_SERVICES, BOOT_CONFIG_PCR, FINDING_NO_EVENT,
+                     "Register 5 does not prove that the firmware handed over (ExitBootServices).");
+}
+
+void rules_check(const struct rules_input *in, struct separators *ret)
+{
+    unsigned seen[ARRAY_LEN(policy_variables)] = { 0 };
+    struct rule_state state = { 0 };
+
+    check_separators(in, ret);
+    for (size_t i = 0; i < in->log->n_events; i++) {
+        const struct event *event = &in->log->events[i];
+        if (!extends(event) || !in_question(in, event->pcr))
+            continue;
+        check_place(in, event, ret, &state);
+        check_data(in, event, &state);
+        check_variable(in, event, seen, &state);
+    }
+    check_locality(in);
+    check_exit(in);
+}

@@ -1,0 +1,103 @@
+#include "eventlog/systemd_boot.h"
+#include "base/reader.h"
+#include "base/utf8.h"
+#include "eventlog/proof.h"
+
+enum { UKI_PCR = 11 };
+
+/* TCG_PCClientTaggedEvent (PFP 10.4.2.1): u32 id, u32 size, content. */
+bool tagged_event_parse(struct bytes data, struct tagged_event *ret)
+{
+    struct reader r = reader_over(data);
+    struct tagged_event tag;
+
+    if (!read_u32le(&r, &tag.id) || !read_u32le_prefixed(&r, &tag.content) || !reader_done(&r))
+        return false;
+    *ret = tag;
+    return true;
+}
+
+static const struct {
+    uint32_t tag;
+    const char *words;
+} loader_tags[] = { { 0, "" },
+#define X(name, tag, words) { tag, words },
+                    LOADER_TAGS(X)
+#undef X
+};
+
+enum loader_tag loader_tag_of(const struct event *event)
+{
+    struct tagged_event tag;
+
+    if (event->type != EVENT_TYPE(EV_EVENT_TAG) || !tagged_event_parse(event->data, &tag))
+        return LOADER_TAG_NONE;
+    for (size_t i = 1; i < ARRAY_LEN(loader_tags); i++)
+        if (loader_tags[i].tag == tag.id)
+            return (enum loader_tag)i;
+    return LOADER_TAG_NONE;
+}
+
+const char *loader_tag_text(enum loader_tag tag) { return loader_tags[tag].words; }
+
+static const struct {
+    const char *name, *words;
+} sections[] = { { NULL, "" },
+#define X(name, section, words) { section, words },
+                 UKI_SECTIONS(X)
+#undef X
+};
+
+const char *uki_section_name(enum uki_section section) { return (size_t)section < ARRAY_LEN(sections) ? sections[section].name : NULL; }
+
+const char *uki_section_text(enum uki_section section) { return (size_t)section < ARRAY_LEN(sections) ? sections[section].words : ""; }
+
+static enum uki_section section_of(struct bytes data)
+{
+    for (size_t i = 1; i < ARRAY_LEN(sections); i++) {
+        size_t len = strlen(sections[i].name) + 1;
+        bool same = data.len == 2 * len;
+        for (size_t j = 0; same && j < len; j++)
+            same = data.data[2 * j] == (uint8_t)sections[i].name[j] && data.data[2 * j + 1] == 0;
+        if (same)
+            return (enum uki_section)i;
+    }
+    return UKI_SECTION_NONE;
+}
+
+bool uki_events(struct arena *a, const struct eventlog *log, const struct event_mark *marks, struct uki_event **ret, struct err *err)
+{
+    struct uki_event *events = ARENA_ARRAY(a, log->n_events, struct uki_event);
+    enum uki_section open = UKI_SECTION_NONE; /* its name came last, its content is due */
+
+    if (!events)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu events", log->n_events);
+    for (size_t i = 0; i < log->n_events; i++) {
+        const struct event *event = &log->events[i];
+        enum uki_section section;
+        if (event->pcr != UKI_PCR || event->type == EVENT_TYPE(EV_NO_ACTION))
+            continue;
+        section = event->type == EVENT_TYPE(EV_IPL) ? section_of(event->data) : UKI_SECTION_NONE;
+        if (section != UKI_SECTION_NONE && section == open) {
+            events[i] = (struct uki_event){ section, true };
+            open = UKI_SECTION_NONE;
+            continue;
+        }
+        open = UKI_SECTION_NONE;
+        if (section == UKI_SECTION_NONE)
+            continue;
+        events[i] = (struct uki_event){ section, false };
+        if (!marks || (marks[i].proof == PROOF_PROVED && marks[i].rule == PROOF_RULE_SECTION_NAME))
+            open = section;
+    }
+    *ret = events;
+    return true;
+}
+
+char *loader_utf16_text(struct arena *a, struct bytes data)
+{
+    bool clean;
+    char *text = data.len % 2 == 0 ? utf8_from_utf16le(a, data, &clean) : NULL;
+
+    return text && clean ? text_for_people(a, bytes_of_string(text)) : NULL;
+}
