@@ -26,9 +26,10 @@ MUST_CHECK bool store_open(const char *file, struct store **ret, struct err *err
 void store_close(struct store *store); /* NULL is fine */
 void store_close_at(struct store **store);
 
-/* store_transaction runs `work` so that all of its writes happen, or none. `work` must use the handle `tx` for everything it reads and
- * writes, and may run again from the start when the database asks for it: it changes nothing but the store and what it overwrites on
- * each run. Returning false rolls back. Transactions do not nest. */
+/* store_transaction runs `work` so that all of its writes happen, or none. `work` must use the handle `tx` for everything it writes (and
+ * reads, to see its own writes), and may run again from the start when the database asks for it: it changes nothing but the store and
+ * what it overwrites on each run. Returning false rolls back. Every function below is itself all or nothing, inside a transaction too;
+ * transactions may nest. Other writers wait meanwhile: compute first, then store. */
 MUST_CHECK bool store_transaction(struct store *store, bool (*work)(struct store *tx, void *context, struct err *err), void *context,
                                   struct err *err);
 
@@ -78,9 +79,9 @@ struct store_identity {
 };
 
 /* store_identity_register makes this the VM's active identity; earlier ones of the same VM stay as inactive rows, and the anti-replay
- * counter starts anew when the AK is another. An AK name, an EK certificate and an EK belong to one VM at most: CONFLICT when another VM has one,
- * with that VM in `ret_owner` (may be NULL), and nothing changes. NOT_FOUND: no such VM. Registering again (a renewed certificate)
- * replaces ak_cert. `active` of the row is ignored. */
+ * counter starts anew when the AK is another. An AK name, an EK certificate and an EK belong to one VM at most: CONFLICT when another VM
+ * has one, with that VM in `ret_owner` (may be NULL), and nothing changes. NOT_FOUND: no such VM. Registering again (a renewed
+ * certificate) replaces ak_cert. `active` of the row is ignored. */
 MUST_CHECK bool store_identity_register(struct store *store, const struct store_identity *identity, char ret_owner[UUID_TEXT_LEN],
                                         struct err *err);
 /* The VM's active identity. */
@@ -225,8 +226,8 @@ MUST_CHECK bool store_contact_put(struct store *store, const struct store_contac
 MUST_CHECK bool store_contact_get(struct store *store, struct arena *a, const char *vm, struct store_contact *ret, struct err *err);
 
 /* store_counter_advance is the anti-replay check of signed requests (architecture.md 8): `counter` must be higher than every one
- * accepted within the boot `reset_count`, and no boot older than the newest seen is accepted. DENIED otherwise, and nothing changes. One of several
- * concurrent calls with the same counter wins. */
+ * accepted within the boot `reset_count`, and no boot older than the newest seen is accepted. DENIED otherwise, and nothing changes.
+ * Of several concurrent calls with the same counter one wins. Enrolling another AK forgets the counter. */
 MUST_CHECK bool store_counter_advance(struct store *store, const char *vm, int64_t reset_count, int64_t counter, struct err *err);
 
 /* ---- reported tokens ------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,59 @@
+#include "store/backend.h"
+
+/* VM first in every key, so that rows spread and stay together; history is keyed by VM and time. No value depends on a sequence. BYTEA means
+ * nothing to SQLite, which keeps bytes as bytes. */
+static const char first[] = "CREATE TABLE claims (claim TEXT NOT NULL PRIMARY KEY, vm TEXT NOT NULL);"
+                            "CREATE INDEX claims_by_vm ON claims (vm);"
+
+                            "CREATE TABLE vms ("
+                            " vm TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, security_type TEXT NOT NULL,"
+                            " secure_boot SMALLINT NOT NULL, vtpm SMALLINT NOT NULL, monitoring_enabled_ms BIGINT NOT NULL,"
+                            " power TEXT NOT NULL, power_since_ms BIGINT NOT NULL, host TEXT, version BIGINT NOT NULL,"
+                            " created_ms BIGINT NOT NULL);"
+                            "CREATE INDEX vms_by_name ON vms (name);"
+
+                            "CREATE TABLE identities ("
+                            " vm TEXT NOT NULL REFERENCES vms (vm) ON DELETE CASCADE, ak_name TEXT NOT NULL, ak_cert BYTEA,"
+                            " ek_cert_sha256 TEXT, ek_pub_name TEXT, enrolled_ms BIGINT NOT NULL, active SMALLINT NOT NULL,"
+                            " PRIMARY KEY (vm, ak_name));"
+
+                            "CREATE TABLE roots ("
+                            " kind TEXT NOT NULL, provider TEXT NOT NULL, sha256 TEXT NOT NULL, der BYTEA NOT NULL, role TEXT NOT NULL,"
+                            " added_ms BIGINT NOT NULL, PRIMARY KEY (kind, provider, sha256));"
+
+                            "CREATE TABLE appraisals ("
+                            " id TEXT NOT NULL, vm TEXT NOT NULL, time_ms BIGINT NOT NULL, provider TEXT NOT NULL, verdict TEXT NOT NULL,"
+                            " reset_count BIGINT NOT NULL, restart_count BIGINT NOT NULL, clock BIGINT NOT NULL,"
+                            " evidence_sha256 TEXT NOT NULL, policy_hash TEXT, record BYTEA NOT NULL, token_id TEXT,"
+                            " PRIMARY KEY (vm, time_ms, id), UNIQUE (vm, id));"
+
+                            "CREATE TABLE evidence ("
+                            " vm TEXT NOT NULL, time_ms BIGINT NOT NULL, appraisal_id TEXT NOT NULL, evidence BYTEA NOT NULL,"
+                            " PRIMARY KEY (vm, time_ms, appraisal_id));"
+
+                            "CREATE TABLE judgements ("
+                            " vm TEXT NOT NULL, appraisal_id TEXT NOT NULL, baseline_version BIGINT NOT NULL, verdict TEXT NOT NULL,"
+                            " reason TEXT NOT NULL, judged_ms BIGINT NOT NULL, findings TEXT NOT NULL, since_ms BIGINT NOT NULL,"
+                            " PRIMARY KEY (vm, judged_ms, appraisal_id));"
+
+                            "CREATE TABLE baselines ("
+                            " vm TEXT NOT NULL, version BIGINT NOT NULL, components TEXT NOT NULL, created_ms BIGINT NOT NULL,"
+                            " by_whom TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (vm, version));"
+
+                            "CREATE TABLE contacts ("
+                            " vm TEXT NOT NULL PRIMARY KEY REFERENCES vms (vm) ON DELETE CASCADE,"
+                            " last_heartbeat_ms BIGINT NOT NULL, last_report_ms BIGINT NOT NULL, boot_id TEXT, agent_version TEXT,"
+                            " kernel_version TEXT, state TEXT, last_error TEXT, reset_count BIGINT NOT NULL,"
+                            " restart_count BIGINT NOT NULL, ak_counter BIGINT NOT NULL, ak_counter_boot BIGINT NOT NULL);"
+
+                            "CREATE TABLE tokens ("
+                            " vm TEXT NOT NULL, jti TEXT NOT NULL, ak_name TEXT NOT NULL, boot_id TEXT NOT NULL,"
+                            " reported_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, PRIMARY KEY (vm, jti));"
+                            "CREATE INDEX tokens_by_expiry ON tokens (expires_ms);"
+
+                            "CREATE TABLE settings (key TEXT NOT NULL PRIMARY KEY, value BYTEA NOT NULL);";
+
+const struct migration migrations[] = {
+    { "the first tables", first },
+};
+const size_t n_migrations = ARRAY_LEN(migrations);

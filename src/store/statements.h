@@ -1,0 +1,127 @@
+/* store/statements.h: every statement that we run. X(name, READ or WRITE, text). Private to src/store and its tests.
+ *
+ * Only what SQLite, PostgreSQL, Citus, CockroachDB and YugabyteDB all understand: no sequences, no triggers, no functions of one engine (CASE
+ * instead of MAX/GREATEST); conflicts are settled by ON CONFLICT, because an error would end a PostgreSQL transaction; the VM leads every
+ * key. Columns stand in the order of the field tables beside the functions that use them. */
+#pragma once
+
+#define VM_COLUMNS       "vm, name, security_type, secure_boot, vtpm, monitoring_enabled_ms, power, power_since_ms, host, version, created_ms"
+#define IDENTITY_COLUMNS "vm, ak_name, ak_cert, ek_cert_sha256, ek_pub_name, enrolled_ms, active"
+#define ROOT_COLUMNS     "kind, provider, sha256, der, role, added_ms"
+#define APPRAISAL_COLUMNS \
+    "id, vm, time_ms, provider, verdict, reset_count, restart_count, clock, evidence_sha256, policy_hash, record, token_id"
+#define JUDGEMENT_COLUMNS "vm, appraisal_id, baseline_version, verdict, reason, judged_ms, findings, since_ms"
+#define BASELINE_COLUMNS  "vm, version, components, created_ms, by_whom, reason"
+#define CONTACT_COLUMNS                                                                                                              \
+    "vm, last_heartbeat_ms, last_report_ms, boot_id, agent_version, kernel_version, state, last_error, reset_count, restart_count, " \
+    "ak_counter, ak_counter_boot"
+#define TOKEN_COLUMNS "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
+
+/* clang-format off */
+#define STATEMENTS(X)                                                                                                                      \
+    X(CLAIM_ADD, WRITE, "INSERT INTO claims (claim, vm) VALUES ($1, $2) ON CONFLICT (claim) DO NOTHING")                                   \
+    X(CLAIM_OWNER, READ, "SELECT vm FROM claims WHERE claim = $1")                                                                         \
+    X(CLAIM_DROP, WRITE, "DELETE FROM claims WHERE claim = $1 AND vm = $2")                                                                \
+    X(CLAIMS_DROP, WRITE, "DELETE FROM claims WHERE vm = $1")                                                                              \
+    X(CLAIMS_DROP_KEYS, WRITE, "DELETE FROM claims WHERE vm = $1 AND claim <> $2")                                                         \
+                                                                                                                                           \
+    X(VM_ADD, WRITE, "INSERT INTO vms (" VM_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (vm) DO NOTHING") \
+    X(VM_GET, READ, "SELECT " VM_COLUMNS " FROM vms WHERE vm = $1")                                                                        \
+    X(VM_UPDATE, WRITE, "UPDATE vms SET name = $2, security_type = $3, secure_boot = $4, vtpm = $5, monitoring_enabled_ms = $6, "          \
+        "power = $7, power_since_ms = $8, host = $9, version = $10 + 1 WHERE vm = $1 AND version = $10")                                   \
+    X(VM_DROP, WRITE, "DELETE FROM vms WHERE vm = $1")                                                                                     \
+    X(VM_LIST, READ, "SELECT " VM_COLUMNS " FROM vms WHERE name > $1 ORDER BY name LIMIT $2")                                              \
+    X(VM_COUNT, READ, "SELECT COUNT(*) FROM vms")                                                                                          \
+    X(VM_DROP_APPRAISALS, WRITE, "DELETE FROM appraisals WHERE vm = $1")                                                                   \
+    X(VM_DROP_EVIDENCE, WRITE, "DELETE FROM evidence WHERE vm = $1")                                                                       \
+    X(VM_DROP_JUDGEMENTS, WRITE, "DELETE FROM judgements WHERE vm = $1")                                                                   \
+    X(VM_DROP_BASELINES, WRITE, "DELETE FROM baselines WHERE vm = $1")                                                                     \
+    X(VM_DROP_TOKENS, WRITE, "DELETE FROM tokens WHERE vm = $1")                                                                           \
+                                                                                                                                           \
+    X(IDENTITY_PUT, WRITE, "INSERT INTO identities (" IDENTITY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7) "                            \
+        "ON CONFLICT (vm, ak_name) DO UPDATE SET ak_cert = excluded.ak_cert, ek_cert_sha256 = excluded.ek_cert_sha256, "                   \
+        "ek_pub_name = excluded.ek_pub_name, enrolled_ms = excluded.enrolled_ms, active = excluded.active")                                \
+    X(IDENTITY_RETIRE, WRITE, "UPDATE identities SET active = 0 WHERE vm = $1 AND ak_name <> $2 AND active <> 0")                          \
+    X(IDENTITY_ACTIVE, READ, "SELECT " IDENTITY_COLUMNS " FROM identities WHERE vm = $1 AND active <> 0")                                  \
+    X(IDENTITY_GET, READ, "SELECT " IDENTITY_COLUMNS " FROM identities WHERE vm = $1 AND ak_name = $2")                                    \
+    X(IDENTITY_LIST, READ, "SELECT " IDENTITY_COLUMNS " FROM identities WHERE vm = $1 ORDER BY enrolled_ms DESC, ak_name LIMIT 1000")      \
+                                                                                                                                           \
+    X(ROOT_ADD, WRITE, "INSERT INTO roots (" ROOT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) "                                             \
+        "ON CONFLICT (kind, provider, sha256) DO NOTHING")                                                                                 \
+    X(ROOT_ROLE, WRITE, "UPDATE roots SET role = $4 WHERE kind = $1 AND provider = $2 AND sha256 = $3")                                    \
+    X(ROOT_DROP, WRITE, "DELETE FROM roots WHERE kind = $1 AND provider = $2 AND sha256 = $3")                                             \
+    X(ROOT_LIST, READ, "SELECT " ROOT_COLUMNS " FROM roots WHERE kind = $1 AND provider = $2 ORDER BY added_ms, sha256")                   \
+                                                                                                                                           \
+    X(APPRAISAL_ADD, WRITE, "INSERT INTO appraisals (" APPRAISAL_COLUMNS ") "                                                              \
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING")                                               \
+    X(APPRAISAL_GET, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 AND id = $2")                                       \
+    X(APPRAISAL_LATEST, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 ORDER BY time_ms DESC, id DESC LIMIT 1")         \
+    X(APPRAISAL_LIST, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 AND (time_ms, id) < ($2, $3) "                     \
+        "ORDER BY time_ms DESC, id DESC LIMIT $4")                                                                                         \
+    X(EVIDENCE_ADD, WRITE, "INSERT INTO evidence (vm, time_ms, appraisal_id, evidence) VALUES ($1, $2, $3, $4)")                           \
+    X(EVIDENCE_PRUNE, WRITE, "DELETE FROM evidence WHERE vm = $1 AND (time_ms, appraisal_id) <= "                                          \
+        "(SELECT time_ms, appraisal_id FROM evidence WHERE vm = $1 ORDER BY time_ms DESC, appraisal_id DESC LIMIT 1 OFFSET $2)")           \
+    X(EVIDENCE_GET, READ, "SELECT evidence FROM evidence WHERE vm = $1 AND appraisal_id = $2")                                             \
+                                                                                                                                           \
+    X(JUDGEMENT_ADD, WRITE, "INSERT INTO judgements (" JUDGEMENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "                      \
+        "ON CONFLICT DO NOTHING")                                                                                                          \
+    X(JUDGEMENT_LATEST, READ, "SELECT " JUDGEMENT_COLUMNS " FROM judgements WHERE vm = $1 "                                                \
+        "ORDER BY judged_ms DESC, appraisal_id DESC LIMIT 1")                                                                              \
+    X(JUDGEMENT_LIST, READ, "SELECT " JUDGEMENT_COLUMNS " FROM judgements WHERE vm = $1 AND (judged_ms, appraisal_id) < ($2, $3) "         \
+        "ORDER BY judged_ms DESC, appraisal_id DESC LIMIT $4")                                                                             \
+                                                                                                                                           \
+    X(BASELINE_ADD, WRITE, "INSERT INTO baselines (" BASELINE_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) "                                 \
+        "ON CONFLICT (vm, version) DO NOTHING")                                                                                            \
+    X(BASELINE_LATEST, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 ORDER BY version DESC LIMIT 1")                     \
+    X(BASELINE_GET, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND version = $2")                                     \
+    X(BASELINE_LIST, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND version < $2 ORDER BY version DESC LIMIT $3")     \
+                                                                                                                                           \
+    X(CONTACT_PUT, WRITE, "INSERT INTO contacts (" CONTACT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, -1, -1) "           \
+        "ON CONFLICT (vm) DO UPDATE SET "                                                                                                  \
+        "last_heartbeat_ms = CASE WHEN excluded.last_heartbeat_ms > contacts.last_heartbeat_ms "                                           \
+            "THEN excluded.last_heartbeat_ms ELSE contacts.last_heartbeat_ms END, "                                                        \
+        "last_report_ms = CASE WHEN excluded.last_report_ms > contacts.last_report_ms "                                                    \
+            "THEN excluded.last_report_ms ELSE contacts.last_report_ms END, "                                                              \
+        "boot_id = COALESCE(excluded.boot_id, contacts.boot_id), "                                                                         \
+        "agent_version = COALESCE(excluded.agent_version, contacts.agent_version), "                                                       \
+        "kernel_version = COALESCE(excluded.kernel_version, contacts.kernel_version), "                                                    \
+        "state = COALESCE(excluded.state, contacts.state), last_error = excluded.last_error, "                                             \
+        "reset_count = CASE WHEN excluded.reset_count < 0 THEN contacts.reset_count ELSE excluded.reset_count END, "                       \
+        "restart_count = CASE WHEN excluded.restart_count < 0 THEN contacts.restart_count ELSE excluded.restart_count END")                \
+    X(CONTACT_GET, READ, "SELECT " CONTACT_COLUMNS " FROM contacts WHERE vm = $1")                                                         \
+    X(COUNTER_ADVANCE, WRITE, "INSERT INTO contacts (vm, last_heartbeat_ms, last_report_ms, reset_count, restart_count, ak_counter_boot, " \
+            "ak_counter) VALUES ($1, 0, 0, -1, -1, $2, $3) "                                                                               \
+        "ON CONFLICT (vm) DO UPDATE SET ak_counter_boot = excluded.ak_counter_boot, ak_counter = excluded.ak_counter "                     \
+        "WHERE contacts.ak_counter_boot < excluded.ak_counter_boot "                                                                       \
+        "OR (contacts.ak_counter_boot = excluded.ak_counter_boot AND contacts.ak_counter < excluded.ak_counter)")                          \
+    X(COUNTER_RESET, WRITE, "UPDATE contacts SET ak_counter = -1, ak_counter_boot = -1 WHERE vm = $1")                                     \
+                                                                                                                                           \
+    X(TOKEN_ADD, WRITE, "INSERT INTO tokens (" TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (vm, jti) DO NOTHING")         \
+    X(TOKEN_GET, READ, "SELECT " TOKEN_COLUMNS " FROM tokens WHERE vm = $1 AND jti = $2")                                                  \
+    X(TOKEN_PRUNE, WRITE, "DELETE FROM tokens WHERE expires_ms < $1")                                                                      \
+                                                                                                                                           \
+    X(SETTING_GET, READ, "SELECT value FROM settings WHERE key = $1")                                                                      \
+    X(SETTING_PUT, WRITE, "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")      \
+    X(SETTING_INIT, WRITE, "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")                               \
+    X(SETTING_DROP, WRITE, "DELETE FROM settings WHERE key = $1")                                                                          \
+                                                                                                                                           \
+    X(SCHEMA_VERSION, READ, "SELECT COALESCE(MAX(version), 0) FROM schema_migrations")                                                     \
+    X(SCHEMA_NOTE, WRITE, "INSERT INTO schema_migrations (version, applied_ms) VALUES ($1, $2)")
+/* clang-format on */
+
+enum statement {
+#define X(name, kind, text) SQL_##name,
+    STATEMENTS(X)
+#undef X
+        STATEMENT_COUNT
+};
+
+enum statement_kind { SQL_READ, SQL_WRITE };
+
+struct statement_info {
+    const char *name;
+    enum statement_kind kind;
+    const char *text;
+};
+
+extern const struct statement_info statements[STATEMENT_COUNT];

@@ -1,0 +1,26 @@
+#include "store/store.h"
+#include "store/backend.h"
+
+bool store_open(const char *file, struct store **ret, struct err *err)
+{
+    return sqlite_store_open(file, migrations, n_migrations, ret, err);
+}
+
+void store_close(struct store *store)
+{
+    if (store)
+        store->backend->close(store);
+}
+
+void store_close_at(struct store **store)
+{
+    store_close(*store);
+    *store = NULL;
+}
+
+bool store_transaction(struct store *store, bool (*work)(struct store *tx, void *context, struct err *err), void *context, struct err *err)
+{
+    return store->backend->transaction(store, work, context, err);
+}
+
+int64_t store_schema_version(void) { return (int64_t)n_migrations; }

@@ -1,0 +1,160 @@
+#include "store_fixture.h"
+
+static const char *id_of(unsigned i)
+{
+    static char ids[8][STORE_ID_TEXT_LEN];
+    static unsigned at;
+    char *id = ids[at++ % ARRAY_LEN(ids)];
+
+    snprintf(id, STORE_ID_TEXT_LEN, "%032x", i);
+    return id;
+}
+
+TEST(an_appraisal_comes_back_as_it_was_stored)
+{
+    FIXTURE(f);
+    struct store_appraisal row = appraisal_row(VM_A, id_of(1), 77), got;
+
+    row.policy_hash = "hash";
+    row.token_id = "jti";
+    REQUIRE_OK(store_appraisal_add(f.store, &row, BYTES_NONE, 0, &f.err), f.err);
+    REQUIRE_OK(store_appraisal_get(f.store, &f.arena, VM_A, id_of(1), &got, &f.err), f.err);
+    CHECK_STRING(got.id, row.id);
+    CHECK_STRING(got.vm, VM_A);
+    CHECK_INT(got.time_ms, 77);
+    CHECK_STRING(got.provider, "shared");
+    CHECK_STRING(got.verdict, "accepted");
+    CHECK_INT(got.reset_count, 7);
+    CHECK_INT(got.restart_count, 1);
+    CHECK_INT(got.clock, 123456);
+    CHECK_STRING(got.evidence_sha256, SHA_1);
+    CHECK_STRING(got.policy_hash, "hash");
+    CHECK_BYTES(got.record, row.record);
+    CHECK_STRING(got.token_id, "jti");
+    CHECK(!store_appraisal_add(f.store, &row, BYTES_NONE, 0, &f.err) && f.err.code == ERR_CONFLICT);
+    CHECK(!store_appraisal_get(f.store, &f.arena, VM_B, id_of(1), &got, &f.err) && f.err.code == ERR_NOT_FOUND);
+    row = appraisal_row(VM_A, id_of(2), 78);
+    REQUIRE(store_appraisal_add(f.store, &row, BYTES_NONE, 0, &f.err));
+    CHECK(store_appraisal_latest(f.store, &f.arena, VM_A, &got, &f.err) && !got.token_id && !got.policy_hash);
+}
+
+TEST(history_is_paged_newest_first_even_when_times_are_equal)
+{
+    FIXTURE(f);
+    struct store_cursor before = { 0 };
+    const struct store_appraisal *page;
+    struct store_appraisal latest;
+    size_t n, seen = 0;
+
+    for (unsigned i = 0; i < 23; i++) {
+        struct store_appraisal row = appraisal_row(i % 7 == 6 ? VM_B : VM_A, id_of(i), 100 + i / 4);
+
+        REQUIRE(store_appraisal_add(f.store, &row, BYTES_NONE, 0, &f.err));
+    }
+    REQUIRE(store_appraisal_latest(f.store, &f.arena, VM_A, &latest, &f.err));
+    do {
+        REQUIRE(store_appraisal_list(f.store, &f.arena, VM_A, before, 3, &page, &n, &f.err));
+        for (size_t i = 0; i < n; i++) {
+            if (seen == 0)
+                CHECK_STRING(page[i].id, latest.id);
+            if (before.id)
+                CHECK(page[i].time_ms < before.time_ms || (page[i].time_ms == before.time_ms && strcmp(page[i].id, before.id) < 0));
+            before = (struct store_cursor){ page[i].time_ms, page[i].id };
+            seen++;
+        }
+    } while (n == 3);
+    CHECK_INT(seen, 20);
+}
+
+TEST(evidence_is_kept_for_the_newest_appraisals_of_each_vm)
+{
+    FIXTURE(f);
+    struct bytes got;
+
+    for (unsigned i = 1; i <= 5; i++) {
+        struct store_appraisal row = appraisal_row(VM_A, id_of(i), 100); /* all at once: the id decides */
+        char text[16];
+
+        snprintf(text, sizeof text, "evidence %u", i);
+        REQUIRE_OK(store_appraisal_add(f.store, &row, bytes_of_string(text), 2, &f.err), f.err);
+    }
+    struct store_appraisal other = appraisal_row(VM_B, id_of(9), 1);
+    REQUIRE(store_appraisal_add(f.store, &other, BYTES_LIT("b"), 2, &f.err));
+    for (unsigned i = 1; i <= 5; i++)
+        CHECK(store_evidence_get(f.store, &f.arena, VM_A, id_of(i), &got, &f.err) == (i >= 4));
+    CHECK(store_evidence_get(f.store, &f.arena, VM_A, id_of(5), &got, &f.err));
+    CHECK_BYTES(got, BYTES_LIT("evidence 5"));
+    CHECK(store_evidence_get(f.store, &f.arena, VM_B, id_of(9), &got, &f.err));
+}
+
+TEST(a_judgement_knows_since_when_it_holds)
+{
+    static const struct {
+        const char *verdict, *reason;
+        int64_t at, since;
+    } judgements[] = {
+        { "Healthy", "", 10, 10 },
+        { "Healthy", "", 20, 10 },
+        { "Unhealthy", "secureboot.disabled", 30, 30 },
+        { "Unhealthy", "secureboot.disabled", 40, 30 },
+        { "Unhealthy", "log.replay_mismatch", 50, 50 },
+        { "Healthy", "", 60, 60 },
+    };
+    FIXTURE(f);
+    struct store_judgement got;
+    const struct store_judgement *list;
+    size_t n;
+
+    for (size_t i = 0; i < ARRAY_LEN(judgements); i++) {
+        struct store_judgement row = { .vm = VM_A,
+                                       .appraisal_id = id_of((unsigned)i),
+                                       .baseline_version = 3,
+                                       .verdict = judgements[i].verdict,
+                                       .reason = judgements[i].reason,
+                                       .judged_ms = judgements[i].at,
+                                       .findings = "[]" };
+        int64_t since;
+        bool changed;
+
+        REQUIRE_OK(store_judgement_add(f.store, &row, &since, &changed, &f.err), f.err);
+        CHECK_INT(since, judgements[i].since);
+        CHECK(changed == (judgements[i].since == judgements[i].at));
+        CHECK(!store_judgement_add(f.store, &row, NULL, NULL, &f.err) && f.err.code == ERR_CONFLICT);
+    }
+    REQUIRE(store_judgement_latest(f.store, &f.arena, VM_A, &got, &f.err));
+    CHECK_STRING(got.verdict, "Healthy");
+    CHECK_INT(got.since_ms, 60);
+    CHECK_INT(got.baseline_version, 3);
+    CHECK_STRING(got.findings, "[]");
+    REQUIRE(store_judgement_list(f.store, &f.arena, VM_A, (struct store_cursor){ 50, id_of(4) }, 2, &list, &n, &f.err));
+    REQUIRE(n == 2);
+    CHECK_INT(list[0].judged_ms, 40);
+    CHECK_INT(list[1].judged_ms, 30);
+}
+
+TEST(a_baseline_follows_the_one_before_it)
+{
+    FIXTURE(f);
+    struct store_baseline row = {
+        .vm = VM_A, .version = 1, .components = "{\"n\":1}", .created_ms = 1, .by = "anna", .reason = "first boot"
+    };
+    struct store_baseline got;
+    const struct store_baseline *list;
+    size_t n;
+
+    CHECK(!store_baseline_latest(f.store, &f.arena, VM_A, &got, &f.err) && f.err.code == ERR_NOT_FOUND);
+    REQUIRE_OK(store_baseline_add(f.store, &row, &f.err), f.err);
+    CHECK(!store_baseline_add(f.store, &row, &f.err) && f.err.code == ERR_CONFLICT);
+    row.version = 3;
+    CHECK(!store_baseline_add(f.store, &row, &f.err) && f.err.code == ERR_CONFLICT);
+    row.version = 2;
+    row.components = "{\"n\":2}";
+    REQUIRE(store_baseline_add(f.store, &row, &f.err));
+    CHECK(store_baseline_latest(f.store, &f.arena, VM_A, &got, &f.err) && got.version == 2);
+    CHECK(store_baseline_get(f.store, &f.arena, VM_A, 1, &got, &f.err));
+    CHECK_STRING(got.components, "{\"n\":1}");
+    CHECK_STRING(got.by, "anna");
+    CHECK_STRING(got.reason, "first boot");
+    CHECK(store_baseline_list(f.store, &f.arena, VM_A, 0, 10, &list, &n, &f.err) && n == 2 && list[0].version == 2);
+    CHECK(store_baseline_list(f.store, &f.arena, VM_A, 2, 10, &list, &n, &f.err) && n == 1 && list[0].version == 1);
+}
