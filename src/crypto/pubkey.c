@@ -336,15 +336,13 @@ char *pubkey_pem(const struct pubkey *key, struct arena *a)
     return text;
 }
 
-bool pubkey_verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash, struct bytes message,
+static bool verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash, struct bytes message,
                    struct bytes signature, struct err *err)
 {
     CLEANUP(evp_pkey_ctx_free_at) EVP_PKEY_CTX *ctx = NULL;
     uint8_t der[SIGNATURE_EC_DER_MAX];
     struct digest digest;
 
-    if (!digest_is_strong(hash))
-        return err_set(err, ERR_UNSUPPORTED, "signatures over %s are not accepted", digest_name(hash));
     if ((scheme == SIGNATURE_ECDSA) != (key->type == KEY_EC))
         return err_set(err, ERR_UNTRUSTED, "the signature's algorithm is not one of the key");
     if (key->type == KEY_EC) {
@@ -363,4 +361,18 @@ bool pubkey_verify(const struct pubkey *key, enum signature_scheme scheme, enum 
         return err_set(err, ERR_UNTRUSTED, "the signature is not this key's, or what it covers was changed");
     }
     return true;
+}
+
+bool pubkey_verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash, struct bytes message,
+                   struct bytes signature, struct err *err)
+{
+    if (!digest_is_strong(hash))
+        return err_set(err, ERR_UNSUPPORTED, "signatures over %s are not accepted", digest_name(hash));
+    return verify(key, scheme, hash, message, signature, err);
+}
+
+bool pubkey_verify_sha1(const struct pubkey *key, enum signature_scheme scheme, struct bytes message, struct bytes signature,
+                        struct err *err)
+{
+    return verify(key, scheme, DIGEST_SHA1, message, signature, err);
 }

@@ -38,6 +38,9 @@ struct bytes pubkey_ec_y(const struct pubkey *key);
  * signature_from_der and the TPM's decoder for other forms. ERR_UNTRUSTED when it does not verify. */
 MUST_CHECK bool pubkey_verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash,
                               struct bytes message, struct bytes signature, struct err *err);
+/* The same over SHA-1, which pubkey_verify refuses: for operators who allow TPMs that sign with nothing better. */
+MUST_CHECK bool pubkey_verify_sha1(const struct pubkey *key, enum signature_scheme scheme, struct bytes message,
+                                   struct bytes signature, struct err *err);
 
 /* More holders of one key: pubkey_ref counts one more, each calls pubkey_free. */
 struct pubkey *pubkey_ref(const struct pubkey *key);

@@ -124,8 +124,11 @@ bool tpm_signature_verify(const struct tpm_signature *signature, const struct pu
 {
     uint8_t rs[2 * COORDINATE_MAX_LEN];
 
-    return tpm_signature_suits(signature, key, allow_sha1, err) &&
-           pubkey_verify(key, signature->scheme, signature->hash, message, raw_form(signature, key, rs), err);
+    if (!tpm_signature_suits(signature, key, allow_sha1, err))
+        return false;
+    if (signature->hash == DIGEST_SHA1) /* suits has asked the operator */
+        return pubkey_verify_sha1(key, signature->scheme, message, raw_form(signature, key, rs), err);
+    return pubkey_verify(key, signature->scheme, signature->hash, message, raw_form(signature, key, rs), err);
 }
 
 bool tpm_signature_raw(struct arena *a, const struct tpm_signature *signature, const struct pubkey *key, struct bytes *ret, struct err *err)
