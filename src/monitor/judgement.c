@@ -1,0 +1,220 @@
+#include "jose/jws.h"
+#include "monitor/monitor.h"
+
+/* ---- reading records ---- */
+
+static const struct trusted_provider *find_provider(const struct monitor *monitor, const char *name)
+{
+    for (size_t i = 0; i < monitor->n_providers; i++)
+        if (strcmp(monitor->providers[i].provider, name) == 0)
+            return &monitor->providers[i];
+    return NULL;
+}
+
+bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row, struct appraisal *ret, struct err *err)
+{
+    struct json_options options = { .refuse_duplicates = true };
+    const struct trusted_provider *provider = find_provider(monitor, row->provider);
+    const struct verified_jws *verified;
+    const struct json *payload;
+    struct jws jws;
+
+    if (!provider)
+        return err_set(err, ERR_UNTRUSTED, "appraisal %s is of provider %s, which is not trusted", row->id, row->provider);
+    if (!jws_parse(a, row->record, LIMIT_ATTEST_BODY_BYTES, &jws, err) ||
+        !jws_verify(a, &jws, provider->key, jws_algorithms_of(provider->key), &verified, err) ||
+        !json_parse(a, verified_jws_payload(verified), &options, &payload, err) || !appraisal_read(a, payload, ret, err))
+        return err_within(err, "appraisal %s", row->id);
+    if (!bytes_equal_string(jws.typ, "trueboot-appraisal+jws") || !json_is_string(json_get(payload, "iss"), provider->issuer))
+        return err_set(err, ERR_UNTRUSTED, "appraisal %s is not a record of %s", row->id, provider->issuer);
+    if (strcmp(ret->id, row->id) != 0 || strcmp(ret->vm, row->vm) != 0)
+        return err_set(err, ERR_UNTRUSTED, "appraisal %s was stored under another name", row->id);
+    return true;
+}
+
+/* ---- one judgement ---- */
+
+struct judging {
+    const struct monitor *monitor;
+    struct arena *a;
+    const char *vm;
+    const struct store_appraisal *row; /* the latest */
+    struct judged *out;
+    bool has_before;
+    struct store_judgement before;
+    bool has_baseline;
+    struct store_baseline baseline_row;
+    struct baseline baseline;
+};
+
+/* Counters that went back: a snapshot was restored, or the TPM was cleared. It stays a finding until a person approves. */
+static bool note_rollback(struct judging *j, struct err *err)
+{
+    const struct appraisal *now = &j->out->appraisal;
+    const struct store_appraisal *rows;
+    size_t n;
+
+    if (!now->quote_verified)
+        return true;
+    if (!store_appraisal_list(j->monitor->store, j->a, j->vm, (struct store_cursor){ j->row->time_ms, j->row->id }, 1, &rows, &n, err))
+        return false;
+    if (n == 1 && (rows[0].reset_count > now->reset_count ||
+                   (rows[0].reset_count == now->reset_count && rows[0].restart_count > now->restart_count)))
+        findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
+                     "the TPM has been reset %u times, but %lld times when it last attested", now->reset_count, (long long)rows[0].reset_count);
+    else if (j->has_before && j->before.baseline_version == j->out->baseline_version && strstr(j->before.findings, "\"tpm.rollback\""))
+        findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
+                     "the TPM's counters went back at an earlier boot, and nobody has approved that yet");
+    return true;
+}
+
+static bool load_baseline(struct judging *j, struct err *err)
+{
+    const struct json *v;
+
+    j->has_baseline = store_baseline_latest(j->monitor->store, j->a, j->vm, &j->baseline_row, err);
+    if (!j->has_baseline)
+        return err->code == ERR_NOT_FOUND;
+    j->out->baseline_version = j->baseline_row.version;
+    return (json_parse(j->a, bytes_of_string(j->baseline_row.components), NULL, &v, err) && baseline_read(j->a, v, &j->baseline, err)) ||
+           err_within(err, "baseline %lld of VM %s", (long long)j->baseline_row.version, j->vm);
+}
+
+static bool store_baseline_of(struct judging *j, bool accept_findings, const char *by, const char *reason, struct err *err)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+    struct store_baseline row = { .vm = j->vm, .version = j->out->baseline_version + 1, .created_ms = j->monitor->now_ms(), .by = by,
+                                  .reason = reason };
+
+    if (!baseline_learn(j->a, &j->out->appraisal, accept_findings, &j->baseline, err))
+        return false;
+    json_begin_object(&out, NULL);
+    baseline_write(&out, &j->baseline);
+    json_end(&out);
+    row.components = writer_ok(&w) ? arena_string(j->a, writer_bytes(&w)) : NULL;
+    if (!row.components)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a baseline");
+    if (!store_baseline_add(j->monitor->store, &row, err))
+        return false;
+    j->has_baseline = true;
+    j->out->baseline_version = row.version;
+    return true;
+}
+
+static const char *findings_text(struct arena *a, const struct findings *findings)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+
+    findings_write(&out, NULL, findings);
+    return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
+}
+
+static const char *worst_id(const struct findings *findings)
+{
+    enum severity worst = findings_worst(findings);
+
+    for (size_t i = 0; i < findings->n; i++)
+        if (findings->items[i].severity == worst && worst >= SEVERITY_MEDIUM)
+            return finding_kind(findings->items[i].id)->id;
+    return "";
+}
+
+static bool make_judgement(struct judging *j, struct err *err)
+{
+    struct store_judgement row = { .vm = j->vm, .appraisal_id = j->row->id, .judged_ms = j->monitor->now_ms() };
+    const struct baseline *baseline;
+
+    if (!j->has_baseline && baseline_may_learn(&j->out->appraisal) &&
+        !store_baseline_of(j, false, "trueboot", "first healthy boot, learned component by component", err))
+        return false;
+    baseline = j->has_baseline ? &j->baseline : NULL;
+    j->out->findings = (struct findings){ .arena = j->a };
+    if (!judge(j->a, &j->out->appraisal, NULL, baseline, j->monitor->reference, &j->out->findings, &j->out->verdict, err) ||
+        !note_rollback(j, err))
+        return false;
+    j->out->verdict = verdict_of(&j->out->findings);
+    row.baseline_version = j->out->baseline_version;
+    row.verdict = verdict_name(j->out->verdict);
+    row.reason = worst_id(&j->out->findings);
+    row.findings = findings_text(j->a, &j->out->findings);
+    if (!row.findings)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a judgement");
+    j->out->judged_ms = row.judged_ms;
+    /* CONFLICT: another thread judged the same appraisal in this very millisecond, and came to the same end. */
+    return store_judgement_add(j->monitor->store, &row, &j->out->since_ms, NULL, err) || err->code == ERR_CONFLICT;
+}
+
+static bool recall_judgement(struct judging *j, struct err *err)
+{
+    const struct json *v;
+
+    j->out->judged_ms = j->before.judged_ms;
+    j->out->since_ms = j->before.since_ms;
+    return verdict_from_text(bytes_of_string(j->before.verdict), &j->out->verdict)
+               ? json_parse(j->a, bytes_of_string(j->before.findings), NULL, &v, err) && findings_read(j->a, v, &j->out->findings, err)
+               : err_set(err, ERR_MALFORMED, "stored judgement of VM %s has no verdict", j->vm);
+}
+
+/* open_judging reads everything there is; *ret_any false when nothing was appraised yet. */
+static bool open_judging(struct judging *j, struct store_appraisal *row, bool *ret_any, struct err *err)
+{
+    *ret_any = store_appraisal_latest(j->monitor->store, j->a, j->vm, row, err);
+    if (!*ret_any)
+        return err->code == ERR_NOT_FOUND;
+    j->row = row;
+    j->has_before = store_judgement_latest(j->monitor->store, j->a, j->vm, &j->before, err);
+    if (!j->has_before && err->code != ERR_NOT_FOUND)
+        return false;
+    j->out->any = true;
+    j->out->token_id = row->token_id;
+    return monitor_read_record(j->monitor, j->a, row, &j->out->appraisal, err) && load_baseline(j, err);
+}
+
+static bool judge_once(const struct monitor *monitor, struct arena *a, const char *vm, struct judged *ret, struct err *err)
+{
+    struct judged *out = ARENA_NEW(a, struct judged); /* large: not on the stack */
+    struct judging *j = ARENA_NEW(a, struct judging);
+    struct store_appraisal row;
+    bool any, fine;
+
+    if (!out || !j)
+        return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
+    *j = (struct judging){ .monitor = monitor, .a = a, .vm = vm, .out = out };
+    fine = open_judging(j, &row, &any, err);
+    if (fine && any) {
+        bool current = j->has_before && strcmp(j->before.appraisal_id, row.id) == 0 && j->before.baseline_version == out->baseline_version;
+        fine = current ? recall_judgement(j, err) : make_judgement(j, err);
+    }
+    if (!fine)
+        return false;
+    *ret = *out;
+    return true;
+}
+
+bool monitor_judge(const struct monitor *monitor, struct arena *a, const char *vm, struct judged *ret, struct err *err)
+{
+    /* CONFLICT: somebody else learned or approved a baseline meanwhile; the second look sees it. */
+    return judge_once(monitor, a, vm, ret, err) || (err->code == ERR_CONFLICT && judge_once(monitor, a, vm, ret, err));
+}
+
+bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, const char *by, const char *reason, struct judged *ret,
+                     struct err *err)
+{
+    struct judged *out = ARENA_NEW(a, struct judged);
+    struct judging *j = ARENA_NEW(a, struct judging);
+    struct store_appraisal row;
+    bool any;
+
+    if (!out || !j)
+        return err_set(err, ERR_NO_MEMORY, "no memory to approve a boot");
+    *j = (struct judging){ .monitor = monitor, .a = a, .vm = vm, .out = out };
+    if (!open_judging(j, &row, &any, err))
+        return false;
+    if (!any)
+        return err_set(err, ERR_NOT_FOUND, "this VM has not attested yet: there is no boot to approve");
+    if (!store_baseline_of(j, true, by, reason, err))
+        return false;
+    return monitor_judge(monitor, a, vm, ret, err);
+}

@@ -1,0 +1,93 @@
+/* monitor/monitor.h: judges appraisals against baselines and says, whenever asked, how each VM is.
+ *
+ * It trusts records whose issuer and key it was configured with, never an agent's own words (architecture.md decision 4): a report
+ * only tells it to look, and when the agent was last alive. */
+#pragma once
+#include "appraise/baseline.h"
+#include "http/route.h"
+#include "monitor/health.h"
+#include "store/store.h"
+
+/* A provider whose records and tokens count. */
+struct trusted_provider {
+    const char *issuer;            /* exact */
+    const char *provider;          /* its name in stored rows */
+    const struct pubkey *key;      /* of records and report tokens */
+};
+
+struct monitor {
+    struct store *store;
+    const struct trusted_provider *providers;
+    size_t n_providers;
+    const struct health_times *times;
+    const char *profile;           /* "default", "demo": shown on every page */
+    const struct boot_reference *reference; /* may be NULL */
+    uint8_t nonce_key[32];         /* shared by all servers of one store */
+    int64_t (*now_ms)(void);
+};
+
+/* monitor_init takes the nonce key from the store, or puts one there. The other members are set by the caller. */
+MUST_CHECK bool monitor_init(struct monitor *monitor, struct err *err);
+
+/* ---- nonces for agents: nonce.c --------------------------------------------------------------------------------------- */
+
+enum { MONITOR_NONCE_LEN = 32 };
+/* time (8, big-endian) || random (8) || first half of HMAC-SHA-256 over them and the VM: no state, good for twice the interval. */
+MUST_CHECK bool monitor_nonce_make(const struct monitor *monitor, const char *vm, int64_t now_ms, uint8_t ret[static MONITOR_NONCE_LEN],
+                                   struct err *err);
+MUST_CHECK bool monitor_nonce_check(const struct monitor *monitor, const char *vm, struct bytes nonce, int64_t now_ms, struct err *err);
+
+/* ---- judging: judgement.c --------------------------------------------------------------------------------------------- */
+
+/* A VM's latest appraisal, read back and proved to be a trusted provider's own. */
+struct judged {
+    bool any;                      /* false: nothing has been appraised yet; the rest is unset */
+    struct appraisal appraisal;
+    struct findings findings;      /* under the baseline */
+    enum verdict verdict;
+    int64_t judged_ms, since_ms;
+    int64_t baseline_version;      /* 0: none */
+    const char *token_id;          /* NULL: none was issued */
+};
+
+/* monitor_judge brings the judgement of a VM up to date with its latest appraisal and baseline, learns the first baseline, and
+ * reads it. Judging twice changes nothing. */
+MUST_CHECK bool monitor_judge(const struct monitor *monitor, struct arena *a, const char *vm, struct judged *ret, struct err *err);
+
+/* monitor_approve makes the latest appraisal's boot the baseline, in an operator's name, and judges again. */
+MUST_CHECK bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, const char *by, const char *reason,
+                                struct judged *ret, struct err *err);
+
+/* monitor_read_record verifies and reads one stored record. */
+MUST_CHECK bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row, struct appraisal *ret,
+                                    struct err *err);
+
+/* ---- status: status.c ------------------------------------------------------------------------------------------------- */
+
+struct vm_status {
+    struct store_vm vm;
+    struct judged judged;
+    bool has_contact;
+    struct store_contact contact;
+    struct health health;
+};
+
+MUST_CHECK bool monitor_status(const struct monitor *monitor, struct arena *a, const struct store_vm *vm, int64_t now_ms, struct vm_status *ret,
+                               struct err *err);
+/* attestationStatus as published, with ours under properties.trueboot (control-plane.md 1.7); `brief` leaves out findings' prose,
+ * components and facts, for lists. */
+void monitor_status_write(struct json_out *out, struct arena *a, const struct monitor *monitor, const struct vm_status *status, bool brief);
+
+/* ---- agents: agent_auth.c, report.c ------------------------------------------------------------------------------------- */
+
+/* For the server's `identify`: a request with `Authorization: TrueBoot-AK …` (architecture.md 8). *ret_is_agent false: it has none.
+ * NOT_FOUND: no VM has this key (the agent enrols again). UNTRUSTED: it does not hold. */
+MUST_CHECK bool monitor_identify_agent(const struct monitor *monitor, const struct http_request *request, bool *ret_is_agent,
+                                       struct http_caller *ret, struct err *err);
+
+/* Routes; the context is the monitor. {vm} of agent routes is the UUID, of the others a name or UUID. */
+extern const struct http_route monitor_routes[];
+extern const size_t monitor_n_routes;
+
+/* A VM by name or UUID. */
+MUST_CHECK bool monitor_find_vm(const struct monitor *monitor, struct arena *a, struct bytes name_or_uuid, struct store_vm *ret, struct err *err);

@@ -1,0 +1,245 @@
+#include "monitor/monitor.h"
+#include "base/uuid.h"
+
+bool monitor_find_vm(const struct monitor *monitor, struct arena *a, struct bytes name_or_uuid, struct store_vm *ret, struct err *err)
+{
+    char uuid[UUID_TEXT_LEN];
+    const char *name;
+
+    if (uuid_canonical(name_or_uuid, uuid))
+        return store_vm_get(monitor->store, a, uuid, ret, err);
+    name = arena_string(a, name_or_uuid);
+    if (!name)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a name");
+    return store_vm_by_name(monitor->store, a, name, ret, err);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void gather(const struct vm_status *s, int64_t last_settled, struct health_facts *ret)
+{
+    *ret = (struct health_facts){
+        .monitored_since = s->vm.monitoring_enabled_ms,
+        .has_vtpm = s->vm.vtpm,
+        .power = s->vm.power == STORE_POWER_OFF ? POWER_OFF : s->vm.power == STORE_POWER_RUNNING ? POWER_RUNNING : POWER_UNKNOWN,
+        .power_since = s->vm.power_since_ms,
+        .last_settled = last_settled,
+    };
+    if (s->has_contact)
+        ret->last_contact = later(s->contact.last_heartbeat_ms, s->contact.last_report_ms);
+    if (!s->judged.any)
+        return;
+    ret->last_verified = s->judged.appraisal.time_ms;
+    ret->last_contact = later(ret->last_contact, ret->last_verified);
+    ret->last = s->judged.verdict == VERDICT_HEALTHY ? LAST_HEALTHY : s->judged.verdict == VERDICT_UNHEALTHY ? LAST_UNHEALTHY : LAST_UNSETTLED;
+}
+
+/* The last judgement that was Healthy or Unhealthy: evidence that cannot be judged must not erase an Unhealthy (attack S6). */
+static bool find_settled(const struct monitor *monitor, struct arena *a, const char *vm, struct store_judgement *ret, bool *ret_found,
+                         struct err *err)
+{
+    enum { LOOK_BACK = 100 };
+    const struct store_judgement *rows;
+    size_t n;
+
+    *ret_found = false;
+    if (!store_judgement_list(monitor->store, a, vm, (struct store_cursor){ 0 }, LOOK_BACK, &rows, &n, err))
+        return false;
+    for (size_t i = 0; i < n && !*ret_found; i++)
+        if (strcmp(rows[i].verdict, verdict_name(VERDICT_UNKNOWN)) != 0) {
+            *ret = rows[i];
+            *ret_found = true;
+        }
+    return true;
+}
+
+bool monitor_status(const struct monitor *monitor, struct arena *a, const struct store_vm *vm, int64_t now_ms, struct vm_status *ret,
+                    struct err *err)
+{
+    struct vm_status *s = ARENA_NEW(a, struct vm_status); /* large: not on the stack */
+    struct health_facts facts;
+    int64_t last_settled;
+
+    if (!s)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a status");
+    s->vm = *vm;
+    s->has_contact = store_contact_get(monitor->store, a, vm->vm, &s->contact, err);
+    if (!s->has_contact && err->code != ERR_NOT_FOUND)
+        return false;
+    if (!monitor_judge(monitor, a, vm->vm, &s->judged, err))
+        return false;
+    last_settled = s->judged.any ? s->judged.appraisal.time_ms : 0;
+    gather(s, last_settled, &facts);
+    if (facts.last == LAST_UNSETTLED) {
+        struct store_judgement settled;
+        bool found;
+        if (!find_settled(monitor, a, vm->vm, &settled, &found, err))
+            return false;
+        facts.last_settled = found ? settled.judged_ms : 0;
+        if (found && strcmp(settled.verdict, verdict_name(VERDICT_UNHEALTHY)) == 0)
+            facts.last = LAST_UNHEALTHY;
+    }
+    s->health = health_derive(&facts, monitor->times, now_ms);
+    *ret = *s;
+    return true;
+}
+
+/* ---- writing ---- */
+
+/* "{vm}" in a remedy stands for the VM's name. */
+static const char *remedy_for(struct arena *a, const char *remedy, const char *name)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+
+    for (const char *c = remedy; *c;) {
+        if (strncmp(c, "{vm}", 4) == 0) {
+            write_string(&w, name);
+            c += 4;
+        } else {
+            write_u8(&w, (uint8_t)*c++);
+        }
+    }
+    return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : remedy;
+}
+
+static void write_reasons(struct json_out *out, struct arena *a, const struct vm_status *s, bool brief)
+{
+    json_begin_array(out, "reasons");
+    for (size_t i = 0; s->judged.any && i < s->judged.findings.n; i++) {
+        const struct finding *f = &s->judged.findings.items[i];
+        const struct finding_kind *kind = finding_kind(f->id);
+        json_begin_object(out, NULL);
+        json_put_string(out, "code", kind->id);
+        json_put_string(out, "severity", severity_name(f->severity));
+        json_put_string(out, "phase", phase_name(kind->phase));
+        json_put_string(out, "message", f->text);
+        if (f->pcr == FINDING_NO_PCR)
+            json_put_null(out, "pcr");
+        else
+            json_put_integer(out, "pcr", f->pcr);
+        if (f->event == FINDING_NO_EVENT)
+            json_put_null(out, "eventIndex");
+        else
+            json_put_integer(out, "eventIndex", f->event);
+        if (!brief) {
+            json_put_string(out, "title", kind->title);
+            json_put_string(out, "was", f->was);
+            json_put_string(out, "is", f->is);
+            json_put_string(out, "why", kind->why);
+            json_put_string(out, "remedy", remedy_for(a, kind->remedy, s->vm.name));
+        }
+        json_end(out);
+    }
+    json_end(out);
+}
+
+static void put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
+{
+    if (time_ms)
+        json_put_time(out, name, time_ms);
+    else
+        json_put_null(out, name);
+}
+
+static void write_last_verdict(struct json_out *out, const struct vm_status *s)
+{
+    const struct appraisal *last = &s->judged.appraisal;
+
+    json_begin_object(out, "lastVerdict");
+    json_put_string(out, "verdict", verdict_name(s->judged.verdict));
+    json_put_time(out, "timeUtc", last->time_ms);
+    json_put_time(out, "sinceUtc", s->judged.since_ms);
+    json_put_string(out, "appraisal", last->id);
+    json_put_string(out, "provider", last->provider);
+    json_put_string(out, "policyHash", last->policy_hash);
+    json_put_string(out, "tokenId", s->judged.token_id);
+    json_put_integer(out, "resetCount", last->reset_count);
+    json_put_integer(out, "restartCount", last->restart_count);
+    json_put_string(out, "secureBoot", secure_boot_name(last->facts.secure_boot));
+    json_put_string(out, "boot", last->facts.boot_summary);
+    json_put_string(out, "kernel", last->facts.kernel_label);
+    json_put_string(out, "commandLine", last->facts.command_line);
+    json_begin_object(out, "phases");
+    for (enum phase p = PHASE_FIRMWARE; p <= PHASE_OS; p++)
+        json_put_string(out, phase_name(p), last->facts.phase_summary[p]);
+    json_end(out);
+    json_end(out);
+}
+
+static void write_ours(struct json_out *out, struct arena *a, const struct monitor *monitor, const struct vm_status *s, bool brief)
+{
+    json_begin_object(out, "trueboot");
+    json_put_string(out, "vm", s->vm.name);
+    json_put_string(out, "uuid", s->vm.vm);
+    json_put_string(out, "profile", monitor->profile);
+    json_put_string(out, "reasonCode", health_reason_code(s->health.reason));
+    json_put_string(out, "reasonText", health_reason_text(s->health.reason));
+    json_put_boolean(out, "stale", s->health.stale);
+    put_time_or_null(out, "sinceUtc", s->health.since);
+    put_time_or_null(out, "nextExpectedUtc", s->health.next_expected);
+    json_put_string(out, "power", store_power_name(s->vm.power));
+    json_begin_object(out, "configured");
+    json_put_string(out, "securityType", s->vm.security_type);
+    json_put_boolean(out, "secureBoot", s->vm.secure_boot);
+    json_put_boolean(out, "vtpm", s->vm.vtpm);
+    json_end(out);
+    json_put_integer(out, "baselineVersion", s->judged.any ? s->judged.baseline_version : 0);
+    put_time_or_null(out, "lastContactUtc", s->has_contact ? later(s->contact.last_heartbeat_ms, s->contact.last_report_ms) : 0);
+    json_put_string(out, "bootId", s->has_contact ? s->contact.boot_id : NULL);
+    json_put_string(out, "agentVersion", s->has_contact ? s->contact.agent_version : NULL);
+    json_put_string(out, "agentState", s->has_contact ? s->contact.state : NULL);
+    json_put_string(out, "agentError", s->has_contact ? s->contact.last_error : NULL);
+    if (s->judged.any)
+        write_last_verdict(out, s);
+    write_reasons(out, a, s, brief);
+    json_end(out);
+}
+
+static const char *kernel_of(const struct vm_status *s)
+{
+    if (s->has_contact && s->contact.kernel_version)
+        return s->contact.kernel_version;
+    return s->judged.any && s->judged.appraisal.facts.kernel_label ? s->judged.appraisal.facts.kernel_label : NULL;
+}
+
+/* What a person reads in one line: the worst finding's sentence, or why there is no verdict. */
+static const char *error_message(const struct vm_status *s)
+{
+    const struct findings *findings = &s->judged.findings;
+    enum severity worst = s->judged.any ? findings_worst(findings) : SEVERITY_INFO;
+
+    if (s->health.status == HEALTH_HEALTHY)
+        return NULL;
+    if (s->health.reason == HEALTH_REASON_JUDGED || s->health.reason == HEALTH_REASON_UNSETTLED)
+        for (size_t i = 0; s->judged.any && i < findings->n; i++)
+            if (findings->items[i].severity == worst)
+                return findings->items[i].text;
+    return health_reason_text(s->health.reason);
+}
+
+void monitor_status_write(struct json_out *out, struct arena *a, const struct monitor *monitor, const struct vm_status *s, bool brief)
+{
+    bool settled = s->judged.any && (s->health.status == HEALTH_HEALTHY || s->health.status == HEALTH_UNHEALTHY) &&
+                   s->health.reason != HEALTH_REASON_NO_VTPM;
+    const struct appraisal *last = &s->judged.appraisal;
+
+    json_begin_object(out, NULL);
+    json_put_string(out, "id", arena_printf(a, "/v1/vms/%s/status", s->vm.vm));
+    json_put_string(out, "name", "default");
+    json_put_string(out, "type", "microsoft.azurestackhci/virtualmachineinstances/attestationstatus");
+    json_begin_object(out, "properties");
+    json_put_string(out, "attestSecureBootEnabled", settled && last->quote_verified ? secure_boot_name(last->facts.secure_boot) : "Unknown");
+    json_put_string(out, "attestationCertValidated", !settled ? "Unknown" : last->ak_trusted ? "Valid" : "Invalid");
+    json_put_string(out, "bootIntegrityValidated", !settled ? "Unknown" : s->health.status == HEALTH_HEALTHY ? "Valid" : "Invalid");
+    json_put_string(out, "errorMessage", error_message(s));
+    json_put_string(out, "healthStatus", health_status_name(s->health.status));
+    json_put_string(out, "linuxKernelVersion", kernel_of(s));
+    json_put_string(out, "provisioningState", "Succeeded");
+    put_time_or_null(out, "timestamp", s->judged.any ? last->time_ms : 0);
+    write_ours(out, a, monitor, s, brief);
+    json_end(out);
+    json_end(out);
+}
