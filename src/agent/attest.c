@@ -79,6 +79,8 @@ static bool refused(const struct server_answer *answer, struct attest_result *re
     server_refusal(answer, why);
     if (may_start_over(answer))
         why->id = FAILURE_NONCE;
+    else if (contains(answer->inner, "tpm.ak_untrusted")) /* another server, or its CA was made anew: enrol there */
+        why->id = FAILURE_IDENTITY_UNKNOWN;
     return failure_within(why, "attestation");
 }
 

@@ -296,8 +296,6 @@ static bool activate(struct exchange *x, struct enrolment *ret, struct failure *
     if (!read_certificate(x, answer.json, ret, why))
         return false;
     ret->ek_cert = x->certs.n ? x->certs.der[x->ek_index] : BYTES_NONE;
-    ret->attest_endpoint = json_text(json_get(answer.json, "attestEndpoint"), BYTES_NONE);
-    ret->report_endpoint = json_text(json_get(answer.json, "reportEndpoint"), BYTES_NONE);
     return json_get(answer.json, "nonce") ? need_base64(x, answer.json, "nonce", &ret->nonce, why) : true;
 }
 

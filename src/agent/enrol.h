@@ -27,7 +27,8 @@
  *    "logs":[{"type":"TCG","log":b64u}, …]}
  *
  *   200 {"akCert":b64u DER,"akChain":[b64u DER, …],"vmId":"uuid","attestEndpoint":"…"|null,"reportEndpoint":"…"|null,
- *        "nonce":b64u}                   vmId = the certificate's subject CN. The monitor's first nonce is optional here.
+ *        "nonce":b64u}                   vmId = the certificate's subject CN. The monitor's first nonce is optional here. The endpoints
+ *                                        are hints: what is configured rules, it is known to be reachable from here.
  *
  * The secret of activation is what TPM2_ActivateCredential gives back (32 bytes for a SHA-256 EK). */
 #pragma once
@@ -41,7 +42,6 @@ struct enrolment {
     char vm_id[UUID_TEXT_LEN];
     struct bytes ek_cert;                          /* DER of the certificate the credential was made for; empty: none */
     struct bytes nonce;                            /* the monitor's, decoded; empty: none came */
-    struct bytes attest_endpoint, report_endpoint; /* empty: the same server */
 };
 
 struct enrol_request {

@@ -10,45 +10,47 @@
  * us). LATER: between cycles, with growing pauses. PERIOD: not before the usual time. PROBE: every ten minutes. */
 enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY_PROBE };
 
-/*   name              reason                      retry     meaning */
-#define FAILURES(X)                                                                                            \
-    X(NO_TPM, "TPM.NoDevice", PROBE, "the machine has no TPM that we can see")                                 \
-    X(TPM12, "TPM.NoDevice", PROBE, "the TPM is version 1.2")                                                  \
-    X(TPM_PERM, "TPM.NoDevice", PROBE, "we may not open the TPM")                                              \
-    X(TPM_BUSY, "TPM.NoDevice", LATER, "another program holds the TPM")                                        \
-    X(TPM_UNUSABLE, "TPM.NoDevice", PROBE, "the TPM answers with errors or not at all")                        \
-    X(TPM_MEMORY, "TPM.NoDevice", IN_CYCLE, "the TPM has no free slot")                                        \
-    X(TPM_REFUSED, "TPM.NoDevice", LATER, "the TPM refused a command")                                         \
-    X(EH_DISABLED, "TPM.NoDevice", PROBE, "the endorsement hierarchy is switched off")                         \
-    X(PCR_BANK, "TPM.BankMissing", PROBE, "the TPM keeps no SHA-256 registers")                                \
-    X(PCR_UNSTABLE, "LOG.ReplayMismatch", LATER, "registers change faster than they can be quoted")            \
-    X(EK_CERT_MISSING, "TPM.NoEndorsementCert", PERIOD, "the TPM has no endorsement certificate")              \
-    X(EK_CERT_MISMATCH, "TPM.IdentityChanged", PERIOD, "the endorsement certificate is not of this TPM's key") \
-    X(EK_UNUSABLE, "TPM.NoEndorsementCert", PERIOD, "no endorsement key can be used")                          \
-    X(AK_REPLACED, "TPM.IdentityChanged", PERIOD, "the attestation key is not the one that was enrolled")      \
-    X(SEED_CHANGED, "TPM.IdentityChanged", PERIOD, "the TPM was made anew: its endorsement seed changed")      \
-    X(NOT_ENROLLED, "TPM.AkNotEnrolled", LATER, "the attestation key has no certificate yet")                  \
-    X(AWAITS_APPROVAL, "TPM.AkNotEnrolled", LATER, "an operator has to approve this machine")                  \
-    X(ENROLL_REFUSED, "TPM.AkNotEnrolled", PERIOD, "the server refused to enrol this machine")                 \
-    X(ACTIVATE_FAIL, "TPM.AkNotEnrolled", LATER, "the credential was made for another key")                    \
-    X(IDENTITY_UNKNOWN, "TPM.AkNotEnrolled", AGAIN, "the server does not know this machine or its key")        \
-    X(CLONE, "TPM.IdentityDuplicated", PERIOD, "another machine uses the same identity")                       \
-    X(LOG_MISSING, "LOG.Missing", PERIOD, "there is no firmware log")                                          \
-    X(LOG_TOO_LARGE, "LOG.Truncated", PERIOD, "a log is larger than the limit")                                \
-    X(REFUSED, "ATT.Refused", PERIOD, "the verifier refused the evidence")                                     \
-    X(NONCE, "TPM.NonceMismatch", AGAIN, "a challenge or nonce expired or was used")                           \
-    X(NOT_AUTHORISED, "NET.Refused", PERIOD, "the server does not let us in")                                  \
-    X(WRONG_ENDPOINT, "NET.Endpoint", PERIOD, "the address is not that of a trueboot server")                  \
-    X(SERVER_TROUBLE, "NET.Server", IN_CYCLE, "the server cannot answer now")                                  \
-    X(BAD_ANSWER, "NET.Answer", IN_CYCLE, "the answer is not what the protocol says")                          \
-    X(UNREACHABLE, "NET.Unreachable", IN_CYCLE, "the server does not answer")                                  \
-    X(PROXY_AUTH, "NET.ProxyAuth", PERIOD, "the proxy wants credentials")                                      \
-    X(TLS, "NET.Tls", LATER, "the server's certificate is not trusted")                                        \
-    X(NO_ENDPOINT, "NET.Endpoint", PERIOD, "no server is configured")                                          \
-    X(STATE, "AGT.Crashed", LATER, "state cannot be kept on disk")                                             \
-    X(STOPPED, "AGT.Stopped", LATER, "the agent was told to stop")                                             \
-    X(NO_MEMORY, "AGT.Crashed", LATER, "out of memory")                                                        \
-    X(INTERNAL, "AGT.Crashed", LATER, "a mistake of ours")
+/* clang-format off */
+/*    name              reason                     retry     meaning */
+#define FAILURES(X)                                                                                                   \
+    X(NO_TPM,           "TPM.NoDevice",            PROBE,    "the machine has no TPM that we can see")                \
+    X(TPM12,            "TPM.NoDevice",            PROBE,    "the TPM is version 1.2")                                \
+    X(TPM_PERM,         "TPM.NoDevice",            PROBE,    "we may not open the TPM")                               \
+    X(TPM_BUSY,         "TPM.NoDevice",            LATER,    "another program holds the TPM")                         \
+    X(TPM_UNUSABLE,     "TPM.NoDevice",            PROBE,    "the TPM answers with errors or not at all")             \
+    X(TPM_MEMORY,       "TPM.NoDevice",            IN_CYCLE, "the TPM has no free slot")                              \
+    X(TPM_REFUSED,      "TPM.NoDevice",            LATER,    "the TPM refused a command")                             \
+    X(EH_DISABLED,      "TPM.NoDevice",            PROBE,    "the endorsement hierarchy is switched off")             \
+    X(PCR_BANK,         "TPM.BankMissing",         PROBE,    "the TPM keeps no SHA-256 registers")                    \
+    X(PCR_UNSTABLE,     "LOG.ReplayMismatch",      LATER,    "registers change faster than they can be quoted")       \
+    X(EK_CERT_MISSING,  "TPM.NoEndorsementCert",   PERIOD,   "the TPM has no endorsement certificate")                \
+    X(EK_CERT_MISMATCH, "TPM.IdentityChanged",     PERIOD,   "the endorsement certificate is not of this TPM's key")  \
+    X(EK_UNUSABLE,      "TPM.NoEndorsementCert",   PERIOD,   "no endorsement key can be used")                        \
+    X(AK_REPLACED,      "TPM.IdentityChanged",     PERIOD,   "the attestation key is not the one that was enrolled")  \
+    X(SEED_CHANGED,     "TPM.IdentityChanged",     PERIOD,   "the TPM was made anew: its endorsement seed changed")   \
+    X(NOT_ENROLLED,     "TPM.AkNotEnrolled",       LATER,    "the attestation key has no certificate yet")            \
+    X(AWAITS_APPROVAL,  "TPM.AkNotEnrolled",       LATER,    "an operator has to approve this machine")               \
+    X(ENROLL_REFUSED,   "TPM.AkNotEnrolled",       PERIOD,   "the server refused to enrol this machine")              \
+    X(ACTIVATE_FAIL,    "TPM.AkNotEnrolled",       LATER,    "the credential was made for another key")               \
+    X(IDENTITY_UNKNOWN, "TPM.AkNotEnrolled",       AGAIN,    "the server does not know this machine or its key")      \
+    X(CLONE,            "TPM.IdentityDuplicated",  PERIOD,   "another machine uses the same identity")                \
+    X(LOG_MISSING,      "LOG.Missing",             PERIOD,   "there is no firmware log")                              \
+    X(LOG_TOO_LARGE,    "LOG.Truncated",           PERIOD,   "a log is larger than the limit")                        \
+    X(REFUSED,          "ATT.Refused",             PERIOD,   "the verifier refused the evidence")                     \
+    X(NONCE,            "TPM.NonceMismatch",       AGAIN,    "a challenge or nonce expired or was used")              \
+    X(NOT_AUTHORISED,   "NET.Refused",             PERIOD,   "the server does not let us in")                         \
+    X(WRONG_ENDPOINT,   "NET.Endpoint",            PERIOD,   "the address is not that of a trueboot server")          \
+    X(SERVER_TROUBLE,   "NET.Server",              IN_CYCLE, "the server cannot answer now")                          \
+    X(BAD_ANSWER,       "NET.Answer",              IN_CYCLE, "the answer is not what the protocol says")              \
+    X(UNREACHABLE,      "NET.Unreachable",         IN_CYCLE, "the server does not answer")                            \
+    X(PROXY_AUTH,       "NET.ProxyAuth",           PERIOD,   "the proxy wants credentials")                           \
+    X(TLS,              "NET.Tls",                 LATER,    "the server's certificate is not trusted")               \
+    X(NO_ENDPOINT,      "NET.Endpoint",            PERIOD,   "no server is configured")                               \
+    X(STATE,            "AGT.Crashed",             LATER,    "state cannot be kept on disk")                          \
+    X(STOPPED,          "AGT.Stopped",             LATER,    "the agent was told to stop")                            \
+    X(NO_MEMORY,        "AGT.Crashed",             LATER,    "out of memory")                                         \
+    X(INTERNAL,         "AGT.Crashed",             LATER,    "a mistake of ours")
+/* clang-format on */
 
 enum failure_id {
     FAILURE_NONE,

@@ -85,7 +85,7 @@ static bool refused(const struct server_answer *answer, struct failure *why)
     static const char *const unknown[] = { "IdentityUnknown", "UnknownVm", "VmNotFound", "UnknownKey", "AkUnknown", NULL };
 
     server_refusal(answer, why);
-    if (answer->status == 404 || code_is_one_of(answer->code, unknown) || code_is_one_of(answer->inner, unknown))
+    if (answer->status == 404 || answer->status == 401 || code_is_one_of(answer->code, unknown) || code_is_one_of(answer->inner, unknown))
         why->id = FAILURE_IDENTITY_UNKNOWN;
     else if (answer->status == 409 && bytes_equal_string(answer->code, "IdentityDuplicated"))
         why->id = FAILURE_CLONE;

@@ -20,9 +20,9 @@
  *     empty body is taken too. "attestNow":true asks for an attestation at once.
  *
  * Errors: {"error":{"code":"…","message":"…"}}.
- *   404, or 401/403 with code IdentityUnknown, UnknownVm, VmNotFound, UnknownKey or AkUnknown: FAILURE_IDENTITY_UNKNOWN, enrol again.
+ *   401, 404, or 403 with code IdentityUnknown, UnknownVm, VmNotFound, UnknownKey or AkUnknown: FAILURE_IDENTITY_UNKNOWN, enrol again.
  *   400/409 with a code that contains "Nonce": FAILURE_NONCE, fetch a new one and attest again.
- *   iat follows the Date header of the last answer when our clock is more than half a minute off. Other 401/403:
+ *   iat follows the Date header of the last answer when our clock is more than half a minute off. Other 403:
  *   FAILURE_NOT_AUTHORISED. 409 IdentityDuplicated: FAILURE_CLONE. 408, 429, 5xx: FAILURE_SERVER_TROUBLE with Retry-After. */
 #pragma once
 #include "agent/ak.h"

@@ -14,7 +14,7 @@
 static const struct {
     uint32_t rc;
     enum failure_id failure;
-} rc_failures[] = {
+} rc_failures[] = { /* clang-format off */
     { TPM2_RC_INITIALIZE, FAILURE_TPM_UNUSABLE },
     { TPM2_RC_FAILURE, FAILURE_TPM_UNUSABLE },
     { TPM2_RC_DISABLED, FAILURE_EH_DISABLED },
@@ -28,7 +28,7 @@ static const struct {
     { TPM2_RC_MEMORY, FAILURE_TPM_MEMORY },
     { TPM2_RC_SESSION_HANDLES, FAILURE_TPM_MEMORY },
     { TPM2_RC_OBJECT_HANDLES, FAILURE_TPM_MEMORY },
-};
+}; /* clang-format on */
 
 uint32_t tpm_own_rc(TSS2_RC rc)
 {

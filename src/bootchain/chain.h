@@ -26,7 +26,7 @@ struct boot_key {
     enum key_kind kind;
     struct bytes data;      /* DER certificate, or hash */
     const uint8_t *owner;   /* 16 bytes: who put it there (a GUID); NULL unknown */
-    const char *name;       /* the certificate's subject in words, or the hash's hex digits; in the arena */
+    const char *name;       /* a certificate's subject in words, safe to show; NULL for hashes; in the arena */
     uint8_t sha256[32];     /* certificates: of the DER; else of `data` */
     uint8_t tbs_sha256[32]; /* certificates: of the to-be-signed part, as dbx lists it; zeros where it cannot be read */
     int generation;         /* Microsoft 2011 or 2023, else 0 */

@@ -83,10 +83,13 @@ struct component_list {
 
 const char *component_kind_slug(enum component_kind kind);
 const char *component_kind_words(enum component_kind kind);
+enum phase component_kind_phase(enum component_kind kind);
 MUST_CHECK bool component_kind_from_text(struct bytes slug, enum component_kind *ret);
 const char *component_accepts_slug(enum component_accepts accepts); /* "expected", "alternative", "any" */
 MUST_CHECK bool component_accepts_from_text(struct bytes slug, enum component_accepts *ret);
 
+/* The component's digest in one bank, or NULL. */
+const struct digest *component_digest(const struct component *c, enum digest_algorithm algorithm);
 /* component_same_content: true when every bank that both know agrees and there is at least one such bank, or both are holes. */
 bool component_same_content(const struct component *a, const struct component *b);
 /* component_comparable: there is a bank that both know (or one is a hole). */

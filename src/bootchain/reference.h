@@ -40,7 +40,7 @@ struct boot_reference {
     uint32_t sbat_date; /* e.g. 2025021800; 0 unknown */
 };
 
-/* NULL when it is not there; `reference` may be NULL. */
+/* NULL when it is not there; `reference` may be NULL: the well-known Microsoft certificates are known without any. */
 const struct revocation *reference_find_image(const struct boot_reference *reference, const uint8_t sha256[static 32]);
 const struct revocation *reference_find_certificate(const struct boot_reference *reference, const uint8_t tbs_sha256[static 32]);
 const struct known_certificate *reference_find_known(const struct boot_reference *reference, const uint8_t sha256[static 32]);

@@ -207,10 +207,13 @@ static size_t bytes_so_far(const struct eventlog *log)
 
 static bool append(struct arena *a, struct eventlog *log, struct bytes input, struct err *err)
 {
-    struct eventlog_part *part = &log->parts[log->n_parts];
+    struct eventlog_part *parts = arena_grow(a, log->parts, log->n_parts, log->n_parts + 1, sizeof *parts), *part;
     size_t room = LIMIT_LOG_EVENTS - log->n_events;
     struct event *events;
 
+    if (!parts)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an event log");
+    part = &parts[log->n_parts];
     *part = (struct eventlog_part){ .input = input, .first_event = (uint32_t)log->n_events };
     if (!open_part(part, log->n_parts ? part - 1 : NULL, &part->err)) {
         part->state = EVENTLOG_MALFORMED;
@@ -226,6 +229,7 @@ static bool append(struct arena *a, struct eventlog *log, struct bytes input, st
         log->events = events;
         log->n_events += part->n_events;
     }
+    log->parts = parts;
     log->n_parts++;
     judge(log);
     return true;
@@ -242,10 +246,8 @@ bool eventlog_append(struct arena *a, struct eventlog *log, struct bytes input, 
 
 bool eventlog_parse(struct arena *a, struct bytes input, struct eventlog *ret, struct err *err)
 {
-    struct eventlog log = { .parts = ARENA_ARRAY(a, LIMIT_LOGS, struct eventlog_part) };
+    struct eventlog log = { 0 };
 
-    if (!log.parts)
-        return err_set(err, ERR_NO_MEMORY, "no memory for an event log");
     if (!eventlog_append(a, &log, input, err))
         return false;
     *ret = log;

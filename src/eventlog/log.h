@@ -66,7 +66,7 @@ struct eventlog {
     enum eventlog_state state;
     enum eventlog_registers registers;
     size_t n_parts;
-    struct eventlog_part *parts; /* room for LIMIT_LOGS */
+    struct eventlog_part *parts;
     size_t n_events;
     struct event *events;
 };

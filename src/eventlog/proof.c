@@ -68,6 +68,8 @@ static void add_grub(struct candidates *list, struct bytes data)
         struct bytes prefix = bytes_of_string(prefixes[i].prefix);
         if (bytes_starts_with(data, prefix)) {
             add(list, prefixes[i].rule, without_nul(bytes_slice(data, prefix.len, data.len - prefix.len)));
+            if (prefixes[i].rule == PROOF_RULE_AFTER_OLD_GRUB_PREFIX)
+                add(list, PROOF_RULE_OLD_GRUB_WITH_NUL, bytes_slice(data, prefix.len, data.len - prefix.len));
             return;
         }
     }

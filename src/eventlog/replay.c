@@ -78,10 +78,13 @@ struct register_banks {
 
 static size_t strength(enum digest_algorithm algorithm) { return digest_is_strong(algorithm) ? digest_len(algorithm) : 0; }
 
-static void collect_banks(const struct pcr_set *set, struct register_banks *ret)
+/* A bank that the log does not have explains no register (check_banks says so); leaving it out keeps the other banks' proofs. */
+static void collect_banks(const struct pcr_set *set, const struct eventlog *log, struct register_banks *ret)
 {
     memset(ret, 0, sizeof *ret);
-    for (size_t i = 0; i < set->n_banks; i++)
+    for (size_t i = 0; i < set->n_banks; i++) {
+        if (!eventlog_has_bank(log, set->banks[i].algorithm))
+            continue;
         for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
             enum digest_algorithm *banks = ret->banks[pcr];
             size_t at = ret->n[pcr];
@@ -92,6 +95,7 @@ static void collect_banks(const struct pcr_set *set, struct register_banks *ret)
             banks[at] = set->banks[i].algorithm;
             ret->n[pcr]++;
         }
+    }
 }
 
 static bool make_marks(struct arena *a, const struct eventlog *log, const struct register_banks *banks, struct event_mark **ret,
@@ -122,7 +126,7 @@ bool replay_marks(struct arena *a, const struct eventlog *log, struct event_mark
             add_bank(set, log->parts[i].banks[j].algorithm, 0);
     for (size_t i = 0; i < set->n_banks; i++)
         set->banks[i].present = (1u << LIMIT_PCRS) - 1;
-    collect_banks(set, banks);
+    collect_banks(set, log, banks);
     return make_marks(a, log, banks, ret_marks, err);
 }
 
@@ -166,6 +170,15 @@ static enum register_state compare_register(const struct replayed_log *replayed,
             *ret_bank = computed;
     }
     return state;
+}
+
+static bool is_capped(const struct digest *computed, const struct digest *quoted)
+{
+    static const uint8_t zeros[DIGEST_MAX_LEN];
+    struct digest capped = *computed;
+
+    digest_extend(&capped, (struct bytes){ zeros, digest_len(capped.algorithm) });
+    return digest_equal(&capped, quoted);
 }
 
 static void report_mismatch(struct arena *a, const struct replayed_log *replayed, const struct pcr_bank *computed, unsigned pcr,
@@ -350,7 +363,7 @@ bool replay_verify(struct arena *a, const struct eventlog *log, const struct pcr
         return err_set(err, ERR_MALFORMED, "the quote covers no register");
     replayed->log = log;
     replayed->quoted = *quoted;
-    collect_banks(quoted, banks);
+    collect_banks(quoted, log, banks);
     for (size_t i = 0; i < quoted->n_banks; i++)
         if (strength(quoted->banks[i].algorithm) >= strength(replayed->strongest) && quoted->banks[i].present)
             replayed->strongest = quoted->banks[i].algorithm;

@@ -44,6 +44,7 @@ MUST_CHECK bool vm_config_check(const struct vm_config *config, struct err *err)
 MUST_CHECK bool vm_config_read(struct arena *a, struct bytes json, struct vm_config *ret, struct err *err);
 MUST_CHECK char *vm_config_write(struct arena *a, const struct vm_config *config); /* NULL: no memory */
 
-/* What fw_cfg item opt/org.trueboot/agent holds: {"version":1,"vm":UUID,"name":NAME,"endpoint":URL,"ca_pem":PEM}. NULL: no memory.
+/* What fw_cfg item opt/org.trueboot/agent holds: {"version":1,"vm":UUID,"name":NAME,"endpoint":URL,"ca_pem":PEM,
+ * "integrity_monitoring":BOOL}; without monitoring the guest does not start its agent. NULL: no memory.
  * Nothing measures it: the agent may take from it the way to the server and nothing else. */
 MUST_CHECK char *vm_config_agent_item(struct arena *a, const struct vm_config *config);
