@@ -3,17 +3,17 @@
 #include "vmhost/vm_host.h"
 
 /*     field         program               Debian package    needed for */
-#define HOST_PROGRAMS(X)                                                             \
-    X(qemu,         "qemu-system-x86_64", "qemu-system-x86", "running VMs")            \
-    X(swtpm,        "swtpm",              "swtpm",           "the virtual TPM")        \
-    X(swtpm_setup,  "swtpm_setup",        "swtpm-tools",     "making virtual TPMs")    \
-    X(swtpm_localca, "swtpm_localca",     "swtpm-tools",     "signing endorsement certificates") \
-    X(sfdisk,       "sfdisk",             "fdisk",           "building the guest disk") \
-    X(mkfs_vfat,    "mkfs.vfat",          "dosfstools",      "building the guest disk") \
-    X(mcopy,        "mcopy",              "mtools",          "building the guest disk") \
-    X(zstd,         "zstd",               "zstd",            "packing the initramfs")  \
-    X(busybox,      "busybox",            "busybox-static",  "the guest's shell")      \
-    X(ldd,          "ldd",                "libc-bin",        "finding the agent's libraries")
+#define HOST_PROGRAMS(X)                                                                 \
+    X(qemu, "qemu-system-x86_64", "qemu-system-x86", "running VMs")                      \
+    X(swtpm, "swtpm", "swtpm", "the virtual TPM")                                        \
+    X(swtpm_setup, "swtpm_setup", "swtpm-tools", "making virtual TPMs")                  \
+    X(swtpm_localca, "swtpm_localca", "swtpm-tools", "signing endorsement certificates") \
+    X(sfdisk, "sfdisk", "fdisk", "building the guest disk")                              \
+    X(mkfs_vfat, "mkfs.vfat", "dosfstools", "building the guest disk")                   \
+    X(mcopy, "mcopy", "mtools", "building the guest disk")                               \
+    X(zstd, "zstd", "zstd", "packing the initramfs")                                     \
+    X(busybox, "busybox", "busybox-static", "the guest's shell")                         \
+    X(ldd, "ldd", "libc-bin", "finding the agent's libraries")
 
 struct host_parts {
 #define X(field, program, package, purpose) const char *field;
@@ -30,8 +30,8 @@ struct host_missing {
 };
 
 /* host_look fills what it finds, leaves the rest NULL and lists everything missing (n may be 0). False only without memory. */
-MUST_CHECK bool host_look(const struct vm_host *host, struct arena *a, struct host_parts *ret, struct host_missing **ret_missing, size_t *ret_n,
-                          struct err *err);
+MUST_CHECK bool host_look(const struct vm_host *host, struct arena *a, struct host_parts *ret, struct host_missing **ret_missing,
+                          size_t *ret_n, struct err *err);
 
 /* host_need is host_look that fails with ERR_NOT_FOUND and one sentence, the first missing thing and how many more. */
 MUST_CHECK bool host_need(const struct vm_host *host, struct arena *a, struct host_parts *ret, struct err *err);

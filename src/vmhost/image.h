@@ -9,8 +9,8 @@
 #define IMAGE_DEFAULT_CMDLINE "console=ttyS0,115200 loglevel=4 panic=5"
 
 enum {
-    IMAGE_ID_LEN = 65,               /* SHA-256 in hexadecimal and a NUL */
-    IMAGE_ESP_OFFSET = 1024 * 1024,  /* of the partition, in bytes */
+    IMAGE_ID_LEN = 65,              /* SHA-256 in hexadecimal and a NUL */
+    IMAGE_ESP_OFFSET = 1024 * 1024, /* of the partition, in bytes */
 };
 
 struct image {
@@ -19,7 +19,8 @@ struct image {
 };
 
 /* image_build makes the disk, or finds it made already. */
-MUST_CHECK bool image_build(const struct vm_host *host, const struct host_parts *parts, struct arena *a, struct image *ret, struct err *err);
+MUST_CHECK bool image_build(const struct vm_host *host, const struct host_parts *parts, struct arena *a, struct image *ret,
+                            struct err *err);
 
 /* image_find names an existing image; ERR_NOT_FOUND with the remedy. */
 MUST_CHECK bool image_find(const struct vm_host *host, struct arena *a, const char *id, struct image *ret, struct err *err);

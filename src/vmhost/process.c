@@ -15,10 +15,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 
-static void sleep_ms(int ms)
-{
-    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
-}
+static void sleep_ms(int ms) { nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL); }
 
 static void close_at(int *fd)
 {
@@ -264,10 +261,7 @@ bool process_is_alive(const struct process_id *id)
     return id->pid > 1 && boot_id(boot) && strcmp(boot, id->boot) == 0 && start_time(id->pid, &started) && started == id->start_time;
 }
 
-bool process_signal(const struct process_id *id, int signal)
-{
-    return process_is_alive(id) && kill(id->pid, signal) == 0;
-}
+bool process_signal(const struct process_id *id, int signal) { return process_is_alive(id) && kill(id->pid, signal) == 0; }
 
 bool process_wait(const struct process_id *id, int timeout_ms)
 {

@@ -10,8 +10,8 @@
 
 enum { VARS_MAX_VARIABLES = 4096, VARS_MAX_BYTES = 4 * 1024 * 1024 };
 
-extern const char VARS_GUID_GLOBAL[];              /* EFI_GLOBAL_VARIABLE: PK, KEK, SecureBoot, Boot0000 … */
-extern const char VARS_GUID_SECURE_BOOT_ENABLE[];  /* of the variable SecureBootEnable */
+extern const char VARS_GUID_GLOBAL[];             /* EFI_GLOBAL_VARIABLE: PK, KEK, SecureBoot, Boot0000 … */
+extern const char VARS_GUID_SECURE_BOOT_ENABLE[]; /* of the variable SecureBootEnable */
 
 struct vars_variable {
     uint8_t guid[UUID_LEN];
@@ -22,7 +22,7 @@ struct vars_variable {
 };
 
 struct vars {
-    struct bytes image;     /* the file; must outlive this */
+    struct bytes image;      /* the file; must outlive this */
     size_t store, store_len; /* of the variable area in `image`, without headers */
     struct vars_variable *items;
     size_t n, capacity;

@@ -27,10 +27,10 @@ struct vm_config {
     bool secure_boot, vtpm;
     bool integrity_monitoring; /* the agent runs in the guest */
     unsigned memory_mib;
-    const char *cmdline;       /* of the kernel */
-    const char *endpoint;      /* where the agent finds the server, seen from the guest; "" for none */
-    const char *ca_pem;        /* certificates that the agent trusts for it; "" for none */
-    const char *image;         /* id (image.h) of the disk that the VM was made from */
+    const char *cmdline;  /* of the kernel */
+    const char *endpoint; /* where the agent finds the server, seen from the guest; "" for none */
+    const char *ca_pem;   /* certificates that the agent trusts for it; "" for none */
+    const char *image;    /* id (image.h) of the disk that the VM was made from */
 };
 
 /* [a-z0-9][a-z0-9-]{0,62}: ERR_MALFORMED with the rule in words. */

@@ -14,10 +14,10 @@
 #include "base/err.h"
 
 struct vm_host {
-    const char *data_dir;  /* DATA; an absolute path */
-    const char *parts_dir; /* unpacked Debian packages, as guest/fetch_guest_parts leaves them */
-    const char *guest_dir; /* our own part of the guest: the files `init` and `modules` */
-    const char *agent;     /* the trueboot-agent program that goes into the guest */
+    const char *data_dir;                                  /* DATA; an absolute path */
+    const char *parts_dir;                                 /* unpacked Debian packages, as guest/fetch_guest_parts leaves them */
+    const char *guest_dir;                                 /* our own part of the guest: the files `init` and `modules` */
+    const char *agent;                                     /* the trueboot-agent program that goes into the guest */
     void (*progress)(void *context, const char *sentence); /* told before each step that takes time; may be NULL */
     void *context;
 };
