@@ -36,7 +36,7 @@ struct cert {
     uint8_t sha256[CERT_SHA256_LEN];    /* of der: the name to cache it under */
     struct bytes tbs;                   /* the signed part */
     unsigned version;                   /* 1 or 3 */
-    struct bytes serial;                /* big-endian, minimal, positive */
+    struct bytes serial;                /* big-endian, minimal, not negative; at most 20 bytes */
     struct bytes issuer, subject;       /* DER Name, header included */
     struct bytes common_name;           /* the subject's last CN, UTF-8; empty when there is none or it is not UTF-8 text */
     int64_t not_before_ms, not_after_ms;
@@ -85,8 +85,8 @@ MUST_CHECK bool cert_parse_bundle(struct bytes content, struct cert **ret, size_
 /* cert_trim gives the DER at the start of a padded NV index: what follows must be all 00 or all FF (guest-agent.md 2.2). */
 MUST_CHECK bool cert_trim(struct bytes padded, struct bytes *ret_der, struct err *err);
 
-/* Whether `issuer`'s key made the signature. Refuses weak algorithms (SHA-1, MD5) and weak keys with ERR_UNTRUSTED. Checks
- * nothing else. */
+/* Whether `issuer`'s key made the signature, nothing else. ERR_UNTRUSTED when it did not; ERR_UNSUPPORTED for algorithms that are weak
+ * (SHA-1, MD5) or unknown, whoever signed. */
 MUST_CHECK bool cert_is_signed_by(const struct cert *cert, const struct pubkey *issuer, struct err *err);
 bool cert_has_eku(const struct cert *cert, struct bytes oid);
 void cert_sha1(const struct cert *cert, uint8_t ret[static CERT_SHA1_LEN]); /* the x5t of published shapes; never a proof */

@@ -1,0 +1,33 @@
+#include "x509/ak_cert.h"
+#include "x509/name.h"
+#include "x509/oids.h"
+
+bool ak_cert_check(const struct cert *cert, struct err *err)
+{
+    if (cert->is_ca)
+        return err_set(err, ERR_UNTRUSTED, "it is a CA certificate (CA:TRUE), not that of an attestation key");
+    if (cert->has_ekus && !(cert->ekus & EKU_TPM_AK))
+        return err_set(err, ERR_UNTRUSTED, "its extended key usages do not include 2.23.133.8.3 (attestation key)");
+    if (cert->has_key_usage && !(cert->key_usage & KEY_USAGE_DIGITAL_SIGNATURE))
+        return err_set(err, ERR_UNTRUSTED, "its key usage does not include digitalSignature");
+    if (!cert->key)
+        return err_set(err, ERR_UNTRUSTED, "%s", cert->key_problem);
+    return true;
+}
+
+bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TEXT_LEN], struct err *err)
+{
+    char uuid[UUID_TEXT_LEN];
+
+    if (!uuid_canonical(cert->common_name, uuid))
+        return err_set(err, ERR_NOT_FOUND, "the subject of the attestation key's certificate names no VM by UUID");
+    memcpy(ret, uuid, sizeof uuid);
+    return true;
+}
+
+bool ak_cert_is_placeholder(const struct cert *cert)
+{
+    struct bytes issuer;
+
+    return name_find(cert->issuer, OID_COMMON_NAME, &issuer) && bytes_find(issuer, BYTES_LIT("MICROSOFT AZURE TRUSTED VM RSA")) != SIZE_MAX;
+}
