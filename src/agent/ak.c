@@ -3,6 +3,7 @@
 #include <tss2/tss2_mu.h>
 #include "agent/ak_esys.h"
 #include "agent/tpm_esys.h"
+#include "base/limits.h"
 #include "tpm/key_profile.h"
 #include "tpm/key_template.h"
 #include "x509/ak_cert.h"

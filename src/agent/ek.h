@@ -1,6 +1,7 @@
 /* agent/ek.h: the endorsement side of the TPM: certificates, keys, opening a credential (guest-agent.md 2.2, 2.5). */
 #pragma once
 #include "agent/ak.h"
+#include "base/limits.h"
 #include "tpm/key_template.h"
 
 struct ek_certificates {

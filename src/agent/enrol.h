@@ -35,13 +35,14 @@
 #include "agent/ak.h"
 #include "agent/evidence.h"
 #include "agent/server.h"
+#include "base/uuid.h"
 
 struct enrolment {
     struct bytes ak_cert;  /* DER; matches the AK, names vm_id */
     struct bytes ak_chain; /* concatenated DER, leaf not included */
     char vm_id[UUID_TEXT_LEN];
-    struct bytes ek_cert;                          /* DER of the certificate the credential was made for; empty: none */
-    struct bytes nonce;                            /* the monitor's, decoded; empty: none came */
+    struct bytes ek_cert; /* DER of the certificate the credential was made for; empty: none */
+    struct bytes nonce;   /* the monitor's, decoded; empty: none came */
 };
 
 struct enrol_request {

@@ -128,7 +128,7 @@ static bool choose_bank(struct tpm_device *tpm, uint32_t mask, enum digest_algor
 bool quote_take(struct tpm_device *tpm, const struct ak *ak, uint32_t mask, struct bytes nonce, struct arena *a, struct quoted *ret,
                 struct failure *why)
 {
-    enum digest_algorithm bank;
+    enum digest_algorithm bank = DIGEST_NONE;
 
     *ret = (struct quoted){ 0 };
     if (nonce.len > LIMIT_NONCE_BYTES)

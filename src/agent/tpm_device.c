@@ -14,7 +14,8 @@
 static const struct {
     uint32_t rc;
     enum failure_id failure;
-} rc_failures[] = { /* clang-format off */
+} rc_failures[] = {
+    /* clang-format off */
     { TPM2_RC_INITIALIZE, FAILURE_TPM_UNUSABLE },
     { TPM2_RC_FAILURE, FAILURE_TPM_UNUSABLE },
     { TPM2_RC_DISABLED, FAILURE_EH_DISABLED },

@@ -1,0 +1,320 @@
+/* trueboot-agent: the guest agent's verbs (guest-agent.md 1.1). Options and their help come from the tables below and of config.h. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "agent/run.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/log.h"
+
+enum { EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 5, EXIT_REFUSED = 10, EXIT_BAD_CONFIG = 53 };
+
+struct invocation {
+    struct arena arena;
+    struct config_places places;
+    struct agent_config config;
+    const char *output;
+    struct bytes nonce;
+    bool no_start_delay, anew;
+    unsigned cycles;
+};
+
+struct verb {
+    const char *name;
+    int (*run)(struct invocation *in);
+    bool needs_config;
+    const char *help;
+};
+
+static int failed(const char *what, const struct failure *why)
+{
+    fprintf(stderr, "trueboot-agent: %s: %s [%s]\n", what, why->text, failure_name(why->id));
+    if (why->id == FAILURE_REFUSED)
+        return EXIT_REFUSED;
+    return why->id == FAILURE_UNREACHABLE || why->id == FAILURE_TLS || why->id == FAILURE_PROXY_AUTH ? EXIT_UNREACHABLE : EXIT_ERROR;
+}
+
+static void say(void *context, const char *step, const char *detail)
+{
+    (void)context;
+    fprintf(stderr, "trueboot-agent: %s%s%s\n", step, detail ? ": " : "", detail ? detail : "");
+}
+
+static void open_session(struct invocation *in, struct session *session)
+{
+    session_init(session, &in->config);
+    session->progress = say;
+}
+
+static int verb_run(struct invocation *in)
+{
+    const struct run_options options = { .no_start_delay = in->no_start_delay, .cycles = in->cycles };
+
+    return run_daemon(&in->config, &options);
+}
+
+static int verb_enroll(struct invocation *in)
+{
+    struct session session CLEANUP(session_done);
+    struct failure why = FAILURE_INIT;
+
+    open_session(in, &session);
+    if (!session_enrol(&session, in->anew, &why))
+        return failed("enroll", &why);
+    printf("%s\n", session.state.vm_id);
+    return 0;
+}
+
+static int put_out(const char *path, struct bytes content)
+{
+    struct err err = ERR_INIT;
+
+    if (strcmp(path, "-") == 0)
+        return fwrite(content.data, 1, content.len, stdout) == content.len && fflush(stdout) == 0 ? 0 : EXIT_ERROR;
+    if (file_write(path, content, 0600, &err))
+        return 0;
+    fprintf(stderr, "trueboot-agent: %s\n", err.text);
+    return EXIT_ERROR;
+}
+
+static int write_evidence(struct invocation *in, struct session *session)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct failure why = FAILURE_INIT;
+
+    if (!session_evidence(session, in->nonce, &w, &why))
+        return failed("once", &why);
+    return put_out(in->output, writer_bytes(&w));
+}
+
+/* With --output: evidence for carrying by hand, no server needed. Else one attestation; the token goes to standard output. */
+static int verb_once(struct invocation *in)
+{
+    struct session session CLEANUP(session_done);
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct failure why = FAILURE_INIT;
+    struct attest_result result;
+
+    open_session(in, &session);
+    session.state.in_memory = true;
+    if (in->output)
+        return write_evidence(in, &session);
+    if (!session_attest(&session, &a, &result, &why))
+        return failed("once", &why);
+    printf("%.*s\n", BYTES_FMT(result.token));
+    return 0;
+}
+
+static int verb_status(struct invocation *in)
+{
+    struct bytes text;
+    struct err err = ERR_INIT;
+    char *path = arena_printf(&in->arena, "%s/status.json", in->config.run_dir);
+
+    if (!path || !file_read_in(&in->arena, path, 65536, &text, &err)) {
+        fprintf(stderr, "trueboot-agent: no status: the agent does not run here (%s)\n", err.text);
+        return 3;
+    }
+    return put_out("-", text);
+}
+
+static int verb_reset(struct invocation *in)
+{
+    const struct ak_options options = { .handle = in->config.ak_handle, .handle_fallback = in->config.ak_handle_fallback };
+    struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
+    struct session session CLEANUP(session_done);
+    struct failure why = FAILURE_INIT;
+    struct err err = ERR_INIT;
+
+    open_session(in, &session);
+    if (!tpm_device_open(in->config.tcti, &tpm, &why) || !ak_forget(tpm, &options, &session.state.ak, &why))
+        return failed("reset", &why);
+    if (!state_erase(in->config.state_dir, &err)) {
+        fprintf(stderr, "trueboot-agent: reset: %s\n", err.text);
+        return EXIT_ERROR;
+    }
+    return 0;
+}
+
+static int verb_version(struct invocation *in)
+{
+    (void)in;
+    printf("trueboot-agent " TRUEBOOT_VERSION "\n");
+    return 0;
+}
+
+static int verb_help(struct invocation *in);
+
+static const struct verb verbs[] = {
+    { "run", verb_run, true, "attest and report until told to stop" },
+    { "enroll", verb_enroll, true, "get a certificate for this TPM's attestation key" },
+    { "once", verb_once, true, "one attestation, token to standard output; with --output an evidence file, without a server" },
+    { "status", verb_status, true, "what the running agent last did, as JSON" },
+    { "reset", verb_reset, true, "forget key, certificate and state, before an image is captured" },
+    { "version", verb_version, false, "print the version" },
+    { "help", verb_help, false, "print this" },
+};
+
+/* Options of our own, and those that are another spelling of a configuration key. */
+enum option_id {
+    OPT_CONFIG = 256,
+    OPT_FW_CFG,
+    OPT_SET,
+    OPT_OUTPUT,
+    OPT_NONCE,
+    OPT_NO_START_DELAY,
+    OPT_CYCLES,
+    OPT_RESET,
+    OPT_DEBUG,
+    OPT_KEY
+};
+
+static const struct {
+    const char *name, *argument;
+    int id;
+    const char *key; /* OPT_KEY */
+    const char *help;
+} options[] = {
+    { "config", "FILE", OPT_CONFIG, NULL, "instead of /etc/trueboot-agent/agent.conf" },
+    { "fw-cfg", "FILE", OPT_FW_CFG, NULL, "instead of the hypervisor's opt/org.trueboot/agent; \"\" for none" },
+    { "set", "KEY=VALUE", OPT_SET, NULL, "one configuration key, see below" },
+    { "endpoint", "URL", OPT_KEY, "attest.endpoint", "the server" },
+    { "ca-file", "FILE", OPT_KEY, "net.ca_file", "CA certificates of the server" },
+    { "tcti", "TCTI", OPT_KEY, "tpm.tcti", "which TPM, e.g. swtpm:path=SOCKET" },
+    { "state-dir", "DIR", OPT_KEY, "state.dir", NULL },
+    { "run-dir", "DIR", OPT_KEY, "run.dir", NULL },
+    { "token-file", "FILE", OPT_KEY, "enroll.token_file", NULL },
+    { "no-start-delay", NULL, OPT_NO_START_DELAY, NULL, "run: attest at once" },
+    { "cycles", "N", OPT_CYCLES, NULL, "run: stop after N attestations, failed ones included" },
+    { "reset", NULL, OPT_RESET, NULL, "enroll: forget the enrolled key first" },
+    { "output", "FILE", OPT_OUTPUT, NULL, "once: evidence file to write, - for standard output" },
+    { "nonce", "HEX", OPT_NONCE, NULL, "once: the quote's qualifying data; random when not given" },
+    { "debug", NULL, OPT_DEBUG, NULL, "say more" },
+};
+
+static int verb_help(struct invocation *in)
+{
+    size_t n;
+    const struct config_key *keys = config_keys(&n);
+
+    (void)in;
+    printf("trueboot-agent: proves how this machine started\n\nUsage: trueboot-agent VERB [OPTION…]\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
+    printf("\nOptions:\n");
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        printf("  --%s%s%-*s %s\n", options[i].name, options[i].argument ? " " : "",
+               (int)(22 - strlen(options[i].name) - (options[i].argument ? 1 : 0)), options[i].argument ? options[i].argument : "",
+               options[i].help  ? options[i].help
+               : options[i].key ? options[i].key
+                                : "");
+    printf("\nKeys of the configuration:\n");
+    for (size_t i = 0; i < n; i++)
+        printf("  %-20s %s\n", keys[i].key, keys[i].help);
+    return 0;
+}
+
+static bool set_pair(struct invocation *in, const char *place, const char *pair, struct err *err)
+{
+    const char *equals = strchr(pair, '=');
+
+    if (!equals)
+        return err_set(err, ERR_MALFORMED, "%s: KEY=VALUE is wanted", place);
+    return config_set(&in->config, &in->arena, place, (struct bytes){ (const uint8_t *)pair, (size_t)(equals - pair) },
+                      bytes_of_string(equals + 1), err);
+}
+
+static bool take_option(struct invocation *in, size_t i, const char *value, struct err *err)
+{
+    char *end;
+
+    switch (options[i].id) {
+    case OPT_SET:
+        return set_pair(in, "--set", value, err);
+    case OPT_KEY:
+        return config_set(&in->config, &in->arena, options[i].name, bytes_of_string(options[i].key), bytes_of_string(value), err);
+    case OPT_OUTPUT:
+        in->output = value;
+        return true;
+    case OPT_NONCE:
+        if (!hex_decode(&in->arena, bytes_of_string(value), &in->nonce, err) || !in->nonce.len || in->nonce.len > LIMIT_NONCE_BYTES)
+            return err_set(err, ERR_MALFORMED, "--nonce: 1 to %d bytes in hexadecimal are wanted", LIMIT_NONCE_BYTES);
+        return true;
+    case OPT_CYCLES:
+        in->cycles = (unsigned)strtoul(value, &end, 10);
+        return *end || !in->cycles ? err_set(err, ERR_MALFORMED, "--cycles: a number from 1 on is wanted") : true;
+    case OPT_NO_START_DELAY:
+        return in->no_start_delay = true;
+    case OPT_RESET:
+        return in->anew = true;
+    case OPT_DEBUG:
+        log_set_level(LOG_DEBUG);
+        return true;
+    default:
+        return true; /* --config and --fw-cfg were taken in the first round */
+    }
+}
+
+/* Two rounds: where the configuration lies, then, when it is loaded, what overrides it. */
+static bool parse_options(struct invocation *in, int argc, char **argv, bool first, struct err *err)
+{
+    struct option table[ARRAY_LEN(options) + 1] = { 0 };
+    int index, c;
+
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        table[i] =
+            (struct option){ .name = options[i].name, .has_arg = options[i].argument ? required_argument : no_argument, .val = OPT_KEY };
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "", table, &index)) != -1) {
+        if (c == '?')
+            return err_set(err, ERR_UNSUPPORTED, "see `trueboot-agent help`");
+        if (!first && !take_option(in, (size_t)index, optarg, err))
+            return false;
+        if (first && options[index].id == OPT_CONFIG)
+            in->places.file = optarg;
+        if (first && options[index].id == OPT_FW_CFG)
+            in->places.fw_cfg = optarg;
+    }
+    return optind == argc ? true : err_set(err, ERR_UNSUPPORTED, "\"%s\" is one word too many", argv[optind]);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static int usage(const char *problem)
+{
+    fprintf(stderr, "trueboot-agent: %s\n", problem);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const struct verb *verb = find_verb(argc > 1 ? argv[1] : "help");
+    struct invocation in = { 0 };
+    struct err err = ERR_INIT;
+    int code;
+
+    setenv("TSS2_LOG", "all+none", 0); /* the TPM library logs what we report ourselves */
+    if (!verb)
+        return usage("no such verb; see `trueboot-agent help`");
+    if (!parse_options(&in, argc - 1, argv + 1, true, &err))
+        return usage(err.text);
+    if (verb->needs_config && !config_load(&in.config, &in.arena, &in.places, &err)) {
+        fprintf(stderr, "trueboot-agent: configuration: %s\n", err.text);
+        return EXIT_BAD_CONFIG;
+    }
+    if (!parse_options(&in, argc - 1, argv + 1, false, &err))
+        return usage(err.text);
+    code = verb->run(&in);
+    arena_done(&in.arena);
+    return code;
+}

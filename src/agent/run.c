@@ -1,0 +1,376 @@
+#include "agent/run.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/select.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+#include "agent/backoff.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "crypto/random.h"
+#include "json/write.h"
+
+enum {
+    AGAIN_MAX = 3, /* starts over within a cycle without a pause */
+    HEARTBEAT_RETRY_MS = 60 * 1000,
+    WAIT_MAX_MS = 60 * 1000, /* a resume from suspend is noticed within that */
+    STOP_SECONDS = 9,        /* CANCELLED: within 10 s (9.5) */
+};
+
+static volatile sig_atomic_t stopping;
+
+static void on_stop(int signal)
+{
+    (void)signal;
+    stopping = 1;
+    alarm(STOP_SECONDS);
+}
+
+static void on_alarm(int signal)
+{
+    (void)signal;
+    _exit(RUN_EXIT_OK); /* a request that hangs; the resource manager flushes what is loaded */
+}
+
+struct daemon {
+    const struct agent_config *config;
+    struct session session;
+    const char *state;
+    int lock_fd;
+    unsigned failed; /* cycles in a row */
+    bool has_failure;
+    struct failure failure;
+    int64_t period_ms, heartbeat_ms;
+    int64_t due_attest, due_heartbeat; /* on the boot-time clock */
+    int64_t last_report_ms, last_heartbeat_ms;
+};
+
+/* Time. */
+
+static int64_t boot_clock_ms(void)
+{
+    struct timespec now = { 0 };
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static uint32_t random_word(void)
+{
+    uint32_t word = 0;
+    struct err err;
+
+    return random_bytes((uint8_t *)&word, sizeof word, &err) ? word : (uint32_t)clock_monotonic_ms();
+}
+
+/* Sleeps until `due`, or until told to stop. The signals are let in only while sleeping, so that none is lost in between. */
+static void wait_until(int64_t due)
+{
+    sigset_t stop, before;
+
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    sigprocmask(SIG_BLOCK, &stop, &before);
+    while (!stopping) {
+        int64_t left = due - boot_clock_ms();
+        struct timespec pause;
+
+        if (left <= 0)
+            break;
+        if (left > WAIT_MAX_MS)
+            left = WAIT_MAX_MS;
+        pause = (struct timespec){ .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
+        pselect(0, NULL, NULL, NULL, &pause, &before);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Status. */
+
+static void put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
+{
+    if (time_ms)
+        json_put_time(out, name, time_ms);
+    else
+        json_put_null(out, name);
+}
+
+static const char *or_null(const char *text) { return text && *text ? text : NULL; }
+
+static void put_failure(struct json_out *out, const struct daemon *d)
+{
+    if (!d->has_failure) {
+        json_put_null(out, "failure");
+        return;
+    }
+    json_begin_object(out, "failure");
+    json_put_string(out, "code", failure_name(d->failure.id));
+    json_put_string(out, "reason", failure_reason(d->failure.id));
+    json_put_string(out, "message", d->failure.text);
+    json_end(out);
+}
+
+static void write_status(struct daemon *d)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_INDENTED);
+    const struct session *s = &d->session;
+    struct err err = ERR_INIT;
+    char path[512];
+
+    json_begin_object(&out, NULL);
+    json_put_integer(&out, "schema", 1);
+    json_put_string(&out, "agentVersion", TRUEBOOT_VERSION);
+    json_put_integer(&out, "pid", getpid());
+    json_put_string(&out, "state", d->state);
+    json_put_string(&out, "vmId", or_null(s->state.vm_id));
+    json_put_string(&out, "bootId", or_null(s->host.boot_id));
+    json_put_string(&out, "endpoint", or_null(d->config->endpoint));
+    json_put_string(&out, "tpm", or_null(s->tpm_name));
+    json_put_string(&out, "akName", or_null(s->ak_name));
+    json_put_string(&out, "lastVerdict", or_null(s->state.last_verdict));
+    put_time_or_null(&out, "lastVerdictTime", s->state.last_verdict_ms);
+    put_time_or_null(&out, "lastReportTime", d->last_report_ms);
+    put_time_or_null(&out, "lastHeartbeatTime", d->last_heartbeat_ms);
+    put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - boot_clock_ms() : 0);
+    json_put_integer(&out, "failedCycles", d->failed);
+    put_failure(&out, d);
+    json_put_string(&out, "stateNote", or_null(s->state.note));
+    json_end(&out);
+    write_string(&w, "\n");
+    /* Without a folder to write to there is just no status to read. */
+    if (writer_ok(&w) && snprintf(path, sizeof path, "%s/status.json", d->config->run_dir) < (int)sizeof path)
+        (void)!file_write(path, writer_bytes(&w), 0644, &err);
+}
+
+static void enter(struct daemon *d, const char *state)
+{
+    d->state = state;
+    write_status(d);
+}
+
+static void on_progress(void *context, const char *step, const char *detail)
+{
+    (void)context;
+    if (detail)
+        log_event(LOG_INFO, step, "what", detail, NULL);
+    else
+        log_event(LOG_INFO, step, NULL);
+}
+
+/* Lock. */
+
+static bool take_lock(struct daemon *d)
+{
+    struct err err = ERR_INIT;
+    char path[512];
+
+    d->lock_fd = -1;
+    if (!file_make_dirs(d->config->run_dir, 0755, &err) || snprintf(path, sizeof path, "%s/lock", d->config->run_dir) >= (int)sizeof path)
+        return true; /* nowhere to lock: go on alone */
+    d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (d->lock_fd < 0)
+        return true;
+    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        if (ftruncate(d->lock_fd, 0) == 0)
+            (void)!dprintf(d->lock_fd, "%d " TRUEBOOT_VERSION "\n", (int)getpid());
+        return true;
+    }
+    char holder[64] = "";
+    ssize_t n = read(d->lock_fd, holder, sizeof holder - 1);
+
+    holder[n > 0 ? n : 0] = 0;
+    holder[strcspn(holder, "\n")] = 0;
+    log_event(LOG_ERROR, "another agent is running", "pid and version", holder, "lock", path, NULL);
+    return false;
+}
+
+/* The cycle. */
+
+struct run_decision run_decide(const struct failure *why, unsigned made, unsigned failed, int64_t period_ms, uint32_t random)
+{
+    struct run_decision next = { .state = "backoff" };
+
+    switch (failure_retry(why->id)) {
+    case RETRY_AGAIN:
+        if (made < AGAIN_MAX)
+            return (struct run_decision){ .again_in_cycle = true, .state = "attesting" };
+        next.pause_ms = backoff_between_ms(failed, period_ms, random);
+        return next;
+    case RETRY_IN_CYCLE:
+        next.pause_ms = backoff_in_cycle_ms(made, why->retry_after_seconds, random);
+        next.again_in_cycle = next.pause_ms > 0;
+        if (!next.again_in_cycle)
+            next.pause_ms = backoff_between_ms(failed, period_ms, random);
+        return next;
+    case RETRY_LATER:
+        next.pause_ms = why->retry_after_seconds ? (int64_t)why->retry_after_seconds * 1000 : backoff_between_ms(failed, period_ms, random);
+        return next;
+    case RETRY_PERIOD:
+        next.pause_ms = period_ms;
+        return next;
+    case RETRY_PROBE:
+        next.state = "degraded";
+        next.pause_ms = period_ms < BACKOFF_PROBE_MS ? period_ms : BACKOFF_PROBE_MS;
+        return next;
+    }
+    return next;
+}
+
+/* What the monitor says about time. A heartbeat's answer may hasten an attestation, it never puts one off. */
+static void heed_answer(struct daemon *d, const struct report_answer *answer, bool from_report)
+{
+    int64_t now = boot_clock_ms(), next = (int64_t)answer->next_report_seconds * 1000;
+
+    if (answer->next_heartbeat_seconds)
+        d->heartbeat_ms = (int64_t)answer->next_heartbeat_seconds * 1000;
+    if (next && from_report) {
+        d->period_ms = next;
+        d->due_attest = now + next;
+    } else if (next && now + next < d->due_attest) {
+        d->due_attest = now + next;
+    }
+    if (answer->attest_now)
+        d->due_attest = now;
+    if (d->due_heartbeat > now + d->heartbeat_ms)
+        d->due_heartbeat = now + d->heartbeat_ms;
+}
+
+static void note_failure(struct daemon *d, const struct failure *why)
+{
+    d->has_failure = true;
+    d->failure = *why;
+    log_event(LOG_WARNING, "cycle failed", "code", failure_name(why->id), "why", why->text, NULL);
+}
+
+static void succeed(struct daemon *d)
+{
+    d->failed = 0;
+    d->has_failure = false;
+    d->last_report_ms = clock_now_ms();
+}
+
+static void attest_cycle(struct daemon *d)
+{
+    int64_t deadline = boot_clock_ms() + BACKOFF_CYCLE_DEADLINE_MS;
+
+    d->failed++;
+    for (unsigned made = 1; !stopping; made++) {
+        struct report_answer answer;
+        struct failure why = FAILURE_INIT;
+        struct run_decision next;
+        bool done;
+
+        enter(d, "attesting");
+        done = session_cycle(&d->session, &answer, &why);
+        d->due_attest = boot_clock_ms() + d->period_ms;
+        if (done)
+            succeed(d);
+        heed_answer(d, &answer, true);
+        if (done) {
+            d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
+            enter(d, "idle");
+            return;
+        }
+        note_failure(d, &why);
+        if (answer.next_report_seconds || answer.attest_now) { /* refused, reported, and told when to come again */
+            enter(d, "backoff");
+            return;
+        }
+        next = run_decide(&why, made, d->failed, d->period_ms, random_word());
+        if (!next.again_in_cycle || boot_clock_ms() + next.pause_ms > deadline) {
+            d->due_attest = boot_clock_ms() + next.pause_ms;
+            enter(d, next.state);
+            return;
+        }
+        enter(d, next.state);
+        wait_until(boot_clock_ms() + next.pause_ms);
+    }
+}
+
+static void heartbeat(struct daemon *d)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    bool waited = d->has_failure && (d->failure.id == FAILURE_UNREACHABLE || d->failure.id == FAILURE_SERVER_TROUBLE);
+    int64_t now;
+
+    if (session_heartbeat(&d->session, d->state, d->has_failure ? &d->failure : NULL, &answer, &why)) {
+        d->last_heartbeat_ms = clock_now_ms();
+        d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
+        heed_answer(d, &answer, false);
+        if (waited)
+            d->due_attest = boot_clock_ms(); /* the way is open again */
+    } else {
+        now = boot_clock_ms();
+        d->due_heartbeat = now + (d->heartbeat_ms < HEARTBEAT_RETRY_MS ? d->heartbeat_ms : HEARTBEAT_RETRY_MS);
+        if (why.id == FAILURE_IDENTITY_UNKNOWN)
+            d->due_attest = now;
+        if (why.id != FAILURE_NOT_ENROLLED)
+            log_event(LOG_WARNING, "heartbeat failed", "code", failure_name(why.id), "why", why.text, NULL);
+    }
+    write_status(d);
+}
+
+static void loop(struct daemon *d, unsigned cycles)
+{
+    unsigned done = 0;
+
+    while (!stopping && !(cycles && done >= cycles)) {
+        int64_t now = boot_clock_ms();
+
+        if (now >= d->due_attest) {
+            attest_cycle(d);
+            done++;
+        } else if (now >= d->due_heartbeat) {
+            heartbeat(d);
+        } else {
+            wait_until(d->due_attest < d->due_heartbeat ? d->due_attest : d->due_heartbeat);
+        }
+    }
+}
+
+static void set_handlers(void)
+{
+    struct sigaction stop = { .sa_handler = on_stop }, force = { .sa_handler = on_alarm }, ignore = { .sa_handler = SIG_IGN };
+
+    stopping = 0;
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGALRM, &force, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int run_daemon(const struct agent_config *config, const struct run_options *options)
+{
+    struct daemon d = { .config = config,
+                        .state = "idle",
+                        .period_ms = (int64_t)config->frequency_seconds * 1000,
+                        .heartbeat_ms = (int64_t)config->heartbeat_seconds * 1000 };
+    int64_t now = boot_clock_ms();
+
+    if (!take_lock(&d)) {
+        close(d.lock_fd);
+        return RUN_EXIT_LOCKED;
+    }
+    set_handlers();
+    session_init(&d.session, config);
+    d.session.progress = on_progress;
+    d.due_attest = now + (options->no_start_delay ? 0 : backoff_start_ms(random_word()));
+    d.due_heartbeat = now + d.heartbeat_ms;
+    log_event(LOG_INFO, "trueboot-agent " TRUEBOOT_VERSION " runs", "endpoint", config->endpoint, NULL);
+    if (d.session.state.note[0])
+        log_event(LOG_WARNING, "state", "note", d.session.state.note, NULL);
+    loop(&d, options->cycles);
+    log_event(LOG_INFO, "trueboot-agent stops", NULL);
+    session_done(&d.session);
+    if (d.lock_fd >= 0)
+        close(d.lock_fd);
+    return RUN_EXIT_OK;
+}

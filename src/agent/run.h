@@ -1,0 +1,30 @@
+/* agent/run.h: the daemon: when to attest, when to beat, how long to wait (guest-agent.md 1.3, 8.3).
+ *
+ * It never ends because of the TPM or the server: it waits and tries again, and beats meanwhile so that silence keeps its meaning.
+ * One instance at a time: flock on RUN_DIR/lock. After every step RUN_DIR/status.json is written:
+ *   {"schema":1,"agentVersion":"…","pid":n,"state":"idle"|"attesting"|"backoff"|"degraded","vmId":"…"|null,"bootId":"…",
+ *    "endpoint":"…"|null,"tpm":"device:/dev/tpmrm0"|null,"akName":"000b…"|null,"lastVerdict":"accepted"|"refused"|null,
+ *    "lastVerdictTime":…|null,"lastReportTime":…|null,"lastHeartbeatTime":…|null,"nextAttestationTime":…|null,"failedCycles":n,
+ *    "failure":{"code","reason","message"}|null,"stateNote":"…"|null}
+ * Timers run on the clock that counts suspended time; the wall clock may jump. */
+#pragma once
+#include "agent/session.h"
+
+enum { RUN_EXIT_OK = 0, RUN_EXIT_INTERNAL = 68, RUN_EXIT_LOCKED = 69 };
+
+struct run_options {
+    bool no_start_delay;
+    unsigned cycles; /* stop after so many cycles, failed ones included; 0: never. For tests and scripts */
+};
+
+/* Until SIGTERM or SIGINT, whose handlers it sets. Logs to standard error. Returns an exit code. */
+int run_daemon(const struct agent_config *config, const struct run_options *options);
+
+/* run_decide turns a failed cycle into a pause: how the daemon thinks, as a pure function. `made`: attempts in this cycle so far, `failed`:
+ * cycles in a row that failed, this one included. */
+struct run_decision {
+    bool again_in_cycle;
+    int64_t pause_ms;
+    const char *state; /* "backoff" or "degraded" */
+};
+struct run_decision run_decide(const struct failure *why, unsigned made, unsigned failed, int64_t period_ms, uint32_t random);

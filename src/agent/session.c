@@ -1,0 +1,531 @@
+#include "agent/session.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "agent/ek.h"
+#include "agent/enrol.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "crypto/random.h"
+#include "jose/jws.h"
+#include "json/parse.h"
+
+enum { DEFAULT_TOKEN_LIFE_MS = 5 * 60 * 1000, TOKEN_FILE_MAX = 4096, EVIDENCE_NONCE_LEN = 32 };
+
+/* The TPM and its key, open together. */
+struct keys {
+    struct tpm_device *tpm;
+    struct ak *ak;
+};
+
+static void keys_done(struct keys *keys)
+{
+    ak_close(keys->ak);
+    tpm_device_close(keys->tpm);
+}
+
+static void progress(const struct session *s, const char *step, const char *detail)
+{
+    if (s->progress)
+        s->progress(s->context, step, detail);
+}
+
+static struct ak_options ak_options_of(const struct session *s)
+{
+    return (struct ak_options){ .handle = s->config->ak_handle, .handle_fallback = s->config->ak_handle_fallback };
+}
+
+static struct evidence_sources sources_of(const struct session *s)
+{
+    return (struct evidence_sources){ .firmware_log = s->config->firmware_log,
+                                      .systemd_log = s->config->systemd_log,
+                                      .ima_log = s->config->ima_log,
+                                      .with_ima = s->config->ima };
+}
+
+static bool open_keys(struct session *s, struct keys *ret, struct failure *why)
+{
+    struct ak_options options = ak_options_of(s);
+    struct ak_record now;
+
+    if (!tpm_device_open(s->config->tcti, &ret->tpm, why) || !ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why))
+        return false;
+    snprintf(s->tpm_name, sizeof s->tpm_name, "%.63s", tpm_device_name(ret->tpm));
+    hex_encode(ak_name(ret->ak), s->ak_name);
+    if (ak_was_made_anew(ret->ak))
+        progress(s, "attestation key made", s->ak_name);
+    if (ak_handle_is_taken(ret->ak))
+        progress(s, "another key sits at the usual handle; the fallback is used", NULL);
+    ak_remember(ret->ak, &now);
+    if (!s->state.ak.known || s->state.ak.handle != now.handle) {
+        s->state.ak = now;
+        state_save_identity(&s->state);
+    }
+    return true;
+}
+
+/* Servers. */
+
+static bool open_server(const struct session *s, const char *endpoint, struct server **ret, struct failure *why)
+{
+    struct server_config config = { .endpoint = endpoint,
+                                    .ca_file = s->config->ca_file,
+                                    .ca_pem = s->config->ca_file ? BYTES_NONE : s->config->ca_pem,
+                                    .proxy = s->config->proxy,
+                                    .connect_timeout_seconds = s->config->timeout_connect_seconds,
+                                    .total_timeout_seconds = s->config->timeout_total_seconds };
+
+    return server_open(&config, ret, why);
+}
+
+static bool need_server(struct session *s, struct server **slot, const char *endpoint, struct failure *why)
+{
+    const char *own = endpoint && *endpoint ? endpoint : s->config->endpoint;
+
+    if (*slot)
+        return true;
+    if (own && s->attest && strcmp(own, s->config->endpoint) == 0) {
+        *slot = s->attest;
+        return true;
+    }
+    return open_server(s, own, slot, why);
+}
+
+static bool need_servers(struct session *s, struct failure *why)
+{
+    return need_server(s, &s->attest, s->config->endpoint, why) && need_server(s, &s->enroll, s->config->enroll_endpoint, why) &&
+           need_server(s, &s->report, s->config->report_endpoint, why);
+}
+
+void session_init(struct session *ret, const struct agent_config *config)
+{
+    *ret = (struct session){ .config = config };
+    state_load(&ret->state, config->state_dir);
+    host_learn(&ret->host);
+    if (strcmp(ret->state.boot_id, ret->host.boot_id) == 0 && ret->host.boot_id[0])
+        ret->has_counters = ret->state.clock_ms != 0;
+    snprintf(ret->state.boot_id, sizeof ret->state.boot_id, "%s", ret->host.boot_id);
+}
+
+static void drop_pending(struct session *s)
+{
+    free(s->pending.token);
+    free(s->pending.appraisal);
+    s->pending = (struct pending_report){ 0 };
+}
+
+void session_done(struct session *s)
+{
+    if (s->enroll != s->attest)
+        server_close(s->enroll);
+    if (s->report != s->attest)
+        server_close(s->report);
+    server_close(s->attest);
+    privkey_free(s->request_key);
+    drop_pending(s);
+    free(s->enroll_id);
+    state_done(&s->state);
+    wipe(s->nonce, sizeof s->nonce);
+}
+
+/* Enrolment. */
+
+static void keep_nonce(struct session *s, struct bytes nonce)
+{
+    if (!nonce.len || nonce.len > sizeof s->nonce)
+        return;
+    memcpy(s->nonce, nonce.data, nonce.len);
+    s->nonce_len = nonce.len;
+}
+
+static void keep_certificate(struct session *s, const struct enrolment *e)
+{
+    struct digest ek;
+
+    state_forget_certificate(&s->state);
+    write_bytes(&s->state.ak_cert, e->ak_cert);
+    write_bytes(&s->state.ak_chain, e->ak_chain);
+    memcpy(s->state.vm_id, e->vm_id, sizeof s->state.vm_id);
+    if (e->ek_cert.len) {
+        digest_compute(DIGEST_SHA256, e->ek_cert, &ek);
+        hex_encode(digest_bytes(&ek), s->state.ek_cert_sha256);
+    }
+    if (!s->state.first_seen_ms)
+        s->state.first_seen_ms = clock_now_ms();
+    keep_nonce(s, e->nonce);
+    state_save_identity(&s->state);
+}
+
+static bool read_token(const struct session *s, struct arena *a, struct bytes *ret, struct failure *why)
+{
+    struct err err = ERR_INIT;
+
+    *ret = BYTES_NONE;
+    if (!s->config->token_file || !*s->config->token_file)
+        return true;
+    if (!file_read_in(a, s->config->token_file, TOKEN_FILE_MAX, ret, &err))
+        return err.code == ERR_NOT_FOUND || failure_from(why, FAILURE_ENROLL_REFUSED, &err);
+    *ret = bytes_trim(*ret);
+    return true;
+}
+
+static bool enrol_with(struct session *s, struct keys *keys, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct evidence_sources sources = sources_of(s);
+    struct enrol_request request = { .ak = keys->ak,
+                                     .sources = &sources,
+                                     .enroll_id = s->enroll_id ? bytes_of_string(s->enroll_id) : BYTES_NONE };
+    struct enrolment enrolment;
+    struct failure publishing;
+    struct bytes id;
+
+    progress(s, "enrolling", s->config->endpoint);
+    if (!read_token(s, &a, &request.token, why))
+        return false;
+    if (!enrol(keys->tpm, s->enroll, &request, &a, &enrolment, &id, why)) {
+        free(s->enroll_id);
+        s->enroll_id = id.len ? strndup((const char *)id.data, id.len) : NULL;
+        return false;
+    }
+    free(s->enroll_id);
+    s->enroll_id = NULL;
+    keep_certificate(s, &enrolment);
+    s->nv_certificate_is_stale = true;
+    if (s->config->publish_nv) {
+        if (ak_certificate_publish(keys->tpm, enrolment.ak_cert, &publishing))
+            s->nv_certificate_is_stale = false;
+        else
+            progress(s, "the certificate is kept in its file only", publishing.text);
+    }
+    progress(s, "enrolled", s->state.vm_id);
+    return true;
+}
+
+/* *ret_fits: *der is a certificate of our key; then *ret_due says whether two thirds of its life have passed. */
+static void judge_certificate(struct session *s, const struct keys *keys, struct bytes der, bool *ret_fits, bool *ret_due)
+{
+    int64_t from_ms, until_ms, now_ms = clock_now_ms();
+    struct failure problem;
+
+    *ret_fits = der.len && ak_certificate_fits(keys->ak, der, s->state.vm_id, &from_ms, &until_ms, &problem);
+    *ret_due = *ret_fits && now_ms > from_ms + (until_ms - from_ms) / 3 * 2;
+}
+
+static bool adopt_nv_certificate(struct session *s, const struct keys *keys, bool *ret_fits, bool *ret_due, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct bytes der;
+
+    *ret_fits = *ret_due = false;
+    if (s->nv_certificate_is_stale)
+        return true;
+    if (!ak_certificate_read(keys->tpm, &a, &der, why))
+        return false;
+    judge_certificate(s, keys, der, ret_fits, ret_due);
+    if (!*ret_fits)
+        return true;
+    state_forget_certificate(&s->state);
+    write_bytes(&s->state.ak_cert, der);
+    progress(s, "certificate found in the TPM", s->state.vm_id);
+    state_save_identity(&s->state);
+    return true;
+}
+
+static bool need_certificate(struct session *s, struct keys *keys, struct failure *why)
+{
+    bool fits, due;
+
+    judge_certificate(s, keys, writer_bytes(&s->state.ak_cert), &fits, &due);
+    if (!fits) {
+        state_forget_certificate(&s->state);
+        if (!adopt_nv_certificate(s, keys, &fits, &due, why))
+            return false;
+    }
+    if (!fits)
+        return enrol_with(s, keys, why);
+    if (due && !enrol_with(s, keys, why))
+        progress(s, "the certificate could not be renewed yet", why->text); /* the old one serves until the new one is there */
+    return true;
+}
+
+bool session_enrol(struct session *s, bool anew, struct failure *why)
+{
+    struct keys keys CLEANUP(keys_done) = { 0 };
+
+    if (anew) {
+        s->state.ak = (struct ak_record){ 0 };
+        state_forget_certificate(&s->state);
+        s->state.vm_id[0] = s->state.ek_cert_sha256[0] = 0;
+    }
+    return need_servers(s, why) && open_keys(s, &keys, why) && enrol_with(s, &keys, why);
+}
+
+/* Attestation. */
+
+static bool need_request_key(struct session *s, struct failure *why)
+{
+    struct err err = ERR_INIT;
+
+    return s->request_key || privkey_generate(PRIVKEY_RSA_2048, &s->request_key, &err) ? true : failure_from(why, FAILURE_INTERNAL, &err);
+}
+
+static void note_clock(struct session *s, const struct tpm_clock_info *clock)
+{
+    s->state.clock_ms = clock->clock_ms;
+    s->state.reset_count = clock->reset_count;
+    s->state.restart_count = clock->restart_count;
+    s->state.safe = clock->safe;
+    s->has_counters = true;
+}
+
+static bool attest_with(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+{
+    struct evidence_sources sources = sources_of(s);
+    struct attest_request request = { .ak = keys->ak,
+                                      .ak_cert = writer_bytes(&s->state.ak_cert),
+                                      .sources = &sources,
+                                      .nonce = { s->nonce, s->nonce_len },
+                                      .boot_id = s->host.boot_id };
+    bool accepted;
+
+    *ret = (struct attest_result){ 0 };
+    if (!need_request_key(s, why))
+        return false;
+    request.request_key = s->request_key;
+    progress(s, "attesting", s->config->endpoint);
+    accepted = attest(keys->tpm, s->attest, &request, a, ret, why);
+    if (ret->quoted.attest.len) {
+        note_clock(s, &ret->quoted.clock);
+        s->nonce_len = 0; /* a nonce is for one quote */
+    }
+    if (accepted || why->id == FAILURE_REFUSED) {
+        snprintf(s->state.last_verdict, sizeof s->state.last_verdict, "%s", accepted ? "accepted" : "refused");
+        s->state.last_verdict_ms = clock_now_ms();
+    }
+    if (accepted)
+        progress(s, "evidence accepted", NULL);
+    return accepted;
+}
+
+bool session_attest(struct session *s, struct arena *a, struct attest_result *ret, struct failure *why)
+{
+    struct keys keys CLEANUP(keys_done) = { 0 };
+
+    *ret = (struct attest_result){ 0 };
+    return need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) && attest_with(s, &keys, a, ret, why);
+}
+
+/* Reports. */
+
+static struct report_facts facts_of(const struct session *s)
+{
+    return (struct report_facts){ .boot_id = s->host.boot_id,
+                                  .boot_time_ms = s->host.boot_time_ms,
+                                  .kernel_version = s->host.kernel,
+                                  .sequence = s->state.sequence,
+                                  .has_counters = s->has_counters,
+                                  .reset_count = s->state.reset_count,
+                                  .restart_count = s->state.restart_count };
+}
+
+static struct reporter reporter_of(struct session *s) { return (struct reporter){ .vm_id = s->state.vm_id, .counter = &s->state.counter }; }
+
+/* After "I do not know you" the certificate is worth nothing, wherever it lies. */
+static void heed(struct session *s, const struct failure *why)
+{
+    if (why->id == FAILURE_IDENTITY_UNKNOWN) {
+        state_forget_certificate(&s->state);
+        s->nv_certificate_is_stale = true;
+    }
+    if (why->id == FAILURE_IDENTITY_UNKNOWN || why->id == FAILURE_NONCE) {
+        s->nonce_len = 0;
+        drop_pending(s);
+    }
+}
+
+static bool need_nonce(struct session *s, struct keys *keys, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct reporter who = reporter_of(s);
+    struct report_answer answer = { 0 };
+
+    if (s->nonce_len)
+        return true;
+    if (!report_fetch_nonce(keys->tpm, keys->ak, s->report, &who, &a, &answer, why))
+        return false;
+    keep_nonce(s, answer.nonce);
+    return true;
+}
+
+static bool send_report(struct session *s, struct keys *keys, const struct report_body *body, struct report_answer *ret,
+                        struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct reporter who = reporter_of(s);
+
+    if (!report_send(keys->tpm, keys->ak, s->report, &who, body, &a, ret, why))
+        return false;
+    keep_nonce(s, ret->nonce);
+    ret->nonce = BYTES_NONE; /* the arena goes away */
+    return true;
+}
+
+/* Until when a token is worth repeating: 80 % of its life, as it says itself; we need not verify what is not for us. */
+static int64_t token_worth_until(struct bytes token, int64_t now_ms)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *claims;
+    struct err err = ERR_INIT;
+    int64_t iat, exp;
+    struct jws jws;
+
+    if (!jws_parse(&a, token, 0, &jws, &err) || !json_parse(&a, jws.claimed_payload, NULL, &claims, &err) ||
+        !json_as_integer(json_get(claims, "iat"), &iat) || !json_as_integer(json_get(claims, "exp"), &exp) || exp <= iat ||
+        exp - iat > INT64_C(366) * 86400)
+        return now_ms + DEFAULT_TOKEN_LIFE_MS;
+    return now_ms + (exp - iat) * 800;
+}
+
+static char *copy_text(struct bytes text) { return text.len ? strndup((const char *)text.data, text.len) : NULL; }
+
+static bool keep_pending(struct session *s, const struct attest_result *result, struct failure *why)
+{
+    drop_pending(s);
+    s->pending.token = copy_text(result->token);
+    s->pending.appraisal = copy_text(result->appraisal);
+    s->pending.until_ms = token_worth_until(result->token, clock_now_ms());
+    memcpy(s->pending.event_log_sha256, result->event_log_sha256, sizeof s->pending.event_log_sha256);
+    return s->pending.token ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+}
+
+static bool send_pending(struct session *s, struct keys *keys, struct report_answer *ret, struct failure *why)
+{
+    struct report_body body = { .facts = facts_of(s),
+                                .token = bytes_of_string(s->pending.token),
+                                .appraisal = s->pending.appraisal ? bytes_of_string(s->pending.appraisal) : BYTES_NONE,
+                                .event_log_sha256 = s->pending.event_log_sha256 };
+
+    if (!send_report(s, keys, &body, ret, why))
+        return false;
+    drop_pending(s);
+    progress(s, "reported", s->state.vm_id);
+    return true;
+}
+
+/* What goes wrong after the key is open is told to the monitor, if it can be told. */
+static void send_failure(struct session *s, struct keys *keys, const struct attest_result *result, const struct failure *failure,
+                         struct report_answer *ret)
+{
+    struct report_body body = {
+        .facts = facts_of(s), .appraisal = result->appraisal, .event_log_sha256 = result->event_log_sha256, .failure = failure
+    };
+    struct failure ignored;
+
+    if (failure->id == FAILURE_UNREACHABLE || failure->id == FAILURE_TLS || failure_retry(failure->id) == RETRY_AGAIN)
+        return;
+    s->state.sequence++;
+    if (send_report(s, keys, &body, ret, &ignored))
+        progress(s, "failure reported", failure_name(failure->id));
+}
+
+static bool attest_and_report(struct session *s, struct keys *keys, struct report_answer *ret, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct attest_result result = { 0 };
+
+    if (s->pending.token && clock_now_ms() >= s->pending.until_ms)
+        drop_pending(s);
+    if (!s->pending.token) {
+        if (!need_nonce(s, keys, why))
+            return false;
+        if (!attest_with(s, keys, &a, &result, why)) {
+            send_failure(s, keys, &result, why, ret);
+            return false;
+        }
+        s->state.sequence++;
+        if (!keep_pending(s, &result, why))
+            return false;
+    }
+    return send_pending(s, keys, ret, why);
+}
+
+bool session_cycle(struct session *s, struct report_answer *ret_answer, struct failure *why)
+{
+    struct keys keys CLEANUP(keys_done) = { 0 };
+    bool done;
+
+    *ret_answer = (struct report_answer){ 0 };
+    done =
+        need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) && attest_and_report(s, &keys, ret_answer, why);
+    if (!done)
+        heed(s, why);
+    state_save_progress(&s->state);
+    return done;
+}
+
+bool session_heartbeat(struct session *s, const char *state, const struct failure *last_error, struct report_answer *ret_answer,
+                       struct failure *why)
+{
+    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct heartbeat_body body = { .facts = facts_of(s), .state = state, .last_error = last_error };
+    struct reporter who = reporter_of(s);
+
+    *ret_answer = (struct report_answer){ 0 };
+    if (!s->state.ak_cert.len)
+        return failure_set(why, FAILURE_NOT_ENROLLED, "no certificate yet");
+    if (!need_servers(s, why) || !open_keys(s, &keys, why))
+        return false;
+    if (!report_heartbeat(keys.tpm, keys.ak, s->report, &who, &body, &a, ret_answer, why)) {
+        heed(s, why);
+        return false;
+    }
+    keep_nonce(s, ret_answer->nonce);
+    ret_answer->nonce = BYTES_NONE;
+    return true;
+}
+
+/* Evidence file. */
+
+static bool first_ek_certificate(struct keys *keys, struct arena *a, struct bytes *ret, struct failure *why)
+{
+    struct ek_certificates certs;
+
+    if (!ek_read_certificates(keys->tpm, a, &certs, why))
+        return false;
+    *ret = certs.n ? certs.der[0] : BYTES_NONE;
+    return true;
+}
+
+bool session_evidence(struct session *s, struct bytes nonce, struct writer *w, struct failure *why)
+{
+    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct evidence_sources sources = sources_of(s);
+    struct evidence_logs logs;
+    struct evidence_file_content content = { .time_ms = clock_now_ms(), .logs = &logs };
+    uint8_t random[EVIDENCE_NONCE_LEN];
+    struct err err = ERR_INIT;
+    struct quoted quoted;
+    bool fits, due;
+
+    if (!nonce.len) {
+        if (!random_bytes(random, sizeof random, &err))
+            return failure_from(why, FAILURE_INTERNAL, &err);
+        nonce = BYTES_OF(random);
+    }
+    if (!open_keys(s, &keys, why) || !first_ek_certificate(&keys, &a, &content.ek_cert, why))
+        return false;
+    judge_certificate(s, &keys, writer_bytes(&s->state.ak_cert), &fits, &due);
+    if (!fits && !adopt_nv_certificate(s, &keys, &fits, &due, why))
+        return false;
+    if (!quote_take(keys.tpm, keys.ak, QUOTE_ALL_PCRS, nonce, &a, &quoted, why) || !evidence_collect_logs(&sources, &a, &logs, why))
+        return false;
+    content.vm_id = fits ? s->state.vm_id : s->host.vm_uuid;
+    content.nonce = nonce;
+    content.ak = keys.ak;
+    content.ak_cert = fits ? writer_bytes(&s->state.ak_cert) : BYTES_NONE;
+    content.quoted = &quoted;
+    return evidence_file_text(&content, w, why);
+}

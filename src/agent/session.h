@@ -1,0 +1,57 @@
+/* agent/session.h: what one run of the program holds, and the pieces of work done with it: enrol, attest, report, beat.
+ *
+ * Each piece opens the TPM, does its work and closes it again. States ENROLL, COLLECT, ATTEST and REPORT of guest-agent.md 1.3 are one
+ * session_cycle(); when to call what is run.h's. Nothing here waits or repeats. */
+#pragma once
+#include "agent/attest.h"
+#include "agent/config.h"
+#include "agent/host.h"
+#include "agent/report.h"
+#include "agent/state.h"
+
+/* A token that the monitor has not got yet: sent again until 80 % of its life (8.3). */
+struct pending_report {
+    char *token, *appraisal;
+    char event_log_sha256[65];
+    int64_t until_ms;
+};
+
+struct session {
+    const struct agent_config *config;
+    struct agent_state state;
+    struct host host;
+    struct server *attest, *enroll, *report; /* one and the same when the endpoints are equal */
+    struct privkey *request_key;             /* made at the first attestation */
+    uint8_t nonce[LIMIT_NONCE_BYTES];
+    size_t nonce_len; /* 0: none */
+    struct pending_report pending;
+    char *enroll_id; /* of an enrolment that awaits approval */
+    bool nv_certificate_is_stale;
+    bool has_counters;                      /* state's counters are of this boot */
+    char ak_name[2 * TPM_NAME_MAX_LEN + 1]; /* hex; "" until a key was opened */
+    char tpm_name[64];
+
+    void (*progress)(void *context, const char *step, const char *detail); /* may be NULL */
+    void *context;
+};
+
+/* `config` is borrowed. A missing endpoint is no error here, but where a server is needed. */
+void session_init(struct session *ret, const struct agent_config *config);
+void session_done(struct session *session);
+
+/* session_enrol runs an enrolment whether or not there is a certificate; `anew` forgets the recorded key first. */
+MUST_CHECK bool session_enrol(struct session *session, bool anew, struct failure *why);
+
+/* One attestation, enrolled first if need be, not reported. ret->token lives in the arena. */
+MUST_CHECK bool session_attest(struct session *session, struct arena *a, struct attest_result *ret, struct failure *why);
+
+/* One cycle: certificate, nonce, attestation, report. A refusal is reported, too. *ret_answer has what the monitor said, also on
+ * failure (zeroed when it said nothing); its nonce has already been kept. */
+MUST_CHECK bool session_cycle(struct session *session, struct report_answer *ret_answer, struct failure *why);
+
+/* FAILURE_NOT_ENROLLED when there is no certificate yet. `last_error` may be NULL. */
+MUST_CHECK bool session_heartbeat(struct session *session, const char *state, const struct failure *last_error,
+                                  struct report_answer *ret_answer, struct failure *why);
+
+/* Evidence as a file, no server needed. An empty nonce means 32 random bytes. */
+MUST_CHECK bool session_evidence(struct session *session, struct bytes nonce, struct writer *w, struct failure *why);
