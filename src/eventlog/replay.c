@@ -185,9 +185,11 @@ static void report_mismatch(struct arena *a, const struct replayed_log *replayed
                             struct findings *findings)
 {
     const struct digest *quoted = pcr_find(&replayed->quoted, computed->algorithm, pcr);
-    struct finding *finding =
-        findings_add(findings, FINDING_LOG_REPLAY_MISMATCH, (int)pcr, FINDING_NO_EVENT,
-                     "Register %u (%s): the log gives another value than the TPM signed.", pcr, digest_name(computed->algorithm));
+    const char *how = is_capped(&computed->value[pcr], quoted)
+                          ? "after the last event something extended it with zeros, as Windows does to close a weak bank"
+                          : "the log gives another value than the TPM signed";
+    struct finding *finding = findings_add(findings, FINDING_LOG_REPLAY_MISMATCH, (int)pcr, FINDING_NO_EVENT, "Register %u (%s): %s.", pcr,
+                                           digest_name(computed->algorithm), how);
 
     finding_was_is(findings, finding, hex_in(a, digest_bytes(&computed->value[pcr])), hex_in(a, digest_bytes(quoted)));
 }
