@@ -123,8 +123,9 @@ struct bootchain {
 MUST_CHECK bool bootchain_read(struct arena *a, const struct replayed_log *log, const struct boot_reference *reference,
                                struct findings *findings, struct bootchain *ret, struct err *err);
 
-/* registers_judge looks at quoted values alone, log or none: firmware registers that are empty although an operating system
- * runs (pcr.reset), dynamic-launch registers out of their reset state (pcr.drtm_unexpected), 16 and 23 used (info). */
+/* registers_judge looks at quoted values alone, for evidence without a log: firmware registers that are empty although an operating
+ * system runs (pcr.reset), dynamic-launch registers out of their reset state (pcr.drtm_unexpected), 16 and 23 used (info). What
+ * replay_verify has said already is not said again. */
 void registers_judge(const struct pcr_set *quoted, struct findings *findings);
 
 const char *secure_boot_name(enum secure_boot state); /* "Enabled", "Disabled", "Unknown" */

@@ -126,6 +126,8 @@ X(SBAT_OLD, "secureboot.sbat_outdated", LOW, SECURE_BOOT_POLICY, "SBAT revocatio
   "Old vulnerable loader generations are still accepted by shim.", "Update shim and its SBAT level in {vm}.")
 X(SBAT_CHANGED, "secureboot.sbat_changed", MEDIUM, SECURE_BOOT_POLICY, "SBAT revocation level changed",
   "The level that shim enforces is not the one accepted.", "If shim was updated, `trueboot baseline approve {vm}`.")
+X(SECUREBOOT_LIST_MALFORMED, "secureboot.list_malformed", MEDIUM, SECURE_BOOT_POLICY, "Key list cannot be read",
+  "A Secure Boot variable breaks its format: which keys decide is not known.", "Restore {vm}'s Secure Boot variables; if they are current, report the firmware.")
 X(SECUREBOOT_CA_2011, "secureboot.ca_2011_only", INFO, SECURE_BOOT_POLICY, "Only the 2011 Microsoft keys are enrolled",
   "They expire from 2026 on; loaders signed with the 2023 keys will not start.", "Plan the Secure Boot certificate update.")
 
@@ -162,6 +164,8 @@ X(USERSPACE_CHANGED, "userspace.changed", MEDIUM, OS, "User-space measurement ch
   "A register that the operating system extends differs from the accepted value.", "If it was changed on purpose, `trueboot baseline approve {vm}`.")
 X(PCR_CHANGED, "pcr.changed", MEDIUM, EVIDENCE, "A register differs and no log explains it",
   "The quoted value is not the accepted one.", "Send the event log with the evidence; see `log.missing`.")
+X(BASELINE_BANKS, "baseline.no_common_bank", MEDIUM, EVIDENCE, "Baseline is of another PCR bank",
+  "The accepted boot and this one were measured with different hash algorithms only.", "If the vTPM's banks were changed on purpose, `trueboot baseline approve {vm}`.")
 X(VALUE_PCR_USED, "pcr.application_used", INFO, OS, "Application registers were used",
   "Registers 16 and 23 belong to programs; they are shown, not judged.", "Nothing to do.")
 X(DRTM_UNEXPECTED, "pcr.drtm_unexpected", HIGH, EVIDENCE, "Dynamic-launch registers are not in their reset state",

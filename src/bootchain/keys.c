@@ -1,0 +1,203 @@
+#include "bootchain/keys.h"
+#include <stdlib.h>
+#include "base/reader.h"
+#include "eventlog/signature_list.h"
+#include "base/utf8.h"
+#include "x509/name.h"
+
+/* X.690: one definite-length element off the front of `rest`. */
+static bool der_next(struct bytes *rest, uint8_t tag, struct bytes *ret_whole, struct bytes *ret_content)
+{
+    struct reader r = reader_over(*rest);
+    uint8_t got, first;
+    size_t len;
+
+    if (!read_u8(&r, &got) || got != tag || !read_u8(&r, &first))
+        return false;
+    len = first;
+    if (first >= 0x80) {
+        if (first == 0x80 || first > 0x84)
+            return false;
+        len = 0;
+        for (unsigned i = 0; i < first - 0x80u; i++) {
+            uint8_t byte;
+            if (!read_u8(&r, &byte))
+                return false;
+            len = len << 8 | byte;
+        }
+    }
+    if (!read_bytes(&r, len, ret_content))
+        return false;
+    *ret_whole = bytes_slice(*rest, 0, rest->len - r.rest.len);
+    *rest = r.rest;
+    return true;
+}
+
+/* The two parts of a certificate (RFC 5280 4.1) that a key list is read for. Nothing is verified: x509/cert.h would refuse old
+ * platform keys that are odd in ways that do not matter here, and would build every key. */
+static bool certificate_parts(struct bytes der, struct bytes *ret_tbs, struct bytes *ret_subject)
+{
+    struct bytes certificate, tbs, whole, content;
+
+    if (!der_next(&der, 0x30, &whole, &certificate) || !der_next(&certificate, 0x30, ret_tbs, &tbs))
+        return false;
+    if (tbs.len && tbs.data[0] == 0xa0 && !der_next(&tbs, 0xa0, &whole, &content)) /* version */
+        return false;
+    return der_next(&tbs, 0x02, &whole, &content)    /* serial */
+           && der_next(&tbs, 0x30, &whole, &content) /* signature algorithm */
+           && der_next(&tbs, 0x30, &whole, &content) /* issuer */
+           && der_next(&tbs, 0x30, &whole, &content) /* validity */
+           && der_next(&tbs, 0x30, ret_subject, &content);
+}
+
+static bool no_memory(struct err *err) { return err_set(err, ERR_NO_MEMORY, "no memory for key lists"); }
+
+static void sha256(struct bytes data, uint8_t ret[static 32])
+{
+    struct digest d;
+
+    digest_compute(DIGEST_SHA256, data, &d);
+    memcpy(ret, d.value, 32);
+}
+
+bool boot_key_from_der(struct arena *a, struct bytes der, const struct boot_reference *reference, struct boot_key *ret, struct err *err)
+{
+    static const uint8_t common_name[] = { 0x55, 0x04, 0x03 }; /* 2.5.4.3 */
+    const struct known_certificate *known;
+    struct bytes tbs, subject, cn;
+
+    *ret = (struct boot_key){ .kind = KEY_CERTIFICATE, .data = der };
+    sha256(der, ret->sha256);
+    known = reference_find_known(reference, ret->sha256);
+    if (known)
+        ret->generation = known->generation;
+    if (!certificate_parts(der, &tbs, &subject)) {
+        ret->name = "a certificate that cannot be read";
+        return true;
+    }
+    sha256(tbs, ret->tbs_sha256);
+    if (name_find(subject, BYTES_OF(common_name), &cn))
+        ret->name = text_for_people(a, cn);
+    else
+        ret->name = name_text(a, subject);
+    return ret->name || no_memory(err);
+}
+
+bool boot_key_read(struct arena *a, const struct signature *signature, const struct boot_reference *reference, struct boot_key *ret,
+                   struct err *err)
+{
+    switch (signature->kind) {
+    case SIGNATURE_X509:
+        if (!boot_key_from_der(a, signature->data, reference, ret, err))
+            return false;
+        break;
+    case SIGNATURE_SHA1:
+    case SIGNATURE_SHA224:
+    case SIGNATURE_SHA256:
+    case SIGNATURE_SHA384:
+    case SIGNATURE_SHA512:
+        *ret = (struct boot_key){ .kind = KEY_IMAGE_HASH, .data = signature->data };
+        break;
+    case SIGNATURE_X509_SHA256:
+    case SIGNATURE_X509_SHA384:
+    case SIGNATURE_X509_SHA512:
+        *ret = (struct boot_key){ .kind = KEY_CERTIFICATE_HASH, .data = signature->data };
+        break;
+    default:
+        *ret = (struct boot_key){ .kind = KEY_OTHER, .data = signature->data };
+        break;
+    }
+    ret->owner = signature->owner.len == UUID_LEN ? signature->owner.data : NULL;
+    if (ret->kind != KEY_CERTIFICATE) {
+        if (ret->data.len == 32)
+            memcpy(ret->sha256, ret->data.data, 32);
+        else
+            sha256(ret->data, ret->sha256);
+    }
+    return true;
+}
+
+bool boot_keys_read(struct arena *a, struct bytes content, const struct boot_reference *reference, struct boot_keys *ret, struct err *err)
+{
+    struct signature_lists lists;
+    struct boot_key *items;
+
+    if (!signature_lists_parse(a, content, &lists, err))
+        return false;
+    items = ARENA_ARRAY(a, lists.n ? lists.n : 1, struct boot_key);
+    if (!items)
+        return no_memory(err);
+    for (size_t i = 0; i < lists.n; i++)
+        if (!boot_key_read(a, &lists.items[i], reference, &items[i], err))
+            return false;
+    *ret = (struct boot_keys){ .measured = true, .items = items, .n = lists.n, .event = FINDING_NO_EVENT };
+    return true;
+}
+
+void boot_key_member(const struct boot_key *key, uint8_t ret[static 32])
+{
+    struct digest d;
+    uint8_t kind = (uint8_t)key->kind;
+    struct bytes parts[] = { { &kind, 1 }, { key->sha256, 32 } };
+
+    if (key->kind == KEY_IMAGE_HASH) { /* most of a dbx: spare the hashing */
+        memcpy(ret, key->sha256, 32);
+        return;
+    }
+    digest_compute_parts(DIGEST_SHA256, parts, ARRAY_LEN(parts), &d);
+    memcpy(ret, d.value, 32);
+}
+
+static int compare_members(const void *a, const void *b) { return memcmp(a, b, 32); }
+
+bool boot_keys_members(struct arena *a, const struct boot_keys *keys, struct bytes *ret, struct err *err)
+{
+    uint8_t *members = arena_array(a, keys->n ? keys->n : 1, 32);
+    size_t n = 0;
+
+    if (!members)
+        return no_memory(err);
+    for (size_t i = 0; i < keys->n; i++)
+        boot_key_member(&keys->items[i], members + 32 * i);
+    qsort(members, keys->n, 32, compare_members);
+    for (size_t i = 0; i < keys->n; i++)
+        if (!n || memcmp(members + 32 * (n - 1), members + 32 * i, 32) != 0)
+            memmove(members + 32 * n++, members + 32 * i, 32);
+    *ret = (struct bytes){ members, 32 * n };
+    return true;
+}
+
+bool members_have(struct bytes members, const uint8_t member[static 32])
+{
+    return members.len >= 32 && bsearch(member, members.data, members.len / 32, 32, compare_members);
+}
+
+size_t members_missing(struct bytes some, struct bytes all)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i + 32 <= some.len; i += 32)
+        missing += !members_have(all, some.data + i);
+    return missing;
+}
+
+const struct boot_key *boot_keys_find_image(const struct boot_keys *list, const struct digest *digests, size_t n)
+{
+    for (size_t i = 0; i < list->n; i++)
+        for (size_t k = 0; list->items[i].kind == KEY_IMAGE_HASH && k < n; k++)
+            if (bytes_equal(list->items[i].data, digest_bytes(&digests[k])))
+                return &list->items[i];
+    return NULL;
+}
+
+const struct boot_key *boot_keys_find_certificate(const struct boot_keys *list, const struct boot_key *certificate)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct boot_key *key = &list->items[i];
+        if (key->kind == KEY_CERTIFICATE && memcmp(key->tbs_sha256, certificate->tbs_sha256, 32) == 0)
+            return key;
+        if (key->kind == KEY_CERTIFICATE_HASH && key->data.len == 32 && memcmp(key->data.data, certificate->tbs_sha256, 32) == 0)
+            return key;
+    }
+    return NULL;
+}

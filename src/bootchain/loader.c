@@ -1,0 +1,558 @@
+/* Boot loaders and kernels: GRUB (registers 8, 9), systemd-boot and stubs (9, 11, 12, 13), user space (11–15). Formats:
+ * eventlog/grub.h, eventlog/systemd_boot.h, eventlog/systemd_log.h. */
+#include "base/hex.h"
+#include "base/utf8.h"
+#include "base/writer.h"
+#include "bootchain/cmdline.h"
+#include "bootchain/plain.h"
+#include "bootchain/walk.h"
+#include "eventlog/grub.h"
+#include "eventlog/systemd_boot.h"
+#include "eventlog/systemd_log.h"
+
+/* GRUB counts disks as the firmware happens to connect them: "(hd0,gpt1)" and "hd0,gpt1" become "(hd*,gpt1)" and "hd*,gpt1". */
+static char *without_disk_numbers(struct walk *w, struct bytes text)
+{
+    char *out = arena_alloc(w->a, text.len + 1);
+    size_t n = 0;
+
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < text.len;) {
+        bool at_start = i == 0 || text.data[i - 1] == '(' || text.data[i - 1] == '=' || text.data[i - 1] == ' ' || text.data[i - 1] == '\'';
+        size_t k = i + 2;
+        while (k < text.len && text.data[k] >= '0' && text.data[k] <= '9')
+            k++;
+        if (at_start && k > i + 2 && text.data[i] == 'h' && text.data[i + 1] == 'd' &&
+            (k == text.len || text.data[k] == ',' || text.data[k] == ')')) {
+            memcpy(out + n, "hd*", 3);
+            n += 3;
+            i = k;
+        } else
+            out[n++] = (char)text.data[i++];
+    }
+    out[n] = 0;
+    return out;
+}
+
+static struct bytes first_word(struct bytes text)
+{
+    size_t n = 0;
+
+    while (n < text.len && text.data[n] != ' ' && text.data[n] != '\n' && text.data[n] != '\t')
+        n++;
+    return bytes_slice(text, 0, n);
+}
+
+static const char *command_key(struct walk *w, struct bytes text)
+{
+    char *normal = without_disk_numbers(w, text), *hex;
+    struct bytes word = bytes_slice(first_word(text), 0, 40);
+    char *shown = text_for_people(w->a, word);
+    struct digest d;
+
+    if (!normal || !shown)
+        return NULL;
+    digest_compute(DIGEST_SHA256, bytes_of_string(normal), &d);
+    hex = hex_in(w->a, (struct bytes){ d.value, 8 });
+    return hex ? arena_printf(w->a, "command:%s:%s", shown, hex) : NULL;
+}
+
+static bool set_command_line(struct walk *w, const struct step *s, struct bytes text, const char *shown)
+{
+    w->chain->command_line = shown;
+    w->chain->command_line_event = s->event->number;
+    w->chain->command_line_pcr = s->pcr;
+    cmdline_judge(text, s->pcr, s->event->number, w->findings);
+    return true;
+}
+
+static const char *kernel_file(struct walk *w, struct bytes path)
+{
+    char *shown = text_for_people(w->a, path);
+
+    return shown ? plain_file_name(w->a, shown) : NULL;
+}
+
+static bool grub_kernel_line(struct walk *w, const struct step *s, struct bytes text)
+{
+    struct bytes kernel, parameters;
+    struct component *c;
+    char *shown = text_for_people(w->a, text);
+
+    grub_split_cmdline(text, &kernel, &parameters);
+    w->chain->kernel = kernel_file(w, kernel);
+    if (!shown || !w->chain->kernel)
+        return walk_no_memory(w);
+    c = walk_add(w, s, COMPONENT_COMMAND_LINE, "command-line", "kernel command line");
+    if (!c)
+        return false;
+    c->text = shown;
+    return set_command_line(w, s, parameters, shown);
+}
+
+static bool grub_command(struct walk *w, const struct step *s, struct bytes text)
+{
+    struct bytes word = first_word(text);
+    struct component *c;
+    char *shown = text_for_people(w->a, text);
+
+    if (bytes_equal_string(word, "initrd") || bytes_equal_string(word, "initrdefi") || bytes_equal_string(word, "initrd16"))
+        w->initrd_command = true;
+    if (bytes_starts_with(word, BYTES_LIT("linux")))
+        w->kernel_command = true;
+    c = shown ? walk_add(w, s, COMPONENT_LOADER_COMMAND, command_key(w, text), "GRUB command") : NULL;
+    if (!c)
+        return walk_no_memory(w);
+    c->text = shown;
+    return true;
+}
+
+static bool unproved_command(struct walk *w, const struct step *s)
+{
+    if (!w->n_unproved_commands++) {
+        w->first_unproved_command = s->event->number;
+        w->first_unproved_pcr = s->pcr;
+    }
+    return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
+}
+
+static void grub_begins(struct walk *w, const struct step *s)
+{
+    if (!w->grub_seen)
+        w->first_grub_event = s->event->number;
+    w->grub_seen = true;
+}
+
+/* Text of a loader in UTF-16: systemd-boot's and a stub's command line. */
+static bool utf16_line(struct walk *w, const struct step *s, const char *key)
+{
+    char *shown = loader_utf16_text(w->a, s->mark->proved);
+    struct component *c;
+
+    if (!shown)
+        return unproved_command(w, s);
+    c = walk_add(w, s, COMPONENT_COMMAND_LINE, key, "kernel command line");
+    if (!c)
+        return false;
+    c->text = shown;
+    w->load_options_resolved = true;
+    return set_command_line(w, s, bytes_of_string(shown), shown);
+}
+
+static bool is_utf16_text(struct bytes b) { return b.len >= 2 && b.len % 2 == 0 && b.data[0] != 0 && b.data[1] == 0; }
+
+/* Register 8: what GRUB was told; old systemd-boot's command line. */
+static bool command_step(struct walk *w, const struct step *s)
+{
+    struct bytes text = s->mark->proved;
+
+    if (!step_proved(s)) {
+        if (grub_event_of(s->event).kind != GRUB_NOT)
+            grub_begins(w, s);
+        return unproved_command(w, s);
+    }
+    if (is_utf16_text(text)) {
+        w->systemd_boot_seen = true;
+        return utf16_line(w, s, "loader-options");
+    }
+    grub_begins(w, s);
+    return cmdline_is_kernels(text) ? grub_kernel_line(w, s, text) : grub_command(w, s, text);
+}
+
+struct file_row {
+    const char *part; /* of the file's name, lower case */
+    enum component_kind kind;
+    const char *words;
+};
+
+static const struct file_row file_rows[] = {
+    { "vmlinu", COMPONENT_KERNEL, "kernel" },
+    { "bzimage", COMPONENT_KERNEL, "kernel" },
+    { "linuxefi kernel", COMPONENT_KERNEL, "kernel" },
+    { "initr", COMPONENT_INITRD, "initial RAM disk" },
+};
+
+static bool has_part(struct bytes name, const char *part)
+{
+    size_t len = strlen(part);
+
+    for (size_t i = 0; i + len <= name.len; i++) {
+        size_t k = 0;
+        while (k < len &&
+               ((name.data[i + k] >= 'A' && name.data[i + k] <= 'Z' ? name.data[i + k] | 0x20 : name.data[i + k]) == (uint8_t)part[k]))
+            k++;
+        if (k == len)
+            return true;
+    }
+    return false;
+}
+
+/* GRUB's saved environment changes from boot to boot. The file's name is a label: it counts only right after a proved command that
+ * reads or looks for exactly that file. */
+static bool is_saved_state(const struct walk *w, struct bytes name)
+{
+    const struct component *c;
+
+    if (!bytes_ends_with(name, BYTES_LIT("/grubenv")))
+        return false;
+    for (size_t i = w->n_components; i > 0; i--) {
+        c = &w->components[i - 1];
+        if (c->kind == COMPONENT_LOADER_COMMAND && c->text)
+            return strncmp(c->text, "load_env", 8) == 0 || strncmp(c->text, "save_env", 8) == 0 || strstr(c->text, "/grubenv") != NULL;
+    }
+    return false;
+}
+
+/* What the last GRUB command named: "linux /boot/kernel-6.1" makes /boot/kernel-6.1 the kernel, whatever it is called. */
+static enum component_kind named_by_command(const struct walk *w, struct bytes path, const char **ret_words)
+{
+    const char *command = NULL;
+
+    for (size_t i = w->n_components; i > 0 && !command; i--)
+        if (w->components[i - 1].kind == COMPONENT_LOADER_COMMAND)
+            command = w->components[i - 1].text;
+    if (!command || !path.len || bytes_find(bytes_of_string(command), path) == SIZE_MAX)
+        return COMPONENT_LOADER_FILE;
+    if (strncmp(command, "linux", 5) == 0) {
+        *ret_words = "kernel";
+        return COMPONENT_KERNEL;
+    }
+    if (strncmp(command, "initrd", 6) == 0) {
+        *ret_words = "initial RAM disk";
+        return COMPONENT_INITRD;
+    }
+    return COMPONENT_LOADER_FILE;
+}
+
+static bool grub_file(struct walk *w, const struct step *s, struct bytes name)
+{
+    size_t device_end = name.len && name.data[0] == '(' ? bytes_find(name, BYTES_LIT(")")) : SIZE_MAX;
+    struct bytes path = device_end == SIZE_MAX ? name : bytes_slice(name, device_end + 1, name.len);
+    enum component_kind kind = is_saved_state(w, name) ? COMPONENT_LOADER_STATE : COMPONENT_LOADER_FILE;
+    const char *words = "file";
+    char *shown = text_for_people(w->a, path);
+
+    grub_begins(w, s);
+    if (kind == COMPONENT_LOADER_FILE)
+        kind = named_by_command(w, path, &words);
+    for (size_t i = 0; i < ARRAY_LEN(file_rows) && kind == COMPONENT_LOADER_FILE; i++)
+        if (has_part(path, file_rows[i].part)) {
+            kind = file_rows[i].kind;
+            words = file_rows[i].words;
+        }
+    if (!shown)
+        return walk_no_memory(w);
+    return walk_add(w, s, kind, arena_printf(w->a, "file:%s", shown), arena_printf(w->a, "%s %s", words, shown)) != NULL;
+}
+
+/* Whether the event's digest is that of `raw` in every quoted bank. */
+static bool digest_is_of(struct walk *w, const struct event *event, const struct bytes *parts, size_t n)
+{
+    for (size_t i = 0; i < w->n_banks; i++) {
+        struct digest d;
+        digest_compute_parts(w->banks[i], parts, n, &d);
+        if (!bytes_equal(event_digest(w->events, event, w->banks[i]), digest_bytes(&d)))
+            return false;
+    }
+    return w->n_banks > 0;
+}
+
+static bool same_digest(struct walk *w, const struct event *a, const struct event *b)
+{
+    for (size_t i = 0; i < w->n_banks; i++)
+        if (!bytes_equal(event_digest(w->events, a, w->banks[i]), event_digest(w->events, b, w->banks[i])))
+            return false;
+    return w->n_banks > 0;
+}
+
+/* "BOOT_IMAGE=" and GRUB's text, in UTF-16 with a NUL: what GRUB hands to a kernel's EFI stub. */
+static bool is_grubs_line(struct walk *w, const struct event *event)
+{
+    struct writer wide CLEANUP(writer_done) = { 0 };
+    const char *line = w->chain->command_line;
+    struct bytes whole;
+
+    if (!line || w->chain->command_line_pcr != 8)
+        return false;
+    for (const char *c = "BOOT_IMAGE="; *c; c++)
+        write_u16le(&wide, (uint8_t)*c);
+    for (const char *c = line; *c; c++)
+        write_u16le(&wide, (uint8_t)*c);
+    write_u16le(&wide, 0);
+    whole = writer_bytes(&wide);
+    return writer_ok(&wide) && digest_is_of(w, event, &whole, 1);
+}
+
+/* The text of a stub's command line is not in its event. It is looked for among the proved texts of the log; ret_text is NULL when none
+ * of them hashes to the digest. */
+static bool find_load_options(struct walk *w, const struct event *event, const char **ret_text)
+{
+    const uint8_t nul[2] = { 0, 0 };
+
+    *ret_text = NULL;
+    for (size_t i = 0; i < w->n_options && !*ret_text; i++) {
+        struct bytes parts[] = { w->options[i].raw, { nul, 2 } };
+        if (digest_is_of(w, event, parts, 1) || digest_is_of(w, event, parts, 2)) {
+            bool clean;
+            char *text = utf8_from_utf16le(w->a, w->options[i].raw, &clean);
+            *ret_text = text ? text_for_people(w->a, bytes_of_string(text)) : NULL;
+            if (!*ret_text)
+                return walk_no_memory(w);
+        }
+    }
+    for (size_t i = 0; i < w->n_components && !*ret_text; i++) {
+        const struct component *c = &w->components[i];
+        if (c->kind == COMPONENT_COMMAND_LINE && c->text && c->event >= 0 && (size_t)c->event < w->events->n_events &&
+            same_digest(w, event, &w->events->events[c->event]))
+            *ret_text = c->text;
+    }
+    if (!*ret_text && is_grubs_line(w, event))
+        *ret_text = w->chain->command_line;
+    return true;
+}
+
+static bool load_options(struct walk *w, const struct step *s, const char *text)
+{
+    struct component *c = walk_add(w, s, COMPONENT_COMMAND_LINE, "load-options", "command line given to the kernel's EFI stub");
+
+    if (!c)
+        return false;
+    c->text = text;
+    if (!text || w->chain->command_line == text)
+        return true;
+    return set_command_line(w, s, bytes_of_string(text), text);
+}
+
+/* Tagged events of the kernel's EFI stub and of systemd-boot. Which one it is, is a label, unless the digest is that of a known
+ * text. */
+static bool tag_step(struct walk *w, const struct step *s, enum loader_tag tag)
+{
+    const char *text;
+
+    if (!find_load_options(w, s->event, &text))
+        return false;
+    w->stub_seen = true;
+    if (text || tag == LOADER_TAG_LOAD_OPTIONS) {
+        w->load_options_seen = true;
+        w->load_options_resolved = w->load_options_resolved || text;
+        return load_options(w, s, text);
+    }
+    if (tag == LOADER_TAG_INITRD || tag == LOADER_TAG_INITRD_ADDON) {
+        w->initrd_event = true;
+        return walk_add(w, s, COMPONENT_INITRD, tag == LOADER_TAG_INITRD ? "initrd" : walk_numbered_key(w, s, "initrd-addon"),
+                        loader_tag_text(tag)) != NULL;
+    }
+    return walk_add(w, s, COMPONENT_LOADER_FILE, walk_numbered_key(w, s, "tag"), loader_tag_text(tag)) != NULL;
+}
+
+/* Register 9: files that GRUB read; what the EFI stub was given. */
+static bool file_step(struct walk *w, const struct step *s)
+{
+    enum loader_tag tag = loader_tag_of(s->event);
+    struct grub_event grub = grub_event_of(s->event);
+
+    if (s->event->type == EVENT_TYPE(EV_EVENT_TAG))
+        return tag_step(w, s, tag);
+    if (s->event->type == EVENT_TYPE(EV_IPL) && grub.kind != GRUB_NOT)
+        return grub_file(w, s, grub.text);
+    if (s->event->type == EVENT_TYPE(EV_IPL)) {
+        struct bytes name = s->event->data;
+        while (name.len && name.data[name.len - 1] == 0)
+            name.len--;
+        return grub_file(w, s, name);
+    }
+    return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
+}
+
+/* systemd's own words at the end of a phase: which of them were said when the quote was taken is a matter of time. */
+static bool is_phase_word(struct bytes text)
+{
+    static const char *const words[] = { "enter-initrd", "leave-initrd", "sysinit", "ready", "shutdown", "final" };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (bytes_equal_string(text, words[i]))
+            return true;
+    return false;
+}
+
+static bool user_space_step(struct walk *w, const struct step *s)
+{
+    struct component *c;
+    char *text;
+    struct bytes role = s->mark->proved;
+    size_t colon;
+
+    if (!step_proved(s))
+        return walk_add(w, s, COMPONENT_USER_SPACE, walk_numbered_key(w, s, "user-space"), walk_title(w, s)) != NULL;
+    if (is_phase_word(role))
+        return true;
+    text = text_for_people(w->a, role);
+    colon = bytes_find(role, BYTES_LIT(":"));
+    role = bytes_slice(role, 0, colon == SIZE_MAX ? 0 : colon);
+    c = text ? walk_add(w, s, COMPONENT_USER_SPACE,
+                        role.len && role.len < 40 ? arena_printf(w->a, "systemd:%s", text_for_people(w->a, role))
+                                                  : walk_numbered_key(w, s, "systemd"),
+                        text)
+             : NULL;
+    if (!c)
+        return walk_no_memory(w);
+    c->text = text;
+    return true;
+}
+
+/* Register 11: a UKI's sections. The name is an event of its own, proved; the content's event repeats it as a label. */
+static bool uki_step(struct walk *w, const struct step *s)
+{
+    enum uki_section section = UKI_SECTION_NONE;
+    struct component *c;
+    bool is_name = step_proved(s) && s->mark->rule == PROOF_RULE_SECTION_NAME;
+
+    for (enum uki_section i = UKI_SECTION_LINUX; i <= UKI_SECTION_EFIFW; i++) {
+        char *title = loader_utf16_text(w->a, s->event->data);
+        if (!title)
+            break;
+        if (strcmp(title, uki_section_name(i)) == 0)
+            section = i;
+    }
+    if (section == UKI_SECTION_NONE || s->event->type != EVENT_TYPE(EV_IPL))
+        return event_is_systemd_record(s->event) || step_proved(s)
+                   ? user_space_step(w, s)
+                   : walk_add(w, s, COMPONENT_USER_SPACE, walk_numbered_key(w, s, "user-space"), walk_title(w, s)) != NULL;
+    if (!w->uki_seen)
+        w->first_uki_event = s->event->number;
+    w->uki_seen = true;
+    if (is_name)
+        return true; /* the content's component carries the role; the number of names is the number of contents */
+    w->uki_initrd = w->uki_initrd || section == UKI_SECTION_INITRD;
+    c = walk_add(w, s, COMPONENT_UKI_SECTION, arena_printf(w->a, "uki:%s", uki_section_name(section)),
+                 arena_printf(w->a, "%s of the unified kernel image (%s)", uki_section_text(section), uki_section_name(section)));
+    return c != NULL;
+}
+
+/* Register 12: command lines and credentials of systemd-boot and stubs. */
+static bool options_step(struct walk *w, const struct step *s)
+{
+    if (s->event->type == EVENT_TYPE(EV_IPL) && step_proved(s) && is_utf16_text(s->mark->proved)) {
+        w->systemd_boot_seen = w->systemd_boot_seen || !w->uki_seen;
+        return utf16_line(w, s, "loader-options");
+    }
+    if (event_is_systemd_record(s->event))
+        return user_space_step(w, s);
+    if (s->event->type == EVENT_TYPE(EV_IPL) && !step_proved(s))
+        return unproved_command(w, s);
+    return walk_add(w, s, COMPONENT_LOADER_FILE, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
+}
+
+bool loader_step(struct walk *w, const struct step *s)
+{
+    bool taken = false;
+
+    if (!windows_step(w, s, &taken))
+        return false;
+    if (taken)
+        return true;
+    switch (s->role) {
+    case 8:
+        return command_step(w, s);
+    case 9:
+        return event_is_systemd_record(s->event) ? user_space_step(w, s) : file_step(w, s);
+    case 11:
+        return uki_step(w, s);
+    case 12:
+        return options_step(w, s);
+    default:
+        return user_space_step(w, s);
+    }
+}
+
+static bool option_of_kernel_has_initrd(const struct walk *w, bool *ret_known)
+{
+    bool found = false;
+
+    *ret_known = false;
+    for (size_t i = 0; i < w->n_options; i++)
+        for (size_t k = 0; k < w->n_images; k++) {
+            bool clean;
+            char *text;
+            if (w->images[k].role != IMAGE_KERNEL || !w->options[i].path[0] || !strstr(w->images[k].name, w->options[i].path))
+                continue;
+            text = utf8_from_utf16le(w->a, w->options[i].raw, &clean);
+            *ret_known = true;
+            found = found || (text && cmdline_has(bytes_of_string(text), "initrd"));
+        }
+    return found;
+}
+
+static enum initrd_state initrd_state(const struct walk *w)
+{
+    bool known, named = w->chain->command_line && cmdline_has(bytes_of_string(w->chain->command_line), "initrd");
+    bool option_names = option_of_kernel_has_initrd(w, &known);
+
+    if (w->chain->windows.present)
+        return INITRD_NONE;
+    if (w->grub_seen) /* GRUB's verifier measures every file that a command reads, and the command is proved */
+        return w->initrd_command ? INITRD_MEASURED : w->kernel_command || w->chain->command_line ? INITRD_NONE : INITRD_UNKNOWN;
+    if (w->initrd_event || w->uki_initrd)
+        return INITRD_MEASURED;
+    if (named || option_names)
+        return INITRD_UNMEASURED;
+    if (w->load_options_resolved || known)
+        return INITRD_NONE;
+    if (w->load_options_seen)
+        return w->uki_seen ? INITRD_NONE : INITRD_UNMEASURED;
+    /* shim, and then nothing of what a loader measures: whatever it loaded left no trace. */
+    return w->shim_seen && !w->os_events[8] && !w->os_events[9] && !w->os_events[11] && !w->os_events[12] ? INITRD_UNMEASURED
+                                                                                                          : INITRD_UNKNOWN;
+}
+
+/* A step of which nothing is measured is a component, too: a baseline can accept it only explicitly. */
+static bool add_hole(struct walk *w, int pcr, enum component_kind kind, const char *key, const char *name)
+{
+    const struct event none = { 0 };
+    const struct event_mark unmarked = { 0 };
+    struct step s = { .event = &none, .mark = &unmarked, .pcr = pcr };
+    struct component *c = walk_add(w, &s, kind, key, name);
+
+    if (!c)
+        return false;
+    c->event = FINDING_NO_EVENT;
+    c->n_digests = 0;
+    c->digests = NULL;
+    return true;
+}
+
+static enum boot_flow flow_of(const struct walk *w)
+{
+    if (w->chain->windows.present)
+        return BOOT_FLOW_WINDOWS;
+    if (w->grub_seen)
+        return BOOT_FLOW_GRUB;
+    if (w->uki_seen)
+        return BOOT_FLOW_UKI;
+    if (w->systemd_boot_seen)
+        return BOOT_FLOW_SYSTEMD_BOOT;
+    if (!w->n_boot_images && w->stub_seen)
+        return BOOT_FLOW_DIRECT;
+    for (size_t i = 0; i < w->n_images; i++)
+        if (w->images[i].role == IMAGE_KERNEL)
+            return w->shim_seen && !w->stub_seen ? BOOT_FLOW_GRUB : BOOT_FLOW_EFI_STUB;
+    return BOOT_FLOW_UNKNOWN;
+}
+
+bool loader_finish(struct walk *w)
+{
+    w->chain->flow = flow_of(w);
+    w->chain->initrd = initrd_state(w);
+    if (!w->chain->kernel)
+        for (size_t i = 0; i < w->n_images; i++)
+            if (w->images[i].role == IMAGE_KERNEL || w->images[i].role == IMAGE_UKI)
+                w->chain->kernel = w->images[i].name;
+    if (w->chain->windows.present)
+        w->chain->kernel = "Windows";
+    if (w->chain->initrd == INITRD_UNMEASURED && !add_hole(w, 9, COMPONENT_INITRD, "initrd", "initial RAM disk, not measured"))
+        return false;
+    if (!w->n_boot_images && replayed_register(w->log, 4) == REGISTER_EXPLAINED)
+        return add_hole(w, 4, COMPONENT_LOADER, "loader:1", "boot image, not measured");
+    return true;
+}

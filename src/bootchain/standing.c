@@ -1,0 +1,176 @@
+/* The findings that hold without any baseline (attack-suite.md 4.5, architecture.md 8). */
+#include "bootchain/keys.h"
+#include "bootchain/walk.h"
+
+static void secure_boot_state(struct walk *w)
+{
+    const struct bootchain *chain = w->chain;
+
+    if (chain->secure_boot == SECURE_BOOT_DISABLED)
+        findings_add(w->findings, FINDING_SECUREBOOT_DISABLED, 7, FINDING_NO_EVENT, "The firmware measured that Secure Boot is off.");
+    else if (chain->secure_boot == SECURE_BOOT_UNKNOWN && w->events->n_events)
+        findings_add(w->findings, FINDING_SECUREBOOT_UNPROVED, 7, FINDING_NO_EVENT,
+                     "No single proved event says whether Secure Boot is on.");
+    if (chain->setup_mode == FACT_YES)
+        findings_add(w->findings, FINDING_SECUREBOOT_SETUP_MODE, 7, chain->pk.event, "No platform key is enrolled.");
+    if (chain->audit_mode == FACT_YES)
+        findings_add(w->findings, FINDING_SECUREBOOT_AUDIT_MODE, 7, FINDING_NO_EVENT, "The firmware measured AuditMode = 1.");
+    if (chain->shim_validation == FACT_NO)
+        findings_add(w->findings, FINDING_SECUREBOOT_SHIM_INSECURE, 14, FINDING_NO_EVENT,
+                     "shim measured that it does not validate images.");
+    if (chain->debugger == FACT_YES)
+        findings_add(w->findings, FINDING_FIRMWARE_DEBUGGER, 7, FINDING_NO_EVENT, "The firmware measured \"UEFI Debug Mode\".");
+    if (chain->dma_protection_off == FACT_YES)
+        findings_add(w->findings, FINDING_FIRMWARE_DMA, 7, FINDING_NO_EVENT, "The firmware measured \"DMA Protection Disabled\".");
+}
+
+static void authorities(struct walk *w)
+{
+    const struct bootchain *chain = w->chain;
+
+    if (chain->secure_boot == SECURE_BOOT_ENABLED && !chain->n_authorities)
+        findings_add(w->findings, FINDING_SECUREBOOT_AUTHORITY_MISSING, 7, FINDING_NO_EVENT,
+                     "Secure Boot is on, but no certificate or hash was recorded that let an image start.");
+    for (size_t i = 0; i < chain->n_authorities; i++) {
+        const struct boot_authority *authority = &chain->authorities[i];
+        const struct revocation *known;
+        if (authority->key.kind != KEY_CERTIFICATE)
+            continue;
+        known = reference_find_certificate(w->reference, authority->key.tbs_sha256);
+        if (boot_keys_find_certificate(&chain->dbx, &authority->key))
+            findings_add(w->findings, FINDING_BOOT_REVOKED_SIGNER, 7, authority->event,
+                         "%s authorised an image, and the machine's own dbx forbids it.", authority->key.name);
+        else if (known)
+            findings_add(w->findings, FINDING_BOOT_REVOKED_SIGNER, 7, authority->event, "%s authorised an image; it is revoked%s%s.",
+                         authority->key.name, known->why ? ": " : "", known->why ? known->why : "");
+    }
+}
+
+static const struct revocation *revoked_by_reference(const struct walk *w, const struct boot_image *image)
+{
+    for (size_t i = 0; i < image->n_digests; i++)
+        if (image->digests[i].algorithm == DIGEST_SHA256)
+            return reference_find_image(w->reference, image->digests[i].value);
+    return NULL;
+}
+
+static void revoked_images(struct walk *w)
+{
+    for (size_t i = 0; i < w->chain->n_images; i++) {
+        const struct boot_image *image = &w->chain->images[i];
+        const struct revocation *known = revoked_by_reference(w, image);
+        if (boot_keys_find_image(&w->chain->dbx, image->digests, image->n_digests))
+            findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, image->pcr, image->event, "%s ran, and the machine's own dbx forbids it.",
+                         image->name);
+        else if (known)
+            findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, image->pcr, image->event, "%s ran; it is revoked: %s%s%s.", image->name,
+                         known->what ? known->what : "listed by its publisher", known->why ? ", " : "", known->why ? known->why : "");
+    }
+}
+
+static void revocation_age(struct walk *w)
+{
+    const struct boot_reference *reference = w->reference;
+    const struct boot_keys *dbx = &w->chain->dbx;
+    struct bytes members;
+    struct err ignored = ERR_INIT;
+    size_t missing = 0;
+
+    if (!reference)
+        return;
+    if (dbx->measured && reference->n_images && boot_keys_members(w->a, dbx, &members, &ignored)) {
+        for (size_t i = 0; i < reference->n_images; i++)
+            missing += !members_have(members, reference->images[i].sha256);
+        if (missing)
+            findings_add(w->findings, FINDING_SECUREBOOT_DBX_OLD, 7, dbx->event,
+                         "%zu of the %zu revocations of %s are not in this machine's dbx.", missing, reference->n_images,
+                         reference->name ? reference->name : "the reference data");
+    }
+    if (w->sbat_seen && reference->sbat_date && w->chain->sbat_date < reference->sbat_date)
+        findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT, "The SBAT level is of %u; %u is current.",
+                     (unsigned)w->chain->sbat_date, (unsigned)reference->sbat_date);
+}
+
+static enum fact generation_enrolled(const struct bootchain *chain, int generation)
+{
+    const struct boot_keys *lists[] = { &chain->db, &chain->kek };
+    bool measured = false;
+
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+        measured = measured || lists[k]->measured;
+        for (size_t i = 0; i < lists[k]->n; i++)
+            if (lists[k]->items[i].generation == generation)
+                return FACT_YES;
+    }
+    return measured ? FACT_NO : FACT_UNKNOWN;
+}
+
+static void key_generations(struct walk *w)
+{
+    struct bootchain *chain = w->chain;
+
+    chain->ms_2011 = generation_enrolled(chain, 2011);
+    chain->ms_2023 = generation_enrolled(chain, 2023);
+    for (size_t i = 0; i < chain->n_authorities && !chain->authority_generation; i++)
+        if (chain->authorities[i].proved)
+            chain->authority_generation = chain->authorities[i].key.generation;
+    if (chain->ms_2011 == FACT_YES && chain->ms_2023 == FACT_NO)
+        findings_add(w->findings, FINDING_SECUREBOOT_CA_2011, 7, chain->db.event, "Of Microsoft's keys only those of 2011 are enrolled.");
+}
+
+static void chain_holes(struct walk *w)
+{
+    const struct bootchain *chain = w->chain;
+
+    if (!w->n_boot_images && replayed_register(w->log, 4) == REGISTER_EXPLAINED)
+        findings_add(w->findings, FINDING_BOOT_NO_IMAGE, 4, FINDING_NO_EVENT,
+                     "Register 4 holds no image that the boot manager started: the operating system came past it.");
+    if (chain->initrd == INITRD_UNMEASURED)
+        findings_add(w->findings, FINDING_BOOT_INITRD_UNMEASURED, 9, chain->command_line ? chain->command_line_event : FINDING_NO_EVENT,
+                     "The initrd (initial RAM disk) was loaded in a way that nothing measures.");
+    if (w->n_unproved_commands)
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
+                     "%u events of the boot loader have texts that do not hash to their digests.", w->n_unproved_commands);
+}
+
+struct windows_row {
+    size_t fact;
+    enum fact bad;
+    enum finding_id id;
+    const char *text;
+};
+
+#define FACT_AT(member) offsetof(struct windows_facts, member)
+static const struct windows_row windows_rows[] = {
+    { FACT_AT(test_signing), FACT_YES, FINDING_OS_TEST_SIGNING, "Windows measured that drivers with test signatures may run." },
+    { FACT_AT(boot_debugging), FACT_YES, FINDING_OS_BOOT_DEBUGGING, "Windows measured that boot debugging is on." },
+    { FACT_AT(kernel_debugging), FACT_YES, FINDING_OS_KERNEL_DEBUGGING, "Windows measured that kernel debugging is on." },
+    { FACT_AT(hypervisor_debug), FACT_YES, FINDING_OS_KERNEL_DEBUGGING, "Windows measured that hypervisor debugging is on." },
+    { FACT_AT(safe_mode), FACT_YES, FINDING_OS_SAFE_MODE, "Windows measured that it started in safe mode." },
+    { FACT_AT(winpe), FACT_YES, FINDING_OS_SAFE_MODE, "Windows PE ran instead of the installed system." },
+    { FACT_AT(code_integrity), FACT_NO, FINDING_OS_CODE_INTEGRITY, "Windows measured that code integrity is off." },
+};
+#undef FACT_AT
+
+static void windows(struct walk *w)
+{
+    const struct windows_facts *facts = &w->chain->windows;
+
+    for (size_t i = 0; facts->present && i < ARRAY_LEN(windows_rows); i++)
+        if (*(const enum fact *)((const char *)facts + windows_rows[i].fact) == windows_rows[i].bad)
+            findings_add(w->findings, windows_rows[i].id, 12, FINDING_NO_EVENT, "%s", windows_rows[i].text);
+}
+
+bool standing_findings(struct walk *w)
+{
+    if (w->chain->pk.measured && w->chain->setup_mode == FACT_UNKNOWN)
+        w->chain->setup_mode = w->chain->pk.n ? FACT_NO : FACT_YES;
+    secure_boot_state(w);
+    authorities(w);
+    revoked_images(w);
+    revocation_age(w);
+    key_generations(w);
+    chain_holes(w);
+    windows(w);
+    return true;
+}

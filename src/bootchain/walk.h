@@ -1,0 +1,106 @@
+/* bootchain/walk.h: the state of one walk over a replayed log. For the files of this folder only; each knows one part of a boot. */
+#pragma once
+#include "bootchain/chain.h"
+#include "eventlog/replay.h"
+
+/* Proved texts that may be the kernel's command line, by their bytes as loaders hand them on. */
+struct load_option {
+    struct bytes raw; /* UTF-16LE, with the NUL if the firmware stores it */
+    int64_t event;
+    const char *path; /* the file that the boot entry starts; "" unknown */
+};
+
+struct walk {
+    struct arena *a;
+    const struct replayed_log *log;
+    const struct eventlog *events;
+    const struct boot_reference *reference;
+    struct findings *findings;
+    struct bootchain *chain;
+    struct err *err;
+
+    size_t n_banks;
+    enum digest_algorithm banks[LIMIT_PCR_BANKS]; /* quoted, strongest first */
+
+    struct component *components;
+    size_t n_components, components_capacity;
+    struct boot_image *images; /* image_component[i]: the component of images[i] */
+    size_t *image_component;
+    size_t n_images, images_capacity;
+    struct boot_authority *authorities;
+    size_t n_authorities, authorities_capacity;
+    struct load_option *options; /* optional data of proved boot entries */
+    size_t n_options, options_capacity;
+    const char **entry_paths; /* device paths of proved boot entries */
+    size_t n_entry_paths, entry_paths_capacity;
+
+    /* firmware */
+    unsigned n_volumes, n_unnamed[LIMIT_PCRS];
+
+    /* Secure Boot policy */
+    unsigned n_secure_boot; /* proved SecureBoot variables before the separator */
+    bool shim_seen;         /* something that only shim measures */
+    bool sbat_seen;
+
+    /* images: where PCR 4's actions say that we are */
+    bool calling; /* between "Calling …" and "Returning …", both proved */
+    size_t call_first_image;
+    unsigned n_boot_images; /* after the separator: started by the boot manager, or by what it started */
+    bool grub_seen, systemd_boot_seen, uki_seen, stub_seen;
+    int64_t first_grub_event, first_uki_event;
+
+    /* command lines and initrd */
+    bool initrd_command; /* a proved GRUB command loaded one */
+    bool initrd_event;   /* a stub's event that is not a command line in disguise */
+    bool load_options_seen, load_options_resolved, uki_initrd, kernel_command;
+    unsigned n_unproved_commands;
+    int64_t first_unproved_command;
+    int first_unproved_pcr;
+    unsigned n_boundaries[LIMIT_PCRS]; /* trust boundaries of Windows, by register */
+    bool os_events[LIMIT_PCRS];        /* the register has an explained event that is no separator */
+};
+
+/* One event of the walk. */
+struct step {
+    size_t i;
+    const struct event *event;
+    const struct event_mark *mark;
+    int pcr;       /* where it stands */
+    unsigned role; /* which PC register's meaning it has: differs from pcr for confidential-computing logs */
+    bool early;    /* before the register's separator */
+};
+
+static inline bool step_proved(const struct step *s) { return s->mark->proof == PROOF_PROVED; }
+
+/* walk_add appends a component with the event's digests. NULL when memory or the limit is out (w->err says so); `key` and `name`
+ * may be NULL from a failed arena_printf. The pointer holds until the next walk_add. */
+MUST_CHECK struct component *walk_add(struct walk *w, const struct step *s, enum component_kind kind, const char *key, const char *name);
+/* The same for something computed from proved bytes: its digest is SHA-256 of `content`. */
+MUST_CHECK struct component *walk_add_computed(struct walk *w, const struct step *s, enum component_kind kind, const char *key,
+                                               const char *name, struct bytes content);
+/* The event's digests in the quoted banks. */
+MUST_CHECK bool walk_digests(struct walk *w, const struct event *event, size_t *ret_n, const struct digest **ret);
+/* walk_grow makes room for one more; false: no memory (w->err). */
+MUST_CHECK bool walk_grow(struct walk *w, void *array, size_t n, size_t *capacity, size_t element_size);
+bool walk_no_memory(struct walk *w);
+/* A key for the n-th thing of its type in a register: "config:EV_HANDOFF_TABLES:2". */
+const char *walk_numbered_key(struct walk *w, const struct step *s, const char *prefix);
+const char *walk_title(struct walk *w, const struct step *s);
+
+/* The parts. False: w->err is set. */
+MUST_CHECK bool firmware_step(struct walk *w, const struct step *s); /* registers 0, 1, 2, 3, 6 */
+MUST_CHECK bool policy_step(struct walk *w, const struct step *s);   /* 7 */
+/* SetupMode, AuditMode, DeployedMode: some firmware puts them into register 1. */
+struct uefi_variable;
+void policy_mode(struct walk *w, const struct step *s, const struct uefi_variable *v);
+MUST_CHECK bool shim_step(struct walk *w, const struct step *s);                     /* 14 */
+MUST_CHECK bool image_step(struct walk *w, const struct step *s);                    /* 4; and images in 2 */
+MUST_CHECK bool disk_step(struct walk *w, const struct step *s);                     /* 5 */
+MUST_CHECK bool loader_step(struct walk *w, const struct step *s);                   /* 8, 9, 11, 12, 13, 15 */
+MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_taken); /* tagged events of 11–14 */
+
+/* After the last event: what needs to know them all. */
+MUST_CHECK bool images_finish(struct walk *w);
+MUST_CHECK bool loader_finish(struct walk *w);
+/* The findings that hold without a baseline. */
+MUST_CHECK bool standing_findings(struct walk *w);
