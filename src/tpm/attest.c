@@ -32,10 +32,11 @@ static bool read_name(struct reader *r, const char *what, struct bytes *ret, str
     if (!read_u16be_prefixed(r, &name))
         return err_set(err, ERR_TRUNCATED, "%s at offset %zu", what, r->offset);
     if (name.len != 0) {
-        uint16_t id = name.len >= 2 ? (uint16_t)(name.data[0] << 8 | name.data[1]) : 0;
-        enum digest_algorithm algorithm = digest_from_tpm_id(id);
+        struct reader inside = reader_over(name);
+        uint16_t id = 0;
+        bool known = read_u16be(&inside, &id) && digest_from_tpm_id(id) != DIGEST_NONE;
 
-        if (algorithm == DIGEST_NONE || name.len != 2 + digest_len(algorithm))
+        if (!known || inside.rest.len != digest_len(digest_from_tpm_id(id)))
             return err_set(err, ERR_MALFORMED, "%s is no Name: %zu bytes, algorithm 0x%04x", what, name.len, id);
     }
     *ret = name;

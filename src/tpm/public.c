@@ -152,10 +152,10 @@ bool read_tpm_public(struct reader *r, struct tpm_public *ret, struct err *err)
     /* Part 3, 12.1: "the size of authPolicy is either zero or the digest size of nameAlg". */
     if (pub.policy.len != 0 && pub.policy.len != digest_len(pub.name_algorithm))
         return err_set(err, ERR_MALFORMED, "policy of %zu bytes with %s names", pub.policy.len, digest_name(pub.name_algorithm));
-    if (pub.type == TPM_ALG_RSA ? !read_rsa(r, &pub, err) : pub.type == TPM_ALG_ECC && !read_ecc(r, &pub, err))
-        return err_within(err, "public area");
     if (pub.type != TPM_ALG_RSA && pub.type != TPM_ALG_ECC)
         return err_set(err, ERR_UNSUPPORTED, "object of type 0x%04x; only RSA and ECC keys", pub.type);
+    if (!(pub.type == TPM_ALG_RSA ? read_rsa(r, &pub, err) : read_ecc(r, &pub, err)))
+        return err_within(err, "public area");
     *ret = pub;
     return true;
 }
