@@ -25,8 +25,8 @@ bool monitor_read_record(const struct monitor *monitor, struct arena *a, const s
         !jws_verify(a, &jws, provider->key, jws_algorithms_of(provider->key), &verified, err) ||
         !json_parse(a, verified_jws_payload(verified), &options, &payload, err) || !appraisal_read(a, payload, ret, err))
         return err_within(err, "appraisal %s", row->id);
-    if (!bytes_equal_string(jws.typ, "trueboot-appraisal+jws") || !json_is_string(json_get(payload, "iss"), provider->issuer))
-        return err_set(err, ERR_UNTRUSTED, "appraisal %s is not a record of %s", row->id, provider->issuer);
+    if (!bytes_equal_string(jws.typ, "trueboot-appraisal+jws"))
+        return err_set(err, ERR_UNTRUSTED, "appraisal %s is signed by %s, but is no appraisal record", row->id, provider->issuer);
     if (strcmp(ret->id, row->id) != 0 || strcmp(ret->vm, row->vm) != 0)
         return err_set(err, ERR_UNTRUSTED, "appraisal %s was stored under another name", row->id);
     return true;

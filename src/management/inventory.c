@@ -1,0 +1,210 @@
+/* The inventory: which VMs there are and how they are meant to be. */
+#include "base/limits.h"
+#include "base/uuid.h"
+#include "management/management.h"
+
+static bool find_vm(const struct management *m, const struct http_request *request, struct store_vm *ret, struct err *err)
+{
+    struct bytes wanted = http_param(request, "vm");
+    char uuid[UUID_TEXT_LEN];
+    const char *name = arena_string(request->arena, wanted);
+    bool found;
+
+    if (!name)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a name");
+    found = uuid_canonical(wanted, uuid) ? store_vm_get(m->store, request->arena, uuid, ret, err)
+                                         : store_vm_by_name(m->store, request->arena, name, ret, err);
+    return found || (err->code == ERR_NOT_FOUND && err_set(err, ERR_NOT_FOUND, "there is no VM named %.64s", name));
+}
+
+static void write_vm(struct json_out *out, const struct store_vm *vm)
+{
+    json_begin_object(out, NULL);
+    json_put_string(out, "name", vm->name);
+    json_put_string(out, "uuid", vm->vm);
+    json_put_time(out, "created", vm->created_ms);
+    json_put_string(out, "securityType", vm->security_type);
+    json_put_boolean(out, "secureBoot", vm->secure_boot);
+    json_put_boolean(out, "vtpm", vm->vtpm);
+    json_put_boolean(out, "monitoring", vm->monitoring_enabled_ms != 0);
+    json_put_string(out, "power", store_power_name(vm->power));
+    json_put_string(out, "host", vm->host);
+    json_end(out);
+}
+
+bool server_get(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct management *m = context;
+    struct json_out out = http_response_json(response, 200);
+
+    (void)request;
+    (void)err;
+    json_begin_object(&out, NULL);
+    json_put_string(&out, "version", m->version);
+    json_put_string(&out, "dataDir", m->data_dir);
+    json_put_string(&out, "url", m->url);
+    json_put_string(&out, "profile", m->profile);
+    json_put_string(&out, "caPem", m->ca_pem);
+    json_end(&out);
+    return true;
+}
+
+/* Lower-case letters, digits and hyphens, as the host side has it, so that a name is safe in a path, a URL and a page. */
+static bool check_name(struct bytes name, struct err *err)
+{
+    bool fine = name.len >= 1 && name.len < LIMIT_NAME_BYTES && name.data[0] != '-';
+
+    for (size_t i = 0; i < name.len; i++)
+        fine = fine && ((name.data[i] >= 'a' && name.data[i] <= 'z') || (name.data[i] >= '0' && name.data[i] <= '9') || name.data[i] == '-');
+    return fine || err_set(err, ERR_MALFORMED, "name: lower-case letters, digits and hyphens, at most %d, not a hyphen first", LIMIT_NAME_BYTES - 1);
+}
+
+static bool read_flag(const struct json *body, const char *name, bool otherwise, bool *ret, struct err *err)
+{
+    const struct json *member = json_get(body, name);
+
+    *ret = otherwise;
+    return !member || json_as_boolean(member, ret) || err_set(err, ERR_MALFORMED, "%s is not true or false", name);
+}
+
+static bool read_power(const struct json *body, struct store_vm *vm, int64_t now_ms, struct err *err)
+{
+    const struct json *member = json_get(body, "power");
+    enum store_power power = vm->power;
+
+    if (!member)
+        return true;
+    if (json_is_string(member, "running"))
+        power = STORE_POWER_RUNNING;
+    else if (json_is_string(member, "off"))
+        power = STORE_POWER_OFF;
+    else if (json_is_string(member, "unknown"))
+        power = STORE_POWER_UNKNOWN;
+    else
+        return err_set(err, ERR_MALFORMED, "power is not \"running\", \"off\" or \"unknown\"");
+    vm->power = power;
+    vm->power_since_ms = now_ms;
+    return true;
+}
+
+/* The members that creating and changing have in common. */
+static bool read_settings(const struct json *body, struct store_vm *vm, int64_t now_ms, struct err *err)
+{
+    bool monitoring;
+
+    if (!read_flag(body, "secureBoot", vm->secure_boot, &vm->secure_boot, err) || !read_flag(body, "vtpm", vm->vtpm, &vm->vtpm, err) ||
+        !read_flag(body, "monitoring", vm->monitoring_enabled_ms != 0, &monitoring, err) || !read_power(body, vm, now_ms, err))
+        return false;
+    if (!monitoring)
+        vm->monitoring_enabled_ms = 0;
+    else if (vm->monitoring_enabled_ms == 0)
+        vm->monitoring_enabled_ms = now_ms;
+    return true;
+}
+
+bool vm_post(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    static const struct json_options options = { .refuse_duplicates = true };
+    const struct management *m = context;
+    int64_t now = m->now_ms();
+    struct store_vm vm = { .created_ms = now, .security_type = "TrustedLaunch", .secure_boot = true, .vtpm = true, .power = STORE_POWER_UNKNOWN };
+    struct bytes name, uuid_text, type;
+    char uuid[UUID_TEXT_LEN];
+    const struct json *body;
+    struct json_out out;
+
+    if (!http_body_json(request, &options, &body, err) || !json_need_string(body, "name", &name, err) || !check_name(name, err) ||
+        !json_need_string(body, "uuid", &uuid_text, err))
+        return false;
+    if (!uuid_canonical(uuid_text, uuid))
+        return err_set(err, ERR_MALFORMED, "uuid is not a UUID");
+    type = json_text(json_get(body, "securityType"), BYTES_LIT("TrustedLaunch"));
+    if (!bytes_equal_string(type, "TrustedLaunch") && !bytes_equal_string(type, "Standard"))
+        return err_set(err, ERR_MALFORMED, "securityType is not \"TrustedLaunch\" or \"Standard\"");
+    vm.vm = uuid;
+    vm.name = arena_string(request->arena, name);
+    vm.security_type = arena_string(request->arena, type);
+    if (!vm.name || !vm.security_type)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a VM");
+    if (!read_settings(body, &vm, now, err))
+        return false;
+    if (!store_vm_create(m->store, &vm, err))
+        return err->code == ERR_CONFLICT ? err_set(err, ERR_CONFLICT, "a VM with this name or UUID exists already: `trueboot vm show %s`", vm.name) : false;
+    out = http_response_json(response, 201);
+    write_vm(&out, &vm);
+    return true;
+}
+
+bool vm_list_get(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    enum { PAGE = 100 };
+    const struct management *m = context;
+    struct bytes after = BYTES_NONE;
+    const struct store_vm *vms;
+    struct json_out out;
+    size_t n;
+
+    if (http_query_count(request, "after") && !http_query(request, "after", &after, err))
+        return false;
+    if (!store_vm_list(m->store, request->arena, after.len ? arena_string(request->arena, after) : NULL, PAGE, &vms, &n, err))
+        return false;
+    out = http_response_json(response, 200);
+    json_begin_object(&out, NULL);
+    json_begin_array(&out, "value");
+    for (size_t i = 0; i < n; i++)
+        write_vm(&out, &vms[i]);
+    json_end(&out);
+    json_put_string(&out, "next", n == PAGE ? vms[n - 1].name : NULL);
+    json_end(&out);
+    return true;
+}
+
+bool vm_get_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    struct store_vm vm;
+    struct json_out out;
+
+    if (!find_vm(context, request, &vm, err))
+        return false;
+    out = http_response_json(response, 200);
+    write_vm(&out, &vm);
+    return true;
+}
+
+bool vm_patch(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    static const struct json_options options = { .refuse_duplicates = true };
+    const struct management *m = context;
+    const struct json *body;
+    struct store_vm vm;
+    struct json_out out;
+
+    if (!http_body_json(request, &options, &body, err) || !find_vm(m, request, &vm, err) || !read_settings(body, &vm, m->now_ms(), err) ||
+        !store_vm_update(m->store, &vm, NULL, err))
+        return false;
+    out = http_response_json(response, 200);
+    write_vm(&out, &vm);
+    return true;
+}
+
+bool vm_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct management *m = context;
+    struct store_vm vm;
+
+    if (!find_vm(m, request, &vm, err) || !store_vm_delete(m->store, vm.vm, true, err))
+        return false;
+    response->status = 204;
+    return true;
+}
+
+bool vm_release_identity(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct management *m = context;
+    struct store_vm vm;
+
+    if (!find_vm(m, request, &vm, err) || !store_identity_release(m->store, vm.vm, err))
+        return false;
+    response->status = 204;
+    return true;
+}

@@ -1,0 +1,45 @@
+/* management/management.h: the inventory, who is trusted, and enrolment: how a virtual TPM's endorsement certificate becomes
+ * an AK certificate (guest-agent.md 2.5, architecture.md decision 7). */
+#pragma once
+#include "http/route.h"
+#include "store/store.h"
+#include "x509/ca.h"
+#include "x509/trust.h"
+
+struct enrolments; /* those that were begun and not yet finished; in memory: a restart makes agents begin again */
+
+struct management {
+    struct store *store;
+    const struct ca *ak_ca;             /* issues AK certificates; always among the AK roots */
+    struct trust_slot *ak_roots, *ek_roots;
+    struct enrolments *enrolments;
+    const char *version, *data_dir, *url, *profile; /* what GET /v1/server tells */
+    const char *ca_pem;                 /* certificate that signs our TLS certificate: what agents trust */
+    int64_t (*now_ms)(void);
+};
+
+MUST_CHECK bool enrolments_new(struct enrolments **ret, struct err *err);
+void enrolments_free(struct enrolments *e);
+
+/* roots_load builds a trust store of one kind from the database (for AKs: our own CA as well). */
+MUST_CHECK bool roots_load(const struct management *management, enum store_root_kind kind, struct trust_store **ret, struct err *err);
+/* roots_reload replaces the set in force. Call after a change. */
+MUST_CHECK bool roots_reload(const struct management *management, enum store_root_kind kind, struct err *err);
+
+/* The context is the management. {vm} is a name or a UUID. */
+extern const struct http_route management_routes[];
+extern const size_t management_n_routes;
+
+/* Handlers, by file: inventory.c, roots.c, enrolment.c. */
+bool server_get(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool vm_post(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool vm_list_get(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool vm_get_one(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool vm_patch(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool vm_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool vm_release_identity(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool roots_post(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool roots_get(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool roots_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool enrol_begin(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+bool enrol_activate(void *context, const struct http_request *request, struct http_response *response, struct err *err);

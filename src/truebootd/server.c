@@ -1,0 +1,267 @@
+#define _GNU_SOURCE
+#include "truebootd/server.h"
+#include <grp.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+
+enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64 };
+
+/* ---- names ---- */
+
+struct names {
+    const char *items[TLS_NAMES_MAX];
+    size_t n;
+};
+
+static void add_name(struct server *s, struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return;
+    if (names->n < TLS_NAMES_MAX && (names->items[names->n] = arena_string(&s->arena, bytes_of_string(name))))
+        names->n++;
+}
+
+/* The certificate's names include every local address, localhost, and 10.0.2.2: how a guest on QEMU's user network sees its host. */
+static void collect_names(struct server *s, struct names *names)
+{
+    char host[256];
+    struct ifaddrs *list = NULL;
+
+    add_name(s, names, "localhost");
+    if (gethostname(host, sizeof host) == 0 && host[0])
+        add_name(s, names, host);
+    add_name(s, names, "127.0.0.1");
+    add_name(s, names, "::1");
+    add_name(s, names, "10.0.2.2");
+    if (getifaddrs(&list) != 0)
+        return;
+    for (struct ifaddrs *i = list; i; i = i->ifa_next) {
+        socklen_t len = !i->ifa_addr ? 0 : i->ifa_addr->sa_family == AF_INET ? 16 : i->ifa_addr->sa_family == AF_INET6 ? 28 : 0;
+        char text[NI_MAXHOST];
+        if (len && getnameinfo(i->ifa_addr, len, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 && !strchr(text, '%'))
+            add_name(s, names, text);
+    }
+    freeifaddrs(list);
+}
+
+static const char *make_url(struct server *s)
+{
+    const char *colon = strrchr(s->config->listen, ':');
+    bool loopback = strncmp(s->config->listen, "127.", 4) == 0 || strncmp(s->config->listen, "[::1]", 5) == 0 ||
+                    strncmp(s->config->listen, "localhost", 9) == 0;
+    char host[256] = "localhost";
+
+    if (s->config->url)
+        return s->config->url;
+    if (!loopback && (gethostname(host, sizeof host) != 0 || !host[0]))
+        snprintf(host, sizeof host, "localhost");
+    host[sizeof host - 1] = '\0';
+    return arena_printf(&s->arena, "https://%s%s", host, colon ? colon : ":8443");
+}
+
+/* ---- keys ---- */
+
+static bool make_folders(const struct config *c, char ret_keys[static PATH_MAX], struct err *err)
+{
+    char socket_folder[PATH_MAX];
+
+    if (snprintf(ret_keys, PATH_MAX, "%.*s/keys", PATH_MAX - 16, c->data) >= PATH_MAX)
+        return err_set(err, ERR_LIMIT, "path too long: %s", c->data);
+    snprintf(socket_folder, sizeof socket_folder, "%s", c->socket);
+    *strrchr(socket_folder, '/') = '\0';
+    return file_make_dirs(c->data, 0750, err) && file_make_dirs(ret_keys, 0700, err) && file_make_dirs(socket_folder, 0755, err);
+}
+
+static bool load_keys(struct server *s, const char *keys, int64_t now, struct err *err)
+{
+    struct attestation_service *a = &s->attestation;
+    char ca_file[PATH_MAX];
+    const char *pem;
+
+    if (!keystore_ca(keys, "ca", NULL, "trueboot CA", now, &s->root_ca, err) ||
+        !keystore_ca(keys, "ak-ca", s->root_ca, "trueboot AK CA", now, &s->ak_ca, err) ||
+        !keystore_ca(keys, "token-ca", s->root_ca, "trueboot token CA", now, &s->token_ca, err) ||
+        !keystore_signing_key(keys, "report", SIGNING_CA_ISSUED, s->token_ca, "trueboot attestation service", now, &a->report_key, err) ||
+        !keystore_signing_key(keys, "token", SIGNING_SELF_SIGNED, NULL, a->issuer, now, &a->token_key, err))
+        return false;
+    pem = cert_pem(ca_cert(s->root_ca, 0), &s->arena);
+    if (!pem || snprintf(ca_file, sizeof ca_file, "%.*s/ca.pem", PATH_MAX - 16, s->config->data) >= PATH_MAX)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the CA certificate");
+    s->management.ca_pem = pem;
+    return file_write(ca_file, bytes_of_string(pem), 0644, err);
+}
+
+/* ---- parts ---- */
+
+static void on_appraisal(void *context, const char *vm)
+{
+    struct server *s = context;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct judged *judged = ARENA_NEW(&a, struct judged);
+    struct err err = ERR_INIT;
+
+    if (!judged || !monitor_judge(&s->monitor, &a, vm, judged, &err))
+        log_event(LOG_ERROR, "cannot judge an appraisal", "vm", vm, "error", err.text, NULL);
+    else
+        log_event(LOG_INFO, "appraised", "vm", vm, "appraisal", judged->appraisal.id, "verdict", verdict_name(judged->verdict), NULL);
+}
+
+static bool start_management(struct server *s, struct err *err)
+{
+    struct management *m = &s->management;
+    struct trust_store *ak, *ek;
+
+    m->store = s->store;
+    m->ak_ca = s->ak_ca;
+    m->version = TRUEBOOT_VERSION;
+    m->data_dir = s->config->data;
+    m->url = s->attestation.issuer;
+    m->profile = s->config->profile;
+    m->now_ms = clock_now_ms;
+    return roots_load(m, STORE_ROOT_AK, &ak, err) && trust_slot_new(ak, &m->ak_roots, err) && roots_load(m, STORE_ROOT_EK, &ek, err) &&
+           trust_slot_new(ek, &m->ek_roots, err) && enrolments_new(&m->enrolments, err);
+}
+
+static bool start_attestation(struct server *s, struct err *err)
+{
+    struct attestation_service *a = &s->attestation;
+
+    a->store = s->store;
+    a->provider = "shared";
+    a->ak_roots = s->management.ak_roots;
+    a->keep_evidence = KEEP_EVIDENCE;
+    a->now_ms = clock_now_ms;
+    a->on_appraisal = on_appraisal;
+    a->on_appraisal_context = s;
+    return attestation_set_policy(a, &s->arena, attestation_builtin_policy, err) && vouch_cache_new(VOUCH_CACHE_ENTRIES, &a->vouched, err) &&
+           challenges_new(&a->challenges, err);
+}
+
+static bool start_monitor(struct server *s, struct err *err)
+{
+    s->provider = (struct trusted_provider){ .issuer = s->attestation.issuer, .provider = s->attestation.provider,
+                                             .key = privkey_public(s->attestation.report_key.key) };
+    s->monitor.store = s->store;
+    s->monitor.providers = &s->provider;
+    s->monitor.n_providers = 1;
+    s->monitor.times = s->config->times;
+    s->monitor.profile = s->config->profile;
+    s->monitor.now_ms = clock_now_ms;
+    return monitor_init(&s->monitor, err);
+}
+
+/* ---- callers ---- */
+
+/* Members of group trueboot own the server over its local socket, as root does. */
+static bool in_operators_group(uid_t uid, gid_t gid)
+{
+    struct group *operators = getgrnam("trueboot");
+    struct passwd *user = getpwuid(uid);
+    gid_t groups[GROUPS_MAX];
+    int n = GROUPS_MAX;
+
+    if (!operators)
+        return false;
+    if (gid == operators->gr_gid)
+        return true;
+    if (!user || getgrouplist(user->pw_name, gid, groups, &n) < 0)
+        return false;
+    for (int i = 0; i < n; i++)
+        if (groups[i] == operators->gr_gid)
+            return true;
+    return false;
+}
+
+static bool identify(void *context, const struct http_request *request, struct http_caller *ret, struct err *err)
+{
+    struct server *s = context;
+    bool is_agent;
+
+    if (!monitor_identify_agent(&s->monitor, request, &is_agent, ret, err))
+        return false;
+    if (!is_agent && request->peer.local && in_operators_group(request->peer.uid, request->peer.gid))
+        *ret = (struct http_caller){ .role = HTTP_OWNER, .subject = arena_printf(request->arena, "uid %u", (unsigned)request->peer.uid) };
+    return true;
+}
+
+static void observe(void *context, const struct http_request *request, const struct http_response *response, int64_t duration_us)
+{
+    struct server *s = context;
+    char status[12], duration[24];
+
+    if (!s->config->verbose && response->status < 400)
+        return;
+    snprintf(status, sizeof status, "%u", response->status);
+    snprintf(duration, sizeof duration, "%lld", (long long)duration_us);
+    log_event(response->status >= 500 ? LOG_ERROR : LOG_INFO, "request", "id", request->id, "method", request->method, "route",
+              request->route ? request->route->pattern : NULL, "status", status, "us", duration, "peer", request->peer.address, "caller",
+              request->caller.subject, NULL);
+}
+
+static bool start_http(struct server *s, const char *keys, struct err *err)
+{
+    struct http_routes *tables = ARENA_ARRAY(&s->arena, 3, struct http_routes);
+    struct names *names = ARENA_NEW(&s->arena, struct names);
+    struct group *operators = getgrnam("trueboot");
+    struct http_server_config config = { .listen = s->config->listen, .unix_socket = s->config->socket, .unix_gid = operators ? operators->gr_gid : 0,
+                                         .n_tables = 3, .identify = identify, .observe = observe, .context = s };
+    bool started;
+
+    if (!tables || !names)
+        return err_set(err, ERR_NO_MEMORY, "no memory for routes");
+    tables[0] = (struct http_routes){ attestation_routes, attestation_n_routes, &s->attestation };
+    tables[1] = (struct http_routes){ monitor_routes, monitor_n_routes, &s->monitor };
+    tables[2] = (struct http_routes){ management_routes, management_n_routes, &s->management };
+    config.tables = tables;
+    collect_names(s, names);
+    if (!keystore_tls(keys, "tls", s->root_ca, names->items, names->n, clock_now_ms(), &s->arena, &config.cert_pem, &config.key_pem, err))
+        return false;
+    started = http_server_start(&config, &s->http, err);
+    wipe((void *)config.key_pem.data, config.key_pem.len);
+    return started;
+}
+
+bool server_start(const struct config *config, struct server *s, struct err *err)
+{
+    char keys[PATH_MAX], database[PATH_MAX];
+    bool fine;
+
+    *s = (struct server){ .config = config };
+    s->attestation.issuer = make_url(s);
+    umask(0027);
+    snprintf(database, sizeof database, "%.*s/trueboot.db", PATH_MAX - 16, config->data);
+    fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) && store_open(database, &s->store, err) &&
+           start_management(s, err) && start_attestation(s, err) && start_monitor(s, err) && start_http(s, keys, err);
+    if (!fine)
+        server_stop(s);
+    return fine;
+}
+
+void server_stop(struct server *s)
+{
+    http_server_stop(s->http, STOP_GRACE_MS);
+    signing_key_done(&s->attestation.report_key);
+    signing_key_done(&s->attestation.token_key);
+    vouch_cache_free(s->attestation.vouched);
+    challenges_free(s->attestation.challenges);
+    enrolments_free(s->management.enrolments);
+    trust_slot_free(s->management.ak_roots);
+    trust_slot_free(s->management.ek_roots);
+    ca_free(s->token_ca);
+    ca_free(s->ak_ca);
+    ca_free(s->root_ca);
+    store_close(s->store);
+    wipe(s->monitor.nonce_key, sizeof s->monitor.nonce_key);
+    arena_done(&s->arena);
+    *s = (struct server){ 0 };
+}

@@ -1,0 +1,24 @@
+/* truebootd/server.h: the parts wired together: store, keys, attestation service, monitor, management, HTTP. */
+#pragma once
+#include "attestation/service.h"
+#include "http/server.h"
+#include "keystore/keystore.h"
+#include "management/management.h"
+#include "monitor/monitor.h"
+#include "truebootd/config.h"
+
+struct server {
+    const struct config *config;
+    struct arena arena;                  /* what lives as long as the server */
+    struct store *store;
+    struct ca *root_ca, *ak_ca, *token_ca;
+    struct attestation_service attestation;
+    struct trusted_provider provider;
+    struct monitor monitor;
+    struct management management;
+    struct http_server *http;
+};
+
+/* server_start is complete or fails with one sentence; server_stop takes what server_start has built so far. */
+MUST_CHECK bool server_start(const struct config *config, struct server *server, struct err *err);
+void server_stop(struct server *server);
