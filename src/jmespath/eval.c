@@ -4,7 +4,7 @@
 
 enum { MEMBERS_PER_STEP = 16, BYTES_PER_STEP = 64 };
 
-bool evaluation_spend(struct evaluation *ev, size_t steps)
+bool jmespath_spend(struct evaluation *ev, size_t steps)
 {
     if (steps > ev->budget->steps) {
         ev->budget->steps = 0;
@@ -14,19 +14,19 @@ bool evaluation_spend(struct evaluation *ev, size_t steps)
     return true;
 }
 
-bool evaluation_weigh(struct evaluation *ev, const struct json *v)
+bool jmespath_weigh(struct evaluation *ev, const struct json *v)
 {
     size_t n = v->type == JSON_ARRAY ? v->array.n : v->type == JSON_OBJECT ? v->object.n : 0;
 
-    if (!evaluation_spend(ev, 1 + (v->type == JSON_STRING ? v->string.len / BYTES_PER_STEP : n)))
+    if (!jmespath_spend(ev, 1 + (v->type == JSON_STRING ? v->string.len / BYTES_PER_STEP : n)))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!evaluation_weigh(ev, v->type == JSON_ARRAY ? v->array.items[i] : v->object.members[i].value))
+        if (!jmespath_weigh(ev, v->type == JSON_ARRAY ? v->array.items[i] : v->object.members[i].value))
             return false;
     return true;
 }
 
-bool evaluation_give(struct evaluation *ev, const struct json *v, const struct json **ret)
+bool jmespath_give(struct evaluation *ev, const struct json *v, const struct json **ret)
 {
     if (!v)
         return jmespath_no_memory(ev->error, ev->offset);
@@ -34,7 +34,7 @@ bool evaluation_give(struct evaluation *ev, const struct json *v, const struct j
     return true;
 }
 
-bool value_list_add(struct evaluation *ev, struct value_list *list, const struct json *v)
+bool jmespath_list_add(struct evaluation *ev, struct value_list *list, const struct json *v)
 {
     if (list->n == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 8;
@@ -49,9 +49,9 @@ bool value_list_add(struct evaluation *ev, struct value_list *list, const struct
     return true;
 }
 
-bool evaluation_give_list(struct evaluation *ev, const struct value_list *list, const struct json **ret)
+bool jmespath_give_list(struct evaluation *ev, const struct value_list *list, const struct json **ret)
 {
-    return evaluation_give(ev, json_array(ev->arena, list->items, list->n), ret);
+    return jmespath_give(ev, json_array(ev->arena, list->items, list->n), ret);
 }
 
 /* The specification's "false-like" values. */
@@ -78,7 +78,7 @@ static bool get_field(struct evaluation *ev, const struct node *node, const stru
 {
     const struct json *member;
 
-    if (value->type == JSON_OBJECT && !evaluation_spend(ev, value->object.n / MEMBERS_PER_STEP))
+    if (value->type == JSON_OBJECT && !jmespath_spend(ev, value->object.n / MEMBERS_PER_STEP))
         return false;
     member = json_get_bytes(value, node->name);
     *ret = member ? member : &json_null;
@@ -117,12 +117,12 @@ static bool get_slice(struct evaluation *ev, const struct slice *slice, const st
     start = slice->has_start ? slice_bound(slice->start, n, backwards) : backwards ? n - 1 : 0;
     stop = slice->has_stop ? slice_bound(slice->stop, n, backwards) : backwards ? -1 : n;
     for (int64_t i = start; backwards ? i > stop : i < stop;) {
-        if (!evaluation_spend(ev, 1) || !value_list_add(ev, &list, value->array.items[i]))
+        if (!jmespath_spend(ev, 1) || !jmespath_list_add(ev, &list, value->array.items[i]))
             return false;
         if (__builtin_add_overflow(i, slice->step, &i))
             break;
     }
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 static bool flatten(struct evaluation *ev, const struct json *value, const struct json **ret)
@@ -136,17 +136,17 @@ static bool flatten(struct evaluation *ev, const struct json *value, const struc
         const struct json *item = value->array.items[i];
 
         if (item->type != JSON_ARRAY) {
-            if (!evaluation_spend(ev, 1) || !value_list_add(ev, &list, item))
+            if (!jmespath_spend(ev, 1) || !jmespath_list_add(ev, &list, item))
                 return false;
             continue;
         }
-        if (!evaluation_spend(ev, 1 + item->array.n))
+        if (!jmespath_spend(ev, 1 + item->array.n))
             return false;
         for (size_t j = 0; j < item->array.n; j++)
-            if (!value_list_add(ev, &list, item->array.items[j]))
+            if (!jmespath_list_add(ev, &list, item->array.items[j]))
                 return false;
     }
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 /* Nulls drop out of projections. */
@@ -155,12 +155,12 @@ static bool project_one(struct evaluation *ev, const struct node *node, const st
     const struct json *result;
 
     if (node->kind == NODE_FILTER) {
-        if (!evaluate(ev, node->condition, item, &result))
+        if (!jmespath_evaluate(ev, node->condition, item, &result))
             return false;
         if (!is_true(result))
             return true;
     }
-    return evaluate(ev, node->right, item, &result) && (result->type == JSON_NULL || value_list_add(ev, list, result));
+    return jmespath_evaluate(ev, node->right, item, &result) && (result->type == JSON_NULL || jmespath_list_add(ev, list, result));
 }
 
 static bool project(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
@@ -170,7 +170,7 @@ static bool project(struct evaluation *ev, const struct node *node, const struct
     bool of_object = node->kind == NODE_VALUE_PROJECTION;
     size_t n;
 
-    if (!evaluate(ev, node->left, value, &base))
+    if (!jmespath_evaluate(ev, node->left, value, &base))
         return false;
     *ret = &json_null;
     if (base->type != (of_object ? JSON_OBJECT : JSON_ARRAY))
@@ -179,7 +179,7 @@ static bool project(struct evaluation *ev, const struct node *node, const struct
     for (size_t i = 0; i < n; i++)
         if (!project_one(ev, node, of_object ? base->object.members[i].value : base->array.items[i], &list))
             return false;
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 /* Order is defined for numbers only; anything else gives null. */
@@ -188,10 +188,10 @@ static bool compare(struct evaluation *ev, const struct node *node, const struct
     const struct json *a, *b;
     bool integers;
 
-    if (!evaluate(ev, node->left, value, &a) || !evaluate(ev, node->right, value, &b))
+    if (!jmespath_evaluate(ev, node->left, value, &a) || !jmespath_evaluate(ev, node->right, value, &b))
         return false;
     if (node->comparison == TOKEN_EQ || node->comparison == TOKEN_NE) {
-        if (a->type == b->type && a->type >= JSON_STRING && (!evaluation_weigh(ev, a) || !evaluation_weigh(ev, b)))
+        if (a->type == b->type && a->type >= JSON_STRING && (!jmespath_weigh(ev, a) || !jmespath_weigh(ev, b)))
             return false;
         *ret = json_boolean(json_equal(a, b) == (node->comparison == TOKEN_EQ));
         return true;
@@ -226,10 +226,10 @@ static bool make_list(struct evaluation *ev, const struct node *node, const stru
     for (size_t i = 0; i < node->n; i++) {
         const struct json *item;
 
-        if (!evaluate(ev, node->items[i], value, &item) || !value_list_add(ev, &list, item))
+        if (!jmespath_evaluate(ev, node->items[i], value, &item) || !jmespath_list_add(ev, &list, item))
             return false;
     }
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 static bool make_hash(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
@@ -244,10 +244,10 @@ static bool make_hash(struct evaluation *ev, const struct node *node, const stru
         return jmespath_no_memory(ev->error, node->offset);
     for (size_t i = 0; i < node->n; i++) {
         members[i].name = node->names[i];
-        if (!evaluate(ev, node->items[i], value, &members[i].value))
+        if (!jmespath_evaluate(ev, node->items[i], value, &members[i].value))
             return false;
     }
-    return evaluation_give(ev, json_object(ev->arena, members, node->n), ret);
+    return jmespath_give(ev, json_object(ev->arena, members, node->n), ret);
 }
 
 static bool call(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
@@ -264,18 +264,18 @@ static bool call(struct evaluation *ev, const struct node *node, const struct js
         args[i] = (struct argument){ NULL, NULL };
         if (node->items[i]->kind == NODE_EXPREF)
             args[i].expref = node->items[i]->left;
-        else if (!evaluate(ev, node->items[i], value, &args[i].value))
+        else if (!jmespath_evaluate(ev, node->items[i], value, &args[i].value))
             return false;
     }
     ev->offset = node->offset;
-    return function_call(ev, node->function, args, node->n, ret);
+    return jmespath_function_call(ev, node->function, args, node->n, ret);
 }
 
-bool evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+bool jmespath_evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     const struct json *left;
 
-    if (!evaluation_spend(ev, 1))
+    if (!jmespath_spend(ev, 1))
         return false;
     switch (node->kind) {
     case NODE_CURRENT:
@@ -288,28 +288,28 @@ bool evaluate(struct evaluation *ev, const struct node *node, const struct json 
         return true;
     case NODE_CHAIN:
     case NODE_PIPE:
-        return evaluate(ev, node->left, value, &left) && evaluate(ev, node->right, left, ret);
+        return jmespath_evaluate(ev, node->left, value, &left) && jmespath_evaluate(ev, node->right, left, ret);
     case NODE_INDEX:
         *ret = get_index(value, node->index);
         return true;
     case NODE_SLICE:
         return get_slice(ev, &node->slice, value, ret);
     case NODE_FLATTEN:
-        return evaluate(ev, node->left, value, &left) && flatten(ev, left, ret);
+        return jmespath_evaluate(ev, node->left, value, &left) && flatten(ev, left, ret);
     case NODE_PROJECTION:
     case NODE_VALUE_PROJECTION:
     case NODE_FILTER:
         return project(ev, node, value, ret);
     case NODE_OR:
     case NODE_AND:
-        if (!evaluate(ev, node->left, value, &left))
+        if (!jmespath_evaluate(ev, node->left, value, &left))
             return false;
         if (is_true(left) != (node->kind == NODE_OR))
-            return evaluate(ev, node->right, value, ret);
+            return jmespath_evaluate(ev, node->right, value, ret);
         *ret = left;
         return true;
     case NODE_NOT:
-        if (!evaluate(ev, node->left, value, &left))
+        if (!jmespath_evaluate(ev, node->left, value, &left))
             return false;
         *ret = json_boolean(!is_true(left));
         return true;
@@ -334,7 +334,7 @@ bool jmespath_search(struct arena *a, const struct jmespath_expr *expr, const st
     struct evaluation ev = { .arena = a, .budget = budget ? budget : &own, .error = error };
     const struct json *result;
 
-    if (!evaluate(&ev, expr->root, value, &result))
+    if (!jmespath_evaluate(&ev, expr->root, value, &result))
         return false;
     *ret = result;
     return true;

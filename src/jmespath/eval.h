@@ -15,12 +15,12 @@ struct value_list {
     size_t n, capacity;
 };
 
-MUST_CHECK bool evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret);
-/* evaluation_spend takes `steps` from the budget, or fails with JMESPATH_LIMIT. */
-MUST_CHECK bool evaluation_spend(struct evaluation *ev, size_t steps);
-/* evaluation_weigh spends as much as it takes to walk through the whole of v. */
-MUST_CHECK bool evaluation_weigh(struct evaluation *ev, const struct json *v);
-MUST_CHECK bool value_list_add(struct evaluation *ev, struct value_list *list, const struct json *v);
-/* evaluation_give sets *ret to v unless v is NULL: then memory is out. */
-MUST_CHECK bool evaluation_give(struct evaluation *ev, const struct json *v, const struct json **ret);
-MUST_CHECK bool evaluation_give_list(struct evaluation *ev, const struct value_list *list, const struct json **ret);
+MUST_CHECK bool jmespath_evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret);
+/* jmespath_spend takes `steps` from the budget, or fails with JMESPATH_LIMIT. */
+MUST_CHECK bool jmespath_spend(struct evaluation *ev, size_t steps);
+/* jmespath_weigh spends as much as it takes to walk through the whole of v. */
+MUST_CHECK bool jmespath_weigh(struct evaluation *ev, const struct json *v);
+MUST_CHECK bool jmespath_list_add(struct evaluation *ev, struct value_list *list, const struct json *v);
+/* jmespath_give sets *ret to v unless v is NULL: then memory is out. */
+MUST_CHECK bool jmespath_give(struct evaluation *ev, const struct json *v, const struct json **ret);
+MUST_CHECK bool jmespath_give_list(struct evaluation *ev, const struct value_list *list, const struct json **ret);

@@ -23,8 +23,8 @@ static bool give_number(struct evaluation *ev, double value, const struct json *
     if (!isfinite(value))
         return jmespath_fail(ev->error, JMESPATH_INVALID_VALUE, ev->offset, "the result is too large for a number");
     if (value == floor(value) && fabs(value) <= exact)
-        return evaluation_give(ev, json_integer(ev->arena, (int64_t)value), ret);
-    return evaluation_give(ev, json_real(ev->arena, value), ret);
+        return jmespath_give(ev, json_integer(ev->arena, (int64_t)value), ret);
+    return jmespath_give(ev, json_real(ev->arena, value), ret);
 }
 
 /* ---- numbers ---- */
@@ -34,21 +34,21 @@ static bool call_abs(struct evaluation *ev, const struct argument *args, size_t 
     const struct json *v = args[0].value;
 
     if (v->number.is_integer && v->number.integer != INT64_MIN)
-        return evaluation_give(ev, v->number.integer < 0 ? json_integer(ev->arena, -v->number.integer) : v, ret);
+        return jmespath_give(ev, v->number.integer < 0 ? json_integer(ev->arena, -v->number.integer) : v, ret);
     return give_number(ev, fabs(v->number.value), ret);
 }
 
 static bool call_ceil(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
 {
     if (args[0].value->number.is_integer)
-        return evaluation_give(ev, args[0].value, ret);
+        return jmespath_give(ev, args[0].value, ret);
     return give_number(ev, ceil(args[0].value->number.value), ret);
 }
 
 static bool call_floor(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
 {
     if (args[0].value->number.is_integer)
-        return evaluation_give(ev, args[0].value, ret);
+        return jmespath_give(ev, args[0].value, ret);
     return give_number(ev, floor(args[0].value->number.value), ret);
 }
 
@@ -73,7 +73,7 @@ static bool call_sum(struct evaluation *ev, const struct argument *args, size_t 
         if (!item->number.is_integer || __builtin_add_overflow(sum, item->number.integer, &sum))
             return give_number(ev, sum_of(numbers), ret);
     }
-    return evaluation_give(ev, json_integer(ev->arena, sum), ret);
+    return jmespath_give(ev, json_integer(ev->arena, sum), ret);
 }
 
 static bool call_avg(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
@@ -92,7 +92,7 @@ static bool call_to_number(struct evaluation *ev, const struct argument *args, s
     *ret = v->type == JSON_NUMBER ? v : &json_null;
     if (v->type != JSON_STRING)
         return true;
-    if (!evaluation_spend(ev, v->string.len / BYTES_PER_STEP))
+    if (!jmespath_spend(ev, v->string.len / BYTES_PER_STEP))
         return false;
     if (json_parse(ev->arena, v->string, NULL, &parsed, &err))
         *ret = parsed->type == JSON_NUMBER ? parsed : &json_null;
@@ -118,7 +118,7 @@ static bool call_equals_ignore_case(struct evaluation *ev, const struct argument
 
     if (a->type == JSON_NULL || b->type == JSON_NULL)
         return give_boolean(false, ret);
-    return evaluation_spend(ev, a->string.len / BYTES_PER_STEP) && give_boolean(fold_equal(a->string, b->string), ret);
+    return jmespath_spend(ev, a->string.len / BYTES_PER_STEP) && give_boolean(fold_equal(a->string, b->string), ret);
 }
 
 static bool call_join(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
@@ -131,7 +131,7 @@ static bool call_join(struct evaluation *ev, const struct argument *args, size_t
     for (size_t i = 0; i < parts->array.n; i++) {
         size_t part = parts->array.items[i]->string.len + (i ? glue.len : 0);
 
-        if (!evaluation_spend(ev, 1 + part / BYTES_PER_STEP))
+        if (!jmespath_spend(ev, 1 + part / BYTES_PER_STEP))
             return false;
         len += part; /* cannot wrap: the step budget ends long before */
     }
@@ -149,7 +149,7 @@ static bool call_join(struct evaluation *ev, const struct argument *args, size_t
             memcpy(text + at, part.data, part.len);
         at += part.len;
     }
-    return evaluation_give(ev, json_string(ev->arena, (struct bytes){ text, len }), ret);
+    return jmespath_give(ev, json_string(ev->arena, (struct bytes){ text, len }), ret);
 }
 
 static bool call_to_string(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
@@ -157,11 +157,11 @@ static bool call_to_string(struct evaluation *ev, const struct argument *args, s
     char *text;
 
     if (args[0].value->type == JSON_STRING)
-        return evaluation_give(ev, args[0].value, ret);
-    if (!evaluation_weigh(ev, args[0].value))
+        return jmespath_give(ev, args[0].value, ret);
+    if (!jmespath_weigh(ev, args[0].value))
         return false;
     text = json_to_string(ev->arena, args[0].value, JSON_COMPACT);
-    return text ? evaluation_give(ev, json_string_of(ev->arena, text), ret) : jmespath_no_memory(ev->error, ev->offset);
+    return text ? jmespath_give(ev, json_string_of(ev->arena, text), ret) : jmespath_no_memory(ev->error, ev->offset);
 }
 
 static bool reverse_string(struct evaluation *ev, struct bytes text, const struct json **ret)
@@ -183,7 +183,7 @@ static bool reverse_string(struct evaluation *ev, struct bytes text, const struc
         end -= len;
         memcpy(out + end, before.data, len);
     }
-    return evaluation_give(ev, json_string(ev->arena, (struct bytes){ out, text.len }), ret);
+    return jmespath_give(ev, json_string(ev->arena, (struct bytes){ out, text.len }), ret);
 }
 
 static bool call_reverse(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
@@ -192,13 +192,13 @@ static bool call_reverse(struct evaluation *ev, const struct argument *args, siz
     struct value_list list = { 0 };
 
     if (v->type == JSON_STRING)
-        return evaluation_spend(ev, v->string.len / BYTES_PER_STEP) && reverse_string(ev, v->string, ret);
-    if (!evaluation_spend(ev, v->array.n))
+        return jmespath_spend(ev, v->string.len / BYTES_PER_STEP) && reverse_string(ev, v->string, ret);
+    if (!jmespath_spend(ev, v->array.n))
         return false;
     for (size_t i = v->array.n; i-- > 0;)
-        if (!value_list_add(ev, &list, v->array.items[i]))
+        if (!jmespath_list_add(ev, &list, v->array.items[i]))
             return false;
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 /* ---- any value ---- */
@@ -207,7 +207,7 @@ static bool call_type(struct evaluation *ev, const struct argument *args, size_t
 {
     static const char *const names[] = { "null", "boolean", "number", "string", "array", "object" };
 
-    return evaluation_give(ev, json_string_of(ev->arena, names[args[0].value->type]), ret);
+    return jmespath_give(ev, json_string_of(ev->arena, names[args[0].value->type]), ret);
 }
 
 static bool call_not_null(struct evaluation *ev UNUSED, const struct argument *args, size_t n, const struct json **ret)
@@ -223,8 +223,8 @@ static bool call_to_array(struct evaluation *ev, const struct argument *args, si
     struct value_list list = { 0 };
 
     if (args[0].value->type == JSON_ARRAY)
-        return evaluation_give(ev, args[0].value, ret);
-    return value_list_add(ev, &list, args[0].value) && evaluation_give_list(ev, &list, ret);
+        return jmespath_give(ev, args[0].value, ret);
+    return jmespath_list_add(ev, &list, args[0].value) && jmespath_give_list(ev, &list, ret);
 }
 
 static bool call_length(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
@@ -233,12 +233,12 @@ static bool call_length(struct evaluation *ev, const struct argument *args, size
     size_t length = v->type == JSON_ARRAY ? v->array.n : v->type == JSON_OBJECT ? v->object.n : 0;
 
     if (v->type == JSON_STRING) { /* in characters */
-        if (!evaluation_spend(ev, v->string.len / BYTES_PER_STEP))
+        if (!jmespath_spend(ev, v->string.len / BYTES_PER_STEP))
             return false;
         for (size_t i = 0; i < v->string.len; i++)
             length += (v->string.data[i] & 0xc0) != 0x80;
     }
-    return evaluation_give(ev, json_integer(ev->arena, (int64_t)length), ret);
+    return jmespath_give(ev, json_integer(ev->arena, (int64_t)length), ret);
 }
 
 static bool call_contains(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
@@ -246,10 +246,10 @@ static bool call_contains(struct evaluation *ev, const struct argument *args, si
     const struct json *where = args[0].value, *what = args[1].value;
 
     if (where->type == JSON_STRING)
-        return evaluation_spend(ev, where->string.len / BYTES_PER_STEP) &&
+        return jmespath_spend(ev, where->string.len / BYTES_PER_STEP) &&
                give_boolean(what->type == JSON_STRING && bytes_find(where->string, what->string) != SIZE_MAX, ret);
     for (size_t i = 0; i < where->array.n; i++) {
-        if (!evaluation_weigh(ev, where->array.items[i]))
+        if (!jmespath_weigh(ev, where->array.items[i]))
             return false;
         if (json_equal(where->array.items[i], what))
             return give_boolean(true, ret);
@@ -267,11 +267,11 @@ static bool call_keys(struct evaluation *ev, const struct argument *args, size_t
     for (size_t i = 0; i < v->object.n; i++) {
         const struct json *name;
 
-        if (!evaluation_spend(ev, 1) || !evaluation_give(ev, json_string(ev->arena, v->object.members[i].name), &name) ||
-            !value_list_add(ev, &list, name))
+        if (!jmespath_spend(ev, 1) || !jmespath_give(ev, json_string(ev->arena, v->object.members[i].name), &name) ||
+            !jmespath_list_add(ev, &list, name))
             return false;
     }
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 static bool call_values(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
@@ -279,18 +279,18 @@ static bool call_values(struct evaluation *ev, const struct argument *args, size
     const struct json *v = args[0].value;
     struct value_list list = { 0 };
 
-    if (!evaluation_spend(ev, v->object.n))
+    if (!jmespath_spend(ev, v->object.n))
         return false;
     for (size_t i = 0; i < v->object.n; i++)
-        if (!value_list_add(ev, &list, v->object.members[i].value))
+        if (!jmespath_list_add(ev, &list, v->object.members[i].value))
             return false;
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 /* Later members replace earlier ones in their place. */
 static bool merge_member(struct evaluation *ev, struct json_member *members, size_t *n, struct json_member m)
 {
-    if (!evaluation_spend(ev, 1 + *n / BYTES_PER_STEP))
+    if (!jmespath_spend(ev, 1 + *n / BYTES_PER_STEP))
         return false;
     for (size_t i = 0; i < *n; i++) {
         if (bytes_equal(members[i].name, m.name)) {
@@ -316,7 +316,7 @@ static bool call_merge(struct evaluation *ev, const struct argument *args, size_
         for (size_t j = 0; j < args[i].value->object.n; j++)
             if (!merge_member(ev, members, &used, args[i].value->object.members[j]))
                 return false;
-    return evaluation_give(ev, json_object(ev->arena, members, used), ret);
+    return jmespath_give(ev, json_object(ev->arena, members, used), ret);
 }
 
 /* ---- order ---- */
@@ -354,7 +354,7 @@ static bool sort_keys(struct evaluation *ev, const struct json *array, const str
         return jmespath_no_memory(ev->error, ev->offset);
     for (size_t i = 0; i < array->array.n; i++) {
         rows[i] = (struct sortable){ .key = array->array.items[i], .value = array->array.items[i], .index = i };
-        if (by && !evaluate(ev, by, rows[i].value, &rows[i].key))
+        if (by && !jmespath_evaluate(ev, by, rows[i].value, &rows[i].key))
             return false;
         if ((rows[i].key->type != JSON_NUMBER && rows[i].key->type != JSON_STRING) || rows[i].key->type != rows[0].key->type)
             return jmespath_fail(ev->error, JMESPATH_INVALID_TYPE, offset, "the keys to order by must be all numbers or all strings");
@@ -369,13 +369,13 @@ static bool sorted(struct evaluation *ev, const struct json *array, const struct
     struct value_list list = { 0 };
     struct sortable *rows;
 
-    if (!evaluation_spend(ev, array->array.n * STEPS_PER_ROW) || !sort_keys(ev, array, by, &rows))
+    if (!jmespath_spend(ev, array->array.n * STEPS_PER_ROW) || !sort_keys(ev, array, by, &rows))
         return false;
     qsort(rows, array->array.n, sizeof *rows, sortable_order);
     for (size_t i = 0; i < array->array.n; i++)
-        if (!value_list_add(ev, &list, rows[i].value))
+        if (!jmespath_list_add(ev, &list, rows[i].value))
             return false;
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 /* sign is 1 for the greatest, -1 for the least; the first of equals; null of nothing. */
@@ -385,7 +385,7 @@ static bool extreme(struct evaluation *ev, const struct json *array, const struc
     size_t best = 0;
 
     *ret = &json_null;
-    if (!evaluation_spend(ev, array->array.n) || !sort_keys(ev, array, by, &rows))
+    if (!jmespath_spend(ev, array->array.n) || !sort_keys(ev, array, by, &rows))
         return false;
     for (size_t i = 1; i < array->array.n; i++)
         if (order(rows[i].key, rows[best].key) * sign > 0)
@@ -434,10 +434,10 @@ static bool call_map(struct evaluation *ev, const struct argument *args, size_t 
     for (size_t i = 0; i < array->array.n; i++) {
         const struct json *item;
 
-        if (!evaluate(ev, args[0].expref, array->array.items[i], &item) || !value_list_add(ev, &list, item))
+        if (!jmespath_evaluate(ev, args[0].expref, array->array.items[i], &item) || !jmespath_list_add(ev, &list, item))
             return false;
     }
-    return evaluation_give_list(ev, &list, ret);
+    return jmespath_give_list(ev, &list, ret);
 }
 
 /* ---- the table ---- */
@@ -474,7 +474,7 @@ static const struct function functions[] = {
 };
 /* clang-format on */
 
-const struct function *function_find(struct bytes name)
+const struct function *jmespath_function_find(struct bytes name)
 {
     for (size_t i = 0; i < ARRAY_LEN(functions); i++)
         if (bytes_equal_string(name, functions[i].name))
@@ -515,12 +515,12 @@ static void describe(unsigned types, char *text, size_t size)
             at += (size_t)snprintf(text + at, size - at, "%s%s", at ? " or " : "", names[i]);
 }
 
-bool function_call(struct evaluation *ev, const struct function *f, const struct argument *args, size_t n, const struct json **ret)
+bool jmespath_function_call(struct evaluation *ev, const struct function *f, const struct argument *args, size_t n, const struct json **ret)
 {
     for (size_t i = 0; i < n; i++) {
         unsigned types = f->types[i < f->min_args ? i : f->min_args - 1];
 
-        if (args[i].value && args[i].value->type == JSON_ARRAY && !evaluation_spend(ev, args[i].value->array.n / BYTES_PER_STEP))
+        if (args[i].value && args[i].value->type == JSON_ARRAY && !jmespath_spend(ev, args[i].value->array.n / BYTES_PER_STEP))
             return false;
         if (!argument_fits(&args[i], types)) {
             char wanted[160] = "";

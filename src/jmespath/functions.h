@@ -31,7 +31,7 @@ struct function {
     bool (*call)(struct evaluation *ev, const struct argument *args, size_t n, const struct json **ret);
 };
 
-const struct function *function_find(struct bytes name); /* NULL: none */
-/* function_call checks the arguments' types against the row, then calls. */
-MUST_CHECK bool function_call(struct evaluation *ev, const struct function *f, const struct argument *args, size_t n,
-                              const struct json **ret);
+const struct function *jmespath_function_find(struct bytes name); /* NULL: none */
+/* jmespath_function_call checks the arguments' types against the row, then calls. */
+MUST_CHECK bool jmespath_function_call(struct evaluation *ev, const struct function *f, const struct argument *args, size_t n,
+                                       const struct json **ret);

@@ -11,9 +11,9 @@ static const struct {
 #undef X
 };
 
-const char *token_text(enum token_kind kind) { return tokens[kind].text; }
+const char *jmespath_token_text(enum token_kind kind) { return tokens[kind].text; }
 
-unsigned token_power(enum token_kind kind) { return tokens[kind].power; }
+unsigned jmespath_token_power(enum token_kind kind) { return tokens[kind].power; }
 
 /* Longer ones first: the first that matches wins. */
 static const struct {
@@ -167,7 +167,7 @@ static bool lex_symbol(struct lexer *lx, struct token *t)
     return jmespath_fail(lx->error, JMESPATH_SYNTAX, lx->offset, "the text is not UTF-8");
 }
 
-bool lex_next(struct lexer *lx, struct token *ret)
+bool jmespath_next_token(struct lexer *lx, struct token *ret)
 {
     uint8_t c;
 

@@ -57,10 +57,10 @@ struct lexer {
     struct jmespath_error *error;
 };
 
-/* lex_next reads one token and moves; at the end it gives TOKEN_END for ever. */
-MUST_CHECK bool lex_next(struct lexer *lx, struct token *ret);
-const char *token_text(enum token_kind kind);
-unsigned token_power(enum token_kind kind);
+/* jmespath_next_token reads one token and moves; at the end it gives TOKEN_END for ever. */
+MUST_CHECK bool jmespath_next_token(struct lexer *lx, struct token *ret);
+const char *jmespath_token_text(enum token_kind kind);
+unsigned jmespath_token_power(enum token_kind kind);
 
 /* Records the error and returns false. */
 bool jmespath_fail(struct jmespath_error *error, enum jmespath_error_kind kind, size_t offset, const char *fmt, ...) PRINTF_LIKE(4, 5);

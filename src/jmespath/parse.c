@@ -33,18 +33,19 @@ static bool parse_expression(struct parser *ps, unsigned power, const struct nod
 
 static bool unexpected(struct parser *ps, const char *wanted)
 {
-    return jmespath_fail(ps->error, JMESPATH_SYNTAX, ps->current.offset, "expected %s, found %s", wanted, token_text(ps->current.kind));
+    return jmespath_fail(ps->error, JMESPATH_SYNTAX, ps->current.offset, "expected %s, found %s", wanted,
+                         jmespath_token_text(ps->current.kind));
 }
 
 static bool advance(struct parser *ps)
 {
     ps->current = ps->next;
-    return lex_next(&ps->lexer, &ps->next);
+    return jmespath_next_token(&ps->lexer, &ps->next);
 }
 
 static bool expect(struct parser *ps, enum token_kind kind)
 {
-    return ps->current.kind == kind ? advance(ps) : unexpected(ps, token_text(kind));
+    return ps->current.kind == kind ? advance(ps) : unexpected(ps, jmespath_token_text(kind));
 }
 
 static unsigned taller(unsigned height, const struct node *child) { return child && child->height > height ? child->height : height; }
@@ -167,7 +168,7 @@ static bool parse_argument(struct parser *ps, const struct node **ret)
 /* The function of that name for n arguments, or NULL and the reason. */
 static const struct function *find_function(struct parser *ps, struct token name, size_t n)
 {
-    const struct function *f = function_find(name.name);
+    const struct function *f = jmespath_function_find(name.name);
 
     if (!f)
         jmespath_fail(ps->error, JMESPATH_UNKNOWN_FUNCTION, name.offset, "there is no function %.*s()",
@@ -230,7 +231,7 @@ static bool parse_dotted(struct parser *ps, unsigned power, const struct node **
 /* What a projection does to each element. */
 static bool parse_projected(struct parser *ps, unsigned power, const struct node **ret)
 {
-    if (token_power(ps->current.kind) < PROJECTION_STOP) {
+    if (jmespath_token_power(ps->current.kind) < PROJECTION_STOP) {
         *ret = &current_node;
         return true;
     }
@@ -250,7 +251,7 @@ static bool project(struct parser *ps, enum node_kind kind, size_t offset, const
 {
     const struct node *right;
 
-    return parse_projected(ps, token_power(by), &right) && make_two(ps, kind, offset, left, right, ret);
+    return parse_projected(ps, jmespath_token_power(by), &right) && make_two(ps, kind, offset, left, right, ret);
 }
 
 /* Numbers and colons up to ']': one number is an index, any colon makes a slice. */
@@ -316,7 +317,7 @@ static bool parse_filter(struct parser *ps, size_t offset, const struct node *le
 
     if (!parse_expression(ps, 0, &condition) || !expect(ps, TOKEN_RBRACKET))
         return false;
-    if (ps->current.kind != TOKEN_FLATTEN && !parse_projected(ps, token_power(TOKEN_FILTER), &right))
+    if (ps->current.kind != TOKEN_FLATTEN && !parse_projected(ps, jmespath_token_power(TOKEN_FILTER), &right))
         return false;
     return make(ps, (struct node){ .kind = NODE_FILTER, .offset = offset, .left = left, .right = right, .condition = condition }, ret);
 }
@@ -365,11 +366,11 @@ static bool parse_first(struct parser *ps, const struct node **ret)
     case TOKEN_LBRACE:
         return parse_hash(ps, t.offset, ret);
     case TOKEN_NOT:
-        return parse_expression(ps, token_power(TOKEN_NOT), &inner) && make_two(ps, NODE_NOT, t.offset, inner, NULL, ret);
+        return parse_expression(ps, jmespath_token_power(TOKEN_NOT), &inner) && make_two(ps, NODE_NOT, t.offset, inner, NULL, ret);
     case TOKEN_LPAREN:
         return parse_expression(ps, 0, ret) && expect(ps, TOKEN_RPAREN);
     default:
-        return jmespath_fail(ps->error, JMESPATH_SYNTAX, t.offset, "expected an expression, found %s", token_text(t.kind));
+        return jmespath_fail(ps->error, JMESPATH_SYNTAX, t.offset, "expected an expression, found %s", jmespath_token_text(t.kind));
     }
 }
 
@@ -377,7 +378,7 @@ static bool parse_binary(struct parser *ps, enum node_kind kind, struct token op
 {
     const struct node *right;
 
-    return parse_expression(ps, token_power(op.kind), &right) &&
+    return parse_expression(ps, jmespath_token_power(op.kind), &right) &&
            make(ps, (struct node){ .kind = kind, .offset = op.offset, .left = left, .right = right, .comparison = op.kind }, ret);
 }
 
@@ -387,7 +388,7 @@ static bool parse_behind_dot(struct parser *ps, size_t offset, const struct node
 
     if (ps->current.kind == TOKEN_STAR)
         return advance(ps) && project(ps, NODE_VALUE_PROJECTION, offset, left, TOKEN_STAR, ret);
-    return parse_dotted(ps, token_power(TOKEN_DOT), &right) && make_two(ps, NODE_CHAIN, offset, left, right, ret);
+    return parse_dotted(ps, jmespath_token_power(TOKEN_DOT), &right) && make_two(ps, NODE_CHAIN, offset, left, right, ret);
 }
 
 static bool parse_behind_bracket(struct parser *ps, size_t offset, const struct node *left, const struct node **ret)
@@ -427,7 +428,7 @@ static bool parse_next(struct parser *ps, const struct node *left, const struct 
     case TOKEN_LBRACKET:
         return parse_behind_bracket(ps, t.offset, left, ret);
     default:
-        return jmespath_fail(ps->error, JMESPATH_SYNTAX, t.offset, "expected an operator, found %s", token_text(t.kind));
+        return jmespath_fail(ps->error, JMESPATH_SYNTAX, t.offset, "expected an operator, found %s", jmespath_token_text(t.kind));
     }
 }
 
@@ -440,7 +441,7 @@ static bool parse_expression(struct parser *ps, unsigned power, const struct nod
     ps->depth++;
     if (!parse_first(ps, &left))
         return false;
-    while (power < token_power(ps->current.kind))
+    while (power < jmespath_token_power(ps->current.kind))
         if (!parse_next(ps, left, &left))
             return false;
     ps->depth--;

@@ -92,14 +92,14 @@ const char *policy_verb_name(enum policy_verb verb);
 /* One row for every rule that was looked at, in order: why it fired or did not. */
 struct policy_trace {
     enum policy_section section;
-    unsigned rule;            /* number in its section from 1 */
-    unsigned line;            /* where the rule begins */
+    unsigned rule; /* number in its section from 1 */
+    unsigned line; /* where the rule begins */
     enum policy_verb verb;
     bool fired;
     unsigned unmet_condition; /* number from 1 of the first condition that did not hold; 0 when it fired */
     unsigned unmet_line;
-    size_t n_claims;          /* how many claims its action made */
-    struct bytes source;      /* the rule's text */
+    size_t n_claims;     /* how many claims its action made */
+    struct bytes source; /* the rule's text */
 };
 
 struct policy_limits {
@@ -120,6 +120,9 @@ struct policy_configuration {
 /* policy_configure runs the configuration rules over no claims. Always succeeds for a policy without them. */
 MUST_CHECK bool policy_configure(struct arena *a, const struct policy *policy, const struct policy_limits *limits /* may be NULL */,
                                  struct policy_configuration *ret, struct policy_error *error);
+
+/* Whether 8.7 gives this property a meaning here; others are accepted and worth a warning. */
+bool policy_property_is_known(struct bytes name);
 
 enum policy_decision { POLICY_PERMITTED, POLICY_DENIED_BY_RULE, POLICY_NO_PERMIT };
 

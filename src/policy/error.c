@@ -1,0 +1,114 @@
+#include "policy/error.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include "base/utf8.h"
+
+const char *policy_section_name(enum policy_section section)
+{
+    static const char *const names[] = { "configurationrules", "authorizationrules", "issuancerules", "" };
+
+    return names[section];
+}
+
+const char *policy_error_kind_name(enum policy_error_kind kind)
+{
+    return kind == POLICY_PARSING_ERROR ? "PolicyParsingError" : "PolicyEvaluationError";
+}
+
+unsigned policy_line(struct bytes text, size_t offset, size_t *ret_line_start)
+{
+    unsigned line = 1;
+
+    *ret_line_start = 0;
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        if (text.data[i] == '\n') {
+            line++;
+            *ret_line_start = i + 1;
+        }
+    }
+    return line;
+}
+
+static bool continues_character(uint8_t c) { return (c & 0xc0) == 0x80; }
+
+static unsigned characters(struct bytes text)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        n += !continues_character(text.data[i]);
+    return n;
+}
+
+/* Appends text made safe to show, as far as whole characters fit. Tabs become blanks so that the caret stands right. */
+static void append_shown(char *out, size_t size, struct bytes text)
+{
+    struct arena scratch CLEANUP(arena_done) = { 0 };
+    size_t at = strlen(out), len;
+    char *plain = arena_string(&scratch, text), *shown;
+
+    for (size_t i = 0; plain && i < text.len; i++)
+        if (plain[i] == '\t')
+            plain[i] = ' ';
+    shown = plain ? text_for_people(&scratch, (struct bytes){ (uint8_t *)plain, text.len }) : NULL;
+    if (!shown)
+        return;
+    len = strlen(shown);
+    if (len > size - 1 - at) {
+        len = size - 1 - at;
+        while (len && continues_character((uint8_t)shown[len]))
+            len--;
+    }
+    memcpy(out + at, shown, len);
+    out[at + len] = 0;
+}
+
+/* Of a long line only what stands around the place is kept. */
+static void show_source(struct policy_error *error, struct bytes text, size_t line_start, size_t offset)
+{
+    enum { BEFORE = 60, AFTER = 40 };
+    size_t from = offset - line_start > BEFORE ? offset - BEFORE : line_start, to = offset;
+
+    while (from < offset && continues_character(text.data[from]))
+        from++;
+    while (to < text.len && to - offset < AFTER && text.data[to] != '\n' && text.data[to] != '\r')
+        to++;
+    while (to > offset && to < text.len && continues_character(text.data[to]))
+        to--;
+    append_shown(error->source, sizeof error->source, bytes_slice(text, from, offset - from));
+    error->caret = characters(bytes_of_string(error->source));
+    append_shown(error->source, sizeof error->source, bytes_slice(text, offset, to - offset));
+}
+
+bool policy_fail(struct policy_error *error, struct policy_place place, enum err_code code, const char *fmt, ...)
+{
+    static const char *const sections[] = { "configuration", "authorization", "issuance" };
+    size_t offset = place.offset < place.text.len ? place.offset : place.text.len, line_start;
+    va_list args;
+    char text[240];
+
+    *error = (struct policy_error){ .kind = place.kind, .section = place.section, .rule = place.rule };
+    error->line = policy_line(place.text, offset, &line_start);
+    error->column = characters(bytes_slice(place.text, line_start, offset - line_start)) + 1;
+    show_source(error, place.text, line_start, offset);
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (place.section == POLICY_NO_SECTION || place.rule == 0)
+        return err_set(&error->err, code, "line %u, column %u: %s", error->line, error->column, text);
+    return err_set(&error->err, code, "%s rule %u, line %u, column %u: %s", sections[place.section], place.rule, error->line, error->column,
+                   text);
+}
+
+bool policy_no_memory(struct policy_error *error, struct policy_place place)
+{
+    return policy_fail(error, place, ERR_NO_MEMORY, "out of memory");
+}
+
+char *policy_error_show(struct arena *a, const struct policy_error *error)
+{
+    if (error->line == 0)
+        return arena_printf(a, "%s: %s", policy_error_kind_name(error->kind), error->err.text);
+    return arena_printf(a, "%s: %s\n  %s\n  %*s^", policy_error_kind_name(error->kind), error->err.text, error->source, (int)error->caret,
+                        "");
+}

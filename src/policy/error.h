@@ -1,0 +1,17 @@
+/* policy/error.h: errors of the policy language with the place to blame. */
+#pragma once
+#include "policy/policy.h"
+
+struct policy_place {
+    enum policy_error_kind kind;
+    struct bytes text; /* of the policy */
+    enum policy_section section;
+    unsigned rule;
+    size_t offset;
+};
+
+/* policy_fail fills *error and returns false. */
+bool policy_fail(struct policy_error *error, struct policy_place place, enum err_code code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+bool policy_no_memory(struct policy_error *error, struct policy_place place);
+/* Line from 1; *ret_line_start is where it begins. */
+unsigned policy_line(struct bytes text, size_t offset, size_t *ret_line_start);

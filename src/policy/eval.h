@@ -1,0 +1,58 @@
+/* policy/eval.h: one run of a policy's rules over claims. */
+#pragma once
+#include "policy/ast.h"
+
+/* A value, and what its text says as JSON where that is known already. */
+struct cell {
+    struct policy_value value;
+    const struct json *json;
+};
+
+/* What an expression gives: any number of values. */
+struct value_set {
+    const struct cell *items;
+    size_t n;
+    bool read_only; /* 8.5: made from a read-only claim */
+};
+
+/* Claims never move once made, so that lists hold their addresses. */
+struct claim_list {
+    const struct policy_claim **items;
+    size_t n, capacity;
+};
+
+struct parsed_text;
+
+enum { PARSED_TEXT_BUCKETS = 64 };
+
+struct policy_run {
+    struct arena *arena;
+    const struct policy *policy;
+    struct policy_error *error;
+    struct policy_place place; /* of what is being evaluated */
+    uint64_t steps;            /* these three count down */
+    size_t claims, value_bytes;
+    struct claim_list incoming, outgoing, properties;
+    struct claim_list *bound; /* of the running rule, by condition */
+    struct policy_trace *trace;
+    size_t n_trace;
+    struct parsed_text *parsed[PARSED_TEXT_BUCKETS]; /* by the text's address: a big claim is parsed once */
+};
+
+MUST_CHECK bool run_init(struct policy_run *run, struct arena *a, const struct policy *policy, const struct policy_limits *limits,
+                         size_t n_trace, struct policy_error *error);
+MUST_CHECK bool run_add_claim(struct policy_run *run, struct claim_list *list, const struct policy_claim *claim);
+/* run_section runs all rules of a section in text order. */
+MUST_CHECK bool run_section(struct policy_run *run, enum policy_section section);
+/* A list as one array, exact duplicates (type and value) left out when asked. */
+MUST_CHECK bool run_collect(struct policy_run *run, const struct claim_list *list, bool collapse, const struct policy_claim **ret,
+                            size_t *ret_n);
+
+/* For functions. */
+MUST_CHECK bool run_spend(struct policy_run *run, size_t steps);
+MUST_CHECK bool run_spend_bytes(struct policy_run *run, size_t bytes);
+/* run_parse gives the JSON value of a cell's text, or NULL and the reason in *err. */
+const struct json *run_parse(struct policy_run *run, const struct cell *cell, struct err *err);
+bool run_fail(struct policy_run *run, const struct expression *where, enum err_code code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+bool run_no_memory(struct policy_run *run);
+MUST_CHECK bool run_give(struct policy_run *run, struct cell cell, struct value_set *ret);

@@ -1,0 +1,413 @@
+/* One function per production of attestation-service.md 8.2, in the grammar's order:
+ *
+ *   policy     = "version" "=" decimal ";" { section }
+ *   section    = name "{" { rule } "}" [ ";" ]
+ *   rule       = [ condition { "&&" condition } ] "=>" action [ ";" ]
+ *   condition  = [ "!" ] [ identifier ":" ] "[" test { "," test } "]"
+ *   test       = property operator expression
+ *   action     = ( "permit" | "deny" ) "(" ")" | ( "add" | "issue" | "issueproperty" ) "(" argument ")"
+ *   argument   = "claim" "=" identifier | property "=" expression { "," property "=" expression }
+ *   expression = string | integer | boolean | identifier "." property | name "(" [ expression { "," expression } ] ")"
+ *
+ * A missing ';' is accepted only behind the last section and behind the last rule of a section. */
+#include "base/base64.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "policy/ast.h"
+
+struct parser {
+    struct policy_lexer lexer;
+    struct arena *arena;
+    struct policy *policy;
+    struct policy_error *error;
+    struct policy_token current;
+    unsigned depth, n_rules;
+};
+
+static bool fail_at(struct parser *ps, size_t offset, enum err_code code, const char *what)
+{
+    ps->lexer.place.offset = offset;
+    return policy_fail(ps->error, ps->lexer.place, code, "%s", what);
+}
+
+static bool no_memory(struct parser *ps)
+{
+    return fail_at(ps, ps->current.offset, ERR_NO_MEMORY, "the policy needs more memory than allowed");
+}
+
+static bool unexpected(struct parser *ps, const char *wanted)
+{
+    ps->lexer.place.offset = ps->current.offset;
+    return policy_fail(ps->error, ps->lexer.place, ps->current.kind == POLICY_TOKEN_END ? ERR_TRUNCATED : ERR_MALFORMED,
+                       "expected %s, found %s", wanted, policy_token_text(ps->current.kind));
+}
+
+static bool advance(struct parser *ps) { return policy_next_token(&ps->lexer, &ps->current); }
+
+static bool is(const struct parser *ps, enum policy_token_kind kind) { return ps->current.kind == kind; }
+
+static bool expect(struct parser *ps, enum policy_token_kind kind)
+{
+    return is(ps, kind) ? advance(ps) : unexpected(ps, policy_token_text(kind));
+}
+
+/* room_for_one makes *items hold n + 1 elements; capacities are powers of two. */
+static bool room_for_one(struct parser *ps, void **items, size_t n, size_t size)
+{
+    void *grown;
+
+    if (n & (n - 1)) /* neither 0 nor a power of two: there is room */
+        return true;
+    grown = arena_grow(ps->arena, *items, n, n ? 2 * n : 1, size);
+    if (!grown)
+        return no_memory(ps);
+    *items = grown;
+    return true;
+}
+
+/* ---- expressions ---- */
+
+static const char *const property_names[] = { "type", "value", "valueType", "issuer" };
+
+const char *claim_property_name(enum claim_property property) { return property_names[property]; }
+
+static bool property_of(struct bytes name, enum claim_property *ret)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(property_names); i++) {
+        if (bytes_equal_string(name, property_names[i])) {
+            *ret = (enum claim_property)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_property(struct parser *ps, enum claim_property *ret)
+{
+    if (!is(ps, POLICY_TOKEN_IDENTIFIER) || !property_of(ps->current.text, ret))
+        return unexpected(ps, "type, value, valueType or issuer");
+    return advance(ps);
+}
+
+static bool parse_expression(struct parser *ps, struct expression **ret);
+
+static bool parse_arguments(struct parser *ps, struct expression *call)
+{
+    if (!expect(ps, POLICY_TOKEN_LPAREN))
+        return false;
+    while (!is(ps, POLICY_TOKEN_RPAREN)) {
+        if (call->n_args && !expect(ps, POLICY_TOKEN_COMMA))
+            return false;
+        if (!room_for_one(ps, (void **)&call->args, call->n_args, sizeof *call->args) || !parse_expression(ps, &call->args[call->n_args]))
+            return false;
+        call->n_args++;
+    }
+    return advance(ps);
+}
+
+/* true, false, identifier.property or a call; the current token is a name. */
+static bool parse_named(struct parser *ps, struct expression *e)
+{
+    e->name = ps->current.text;
+    if (bytes_equal_string(e->name, "true") || bytes_equal_string(e->name, "false")) {
+        e->literal = (struct policy_value){ .type = POLICY_BOOLEAN, .boolean = bytes_equal_string(e->name, "true") };
+        return advance(ps);
+    }
+    if (!advance(ps))
+        return false;
+    if (is(ps, POLICY_TOKEN_DOT)) {
+        e->kind = EXPRESSION_PROPERTY;
+        return advance(ps) && parse_property(ps, &e->property);
+    }
+    e->kind = EXPRESSION_CALL;
+    return is(ps, POLICY_TOKEN_LPAREN) ? parse_arguments(ps, e) : unexpected(ps, "'.' or '(' behind a name");
+}
+
+static bool parse_expression(struct parser *ps, struct expression **ret)
+{
+    struct expression *e = ARENA_NEW(ps->arena, struct expression);
+    bool ok;
+
+    if (!e)
+        return no_memory(ps);
+    if (ps->depth == LIMIT_POLICY_CALL_DEPTH)
+        return fail_at(ps, ps->current.offset, ERR_LIMIT, "function calls nest too deeply");
+    ps->depth++;
+    e->offset = ps->current.offset;
+    switch (ps->current.kind) {
+    case POLICY_TOKEN_STRING:
+        e->literal = (struct policy_value){ .type = POLICY_STRING, .string = ps->current.text };
+        ok = advance(ps);
+        break;
+    case POLICY_TOKEN_INTEGER:
+        e->literal = (struct policy_value){ .type = POLICY_INTEGER, .integer = ps->current.integer };
+        ok = advance(ps);
+        break;
+    case POLICY_TOKEN_IDENTIFIER:
+        ok = parse_named(ps, e);
+        break;
+    default:
+        ok = unexpected(ps, "a string, integer, boolean, claim property or function call");
+    }
+    ps->depth--;
+    *ret = e;
+    return ok;
+}
+
+/* ---- conditions ---- */
+
+static bool parse_test(struct parser *ps, struct property_condition *test)
+{
+    test->offset = ps->current.offset;
+    if (!parse_property(ps, &test->property))
+        return false;
+    if (is(ps, POLICY_TOKEN_ASSIGN))
+        return fail_at(ps, ps->current.offset, ERR_MALFORMED, "a single '=' in a condition: write '=='");
+    if (ps->current.kind < POLICY_TOKEN_EQ || ps->current.kind > POLICY_TOKEN_GT)
+        return unexpected(ps, "a comparison operator");
+    test->op = ps->current.kind;
+    return advance(ps) && parse_expression(ps, &test->right);
+}
+
+static bool parse_condition(struct parser *ps, struct condition *c)
+{
+    c->offset = ps->current.offset;
+    c->negated = is(ps, POLICY_TOKEN_NOT);
+    if (c->negated && !advance(ps))
+        return false;
+    if (is(ps, POLICY_TOKEN_IDENTIFIER)) {
+        c->name = ps->current.text;
+        if (!advance(ps) || !expect(ps, POLICY_TOKEN_COLON))
+            return false;
+    }
+    if (!expect(ps, POLICY_TOKEN_LBRACKET))
+        return false;
+    do {
+        if (c->n_tests && !advance(ps))
+            return false;
+        if (!room_for_one(ps, (void **)&c->tests, c->n_tests, sizeof *c->tests))
+            return false;
+        c->tests[c->n_tests] = (struct property_condition){ 0 };
+        if (!parse_test(ps, &c->tests[c->n_tests]))
+            return false;
+        c->n_tests++;
+    } while (is(ps, POLICY_TOKEN_COMMA));
+    return expect(ps, POLICY_TOKEN_RBRACKET);
+}
+
+static bool parse_conditions(struct parser *ps, struct rule *rule)
+{
+    if (is(ps, POLICY_TOKEN_ARROW))
+        return true;
+    do {
+        if (rule->n_conditions && !advance(ps))
+            return false;
+        if (rule->n_conditions == LIMIT_POLICY_CONDITIONS)
+            return fail_at(ps, ps->current.offset, ERR_LIMIT, "too many conditions in one rule");
+        if (!room_for_one(ps, (void **)&rule->conditions, rule->n_conditions, sizeof *rule->conditions))
+            return false;
+        rule->conditions[rule->n_conditions] = (struct condition){ 0 };
+        if (!parse_condition(ps, &rule->conditions[rule->n_conditions]))
+            return false;
+        rule->n_conditions++;
+    } while (is(ps, POLICY_TOKEN_AND));
+    return true;
+}
+
+/* ---- actions ---- */
+
+static const struct {
+    const char *name;
+    bool takes_claim;
+} verbs[] = { { "permit", false }, { "deny", false }, { "add", true }, { "issue", true }, { "issueproperty", true } };
+
+const char *policy_verb_name(enum policy_verb verb) { return verbs[verb].name; }
+
+static bool parse_assignment(struct parser *ps, struct action *action)
+{
+    enum claim_property property;
+    size_t offset = ps->current.offset;
+
+    if (is(ps, POLICY_TOKEN_STRING))
+        return fail_at(ps, offset, ERR_MALFORMED, "expected type= or value= before a value: write type=\"…\"");
+    if (!parse_property(ps, &property))
+        return false;
+    if (property == CLAIM_ISSUER)
+        return fail_at(ps, offset, ERR_MALFORMED, "a rule cannot choose the issuer: it is always AttestationPolicy");
+    if (action->assigned[property])
+        return fail_at(ps, offset, ERR_MALFORMED, "a property is assigned twice");
+    if (is(ps, POLICY_TOKEN_EQ))
+        return fail_at(ps, ps->current.offset, ERR_MALFORMED, "'==' in an action: write '='");
+    return expect(ps, POLICY_TOKEN_ASSIGN) && parse_expression(ps, &action->assigned[property]);
+}
+
+static bool parse_claim_argument(struct parser *ps, struct action *action)
+{
+    if (is(ps, POLICY_TOKEN_IDENTIFIER) && bytes_equal_string(ps->current.text, "claim")) {
+        if (!advance(ps) || !expect(ps, POLICY_TOKEN_ASSIGN))
+            return false;
+        if (!is(ps, POLICY_TOKEN_IDENTIFIER))
+            return unexpected(ps, "the name of a bound claim");
+        action->copied = ps->current.text;
+        action->copied_offset = ps->current.offset;
+        return advance(ps);
+    }
+    if (!parse_assignment(ps, action))
+        return false;
+    while (is(ps, POLICY_TOKEN_COMMA))
+        if (!advance(ps) || !parse_assignment(ps, action))
+            return false;
+    return true;
+}
+
+static bool parse_action(struct parser *ps, struct action *action)
+{
+    action->offset = ps->current.offset;
+    for (unsigned i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (!is(ps, POLICY_TOKEN_IDENTIFIER) || !bytes_equal_string(ps->current.text, verbs[i].name))
+            continue;
+        action->verb = (enum policy_verb)i;
+        return advance(ps) && expect(ps, POLICY_TOKEN_LPAREN) && (!verbs[i].takes_claim || parse_claim_argument(ps, action)) &&
+               expect(ps, POLICY_TOKEN_RPAREN);
+    }
+    return unexpected(ps, "permit, deny, add, issue or issueproperty");
+}
+
+/* ---- rules and sections ---- */
+
+static bool parse_rule(struct parser *ps, struct rule *rule)
+{
+    size_t line_start;
+
+    rule->offset = ps->current.offset;
+    rule->line = policy_line(ps->policy->text, rule->offset, &line_start);
+    if (!parse_conditions(ps, rule) || !expect(ps, POLICY_TOKEN_ARROW) || !parse_action(ps, &rule->action))
+        return false;
+    if (is(ps, POLICY_TOKEN_SEMICOLON)) {
+        rule->end = ps->current.end;
+        return advance(ps);
+    }
+    rule->end = ps->current.offset;
+    return is(ps, POLICY_TOKEN_RBRACE) || unexpected(ps, "';' behind the rule");
+}
+
+static bool parse_rules(struct parser *ps, struct rule_list *list)
+{
+    while (!is(ps, POLICY_TOKEN_RBRACE)) {
+        if (ps->n_rules == LIMIT_POLICY_RULES)
+            return fail_at(ps, ps->current.offset, ERR_LIMIT, "too many rules");
+        ps->n_rules++;
+        ps->lexer.place.rule++;
+        if (!room_for_one(ps, (void **)&list->rules, list->n, sizeof *list->rules))
+            return false;
+        list->rules[list->n] = (struct rule){ .number = ps->lexer.place.rule };
+        if (!parse_rule(ps, &list->rules[list->n]))
+            return false;
+        list->n++;
+    }
+    ps->lexer.place.rule = 0;
+    return advance(ps);
+}
+
+/* The section that the current token names. */
+static enum policy_section named_section(const struct parser *ps)
+{
+    int section = 0;
+
+    if (!is(ps, POLICY_TOKEN_IDENTIFIER))
+        return POLICY_NO_SECTION;
+    while (section < POLICY_NO_SECTION && !bytes_equal_string(ps->current.text, policy_section_name((enum policy_section)section)))
+        section++;
+    return (enum policy_section)section;
+}
+
+static bool parse_section(struct parser *ps)
+{
+    enum policy_section section = named_section(ps);
+    struct rule_list *list;
+
+    if (section == POLICY_NO_SECTION)
+        return unexpected(ps, "configurationrules, authorizationrules or issuancerules");
+    list = &ps->policy->sections[section];
+    if (list->present)
+        return fail_at(ps, ps->current.offset, ERR_MALFORMED, "a section appears twice");
+    list->present = true;
+    ps->policy->section_offset[section] = ps->current.offset;
+    ps->lexer.place.section = section;
+    if (!advance(ps) || !expect(ps, POLICY_TOKEN_LBRACE) || !parse_rules(ps, list))
+        return false;
+    ps->lexer.place.section = POLICY_NO_SECTION;
+    if (is(ps, POLICY_TOKEN_END))
+        return true;
+    return is(ps, POLICY_TOKEN_SEMICOLON) ? advance(ps) : unexpected(ps, "';' behind the section");
+}
+
+static bool parse_version(struct parser *ps)
+{
+    static const struct {
+        const char *text;
+        unsigned version;
+    } versions[] = { { "1.0", 10 }, { "1.1", 11 }, { "1.2", 12 } };
+
+    if (is(ps, POLICY_TOKEN_LBRACE))
+        return fail_at(ps, ps->current.offset, ERR_UNSUPPORTED, "policies in JSON form are older than version 1.0: write version=1.0;");
+    if (!is(ps, POLICY_TOKEN_IDENTIFIER) || !bytes_equal_string(ps->current.text, "version"))
+        return unexpected(ps, "version=");
+    if (!advance(ps) || !expect(ps, POLICY_TOKEN_ASSIGN))
+        return false;
+    if (!is(ps, POLICY_TOKEN_DECIMAL))
+        return unexpected(ps, "1.0, 1.1 or 1.2");
+    for (unsigned i = 0; i < ARRAY_LEN(versions); i++)
+        if (bytes_equal_string(ps->current.text, versions[i].text))
+            ps->policy->version = versions[i].version;
+    if (!ps->policy->version)
+        return fail_at(ps, ps->current.offset, ERR_UNSUPPORTED, "the version must be 1.0, 1.1 or 1.2");
+    if (!advance(ps))
+        return false;
+    return is(ps, POLICY_TOKEN_SEMICOLON) ? advance(ps) : unexpected(ps, "';' behind the version");
+}
+
+static bool parse_policy(struct parser *ps)
+{
+    if (bytes_starts_with(ps->policy->text, BYTES_LIT("\xef\xbb\xbf")))
+        ps->lexer.offset = 3;
+    if (!advance(ps) || !parse_version(ps))
+        return false;
+    while (!is(ps, POLICY_TOKEN_END))
+        if (!parse_section(ps))
+            return false;
+    return true;
+}
+
+bool policy_parse(struct arena *a, struct bytes text, const struct policy **ret, struct policy_error *error)
+{
+    struct policy *policy = ARENA_NEW(a, struct policy);
+    struct parser ps = { .arena = a, .policy = policy, .error = error };
+    char *hash_input;
+
+    ps.lexer = (struct policy_lexer){ .arena = a, .place = { .kind = POLICY_PARSING_ERROR, .section = POLICY_NO_SECTION }, .error = error };
+    if (text.len > LIMIT_POLICY_TEXT_BYTES)
+        return fail_at(&ps, 0, ERR_LIMIT, "the policy is longer than 512 KiB");
+    hash_input = base64_in(a, BASE64_URL, text);
+    if (!policy || !hash_input || !arena_copy(a, text, &policy->text))
+        return no_memory(&ps);
+    policy->hash_input = bytes_of_string(hash_input);
+    ps.lexer.place.text = policy->text;
+    if (!utf8_is_valid(policy->text))
+        return fail_at(&ps, 0, ERR_MALFORMED, "the policy is not UTF-8");
+    if (!parse_policy(&ps) || !policy_check(a, policy, error))
+        return false;
+    *ret = policy;
+    return true;
+}
+
+struct bytes policy_text(const struct policy *policy) { return policy->text; }
+
+struct bytes policy_hash_input(const struct policy *policy) { return policy->hash_input; }
+
+unsigned policy_version(const struct policy *policy) { return policy->version; }
+
+size_t policy_rule_count(const struct policy *policy, enum policy_section section)
+{
+    return section == POLICY_NO_SECTION ? 0 : policy->sections[section].n;
+}
