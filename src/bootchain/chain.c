@@ -99,44 +99,9 @@ const char *walk_numbered_key(struct walk *w, const struct step *s, const char *
 
 const char *walk_title(struct walk *w, const struct step *s) { return event_title(w->a, w->events, s->event); }
 
-/* Confidential-computing logs have four measurement registers; what they stand for is told by the event (UEFI 2.10, 38.4.1). */
-static unsigned role_of_register(const struct walk *w, const struct event *event)
-{
-    const struct event_type *type = event_type_find(event->type);
-
-    if (w->events->registers == REGISTERS_PCR || !type)
-        return event->pcr;
-    switch (type->content) {
-    case CONTENT_VARIABLE:
-    case CONTENT_AUTHORITY:
-        return 7;
-    case CONTENT_BLOB:
-    case CONTENT_BLOB2:
-    case CONTENT_VERSION:
-        return 0;
-    case CONTENT_IMAGE:
-        return 4;
-    case CONTENT_GPT:
-        return 5;
-    case CONTENT_IPL:
-        return event->pcr == 3 ? (event->data.len && (event->data.data[0] == '/' || event->data.data[0] == '(') ? 9 : 8) : event->pcr;
-    case CONTENT_TAGGED:
-        return 9;
-    case CONTENT_TEXT:
-        return event->pcr == 2 ? (bytes_starts_with(event->data, BYTES_LIT("Exit Boot")) ? 5 : 4) : 1;
-    default:
-        return 1;
-    }
-}
-
 static bool application_step(struct walk *w, const struct step *s)
 {
     return walk_add(w, s, COMPONENT_APPLICATION, walk_numbered_key(w, s, "application"), walk_title(w, s)) != NULL;
-}
-
-static bool other_step(struct walk *w, const struct step *s)
-{
-    return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "other"), walk_title(w, s)) != NULL;
 }
 
 static bool mok_or_loader_step(struct walk *w, const struct step *s)
@@ -172,12 +137,9 @@ static bool one_step(struct walk *w, size_t i)
         event->type == EVENT_TYPE(EV_SEPARATOR))
         return true;
     s.pcr = (int)event->pcr;
-    s.role = role_of_register(w, event);
     s.early = replayed_before_separator(w->log, i);
     w->os_events[event->pcr] = true;
-    if (s.role >= LIMIT_PCRS)
-        return other_step(w, &s);
-    return steps[s.role](w, &s);
+    return steps[event->pcr](w, &s);
 }
 
 /* Strongest first: the longer digest; SHA-1 last. */

@@ -81,13 +81,30 @@ static int compare_places(const void *a, const void *b)
 {
     const struct digest *x = ((const struct place *)a)->digest, *y = ((const struct place *)b)->digest;
 
+    size_t i = ((const struct place *)a)->component, k = ((const struct place *)b)->component;
+    int order;
+
     if (x->algorithm != y->algorithm)
         return x->algorithm < y->algorithm ? -1 : 1;
-    return memcmp(x->value, y->value, digest_len(x->algorithm));
+    order = memcmp(x->value, y->value, digest_len(x->algorithm));
+    return order ? order : (i > k) - (i < k);
 }
 
 /* Register 10 is IMA's; 16 and 23 belong to programs. */
 static bool is_judged(const struct component *c) { return c->pcr != 10; }
+
+static bool same_role(const struct component *a, const struct component *b) { return a->pcr == b->pcr && strcmp(a->key, b->key) == 0; }
+
+/* The same thing measured twice is one thing (shim and GRUB both measure the kernel). */
+static void settle_repeats(struct side *side)
+{
+    for (size_t i = 1; i < side->n_places; i++) {
+        const struct component *later = &side->items[side->places[i].component], *earlier = &side->items[side->places[i - 1].component];
+        if (digest_equal(side->places[i].digest, side->places[i - 1].digest) && same_role(earlier, later) &&
+            component_same_content(earlier, later))
+            side->done[side->places[i].component] = true;
+    }
+}
 
 static bool side_begin(struct comparison *c, struct side *side, struct component_list list)
 {
@@ -106,6 +123,7 @@ static bool side_begin(struct comparison *c, struct side *side, struct component
     qsort(side->places, side->n_places, sizeof *side->places, compare_places);
     for (size_t i = 0; i < list.n; i++)
         side->done[i] = !is_judged(&list.items[i]);
+    settle_repeats(side);
     return true;
 }
 
@@ -141,8 +159,6 @@ static void match_content(struct side *from, const struct side *to)
                 }
     }
 }
-
-static bool same_role(const struct component *a, const struct component *b) { return a->pcr == b->pcr && strcmp(a->key, b->key) == 0; }
 
 /* A baseline's component with "any" takes all of its role, holes included; one alternative that is there excuses the others. */
 static void apply_consent(struct comparison *c)
@@ -298,6 +314,11 @@ static void state_changed(struct comparison *c, const struct component *was, con
 {
     bool better = is->text && strcmp(is->text, fact_name(FACT_YES)) == 0;
 
+    for (size_t i = 0; !better && i < c->findings->n; i++)
+        if (c->findings->items[i].id == FINDING_SECUREBOOT_DISABLED) { /* said already, without a baseline */
+            finding_was_is(c->findings, &c->findings->items[i], "Secure Boot on", "Secure Boot off");
+            return;
+        }
     report(c, better ? FINDING_SECUREBOOT_KEYS_CHANGED : FINDING_SECUREBOOT_DISABLED, better ? SEVERITY_INFO : SEVERITY_HIGH, was, is,
            better ? "Secure Boot was off in the accepted boot and is on now." : "Secure Boot was on in the accepted boot and is not now.");
 }
@@ -417,15 +438,6 @@ static bool is_single(enum component_kind kind)
 static bool same_single_kind(const struct component *was, const struct component *is)
 {
     return was->pcr == is->pcr && was->kind == is->kind && is_single(was->kind);
-}
-
-/* The same content under another kind of name, e.g. the same loader twice, is settled: leftovers of one role follow its first. */
-static void settle_repeats(struct side *side)
-{
-    for (size_t i = 0; i < side->n; i++)
-        for (size_t k = i + 1; side->done[i] && k < side->n && k < i + 64; k++)
-            if (!side->done[k] && same_role(&side->items[i], &side->items[k]) && component_same_content(&side->items[i], &side->items[k]))
-                side->done[k] = true;
 }
 
 /* GRUB's way to its decision: where files are looked for, what is shown, what is remembered. What it then loads is measured by itself. */
@@ -637,8 +649,6 @@ static void compare_components(struct comparison *c)
     match_content(&c->was, &c->is);
     match_holes(c);
     apply_consent(c);
-    settle_repeats(&c->is);
-    settle_repeats(&c->was);
     pair(c, same_role);
     pair(c, same_single_kind);
     compare_commands(c);

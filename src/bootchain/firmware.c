@@ -18,7 +18,7 @@ static const char *version_text(struct walk *w, struct bytes data)
 
     if (wide) {
         text = utf8_from_utf16le(w->a, data, &clean);
-        return text ? text_for_people(w->a, bytes_of_string(text)) : NULL;
+        return text ? text_for_people(w->a, bytes_trim(bytes_of_string(text))) : NULL;
     }
     while (data.len && data.data[data.len - 1] == 0)
         data.len--;
@@ -31,7 +31,7 @@ static const char *version_text(struct walk *w, struct bytes data)
             guid_format(id, guid);
             return arena_printf(w->a, "%s", guid);
         }
-    return text_for_people(w->a, data);
+    return text_for_people(w->a, bytes_trim(data));
 }
 
 static bool crtm_version(struct walk *w, const struct step *s)
@@ -175,13 +175,13 @@ bool firmware_step(struct walk *w, const struct step *s)
     const struct event_type *type = event_type_find(s->event->type);
     enum event_content content = type ? type->content : CONTENT_OPAQUE;
 
-    if (s->role == 0)
+    if (s->pcr == 0)
         return firmware_code_step(w, s);
-    if (s->role == 2)
+    if (s->pcr == 2)
         return content == CONTENT_IMAGE ? image_step(w, s) : unnamed(w, s, COMPONENT_OPTION_ROM, "rom");
     if (content == CONTENT_BOOT_VARIABLE || content == CONTENT_VARIABLE)
         return firmware_variable_step(w, s);
     if (content == CONTENT_TABLES || content == CONTENT_TABLES2)
         return unnamed(w, s, COMPONENT_FIRMWARE_DATA, "tables");
-    return unnamed(w, s, COMPONENT_FIRMWARE_CONFIG, s->role == 6 ? "vendor" : "config");
+    return unnamed(w, s, COMPONENT_FIRMWARE_CONFIG, s->pcr == 6 ? "vendor" : "config");
 }

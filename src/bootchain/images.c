@@ -29,7 +29,7 @@ static bool add_image(struct walk *w, const struct step *s, const char *path, co
 {
     size_t room = w->images_capacity;
     struct boot_image image = {
-        .event = s->event->number, .pcr = s->pcr, .path = path, .name = file, .role = s->role == 2 ? IMAGE_DRIVER : IMAGE_LOADER
+        .event = s->event->number, .pcr = s->pcr, .path = path, .name = file, .role = s->pcr == 2 ? IMAGE_DRIVER : IMAGE_LOADER
     };
 
     if (!walk_digests(w, s->event, &image.n_digests, &image.digests) ||
@@ -37,7 +37,7 @@ static bool add_image(struct walk *w, const struct step *s, const char *path, co
         !walk_grow(w, &w->image_component, w->n_images, &room, sizeof *w->image_component))
         return false;
     w->images[w->n_images] = image;
-    w->n_boot_images += s->role != 2 && !s->early;
+    w->n_boot_images += s->pcr != 2 && !s->early;
     w->image_component[w->n_images++] = w->n_components;
     return true;
 }
@@ -49,7 +49,7 @@ static bool image(struct walk *w, const struct step *s)
 
     if (!image_paths(w, s, &path, &file) || !add_image(w, s, path, file))
         return false;
-    if (s->role == 2)
+    if (s->pcr == 2)
         return walk_add(w, s, COMPONENT_OPTION_ROM, arena_printf(w->a, "rom:%s", path),
                         path[0] ? arena_printf(w->a, "driver %s", path) : "driver of a device") != NULL;
     return walk_add(w, s, COMPONENT_LOADER, "image", path) != NULL;
@@ -141,6 +141,12 @@ static const struct file_words known_files[] = {
     { "shell", "UEFI shell" },
 };
 
+/* The label names no file but a place in the firmware: not shim, not GRUB. */
+static bool says_firmware(const struct boot_image *image)
+{
+    return !image->name[0] && (strncmp(image->path, "Fv(", 3) == 0 || strncmp(image->path, "MemoryMapped(", 13) == 0);
+}
+
 static const char *loader_words(const struct walk *w, const char *file, size_t place, size_t n_loaders)
 {
     for (size_t i = 0; i < ARRAY_LEN(known_files); i++)
@@ -204,7 +210,8 @@ static bool name_image(struct walk *w, struct boot_image *image, struct componen
         c->key = arena_printf(w->a, "firmware-app:%s", image->path);
         break;
     default:
-        words = loader_words(w, image->name, place, n_loaders);
+        words = says_firmware(image) ? "program inside the firmware" : loader_words(w, image->name, place - w->n_firmware_apps, n_loaders);
+        w->n_firmware_apps += says_firmware(image);
         c->kind = COMPONENT_LOADER;
         c->key = arena_printf(w->a, "loader:%zu", place + 1);
         break;
@@ -252,7 +259,7 @@ bool images_finish(struct walk *w)
     }
     for (size_t place = 0; place < n; place++) {
         w->images[kept[place]].role = role_of(w, kept, place, n);
-        n_loaders += w->images[kept[place]].role == IMAGE_LOADER;
+        n_loaders += w->images[kept[place]].role == IMAGE_LOADER && !says_firmware(&w->images[kept[place]]);
     }
     for (size_t place = 0; place < n; place++)
         if (!name_image(w, &w->images[kept[place]], &w->components[w->image_component[kept[place]]], place, n_loaders))

@@ -452,7 +452,7 @@ bool loader_step(struct walk *w, const struct step *s)
         return false;
     if (taken)
         return true;
-    switch (s->role) {
+    switch (s->pcr) {
     case 8:
         return command_step(w, s);
     case 9:

@@ -130,6 +130,14 @@ static const char *generation_words(const struct bootchain *chain)
     return chain->ms_2023 == FACT_YES ? " (Microsoft keys of 2023)" : "";
 }
 
+static bool named_before(const struct bootchain *chain, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (chain->authorities[k].key.name && strcmp(chain->authorities[k].key.name, chain->authorities[i].key.name) == 0)
+            return true;
+    return false;
+}
+
 static const char *policy_summary(struct arena *a, const struct bootchain *chain)
 {
     static const char *const states[] = { "Secure Boot state not proved", "Secure Boot off", "Secure Boot on" };
@@ -137,7 +145,7 @@ static const char *policy_summary(struct arena *a, const struct bootchain *chain
     size_t shown = 0;
 
     for (size_t i = 0; text && i < chain->n_authorities && shown < 4; i++)
-        if (chain->authorities[i].key.name)
+        if (chain->authorities[i].key.name && !named_before(chain, i))
             text = arena_printf(a, "%s%s%s", text, shown++ ? ", " : "; authorised by ", chain->authorities[i].key.name);
     if (text && chain->sbat_date)
         text = arena_printf(a, "%s; SBAT level %u", text, (unsigned)chain->sbat_date);

@@ -109,7 +109,8 @@ static bool key_list(struct walk *w, const struct step *s, const struct uefi_var
 
 static bool secure_boot_variable(struct walk *w, const struct step *s, const struct uefi_variable *v)
 {
-    enum fact on = switch_fact(v->data);
+    /* Firmware without Secure Boot has no such variable, and measures that (PFP 1.06, 3.3.4.8). */
+    enum fact on = v->data.len ? switch_fact(v->data) : FACT_NO;
     struct component *c = walk_add(w, s, COMPONENT_SECURE_BOOT_STATE, "variable:SecureBoot",
                                    on == FACT_YES  ? "Secure Boot on"
                                    : on == FACT_NO ? "Secure Boot off"
@@ -120,6 +121,7 @@ static bool secure_boot_variable(struct walk *w, const struct step *s, const str
     c->text = fact_name(on);
     if (!s->early || !name_is_proved(s))
         return true;
+    w->secure_boot_event = s->event->number;
     /* attestation-service.md 9.1: measured exactly once. */
     w->chain->secure_boot = w->n_secure_boot++ || on == FACT_UNKNOWN ? SECURE_BOOT_UNKNOWN
                             : on == FACT_YES                         ? SECURE_BOOT_ENABLED

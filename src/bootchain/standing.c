@@ -7,7 +7,7 @@ static void secure_boot_state(struct walk *w)
     const struct bootchain *chain = w->chain;
 
     if (chain->secure_boot == SECURE_BOOT_DISABLED)
-        findings_add(w->findings, FINDING_SECUREBOOT_DISABLED, 7, FINDING_NO_EVENT, "The firmware measured that Secure Boot is off.");
+        findings_add(w->findings, FINDING_SECUREBOOT_DISABLED, 7, w->secure_boot_event, "The firmware measured that Secure Boot is off.");
     else if (chain->secure_boot == SECURE_BOOT_UNKNOWN && w->events->n_events)
         findings_add(w->findings, FINDING_SECUREBOOT_UNPROVED, 7, FINDING_NO_EVENT,
                      "No single proved event says whether Secure Boot is on.");

@@ -38,12 +38,14 @@ struct walk {
     unsigned n_volumes, n_unnamed[LIMIT_PCRS];
 
     /* Secure Boot policy */
+    int64_t secure_boot_event;
     unsigned n_secure_boot; /* proved SecureBoot variables before the separator */
     bool shim_seen;         /* something that only shim measures */
     bool sbat_seen;
 
     /* images: where PCR 4's actions say that we are */
-    bool calling; /* between "Calling …" and "Returning …", both proved */
+    size_t n_firmware_apps; /* named so far, among the images that stayed */
+    bool calling;           /* between "Calling …" and "Returning …", both proved */
     size_t call_first_image;
     unsigned n_boot_images; /* after the separator: started by the boot manager, or by what it started */
     bool grub_seen, systemd_boot_seen, uki_seen, stub_seen;
@@ -65,9 +67,8 @@ struct step {
     size_t i;
     const struct event *event;
     const struct event_mark *mark;
-    int pcr;       /* where it stands */
-    unsigned role; /* which PC register's meaning it has: differs from pcr for confidential-computing logs */
-    bool early;    /* before the register's separator */
+    int pcr;
+    bool early; /* before the register's separator */
 };
 
 static inline bool step_proved(const struct step *s) { return s->mark->proof == PROOF_PROVED; }
