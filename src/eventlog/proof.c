@@ -127,6 +127,11 @@ static bool add_ipl(struct arena *a, struct candidates *list, const struct event
         list->items[list->n - 1].tail = BYTES_LIT("\0\0");
         return true;
     }
+    if (event->data.len % 2 && is_utf16_ascii(bytes_slice(event->data, 0, event->data.len - 1)) &&
+        event->data.data[event->data.len - 1] == 0) { /* systemd-boot before 248: one byte of the NUL unit */
+        add(list, PROOF_RULE_UTF16_WITH_NUL, bytes_slice(event->data, 0, event->data.len - 1));
+        list->items[list->n - 1].tail = BYTES_LIT("\0\0");
+    }
     if (has_final_nul(event->data))
         add(list, PROOF_RULE_WITHOUT_NUL, without_nul(event->data));
     add(list, PROOF_RULE_DATA, event->data);
