@@ -212,6 +212,27 @@ static bool run_checks(const struct evidence *e, struct findings *list, struct e
     return passed == ARRAY_LEN(checks);
 }
 
+static bool is_a_check(enum finding_id id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+        if (checks[i].id == id)
+            return true;
+    return false;
+}
+
+bool quote_was_raced(const struct findings *list, size_t since)
+{
+    bool digest_differs = false;
+
+    for (size_t i = since; i < list->n; i++) {
+        if (list->items[i].id == FINDING_QUOTE_DIGEST)
+            digest_differs = true;
+        else if (is_a_check(list->items[i].id))
+            return false;
+    }
+    return digest_differs && !list->overflow;
+}
+
 /* The result must not depend on the caller's buffers: everything is copied, and read once more from the copy. */
 static struct verified_quote *keep(struct arena *a, const struct evidence *e, struct err *err)
 {
@@ -235,10 +256,14 @@ bool quote_verify(struct arena *a, const struct quote_claim *claim, const struct
 {
     struct evidence e = { .claim = claim, .want = want };
     const struct verified_quote *verified;
+    size_t before = list->n;
 
     decode(&e);
-    if (!run_checks(&e, list, err))
+    if (!run_checks(&e, list, err)) {
+        if (quote_was_raced(list, before))
+            list->items[before].unsettled = true;
         return false;
+    }
     verified = keep(a, &e, err);
     if (!verified)
         return false;
@@ -247,27 +272,6 @@ bool quote_verify(struct arena *a, const struct quote_claim *claim, const struct
                      "the TPM says that its clock may have stepped back");
     *ret = verified;
     return true;
-}
-
-static bool is_a_check(enum finding_id id)
-{
-    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
-        if (checks[i].id == id)
-            return true;
-    return false;
-}
-
-bool quote_was_raced(const struct findings *list, size_t since)
-{
-    bool digest_differs = false;
-
-    for (size_t i = since; i < list->n; i++) {
-        if (list->items[i].id == FINDING_QUOTE_DIGEST)
-            digest_differs = true;
-        else if (is_a_check(list->items[i].id))
-            return false;
-    }
-    return digest_differs && !list->overflow;
 }
 
 const struct pcr_set *verified_quote_pcrs(const struct verified_quote *quote) { return &quote->pcrs; }

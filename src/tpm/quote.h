@@ -36,8 +36,8 @@ struct verified_quote; /* opaque; lives in the arena */
 
 /* quote_verify runs every check. Each refusal is a finding (quote.…) and makes it return false, with err ERR_UNTRUSTED
  * and the first refusal's sentence. Only when every check passed *ret is set. A false return without a new finding
- * is ERR_NO_MEMORY. When `quote.pcr_digest` is the only finding, a register may have moved between reading and quoting:
- * the caller lets the guest try again (architecture.md 8). */
+ * is ERR_NO_MEMORY. When `quote.pcr_digest` is the only refusal, a register may have moved between reading and quoting:
+ * that finding is marked unsettled, and the caller lets the guest try again (architecture.md 8, attack-suite.md Q12). */
 MUST_CHECK bool quote_verify(struct arena *a, const struct quote_claim *claim, const struct quote_expectations *want, struct findings *list,
                              const struct verified_quote **ret, struct err *err);
 /* True when the findings from number `since` on hold quote.pcr_digest and no other refusal of a quote. */

@@ -499,10 +499,12 @@ TEST(q12_values_that_moved_are_told_apart_from_forgery)
     t.b.pcrs = &quoted;
     CHECK_REFUSED(t, QUOTE_DIGEST);
     CHECK(quote_was_raced(&t.list, 0));
+    CHECK(t.list.items[0].unsettled);
     t.b.attest.extra_data = BYTES_LIT("old");
     t.list.n = 0;
     CHECK_REFUSED_TWICE(t, QUOTE_DIGEST, QUOTE_NONCE);
     CHECK(!quote_was_raced(&t.list, 0));
+    CHECK(!t.list.items[0].unsettled && !t.list.items[1].unsettled);
     CHECK(!quote_was_raced(&t.list, t.list.n));
 }
 
