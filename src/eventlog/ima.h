@@ -16,8 +16,9 @@ struct ima_entry {
     struct bytes template_name;
     struct bytes template_digest; /* as the list has it: SHA-1, or another bank's in the kernel's per-bank lists */
     bool violation;               /* digest all zero: extends all ones */
-    bool proved;                  /* template_digest hashes from the entry's own fields */
-    struct bytes template_data;   /* what is hashed, binary form; for ascii lists rebuilt in the arena */
+    bool proved;                  /* template_digest hashes from the entry's own fields; see verified_ima_proved() */
+    struct bytes template_data;   /* fields in binary form, which is what is hashed (but for template "ima", which is hashed with
+                                     its name filled up to 256 bytes); for ascii lists rebuilt in the arena, empty for unknown templates */
     enum digest_algorithm file_algorithm; /* DIGEST_NONE when unknown: file_algorithm_name has it */
     struct bytes file_algorithm_name;
     struct bytes file_digest;
@@ -41,7 +42,10 @@ struct ima_list {
 MUST_CHECK bool ima_parse(struct arena *a, struct bytes input, struct ima_list *ret, struct err *err);
 
 /* How the kernel fills a bank (real-vm-boot.md 7, pitfall 7). */
-enum ima_bank_mode { IMA_BANK_NATIVE /* hash of the template data */, IMA_BANK_PADDED /* SHA-1 digest and zeros */ };
+enum ima_bank_mode {
+    IMA_BANK_NATIVE, /* hash of the template data */
+    IMA_BANK_PADDED, /* SHA-1 digest and zeros: the kernel lacked the algorithm */
+};
 
 /* A list whose beginning explains register 10; made by ima_verify() only. */
 struct verified_ima;
@@ -54,11 +58,15 @@ MUST_CHECK bool ima_verify(struct arena *a, const struct ima_list *list, const s
                            struct findings *findings, const struct verified_ima **ret, struct err *err);
 
 size_t verified_ima_n(const struct verified_ima *ima); /* entries of the prefix */
-/* An entry of the prefix; what it says is proved only if entry->proved. */
 const struct ima_entry *verified_ima_entry(const struct verified_ima *ima, size_t i);
+/* Whether what the entry says is proved: by a quoted bank that hashes the entry's fields, or by its template digest. Never for violations. */
+bool verified_ima_proved(const struct verified_ima *ima, size_t i);
 enum ima_bank_mode verified_ima_bank_mode(const struct verified_ima *ima, enum digest_algorithm bank);
 
-/* boot_aggregate is the digest over registers 0–9 (0–7 for SHA-1 lists of old kernels) of the bank: whether the first entry says so. */
+/* boot_aggregate is the digest over registers 0–9 (0–7 for kernels before 5.8) of the bank of its own algorithm. False when it cannot be
+ * judged: another entry, or not all of these registers quoted. */
 MUST_CHECK bool ima_boot_aggregate_fits(const struct ima_entry *entry, const struct pcr_set *quoted, bool *ret_fits);
+/* The digest of the entry's fields, as the kernel extends it natively; false when they are not known (unknown template in ascii). */
+MUST_CHECK bool ima_entry_digest(const struct ima_entry *entry, enum digest_algorithm algorithm, struct digest *ret);
 
 const char *ima_template_text(enum ima_template template);
