@@ -1,0 +1,89 @@
+/* cli/cli.h: the command line's frame: one command table makes parsing, help and completions; results are JSON values that are
+ * printed as JSON, as YAML or as a table. Exit codes: architecture.md 8. */
+#pragma once
+#include <stdio.h>
+#include "base/arena.h"
+#include "base/err.h"
+#include "json/write.h"
+
+enum exit_code {
+    EXIT_OK = 0, EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_PERMISSION = 4, EXIT_UNREACHABLE = 5, EXIT_CONFLICT = 6,
+    EXIT_JUDGED_UNHEALTHY = 10, EXIT_JUDGED_UNKNOWN = 11,
+};
+
+enum output { OUTPUT_JSON, OUTPUT_YAML, OUTPUT_TABLE };
+
+enum { CLI_OPTIONS_MAX = 64, CLI_ARGUMENTS_MAX = 32 };
+
+struct cli;
+
+struct cli_option {
+    const char *name;      /* without the dashes */
+    const char *argument;  /* what its value is called; NULL: a flag, which may be given as NAME, NAME=true, NAME=false */
+    const char *help;
+};
+
+struct cli_command {
+    const char *path;      /* "vm create" */
+    const char *arguments; /* "NAME", "[NAME…]", "" */
+    int min_arguments, max_arguments;
+    const char *summary;   /* one line */
+    const struct cli_option *options;
+    size_t n_options;
+    int (*run)(struct cli *cli);
+};
+
+struct cli {
+    struct arena arena;
+    const struct cli_command *command;
+    const char *arguments[CLI_ARGUMENTS_MAX];
+    int n_arguments;
+    struct {
+        const struct cli_option *option;
+        const char *value; /* "true" or "false" for flags */
+    } given[CLI_OPTIONS_MAX];
+    size_t n_given;
+    enum output output;
+    const char *query;     /* JMESPath, or NULL */
+    const char *server;    /* socket path or URL, or NULL for the usual place */
+};
+
+/* Options of the command, or global ones. cli_option_at gives the i-th use of a repeatable one; NULL when there is none. */
+const char *cli_option(const struct cli *cli, const char *name);
+const char *cli_option_at(const struct cli *cli, const char *name, size_t i);
+/* A flag: *ret is set when it was given, in either sense. */
+bool cli_flag(const struct cli *cli, const char *name, bool otherwise);
+bool cli_was_given(const struct cli *cli, const char *name);
+
+/* cli_fail prints one sentence to standard error and returns the code. cli_fail_err maps the error's code. */
+int cli_fail(enum exit_code code, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int cli_fail_err(const struct err *err);
+
+/* cli_print applies --query and prints the value: as JSON or YAML, or by `table`, which may be NULL (generic key/value table).
+ * Returns EXIT_OK, or the code of a failed query. A table is not used when --query is given. */
+int cli_print(struct cli *cli, const struct json *value, void (*table)(struct cli *cli, const struct json *value));
+
+/* ---- tables: table.c ---- */
+struct table; /* columns as wide as their content; the last one is free */
+struct table *table_new(struct arena *a, const char *const *headings, size_t n);
+/* Values are made safe to show; NULL shows "-". */
+void table_row(struct table *t, const char *const *values);
+void table_print(const struct table *t, FILE *to);
+/* "3 min ago", "in 2 h", from now. */
+const char *relative_time(struct arena *a, int64_t time_ms, int64_t now_ms);
+/* A JSON string member, made safe to show; NULL when absent. */
+const char *show_member(struct cli *cli, const struct json *v, const char *name);
+void yaml_print(const struct json *v, FILE *to);
+
+/* ---- the server: remote.c ---- */
+struct http_answer;
+/* remote_call sends a request to the server (local socket or URL) and parses the answer. `body` may be NULL. On failure prints one
+ * sentence and returns its exit code; EXIT_OK otherwise. *ret may be NULL; it is json_null for an empty answer. */
+int remote_call(struct cli *cli, const char *method, const char *path, const char *body, const struct json **ret);
+/* The same, quiet: the status code, 0 when nobody answers. */
+unsigned remote_try(struct cli *cli, const char *method, const char *path, const char *body, const struct json **ret, struct err *err);
+
+extern const struct cli_option cli_global_options[];
+extern const size_t cli_n_global_options;
+extern const struct cli_command *const cli_commands[];
+extern const size_t cli_n_commands;

@@ -1,0 +1,145 @@
+/* trueboot baseline, root, server, evidence: small commands that ask the server one thing. */
+#include <string.h>
+#include "base/file.h"
+#include "cli/commands.h"
+
+static const char *json_body(struct cli *cli, const char *name1, const char *value1, const char *name2, struct bytes value2)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+
+    json_begin_object(&out, NULL);
+    json_put_string(&out, name1, value1);
+    if (name2)
+        json_put_bytes(&out, name2, value2);
+    json_end(&out);
+    return writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
+}
+
+static int call_and_print(struct cli *cli, const char *method, const char *path, const char *body, void (*table)(struct cli *, const struct json *))
+{
+    const struct json *answer;
+    int code = path ? remote_call(cli, method, path, body, &answer) : cli_fail(EXIT_ERROR, "out of memory");
+    return code == EXIT_OK ? cli_print(cli, answer, table) : code;
+}
+
+/* ---- baseline ---- */
+
+static void baseline_table(struct cli *cli, const struct json *v)
+{
+    static const char *const headings[] = { "PHASE", "PCR", "KIND", "WHAT", "DIGEST" };
+    const struct json *components = json_at(v, "baseline", "boot", "components", NULL);
+    struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
+    int64_t version = 0;
+
+    if (json_as_integer(json_get(v, "version"), &version))
+        printf("%s: baseline %lld, %s, by %s: %s\n\n", show_member(cli, v, "vm"), (long long)version, show_member(cli, v, "created"),
+               show_member(cli, v, "by"), show_member(cli, v, "reason"));
+    for (size_t i = 0; components && components->type == JSON_ARRAY && i < components->array.n; i++) {
+        const struct json *c = components->array.items[i], *digests = json_get(c, "digests");
+        const char *digest = "-", *text = show_member(cli, c, "text");
+        int64_t pcr = -1;
+        if (digests && digests->type == JSON_OBJECT && digests->object.n)
+            digest = arena_printf(&cli->arena, "%.*s:%.12s…", BYTES_FMT(digests->object.members[0].name),
+                                  arena_string(&cli->arena, json_text(digests->object.members[0].value, BYTES_NONE)));
+        if (!json_as_integer(json_get(c, "pcr"), &pcr))
+            pcr = -1;
+        table_row(t, (const char *const[]){ show_member(cli, c, "phase"), arena_printf(&cli->arena, "%lld", (long long)pcr), show_member(cli, c, "kind"),
+                                            text ? arena_printf(&cli->arena, "%s: %.80s", show_member(cli, c, "name"), text) : show_member(cli, c, "name"), digest });
+    }
+    table_print(t, stdout);
+}
+
+static int run_baseline_show(struct cli *cli)
+{
+    return call_and_print(cli, "GET", vm_path(cli, cli->arguments[0], "/baseline"), NULL, baseline_table);
+}
+
+static void approved_table(struct cli *cli, const struct json *status)
+{
+    status_print_one(cli, status, true);
+}
+
+static int run_baseline_approve(struct cli *cli)
+{
+    const char *reason = cli_option(cli, "reason");
+    const char *body = json_body(cli, "reason", reason ? reason : "approved on the command line", NULL, BYTES_NONE);
+    return call_and_print(cli, "POST", vm_path(cli, cli->arguments[0], "/baseline:approve"), body, approved_table);
+}
+
+static const struct cli_option approve_options[] = { { "reason", "TEXT", "why; kept with the baseline" } };
+const struct cli_command command_baseline_show = { "baseline show", "NAME", 1, 1, "What a good boot of this VM consists of", NULL, 0, run_baseline_show };
+const struct cli_command command_baseline_approve = { "baseline approve", "NAME", 1, 1, "Accept the VM's last boot as good from now on", approve_options,
+                                                      ARRAY_LEN(approve_options), run_baseline_approve };
+
+/* ---- roots ---- */
+
+static int run_root_add(struct cli *cli)
+{
+    const char *kind = cli_option(cli, "kind");
+    struct err err = ERR_INIT;
+    struct bytes pem;
+    const char *body;
+
+    if (!kind)
+        return cli_fail(EXIT_USAGE, "--kind ek (endorsement keys) or --kind ak (attestation keys) is needed");
+    if (!file_read_in(&cli->arena, cli->arguments[0], 1024 * 1024, &pem, &err))
+        return cli_fail_err(&err);
+    body = json_body(cli, "kind", kind, "pem", pem);
+    return body ? call_and_print(cli, "POST", "/v1/roots", body, NULL) : cli_fail(EXIT_ERROR, "out of memory");
+}
+
+static int run_root_list(struct cli *cli)
+{
+    return call_and_print(cli, "GET", "/v1/roots", NULL, NULL);
+}
+
+static int run_root_remove(struct cli *cli)
+{
+    const char *kind = cli_option(cli, "kind");
+
+    if (!kind)
+        return cli_fail(EXIT_USAGE, "--kind ek or --kind ak is needed");
+    return remote_call(cli, "DELETE", arena_printf(&cli->arena, "/v1/roots/%s/%s", kind, cli->arguments[0]), NULL, NULL);
+}
+
+static const struct cli_option root_options[] = { { "kind", "ek|ak", "whom it vouches for: endorsement keys of vTPMs, or attestation keys" } };
+const struct cli_command command_root_add = { "root add", "FILE", 1, 1, "Trust a CA (or pin a certificate) for vTPMs or attestation keys", root_options,
+                                              ARRAY_LEN(root_options), run_root_add };
+const struct cli_command command_root_list = { "root list", "", 0, 0, "Who is trusted", NULL, 0, run_root_list };
+const struct cli_command command_root_remove = { "root remove", "SHA256", 1, 1, "Stop trusting a certificate", root_options, ARRAY_LEN(root_options), run_root_remove };
+
+/* ---- server, evidence ---- */
+
+static int run_server_status(struct cli *cli)
+{
+    return call_and_print(cli, "GET", "/v1/server", NULL, NULL);
+}
+
+static int run_evidence_get(struct cli *cli)
+{
+    const char *id = cli_option(cli, "appraisal"), *to = cli_option(cli, "output-file");
+    const char *rest = arena_printf(&cli->arena, "/appraisals/%s/evidence", id ? id : "latest");
+    const char *path = rest ? vm_path(cli, cli->arguments[0], rest) : NULL;
+    const struct json *evidence;
+    struct err err = ERR_INIT;
+    const char *text;
+    int code = path ? remote_call(cli, "GET", path, NULL, &evidence) : cli_fail(EXIT_ERROR, "out of memory");
+
+    if (code != EXIT_OK)
+        return code;
+    text = json_to_string(&cli->arena, evidence, JSON_COMPACT);
+    if (!text)
+        return cli_fail(EXIT_ERROR, "out of memory");
+    if (!to)
+        return puts(text) < 0 ? EXIT_ERROR : EXIT_OK;
+    return file_write(to, bytes_of_string(text), 0644, &err) ? EXIT_OK : cli_fail_err(&err);
+}
+
+static const struct cli_option evidence_options[] = {
+    { "appraisal", "ID", "of which appraisal (default: the latest)" },
+    { "output-file", "FILE", "write it there (NAME.evidence.json)" },
+};
+const struct cli_command command_evidence_get = { "evidence get", "NAME", 1, 1, "The evidence behind a VM's verdict, for `trueboot verify`", evidence_options,
+                                                  ARRAY_LEN(evidence_options), run_evidence_get };
+const struct cli_command command_server_status = { "server status", "", 0, 0, "Where the server is and how it runs", NULL, 0, run_server_status };

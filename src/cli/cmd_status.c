@@ -1,0 +1,241 @@
+/* trueboot status: what an operator looks at first. One line a VM, or one VM with every reason. */
+#include <string.h>
+#include "base/clock.h"
+#include "cli/commands.h"
+
+static const char *text_at(struct cli *cli, const struct json *status, const char *name)
+{
+    return show_member(cli, json_get(status, "properties"), name);
+}
+
+static const struct json *ours(const struct json *status)
+{
+    return json_at(status, "properties", "trueboot", NULL);
+}
+
+static const char *ago(struct cli *cli, const struct json *v, const char *name)
+{
+    int64_t t;
+    return clock_parse(json_text(json_get(v, name), BYTES_NONE), &t) ? relative_time(&cli->arena, t, clock_now_ms()) : "never";
+}
+
+/* The worst reason's id for the list. */
+static const char *first_reason(struct cli *cli, const struct json *status)
+{
+    static const char *const order[] = { "critical", "high", "medium" };
+    const struct json *reasons = json_get(ours(status), "reasons");
+    const char *code = show_member(cli, ours(status), "reasonCode");
+
+    if (code && *code && strcmp(code, "Judged") != 0)
+        return code;
+    for (size_t s = 0; reasons && reasons->type == JSON_ARRAY && s < ARRAY_LEN(order); s++)
+        for (size_t i = 0; i < reasons->array.n; i++)
+            if (json_is_string(json_get(reasons->array.items[i], "severity"), order[s]))
+                return show_member(cli, reasons->array.items[i], "code");
+    return NULL;
+}
+
+static void add_line(struct cli *cli, struct table *t, const struct json *status)
+{
+    bool stale = false;
+    const char *values[] = { show_member(cli, ours(status), "vm"), text_at(cli, status, "healthStatus"), text_at(cli, status, "attestSecureBootEnabled"),
+                             text_at(cli, status, "bootIntegrityValidated"), text_at(cli, status, "attestationCertValidated"),
+                             text_at(cli, status, "linuxKernelVersion"), ago(cli, json_get(status, "properties"), "timestamp"), "", first_reason(cli, status) };
+
+    values[7] = json_as_boolean(json_get(ours(status), "stale"), &stale) && stale ? "stale" : "-";
+    table_row(t, values);
+}
+
+static struct table *new_table(struct cli *cli)
+{
+    static const char *const headings[] = { "VM", "HEALTH", "SECUREBOOT", "BOOT", "CERT", "KERNEL", "LAST VERIFIED", "STALE", "REASON" };
+    return table_new(&cli->arena, headings, ARRAY_LEN(headings));
+}
+
+static void line(const char *name, const char *value)
+{
+    if (value && *value)
+        printf("  %-20s %s\n", name, value);
+}
+
+static void print_head(struct cli *cli, const struct json *status)
+{
+    const struct json *p = json_get(status, "properties"), *t = ours(status), *last = json_get(t, "lastVerdict");
+    const char *profile = show_member(cli, t, "profile");
+    bool stale = false;
+
+    printf("%s: %s\n", show_member(cli, t, "vm"), show_member(cli, p, "healthStatus"));
+    line("Why", show_member(cli, p, "errorMessage"));
+    line("Secure Boot", show_member(cli, p, "attestSecureBootEnabled"));
+    line("Boot integrity", show_member(cli, p, "bootIntegrityValidated"));
+    line("Certificate", show_member(cli, p, "attestationCertValidated"));
+    line("Kernel", show_member(cli, p, "linuxKernelVersion"));
+    line("Boot", show_member(cli, last, "boot"));
+    line("Last verified", ago(cli, p, "timestamp"));
+    if (json_as_boolean(json_get(t, "stale"), &stale) && stale)
+        line("Stale", "yes: the next report is late; the agent may have stopped, or the VM may be compromised");
+    if (!json_is_string(json_get(p, "healthStatus"), "Healthy") && last && !json_is_string(json_get(last, "verdict"), "Unhealthy"))
+        line("Last verdict", arena_printf(&cli->arena, "%s, %s; it says nothing about now", show_member(cli, last, "verdict"), ago(cli, last, "timeUtc")));
+    line("Agent", show_member(cli, t, "agentError"));
+    if (profile && strcmp(profile, "default") != 0)
+        line("Profile", arena_printf(&cli->arena, "%s (intervals and deadlines are shortened)", profile));
+}
+
+static void print_reason(struct cli *cli, const struct json *r, unsigned number)
+{
+    const char *was = show_member(cli, r, "was"), *is = show_member(cli, r, "is");
+    int64_t pcr, event;
+
+    printf("\n%u. %s  [%s, %s]\n", number, show_member(cli, r, "title"), show_member(cli, r, "code"), show_member(cli, r, "severity"));
+    printf("   %s\n", show_member(cli, r, "message"));
+    if (json_as_integer(json_get(r, "pcr"), &pcr))
+        printf("   register   PCR %lld%s\n", (long long)pcr,
+               json_as_integer(json_get(r, "eventIndex"), &event) ? arena_printf(&cli->arena, ", event %lld of the boot's log", (long long)event) : "");
+    if (was)
+        printf("   was        %s\n", was);
+    if (is)
+        printf("   is         %s\n", is);
+    printf("   matters    %s\n", show_member(cli, r, "why"));
+    printf("   to do      %s\n", show_member(cli, r, "remedy"));
+}
+
+static bool is_bad(const struct json *r)
+{
+    const struct json *s = json_get(r, "severity");
+    return json_is_string(s, "medium") || json_is_string(s, "high") || json_is_string(s, "critical");
+}
+
+static void print_reasons(struct cli *cli, const struct json *status)
+{
+    const struct json *reasons = json_get(ours(status), "reasons");
+    unsigned bad = 0, notes = 0;
+
+    if (!reasons || reasons->type != JSON_ARRAY)
+        return;
+    for (size_t i = 0; i < reasons->array.n; i++)
+        if (is_bad(reasons->array.items[i]))
+            print_reason(cli, reasons->array.items[i], ++bad);
+    for (size_t i = 0; i < reasons->array.n; i++)
+        if (!is_bad(reasons->array.items[i]))
+            printf("%s   %s: %s\n", notes++ ? "" : "\nAlso noted, not held against it:\n", show_member(cli, reasons->array.items[i], "code"),
+                   show_member(cli, reasons->array.items[i], "message"));
+}
+
+static void print_phases(struct cli *cli, const struct json *status)
+{
+    static const struct {
+        const char *name, *title;
+    } phases[] = { { "firmware", "Firmware" }, { "secureBootPolicy", "Secure Boot policy" }, { "loader", "Loader" }, { "os", "OS" } };
+    const struct json *last = json_get(ours(status), "lastVerdict");
+
+    if (!last)
+        return;
+    printf("\nWhat was measured at the last verified boot:\n");
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
+        line(phases[i].title, show_member(cli, json_get(last, "phases"), phases[i].name));
+    line("Command line", show_member(cli, last, "commandLine"));
+    line("Appraisal", show_member(cli, last, "appraisal"));
+}
+
+void status_print_one(struct cli *cli, const struct json *status, bool explain)
+{
+    print_head(cli, status);
+    if (!explain)
+        return;
+    print_reasons(cli, status);
+    print_phases(cli, status);
+}
+
+static void one_table(struct cli *cli, const struct json *status)
+{
+    if (cli_flag(cli, "explain", false)) {
+        status_print_one(cli, status, true);
+        return;
+    }
+    struct table *t = new_table(cli);
+    add_line(cli, t, status);
+    table_print(t, stdout);
+}
+
+static void list_table(struct cli *cli, const struct json *list)
+{
+    struct table *t = new_table(cli);
+
+    for (size_t i = 0; list->type == JSON_ARRAY && i < list->array.n; i++)
+        add_line(cli, t, list->array.items[i]);
+    table_print(t, stdout);
+}
+
+static int exit_for(const struct json *status)
+{
+    const struct json *health = json_at(status, "properties", "healthStatus", NULL);
+
+    if (json_is_string(health, "Unhealthy"))
+        return EXIT_JUDGED_UNHEALTHY;
+    return json_is_string(health, "Healthy") ? EXIT_OK : EXIT_JUDGED_UNKNOWN;
+}
+
+/* Every page of the fleet, as one array. */
+static int fetch_all(struct cli *cli, const struct json **ret)
+{
+    const struct json **items = NULL, *page;
+    const char *path = "/v1/status";
+    size_t n = 0;
+
+    while (path) {
+        const struct json *value;
+        struct bytes next;
+        int code = remote_call(cli, "GET", path, NULL, &page);
+        if (code != EXIT_OK)
+            return code;
+        value = json_get(page, "value");
+        if (value && value->type == JSON_ARRAY && value->array.n) {
+            items = arena_grow(&cli->arena, items, n, n + value->array.n, sizeof *items);
+            if (!items)
+                return cli_fail(EXIT_ERROR, "out of memory");
+            for (size_t i = 0; i < value->array.n; i++)
+                items[n++] = value->array.items[i];
+        }
+        next = json_text(json_get(page, "next"), BYTES_NONE);
+        path = next.len ? arena_printf(&cli->arena, "/v1/status?after=%.*s", BYTES_FMT(next)) : NULL;
+    }
+    *ret = json_array(&cli->arena, items, n);
+    return *ret ? EXIT_OK : cli_fail(EXIT_ERROR, "out of memory");
+}
+
+static int run_status(struct cli *cli)
+{
+    bool exit_status = cli_flag(cli, "exit-status", cli->n_arguments == 1);
+    const struct json *value;
+    int worst = EXIT_OK, code;
+
+    if (cli->n_arguments == 0) {
+        code = fetch_all(cli, &value);
+        if (code == EXIT_OK)
+            code = cli_print(cli, value, list_table);
+        for (size_t i = 0; code == EXIT_OK && exit_status && i < value->array.n; i++) {
+            int one = exit_for(value->array.items[i]);
+            worst = one == EXIT_JUDGED_UNHEALTHY || worst == EXIT_OK ? one : worst;
+        }
+        return code != EXIT_OK ? code : worst;
+    }
+    for (int i = 0; i < cli->n_arguments; i++) {
+        const char *path = vm_path(cli, cli->arguments[i], "/status");
+        int one;
+        code = path ? remote_call(cli, "GET", path, NULL, &value) : EXIT_ERROR;
+        if (code == EXIT_OK)
+            code = cli_print(cli, value, one_table);
+        if (code != EXIT_OK)
+            return code;
+        one = exit_for(value);
+        worst = one == EXIT_JUDGED_UNHEALTHY || worst == EXIT_OK ? one : worst;
+    }
+    return exit_status ? worst : EXIT_OK;
+}
+
+static const struct cli_option status_options[] = {
+    { "explain", NULL, "every reason: event, register, what was, what is, why it matters and what to do" },
+    { "exit-status", NULL, "exit with 10 (Unhealthy) or 11 (Unknown); on by default for one VM" },
+};
+const struct cli_command command_status = { "status", "[NAME…]", 0, CLI_ARGUMENTS_MAX, "How VMs are: health, Secure Boot, boot integrity, and why",
+                                            status_options, ARRAY_LEN(status_options), run_status };

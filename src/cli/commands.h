@@ -1,0 +1,19 @@
+/* cli/commands.h: every command, defined beside its code. */
+#pragma once
+#include "cli/cli.h"
+
+extern const struct cli_command command_vm_create, command_vm_list, command_vm_show, command_vm_start, command_vm_stop, command_vm_update,
+    command_vm_delete, command_vm_release_identity;
+extern const struct cli_command command_status;
+extern const struct cli_command command_baseline_show, command_baseline_approve, command_baseline_learn;
+extern const struct cli_command command_root_add, command_root_list, command_root_remove;
+extern const struct cli_command command_server_status;
+extern const struct cli_command command_evidence_get;
+extern const struct cli_command command_verify;
+extern const struct cli_command command_eventlog_show, command_eventlog_replay, command_eventlog_diff, command_eventlog_explain;
+extern const struct cli_command command_quote_verify, command_bootchain_show, command_query;
+
+/* A path below /v1 with a name in it, percent-encoded; NULL: no memory. */
+const char *vm_path(struct cli *cli, const char *name, const char *rest);
+/* Prints a status as `trueboot status NAME` does; `explain` as --explain does. */
+void status_print_one(struct cli *cli, const struct json *status, bool explain);

@@ -1,0 +1,40 @@
+#include "cli/cli.h"
+#include "jmespath/jmespath.h"
+
+static int apply_query(struct cli *cli, const struct json **value)
+{
+    struct jmespath_error error = { .offset = 0 };
+    const struct jmespath_expr *expr;
+    struct bytes text = bytes_of_string(cli->query);
+    const char *shown;
+
+    if (jmespath_parse(&cli->arena, text, &expr, &error) && jmespath_search(&cli->arena, expr, *value, NULL, value, &error))
+        return EXIT_OK;
+    shown = jmespath_error_show(&cli->arena, text, &error);
+    return cli_fail(EXIT_ERROR, "--query: %s: %s", jmespath_error_slug(error.kind), shown ? shown : error.text);
+}
+
+static void print_json(const struct json *value)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+
+    json_write(&w, value, JSON_INDENTED);
+    if (writer_ok(&w))
+        fwrite(w.data, 1, w.len, stdout);
+    fputc('\n', stdout);
+}
+
+int cli_print(struct cli *cli, const struct json *value, void (*table)(struct cli *cli, const struct json *value))
+{
+    int code = cli->query ? apply_query(cli, &value) : EXIT_OK;
+
+    if (code != EXIT_OK)
+        return code;
+    if (cli->output == OUTPUT_TABLE && table && !cli->query)
+        table(cli, value);
+    else if (cli->output == OUTPUT_JSON)
+        print_json(value);
+    else
+        yaml_print(value, stdout);
+    return EXIT_OK;
+}
