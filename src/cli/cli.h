@@ -7,8 +7,15 @@
 #include "json/write.h"
 
 enum exit_code {
-    EXIT_OK = 0, EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_PERMISSION = 4, EXIT_UNREACHABLE = 5, EXIT_CONFLICT = 6,
-    EXIT_JUDGED_UNHEALTHY = 10, EXIT_JUDGED_UNKNOWN = 11,
+    EXIT_OK = 0,
+    EXIT_ERROR = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_FOUND = 3,
+    EXIT_PERMISSION = 4,
+    EXIT_UNREACHABLE = 5,
+    EXIT_CONFLICT = 6,
+    EXIT_JUDGED_UNHEALTHY = 10,
+    EXIT_JUDGED_UNKNOWN = 11,
 };
 
 enum output { OUTPUT_JSON, OUTPUT_YAML, OUTPUT_TABLE };
@@ -18,8 +25,8 @@ enum { CLI_OPTIONS_MAX = 64, CLI_ARGUMENTS_MAX = 32 };
 struct cli;
 
 struct cli_option {
-    const char *name;      /* without the dashes */
-    const char *argument;  /* what its value is called; NULL: a flag, which may be given as NAME, NAME=true, NAME=false */
+    const char *name;     /* without the dashes */
+    const char *argument; /* what its value is called; NULL: a flag, which may be given as NAME, NAME=true, NAME=false */
     const char *help;
 };
 
@@ -27,7 +34,7 @@ struct cli_command {
     const char *path;      /* "vm create" */
     const char *arguments; /* "NAME", "[NAME…]", "" */
     int min_arguments, max_arguments;
-    const char *summary;   /* one line */
+    const char *summary; /* one line */
     const struct cli_option *options;
     size_t n_options;
     int (*run)(struct cli *cli);
@@ -44,8 +51,8 @@ struct cli {
     } given[CLI_OPTIONS_MAX];
     size_t n_given;
     enum output output;
-    const char *query;     /* JMESPath, or NULL */
-    const char *server;    /* socket path or URL, or NULL for the usual place */
+    const char *query;  /* JMESPath, or NULL */
+    const char *server; /* socket path or URL, or NULL for the usual place */
 };
 
 /* Options of the command, or global ones. cli_option_at gives the i-th use of a repeatable one; NULL when there is none. */

@@ -16,7 +16,8 @@ static const char *json_body(struct cli *cli, const char *name1, const char *val
     return writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
 }
 
-static int call_and_print(struct cli *cli, const char *method, const char *path, const char *body, void (*table)(struct cli *, const struct json *))
+static int call_and_print(struct cli *cli, const char *method, const char *path, const char *body,
+                          void (*table)(struct cli *, const struct json *))
 {
     const struct json *answer;
     int code = path ? remote_call(cli, method, path, body, &answer) : cli_fail(EXIT_ERROR, "out of memory");
@@ -44,33 +45,35 @@ static void baseline_table(struct cli *cli, const struct json *v)
                                   arena_string(&cli->arena, json_text(digests->object.members[0].value, BYTES_NONE)));
         if (!json_as_integer(json_get(c, "pcr"), &pcr))
             pcr = -1;
-        table_row(t, (const char *const[]){ show_member(cli, c, "phase"), arena_printf(&cli->arena, "%lld", (long long)pcr), show_member(cli, c, "kind"),
-                                            text ? arena_printf(&cli->arena, "%s: %.80s", show_member(cli, c, "name"), text) : show_member(cli, c, "name"), digest });
+        table_row(t, (const char *const[]){
+                         show_member(cli, c, "phase"), arena_printf(&cli->arena, "%lld", (long long)pcr), show_member(cli, c, "kind"),
+                         text ? arena_printf(&cli->arena, "%s: %.80s", show_member(cli, c, "name"), text) : show_member(cli, c, "name"),
+                         digest });
     }
     table_print(t, stdout);
 }
 
 static int run_baseline_show(struct cli *cli)
 {
-    return call_and_print(cli, "GET", vm_path(cli, cli->arguments[0], "/baseline"), NULL, baseline_table);
+    return call_and_print(cli, "GET", vm_route(cli, cli->arguments[0], "/baseline"), NULL, baseline_table);
 }
 
-static void approved_table(struct cli *cli, const struct json *status)
-{
-    status_print_one(cli, status, true);
-}
+static void approved_table(struct cli *cli, const struct json *status) { status_print_one(cli, status, true); }
 
 static int run_baseline_approve(struct cli *cli)
 {
     const char *reason = cli_option(cli, "reason");
     const char *body = json_body(cli, "reason", reason ? reason : "approved on the command line", NULL, BYTES_NONE);
-    return call_and_print(cli, "POST", vm_path(cli, cli->arguments[0], "/baseline:approve"), body, approved_table);
+    return call_and_print(cli, "POST", vm_route(cli, cli->arguments[0], "/baseline:approve"), body, approved_table);
 }
 
 static const struct cli_option approve_options[] = { { "reason", "TEXT", "why; kept with the baseline" } };
-const struct cli_command command_baseline_show = { "baseline show", "NAME", 1, 1, "What a good boot of this VM consists of", NULL, 0, run_baseline_show };
-const struct cli_command command_baseline_approve = { "baseline approve", "NAME", 1, 1, "Accept the VM's last boot as good from now on", approve_options,
-                                                      ARRAY_LEN(approve_options), run_baseline_approve };
+const struct cli_command command_baseline_show = { "baseline show",  "NAME", 1, 1, "What a good boot of this VM consists of", NULL, 0,
+                                                   run_baseline_show };
+const struct cli_command command_baseline_approve = {
+    "baseline approve",  "NAME", 1, 1, "Accept the VM's last boot as good from now on", approve_options, ARRAY_LEN(approve_options),
+    run_baseline_approve
+};
 
 /* ---- roots ---- */
 
@@ -89,10 +92,7 @@ static int run_root_add(struct cli *cli)
     return body ? call_and_print(cli, "POST", "/v1/roots", body, NULL) : cli_fail(EXIT_ERROR, "out of memory");
 }
 
-static int run_root_list(struct cli *cli)
-{
-    return call_and_print(cli, "GET", "/v1/roots", NULL, NULL);
-}
+static int run_root_list(struct cli *cli) { return call_and_print(cli, "GET", "/v1/roots", NULL, NULL); }
 
 static int run_root_remove(struct cli *cli)
 {
@@ -103,24 +103,25 @@ static int run_root_remove(struct cli *cli)
     return remote_call(cli, "DELETE", arena_printf(&cli->arena, "/v1/roots/%s/%s", kind, cli->arguments[0]), NULL, NULL);
 }
 
-static const struct cli_option root_options[] = { { "kind", "ek|ak", "whom it vouches for: endorsement keys of vTPMs, or attestation keys" } };
-const struct cli_command command_root_add = { "root add", "FILE", 1, 1, "Trust a CA (or pin a certificate) for vTPMs or attestation keys", root_options,
-                                              ARRAY_LEN(root_options), run_root_add };
+static const struct cli_option root_options[] = { { "kind", "ek|ak",
+                                                    "whom it vouches for: endorsement keys of vTPMs, or attestation keys" } };
+const struct cli_command command_root_add = {
+    "root add",  "FILE", 1, 1, "Trust a CA (or pin a certificate) for vTPMs or attestation keys", root_options, ARRAY_LEN(root_options),
+    run_root_add
+};
 const struct cli_command command_root_list = { "root list", "", 0, 0, "Who is trusted", NULL, 0, run_root_list };
-const struct cli_command command_root_remove = { "root remove", "SHA256", 1, 1, "Stop trusting a certificate", root_options, ARRAY_LEN(root_options), run_root_remove };
+const struct cli_command command_root_remove = { "root remove",           "SHA256",       1, 1, "Stop trusting a certificate", root_options,
+                                                 ARRAY_LEN(root_options), run_root_remove };
 
 /* ---- server, evidence ---- */
 
-static int run_server_status(struct cli *cli)
-{
-    return call_and_print(cli, "GET", "/v1/server", NULL, NULL);
-}
+static int run_server_status(struct cli *cli) { return call_and_print(cli, "GET", "/v1/server", NULL, NULL); }
 
 static int run_evidence_get(struct cli *cli)
 {
     const char *id = cli_option(cli, "appraisal"), *to = cli_option(cli, "output-file");
     const char *rest = arena_printf(&cli->arena, "/appraisals/%s/evidence", id ? id : "latest");
-    const char *path = rest ? vm_path(cli, cli->arguments[0], rest) : NULL;
+    const char *path = rest ? vm_route(cli, cli->arguments[0], rest) : NULL;
     const struct json *evidence;
     struct err err = ERR_INIT;
     const char *text;
@@ -140,6 +141,13 @@ static const struct cli_option evidence_options[] = {
     { "appraisal", "ID", "of which appraisal (default: the latest)" },
     { "output-file", "FILE", "write it there (NAME.evidence.json)" },
 };
-const struct cli_command command_evidence_get = { "evidence get", "NAME", 1, 1, "The evidence behind a VM's verdict, for `trueboot verify`", evidence_options,
-                                                  ARRAY_LEN(evidence_options), run_evidence_get };
-const struct cli_command command_server_status = { "server status", "", 0, 0, "Where the server is and how it runs", NULL, 0, run_server_status };
+const struct cli_command command_evidence_get = { "evidence get",
+                                                  "NAME",
+                                                  1,
+                                                  1,
+                                                  "The evidence behind a VM's verdict, for `trueboot verify`",
+                                                  evidence_options,
+                                                  ARRAY_LEN(evidence_options),
+                                                  run_evidence_get };
+const struct cli_command command_server_status = { "server status",  "", 0, 0, "Where the server is and how it runs", NULL, 0,
+                                                   run_server_status };

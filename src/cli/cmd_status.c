@@ -8,10 +8,7 @@ static const char *text_at(struct cli *cli, const struct json *status, const cha
     return show_member(cli, json_get(status, "properties"), name);
 }
 
-static const struct json *ours(const struct json *status)
-{
-    return json_at(status, "properties", "trueboot", NULL);
-}
+static const struct json *ours(const struct json *status) { return json_at(status, "properties", "trueboot", NULL); }
 
 static const char *ago(struct cli *cli, const struct json *v, const char *name)
 {
@@ -38,9 +35,15 @@ static const char *first_reason(struct cli *cli, const struct json *status)
 static void add_line(struct cli *cli, struct table *t, const struct json *status)
 {
     bool stale = false;
-    const char *values[] = { show_member(cli, ours(status), "vm"), text_at(cli, status, "healthStatus"), text_at(cli, status, "attestSecureBootEnabled"),
-                             text_at(cli, status, "bootIntegrityValidated"), text_at(cli, status, "attestationCertValidated"),
-                             text_at(cli, status, "linuxKernelVersion"), ago(cli, json_get(status, "properties"), "timestamp"), "", first_reason(cli, status) };
+    const char *values[] = { show_member(cli, ours(status), "vm"),
+                             text_at(cli, status, "healthStatus"),
+                             text_at(cli, status, "attestSecureBootEnabled"),
+                             text_at(cli, status, "bootIntegrityValidated"),
+                             text_at(cli, status, "attestationCertValidated"),
+                             text_at(cli, status, "linuxKernelVersion"),
+                             ago(cli, json_get(status, "properties"), "timestamp"),
+                             "",
+                             first_reason(cli, status) };
 
     values[7] = json_as_boolean(json_get(ours(status), "stale"), &stale) && stale ? "stale" : "-";
     table_row(t, values);
@@ -75,7 +78,8 @@ static void print_head(struct cli *cli, const struct json *status)
     if (json_as_boolean(json_get(t, "stale"), &stale) && stale)
         line("Stale", "yes: the next report is late; the agent may have stopped, or the VM may be compromised");
     if (!json_is_string(json_get(p, "healthStatus"), "Healthy") && last && !json_is_string(json_get(last, "verdict"), "Unhealthy"))
-        line("Last verdict", arena_printf(&cli->arena, "%s, %s; it says nothing about now", show_member(cli, last, "verdict"), ago(cli, last, "timeUtc")));
+        line("Last verdict",
+             arena_printf(&cli->arena, "%s, %s; it says nothing about now", show_member(cli, last, "verdict"), ago(cli, last, "timeUtc")));
     line("Agent", show_member(cli, t, "agentError"));
     if (profile && strcmp(profile, "default") != 0)
         line("Profile", arena_printf(&cli->arena, "%s (intervals and deadlines are shortened)", profile));
@@ -90,7 +94,9 @@ static void print_reason(struct cli *cli, const struct json *r, unsigned number)
     printf("   %s\n", show_member(cli, r, "message"));
     if (json_as_integer(json_get(r, "pcr"), &pcr))
         printf("   register   PCR %lld%s\n", (long long)pcr,
-               json_as_integer(json_get(r, "eventIndex"), &event) ? arena_printf(&cli->arena, ", event %lld of the boot's log", (long long)event) : "");
+               json_as_integer(json_get(r, "eventIndex"), &event)
+                   ? arena_printf(&cli->arena, ", event %lld of the boot's log", (long long)event)
+                   : "");
     if (was)
         printf("   was        %s\n", was);
     if (is)
@@ -117,8 +123,8 @@ static void print_reasons(struct cli *cli, const struct json *status)
             print_reason(cli, reasons->array.items[i], ++bad);
     for (size_t i = 0; i < reasons->array.n; i++)
         if (!is_bad(reasons->array.items[i]))
-            printf("%s   %s: %s\n", notes++ ? "" : "\nAlso noted, not held against it:\n", show_member(cli, reasons->array.items[i], "code"),
-                   show_member(cli, reasons->array.items[i], "message"));
+            printf("%s   %s: %s\n", notes++ ? "" : "\nAlso noted, not held against it:\n",
+                   show_member(cli, reasons->array.items[i], "code"), show_member(cli, reasons->array.items[i], "message"));
 }
 
 static void print_phases(struct cli *cli, const struct json *status)
@@ -220,7 +226,7 @@ static int run_status(struct cli *cli)
         return code != EXIT_OK ? code : worst;
     }
     for (int i = 0; i < cli->n_arguments; i++) {
-        const char *path = vm_path(cli, cli->arguments[i], "/status");
+        const char *path = vm_route(cli, cli->arguments[i], "/status");
         int one;
         code = path ? remote_call(cli, "GET", path, NULL, &value) : EXIT_ERROR;
         if (code == EXIT_OK)
@@ -237,5 +243,11 @@ static const struct cli_option status_options[] = {
     { "explain", NULL, "every reason: event, register, what was, what is, why it matters and what to do" },
     { "exit-status", NULL, "exit with 10 (Unhealthy) or 11 (Unknown); on by default for one VM" },
 };
-const struct cli_command command_status = { "status", "[NAME…]", 0, CLI_ARGUMENTS_MAX, "How VMs are: health, Secure Boot, boot integrity, and why",
-                                            status_options, ARRAY_LEN(status_options), run_status };
+const struct cli_command command_status = { "status",
+                                            "[NAME…]",
+                                            0,
+                                            CLI_ARGUMENTS_MAX,
+                                            "How VMs are: health, Secure Boot, boot integrity, and why",
+                                            status_options,
+                                            ARRAY_LEN(status_options),
+                                            run_status };

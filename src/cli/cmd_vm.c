@@ -14,7 +14,7 @@ static void say(void *context, const char *sentence)
     fprintf(stderr, "%s\n", sentence);
 }
 
-const char *vm_path(struct cli *cli, const char *name, const char *rest)
+const char *vm_route(struct cli *cli, const char *name, const char *rest)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
 
@@ -107,14 +107,11 @@ static int register_vm(struct cli *cli, const struct vm_config *config)
 
 static int tell_power(struct cli *cli, const char *name, const char *power)
 {
-    const char *path = vm_path(cli, name, ""), *body = arena_printf(&cli->arena, "{\"power\":\"%s\"}", power);
+    const char *path = vm_route(cli, name, ""), *body = arena_printf(&cli->arena, "{\"power\":\"%s\"}", power);
     return path && body ? remote_call(cli, "PATCH", path, body, NULL) : cli_fail(EXIT_ERROR, "out of memory");
 }
 
-static bool is_pending(const struct json *status)
-{
-    return json_is_string(json_at(status, "properties", "healthStatus", NULL), "Pending");
-}
+static bool is_pending(const struct json *status) { return json_is_string(json_at(status, "properties", "healthStatus", NULL), "Pending"); }
 
 /* Whether the verdict shown belongs to a boot before `since_ms`. */
 static bool is_old(const struct json *status, int64_t since_ms)
@@ -126,7 +123,7 @@ static bool is_old(const struct json *status, int64_t since_ms)
 /* Enabling is done when a verdict about this boot exists (control-plane.md 2.7), or when it is plain that none will come. */
 static int wait_for_verdict(struct cli *cli, const char *name, int64_t since_ms, const struct json **ret)
 {
-    const char *path = vm_path(cli, name, "/status");
+    const char *path = vm_route(cli, name, "/status");
     int64_t give_up = clock_monotonic_ms() + FIRST_VERDICT_SECONDS * INT64_C(1000);
     const struct json *status = NULL;
 
@@ -148,10 +145,7 @@ static int wait_for_verdict(struct cli *cli, const char *name, int64_t since_ms,
     return EXIT_OK;
 }
 
-static void status_table(struct cli *cli, const struct json *status)
-{
-    status_print_one(cli, status, false);
-}
+static void status_table(struct cli *cli, const struct json *status) { status_print_one(cli, status, false); }
 
 static int finish(struct cli *cli, const char *name, int64_t since_ms, bool wait)
 {
@@ -193,23 +187,30 @@ static int read_create(struct cli *cli, const struct server_facts *server, struc
     /* No silent "asked for, but cannot work" (control-plane.md 0.2). */
     if (monitor && !(trusted && want_vtpm))
         return cli_fail(EXIT_USAGE, "--enable-integrity-monitoring needs --security-type TrustedLaunch and --enable-vtpm");
-    *config = (struct vm_config){ .name = cli->arguments[0], .security_type = trusted ? VM_TRUSTED_LAUNCH : VM_STANDARD, .secure_boot = want_sb,
-                                  .vtpm = want_vtpm, .integrity_monitoring = monitor, .cmdline = cli_option(cli, "kernel-command-line"),
-                                  .endpoint = endpoint_for_guest(cli, server->url), .ca_pem = server->ca_pem };
+    *config = (struct vm_config){ .name = cli->arguments[0],
+                                  .security_type = trusted ? VM_TRUSTED_LAUNCH : VM_STANDARD,
+                                  .secure_boot = want_sb,
+                                  .vtpm = want_vtpm,
+                                  .integrity_monitoring = monitor,
+                                  .cmdline = cli_option(cli, "kernel-command-line"),
+                                  .endpoint = endpoint_for_guest(cli, server->url),
+                                  .ca_pem = server->ca_pem };
     return config->endpoint ? EXIT_OK : cli_fail(EXIT_ERROR, "out of memory");
 }
 
 /* A name that the inventory has already must not cost a minute of building first. */
 static int check_free(struct cli *cli, const char *name)
 {
-    const char *path = vm_path(cli, name, "");
+    const char *path = vm_route(cli, name, "");
     const struct json *ignored;
     struct err err = ERR_INIT;
     unsigned status = path ? remote_try(cli, "GET", path, NULL, &ignored, &err) : 0;
 
     if (status == 0)
         return cli_fail_err(&err);
-    return status == 404 ? EXIT_OK : cli_fail(EXIT_CONFLICT, "a VM named %s exists already: choose another name, or delete it (trueboot vm delete %s)", name, name);
+    return status == 404 ? EXIT_OK
+                         : cli_fail(EXIT_CONFLICT,
+                                    "a VM named %s exists already: choose another name, or delete it (trueboot vm delete %s)", name, name);
 }
 
 static int run_create(struct cli *cli)
@@ -259,8 +260,14 @@ static const struct cli_option create_options[] = {
     { "no-start", NULL, "make the VM, but do not start it" },
     { "no-wait", NULL, "do not wait for the first verdict" },
 };
-const struct cli_command command_vm_create = { "vm create", "NAME", 1, 1, "Make and boot a VM with Secure Boot and a virtual TPM on this host", create_options,
-                                               ARRAY_LEN(create_options), run_create };
+const struct cli_command command_vm_create = { "vm create",
+                                               "NAME",
+                                               1,
+                                               1,
+                                               "Make and boot a VM with Secure Boot and a virtual TPM on this host",
+                                               create_options,
+                                               ARRAY_LEN(create_options),
+                                               run_create };
 
 /* ---- start, stop, update, delete ---- */
 
@@ -272,7 +279,7 @@ static int apply_updates(struct cli *cli, const struct vm_host *host, const char
     if (cli_flag(cli, "restore-disk", false) && !vm_restore_disk(host, name, &err))
         return cli_fail_err(&err);
     if (cli_was_given(cli, "enable-secure-boot")) {
-        const char *path = vm_path(cli, name, "");
+        const char *path = vm_route(cli, name, "");
         if (!vm_set_secure_boot(host, name, sb, &err))
             return cli_fail_err(&err);
         if (!path || remote_call(cli, "PATCH", path, sb ? "{\"secureBoot\":true}" : "{\"secureBoot\":false}", NULL) != EXIT_OK)
@@ -340,7 +347,7 @@ static int run_delete(struct cli *cli)
     struct server_facts server;
     struct vm_host host;
     struct err err = ERR_INIT;
-    const char *path = vm_path(cli, cli->arguments[0], "");
+    const char *path = vm_route(cli, cli->arguments[0], "");
     bool here;
     int code = open_both(cli, &server, &host);
 
@@ -365,10 +372,13 @@ static const struct cli_option start_options[] = {
     { "restore-disk", NULL, "take a fresh copy of the disk first" },
     { "no-wait", NULL, "do not wait for the verdict on this boot" },
 };
-const struct cli_command command_vm_start = { "vm start", "NAME", 1, 1, "Start a VM, and wait for the verdict on this boot", start_options,
-                                              ARRAY_LEN(start_options), run_start };
+const struct cli_command command_vm_start = {
+    "vm start", "NAME", 1, 1, "Start a VM, and wait for the verdict on this boot", start_options, ARRAY_LEN(start_options), run_start
+};
 const struct cli_command command_vm_stop = { "vm stop", "NAME", 1, 1, "Stop a VM", NULL, 0, run_stop };
-const struct cli_command command_vm_update = { "vm update", "NAME", 1, 1, "Change a VM's settings or disk", update_options, ARRAY_LEN(update_options), run_update };
+const struct cli_command command_vm_update = {
+    "vm update", "NAME", 1, 1, "Change a VM's settings or disk", update_options, ARRAY_LEN(update_options), run_update
+};
 const struct cli_command command_vm_delete = { "vm delete", "NAME", 1, 1, "Stop a VM and remove everything of it", NULL, 0, run_delete };
 
 /* ---- show, list, identity ---- */
@@ -383,9 +393,17 @@ static void vm_table(struct cli *cli, const struct json *list)
         bool sb = false, vtpm = false, monitoring = false;
         bool known = json_as_boolean(json_get(vm, "secureBoot"), &sb) && json_as_boolean(json_get(vm, "vtpm"), &vtpm) &&
                      json_as_boolean(json_get(vm, "monitoring"), &monitoring);
-        table_row(t, (const char *const[]){ show_member(cli, vm, "name"), show_member(cli, vm, "securityType"), !known ? "?" : sb ? "on" : "off",
-                                            !known ? "?" : vtpm ? "on" : "off", !known ? "?" : monitoring ? "on" : "off", show_member(cli, vm, "power"),
-                                            show_member(cli, vm, "uuid") });
+        table_row(t, (const char *const[]){ show_member(cli, vm, "name"), show_member(cli, vm, "securityType"),
+                                            !known ? "?"
+                                            : sb   ? "on"
+                                                   : "off",
+                                            !known ? "?"
+                                            : vtpm ? "on"
+                                                   : "off",
+                                            !known       ? "?"
+                                            : monitoring ? "on"
+                                                         : "off",
+                                            show_member(cli, vm, "power"), show_member(cli, vm, "uuid") });
     }
     table_print(t, stdout);
 }
@@ -417,7 +435,7 @@ static int run_list(struct cli *cli)
 
 static int run_show(struct cli *cli)
 {
-    const char *path = vm_path(cli, cli->arguments[0], "");
+    const char *path = vm_route(cli, cli->arguments[0], "");
     const struct json *vm;
     int code = path ? remote_call(cli, "GET", path, NULL, &vm) : EXIT_ERROR;
     return code == EXIT_OK ? cli_print(cli, vm, NULL) : code;
@@ -425,11 +443,12 @@ static int run_show(struct cli *cli)
 
 static int run_release_identity(struct cli *cli)
 {
-    const char *path = vm_path(cli, cli->arguments[0], "/identity:release");
+    const char *path = vm_route(cli, cli->arguments[0], "/identity:release");
     return path ? remote_call(cli, "POST", path, NULL, NULL) : EXIT_ERROR;
 }
 
 const struct cli_command command_vm_list = { "vm list", "", 0, 0, "The inventory", NULL, 0, run_list };
 const struct cli_command command_vm_show = { "vm show", "NAME", 1, 1, "One VM's settings", NULL, 0, run_show };
-const struct cli_command command_vm_release_identity = { "vm release-identity", "NAME", 1, 1, "Let another TPM become this VM's (after its vTPM was made anew)", NULL, 0,
-                                                         run_release_identity };
+const struct cli_command command_vm_release_identity = {
+    "vm release-identity", "NAME", 1, 1, "Let another TPM become this VM's (after its vTPM was made anew)", NULL, 0, run_release_identity
+};

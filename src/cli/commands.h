@@ -14,6 +14,6 @@ extern const struct cli_command command_eventlog_show, command_eventlog_replay, 
 extern const struct cli_command command_quote_verify, command_bootchain_show, command_query;
 
 /* A path below /v1 with a name in it, percent-encoded; NULL: no memory. */
-const char *vm_path(struct cli *cli, const char *name, const char *rest);
+const char *vm_route(struct cli *cli, const char *name, const char *rest);
 /* Prints a status as `trueboot status NAME` does; `explain` as --explain does. */
 void status_print_one(struct cli *cli, const struct json *status, bool explain);

@@ -60,10 +60,7 @@ static const struct cli_option *find_option(const struct cli_command *c, const c
     return NULL;
 }
 
-static bool is_boolean(const char *text)
-{
-    return text && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0);
-}
+static bool is_boolean(const char *text) { return text && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0); }
 
 /* take_option reads argv[*i], and its value from the same or the next argument. */
 static bool take_option(struct cli *cli, int argc, char **argv, int *i)
@@ -148,7 +145,8 @@ static int run(struct cli *cli, int argc, char **argv)
     }
     cli->command = find_command(argc, argv, &used);
     if (!cli->command)
-        return cli_fail(EXIT_USAGE, "no such command: trueboot %s%s%s; see trueboot help", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+        return cli_fail(EXIT_USAGE, "no such command: trueboot %s%s%s; see trueboot help", argv[1], argc > 2 ? " " : "",
+                        argc > 2 ? argv[2] : "");
     if (!take_arguments(cli, argc, argv, used))
         return EXIT_USAGE;
     if (cli_flag(cli, "help", false)) {

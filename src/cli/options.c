@@ -27,10 +27,7 @@ bool cli_flag(const struct cli *cli, const char *name, bool otherwise)
     return value ? strcmp(value, "true") == 0 : otherwise;
 }
 
-bool cli_was_given(const struct cli *cli, const char *name)
-{
-    return cli_option(cli, name) != NULL;
-}
+bool cli_was_given(const struct cli *cli, const char *name) { return cli_option(cli, name) != NULL; }
 
 int cli_fail(enum exit_code code, const char *fmt, ...)
 {
@@ -50,7 +47,10 @@ int cli_fail_err(const struct err *err)
     static const struct {
         enum err_code code;
         enum exit_code exit;
-    } codes[] = { { ERR_NOT_FOUND, EXIT_NOT_FOUND }, { ERR_DENIED, EXIT_PERMISSION }, { ERR_UNREACHABLE, EXIT_UNREACHABLE }, { ERR_CONFLICT, EXIT_CONFLICT } };
+    } codes[] = { { ERR_NOT_FOUND, EXIT_NOT_FOUND },
+                  { ERR_DENIED, EXIT_PERMISSION },
+                  { ERR_UNREACHABLE, EXIT_UNREACHABLE },
+                  { ERR_CONFLICT, EXIT_CONFLICT } };
 
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
         if (codes[i].code == err->code)

@@ -38,7 +38,8 @@ static bool open_client(struct cli *cli, const char **ret_base, struct http_clie
         config.unix_socket = place;
         *ret_base = "http://localhost";
         if (!file_exists(place))
-            return err_set(err, ERR_UNREACHABLE, "no server is running here (%s is not there): start truebootd, or name one with --server", place);
+            return err_set(err, ERR_UNREACHABLE, "no server is running here (%s is not there): start truebootd, or name one with --server",
+                           place);
     }
     return http_client_new(&config, ret, err);
 }
@@ -56,7 +57,8 @@ unsigned remote_try(struct cli *cli, const char *method, const char *path, const
     call.url = arena_printf(&cli->arena, "%s%s", base, path);
     if (!call.url || !http_client_send(client, &cli->arena, &call, &answer, &failure, err)) {
         if (failure == HTTP_FAILURE_CONNECT_REFUSED)
-            err_set(err, ERR_UNREACHABLE, "the server does not answer at %s: start truebootd, or name one with --server", server_place(cli));
+            err_set(err, ERR_UNREACHABLE, "the server does not answer at %s: start truebootd, or name one with --server",
+                    server_place(cli));
         return 0;
     }
     *ret = &json_null;
@@ -71,7 +73,10 @@ static int fail_status(struct cli *cli, unsigned status, const struct json *answ
 {
     const struct json *error = json_get(answer, "error");
     const char *message = show_member(cli, error, "message");
-    enum exit_code code = status == 404 ? EXIT_NOT_FOUND : status == 401 || status == 403 ? EXIT_PERMISSION : status == 409 || status == 412 ? EXIT_CONFLICT : EXIT_ERROR;
+    enum exit_code code = status == 404                    ? EXIT_NOT_FOUND
+                          : status == 401 || status == 403 ? EXIT_PERMISSION
+                          : status == 409 || status == 412 ? EXIT_CONFLICT
+                                                           : EXIT_ERROR;
 
     return cli_fail(code, "%s", message ? message : arena_printf(&cli->arena, "the server answered with status %u", status));
 }

@@ -1,14 +1,12 @@
 /* YAML out (block style, strings quoted where they must be): a superset of what JSON can say. */
 #include "cli/cli.h"
 
-static void indent(FILE *to, int depth)
-{
-    fprintf(to, "%*s", 2 * depth, "");
-}
+static void indent(FILE *to, int depth) { fprintf(to, "%*s", 2 * depth, ""); }
 
 static bool needs_quotes(struct bytes s)
 {
-    static const struct bytes words[] = { BYTES_LIT("true"), BYTES_LIT("false"), BYTES_LIT("null"), BYTES_LIT("yes"), BYTES_LIT("no"), BYTES_LIT("~") };
+    static const struct bytes words[] = { BYTES_LIT("true"), BYTES_LIT("false"), BYTES_LIT("null"),
+                                          BYTES_LIT("yes"),  BYTES_LIT("no"),    BYTES_LIT("~") };
     bool digits = true;
 
     if (s.len == 0)
@@ -39,10 +37,7 @@ static void print_scalar(const struct json *v, FILE *to)
     fputc('\n', to);
 }
 
-static bool is_scalar(const struct json *v)
-{
-    return !(v->type == JSON_ARRAY && v->array.n) && !(v->type == JSON_OBJECT && v->object.n);
-}
+static bool is_scalar(const struct json *v) { return !(v->type == JSON_ARRAY && v->array.n) && !(v->type == JSON_OBJECT && v->object.n); }
 
 static void print_value(const struct json *v, int depth, bool first_in_line, FILE *to)
 {
