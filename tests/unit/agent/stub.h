@@ -1,0 +1,47 @@
+/* stub.h: a trueboot server for tests: enrolment with a real credential, attestation with a real quote, signed requests checked.
+ *
+ * It holds the protocol as the headers of src/agent describe it against the agent: what does not fit is answered with an error, and
+ * the first reason is kept in `problem`. Behaviour is changed by the switches; counters say what came. */
+#pragma once
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "crypto/privkey.h"
+#include "http/server.h"
+#include "tpm/public.h"
+#include "x509/ca.h"
+
+struct stub {
+    struct http_server *server;
+    struct http_route routes[6];
+    struct http_routes table;
+    char endpoint[64];   /* https://127.0.0.1:PORT */
+    struct arena arena;  /* lives as long as the stub */
+    struct bytes ca_pem; /* of the TLS certificate */
+    struct ca *ca;
+    struct privkey *token_key;
+
+    /* switches; the agent's calls see them at once */
+    const char *begin_answer; /* instead of a credential: "202" or a refusal's code */
+    bool refuse_evidence;     /* 400 PolicyEvaluationError with an appraisal id */
+    bool forget_identity;     /* 401 until enrolled again */
+    unsigned refuse_nonces;   /* answer so many reports with NonceExpired */
+    unsigned fail_requests;   /* answer so many requests of any kind with 503 */
+    unsigned next_report_seconds, next_heartbeat_seconds;
+
+    /* what came */
+    unsigned begins, activations, challenges, attestations, nonces, reports, heartbeats;
+    char problem[300];                  /* "" while all is as it should be */
+    char *last_report, *last_heartbeat; /* JSON, in the arena */
+    char *last_authorization;
+    struct bytes last_cert; /* DER of the AK certificate issued */
+
+    /* identity */
+    struct pubkey *ak;
+    struct tpm_name ak_name;
+    uint8_t secret[32], enrol_nonce[32], challenge[16], nonce[32];
+    bool nonce_is_open;
+    int64_t last_counter;
+};
+
+MUST_CHECK bool stub_start(struct stub *ret, struct err *err);
+void stub_stop(struct stub *stub);

@@ -1,0 +1,291 @@
+/* Enrolment, attestation and reports between a real TPM emulator and a server that checks everything. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "agent/run.h"
+#include "base/file.h"
+#include "json/parse.h"
+#include "stub.h"
+#include "support/test.h"
+#include "vtpm.h"
+
+/* A guest: TPM, server, state folder, configuration. */
+struct guest {
+    struct vtpm vtpm;
+    struct stub stub;
+    struct arena arena;
+    struct agent_config config;
+    char state_dir[80], run_dir[80];
+};
+
+static bool guest_start(struct guest *g, struct err *err)
+{
+    *g = (struct guest){ 0 };
+    if (!vtpm_start(&g->vtpm) || !stub_start(&g->stub, err))
+        return false;
+    config_defaults(&g->config);
+    snprintf(g->state_dir, sizeof g->state_dir, "%s/agent", g->vtpm.dir);
+    snprintf(g->run_dir, sizeof g->run_dir, "%s/run", g->vtpm.dir);
+    g->config.endpoint = g->stub.endpoint;
+    g->config.ca_pem = g->stub.ca_pem;
+    g->config.tcti = g->vtpm.tcti;
+    g->config.state_dir = g->state_dir;
+    g->config.run_dir = g->run_dir;
+    g->config.firmware_log = "";
+    g->config.systemd_log = "";
+    return true;
+}
+
+static void guest_stop(struct guest *g)
+{
+    stub_stop(&g->stub);
+    vtpm_stop(&g->vtpm);
+    arena_done(&g->arena);
+}
+
+#define WITH_GUEST(g)                             \
+    struct guest g CLEANUP(guest_stop);           \
+    struct err start_err = ERR_INIT;              \
+    if (!guest_start(&g, &start_err)) {           \
+        CHECK(start_err.code == ERR_NONE);        \
+        SKIP("%s%s", g.vtpm.why, start_err.text); \
+    }
+
+#define REQUIRE_DONE(call, why_)                                       \
+    do {                                                               \
+        bool held_ = (call);                                           \
+        test_check(held_, __FILE__, __LINE__, #call);                  \
+        if (!held_) {                                                  \
+            test_note("%s: %s", failure_name((why_).id), (why_).text); \
+            return;                                                    \
+        }                                                              \
+    } while (0)
+
+static const struct json *parsed(struct guest *g, const char *text)
+{
+    const struct json *v = NULL;
+    struct err err;
+
+    return text && json_parse(&g->arena, bytes_of_string(text), NULL, &v, &err) ? v : NULL;
+}
+
+TEST(a_fresh_guest_enrols_attests_and_reports_in_one_cycle)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    const struct json *report;
+
+    WITH_GUEST(g);
+    session_init(&session, &g.config);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_STRING(g.stub.problem, "");
+    CHECK_INT(answer.next_report_seconds, 3600);
+    CHECK_INT(g.stub.begins, 1);
+    CHECK_INT(g.stub.activations, 1);
+    CHECK_INT(g.stub.nonces, 1);
+    CHECK_INT(g.stub.attestations, 1);
+    CHECK_INT(g.stub.reports, 1);
+    report = parsed(&g, g.stub.last_report);
+    CHECK(json_get(report, "token") && json_get(report, "token")->type == JSON_STRING);
+    CHECK(json_get(report, "failure") && json_get(report, "failure")->type == JSON_NULL);
+    CHECK(json_get(report, "bootId") && json_get(report, "kernelVersion") && json_get(report, "bootTimeUtc"));
+    CHECK(json_get(report, "eventLogRef") && json_get(report, "eventLogRef")->type == JSON_NULL);
+    CHECK_STRING(session.state.vm_id, VTPM_UUID);
+    CHECK_STRING(session.state.last_verdict, "accepted");
+
+    /* The nonce of the answer serves the next one; nothing is enrolled again. */
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(g.stub.nonces, 1);
+    CHECK_INT(g.stub.begins, 1);
+    REQUIRE_DONE(session_heartbeat(&session, "idle", NULL, &answer, &why), why);
+    CHECK(json_is_string(json_get(parsed(&g, g.stub.last_heartbeat), "state"), "idle"));
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(the_certificate_is_found_again_in_the_state_folder_and_in_the_tpm)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    char path[120];
+
+    WITH_GUEST(g);
+    for (int boot = 0; boot < 3; boot++) {
+        struct session session CLEANUP(session_done) = { 0 };
+
+        if (boot == 2) /* a RAM disk: the folder is gone, NV is not */
+            g.config.state_dir = "";
+        session_init(&session, &g.config);
+        REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+        CHECK_INT(g.stub.begins, 1);
+        CHECK_STRING(session.state.vm_id, VTPM_UUID);
+        vtpm_power_cycle(&g.vtpm);
+    }
+    snprintf(path, sizeof path, "%s/ak.crt", g.state_dir);
+    CHECK(file_exists(path));
+}
+
+TEST(a_cleared_tpm_gets_its_certificate_back_from_the_folder)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    for (int round = 0; round < 2; round++) {
+        struct session session CLEANUP(session_done) = { 0 };
+
+        session_init(&session, &g.config);
+        REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+        REQUIRE(vtpm_run(&g.vtpm, "tpm2_clear -c p || tpm2_clear -c l"));
+    }
+    CHECK_INT(g.stub.begins, 1);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(a_server_that_forgot_the_key_gets_a_new_enrolment)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    session_init(&session, &g.config);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    g.stub.forget_identity = true;
+    CHECK(!session_heartbeat(&session, "idle", NULL, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "IDENTITY_UNKNOWN");
+    CHECK_INT(failure_retry(why.id), RETRY_AGAIN);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(g.stub.begins, 2);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(refused_evidence_is_reported_with_its_appraisal)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    const struct json *report;
+
+    WITH_GUEST(g);
+    g.stub.refuse_evidence = true;
+    session_init(&session, &g.config);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "REFUSED");
+    CHECK(strstr(why.text, "A Deny claim was issued"));
+    CHECK_INT(g.stub.reports, 1);
+    CHECK_INT(answer.next_report_seconds, 3600);
+    report = parsed(&g, g.stub.last_report);
+    CHECK(json_get(report, "token") && json_get(report, "token")->type == JSON_NULL);
+    CHECK(json_is_string(json_get(report, "appraisal"), "appraisal-7"));
+    CHECK(json_is_string(json_at(report, "failure", "code", NULL), "REFUSED"));
+    CHECK_STRING(session.state.last_verdict, "refused");
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(an_expired_nonce_makes_the_next_cycle_take_another)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    g.stub.refuse_nonces = 1;
+    session_init(&session, &g.config);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "NONCE");
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(g.stub.attestations, 2);
+    CHECK_INT(g.stub.nonces, 2);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(a_token_that_could_not_be_delivered_is_sent_again_and_not_acquired_again)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    session_init(&session, &g.config);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    g.config.report_endpoint = "https://127.0.0.1:9/";
+    session_done(&session);
+    session_init(&session, &g.config);
+    session.nonce_len = 32;
+    memcpy(session.nonce, g.stub.nonce, 32);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "UNREACHABLE");
+    CHECK_INT(g.stub.attestations, 2);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_INT(g.stub.attestations, 2);
+}
+
+TEST(an_enrolment_that_awaits_approval_comes_back_with_its_id)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    g.stub.begin_answer = "202";
+    session_init(&session, &g.config);
+    CHECK(!session_enrol(&session, false, &why));
+    CHECK_STRING(failure_name(why.id), "AWAITS_APPROVAL");
+    CHECK_INT(why.retry_after_seconds, 17);
+    CHECK_STRING(session.enroll_id, "waiting-1");
+    g.stub.begin_answer = "NotInInventory";
+    CHECK(!session_enrol(&session, false, &why));
+    CHECK_STRING(failure_name(why.id), "ENROLL_REFUSED");
+    g.stub.begin_answer = "IdentityDuplicated";
+    CHECK(!session_enrol(&session, false, &why));
+    CHECK_STRING(failure_name(why.id), "CLONE");
+    g.stub.begin_answer = NULL;
+    REQUIRE_DONE(session_enrol(&session, false, &why), why);
+}
+
+TEST(an_evidence_file_needs_no_server)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct failure why = FAILURE_INIT;
+    const struct json *file;
+    struct err err = ERR_INIT;
+
+    WITH_GUEST(g);
+    g.config.endpoint = NULL;
+    session_init(&session, &g.config);
+    REQUIRE_DONE(session_evidence(&session, BYTES_LIT("0123456789abcdef"), &w, &why), why);
+    REQUIRE_OK(json_parse(&a, writer_bytes(&w), NULL, &file, &err), err);
+    CHECK(json_is_string(json_get(file, "nonce"), "MDEyMzQ1Njc4OWFiY2RlZg"));
+    CHECK(json_at(file, "current_attestation", "aik_pub", "n", NULL));
+    CHECK(json_at(file, "current_attestation", "quote", NULL));
+    CHECK(json_get(file, "ek_cert"));
+    CHECK_INT(g.stub.begins, 0);
+}
+
+TEST(the_daemon_survives_an_outage_and_writes_its_status)
+{
+    const struct run_options options = { .no_start_delay = true, .cycles = 1 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *status;
+    struct bytes text;
+    struct err err = ERR_INIT;
+    char path[120];
+
+    WITH_GUEST(g);
+    CHECK_INT(run_daemon(&g.config, &options), RUN_EXIT_OK);
+    snprintf(path, sizeof path, "%s/status.json", g.run_dir);
+    REQUIRE_OK(file_read_in(&a, path, 65536, &text, &err), err);
+    REQUIRE_OK(json_parse(&a, text, NULL, &status, &err), err);
+    CHECK(json_is_string(json_get(status, "state"), "idle"));
+    CHECK(json_is_string(json_get(status, "vmId"), VTPM_UUID));
+    CHECK(json_is_string(json_get(status, "lastVerdict"), "accepted"));
+    CHECK_STRING(g.stub.problem, "");
+
+    g.config.tcti = "swtpm:path=/nonexistent/socket";
+    CHECK_INT(run_daemon(&g.config, &options), RUN_EXIT_OK);
+    REQUIRE_OK(file_read_in(&a, path, 65536, &text, &err), err);
+    REQUIRE_OK(json_parse(&a, text, NULL, &status, &err), err);
+    CHECK(json_is_string(json_get(status, "state"), "degraded"));
+    CHECK(json_is_string(json_at(status, "failure", "code", NULL), "TPM_UNUSABLE"));
+}

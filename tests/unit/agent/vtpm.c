@@ -1,0 +1,139 @@
+#include "vtpm.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/file.h"
+
+static bool run_in(const char *dir, const char *tcti, const char *command)
+{
+    char line[1200];
+
+    snprintf(line, sizeof line, "cd '%s' && TPM2TOOLS_TCTI='%s' && export TPM2TOOLS_TCTI && ( %s ) >>log 2>&1", dir, tcti, command);
+    return system(line) == 0;
+}
+
+bool vtpm_run(const struct vtpm *vtpm, const char *command) { return run_in(vtpm->dir, vtpm->tcti, command); }
+
+static bool launch(struct vtpm *v)
+{
+    char server[96], control[96], state[80], socket[80];
+
+    snprintf(socket, sizeof socket, "%s/s", v->dir);
+    unlink(socket);
+    snprintf(server, sizeof server, "type=unixio,path=%s", socket);
+    snprintf(control, sizeof control, "type=unixio,path=%s.ctrl", socket);
+    snprintf(state, sizeof state, "dir=%s/state", v->dir);
+    v->pid = fork();
+    if (v->pid == 0) {
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(126);
+        execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control, "--flags",
+               "not-need-init,startup-clear", (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 100 && v->pid > 0; i++) {
+        if (file_exists(socket))
+            return true;
+        usleep(20000);
+    }
+    return false;
+}
+
+static void halt(struct vtpm *v)
+{
+    if (v->pid > 0) {
+        kill(v->pid, SIGTERM);
+        waitpid(v->pid, NULL, 0);
+    }
+    v->pid = 0;
+}
+
+/* swtpm_localca makes its CA in the folder itself, so that no test leaves anything in the user's home. */
+static const char make_tpm[] =
+    "mkdir -p state ca && "
+    "printf 'statedir = %s/ca\\nsigningkey = %s/ca/key.pem\\nissuercert = %s/ca/cert.pem\\ncertserial = %s/ca/serial\\n' . . . . | "
+    "sed \"s|= \\.|= $PWD|\" >localca.conf && "
+    "printf -- '--platform-manufacturer trueboot\\n--platform-version 1\\n--platform-model test\\n' >localca.options && "
+    "printf 'create_certs_tool = %s\\ncreate_certs_tool_config = %s/localca.conf\\ncreate_certs_tool_options = %s/localca.options\\n' "
+    "\"$(command -v swtpm_localca || echo /usr/bin/swtpm_localca)\" \"$PWD\" \"$PWD\" >setup.conf && "
+    "swtpm_setup --tpm2 --tpmstate state --create-ek-cert --create-platform-cert --config setup.conf --vmid web1:" VTPM_UUID
+    " --pcr-banks sha256 --overwrite";
+
+/* Manufacturing takes longest, so a program does it once and each test starts from a copy. All have the same seeds, then. */
+static char template_dir[48];
+
+static void remove_folder(const char *dir)
+{
+    char line[80];
+
+    snprintf(line, sizeof line, "rm -rf '%s'", dir);
+    if (system(line) != 0)
+        fprintf(stderr, "%s stays\n", dir);
+}
+
+/* A short name: the path of a unix socket has room for 107 characters. */
+static bool make_folder(char *dir, size_t size)
+{
+    snprintf(dir, size, P_tmpdir "/trueboot-vtpm.XXXXXX");
+    return mkdtemp(dir) != NULL;
+}
+
+static void remove_template(void) { remove_folder(template_dir); }
+
+static bool make_template(void)
+{
+    if (template_dir[0])
+        return true;
+    if (!make_folder(template_dir, sizeof template_dir))
+        return false;
+    atexit(remove_template);
+    return run_in(template_dir, "", make_tpm);
+}
+
+static bool copy_template(const struct vtpm *v)
+{
+    char command[100];
+
+    snprintf(command, sizeof command, "cp -r '%s/state' .", template_dir);
+    return run_in(v->dir, "", command);
+}
+
+bool vtpm_start(struct vtpm *ret)
+{
+    *ret = (struct vtpm){ 0 };
+    if (system("command -v swtpm >/dev/null && command -v swtpm_setup >/dev/null && command -v tpm2_clear >/dev/null") != 0) {
+        snprintf(ret->why, sizeof ret->why, "swtpm, swtpm_setup or tpm2-tools is not installed");
+        return false;
+    }
+    if (!make_template()) {
+        snprintf(ret->why, sizeof ret->why, "swtpm_setup makes no TPM here");
+        return false;
+    }
+    if (!make_folder(ret->dir, sizeof ret->dir)) {
+        snprintf(ret->why, sizeof ret->why, "no folder for the TPM can be made");
+        return false;
+    }
+    snprintf(ret->tcti, sizeof ret->tcti, "swtpm:path=%s/s", ret->dir);
+    if (copy_template(ret) && launch(ret))
+        return true;
+    snprintf(ret->why, sizeof ret->why, "the TPM emulator does not start; see %s/log", ret->dir);
+    halt(ret);
+    return false;
+}
+
+void vtpm_power_cycle(struct vtpm *vtpm)
+{
+    halt(vtpm);
+    if (!launch(vtpm))
+        abort();
+}
+
+void vtpm_stop(struct vtpm *vtpm)
+{
+    halt(vtpm);
+    if (vtpm->dir[0] && !vtpm->why[0])
+        remove_folder(vtpm->dir);
+}
