@@ -11,7 +11,7 @@ static void make_printable(char *text)
             *c = '?';
 }
 
-bool err_set(struct err *err, enum err_code code, const char *fmt, ...)
+void err_record(struct err *err, enum err_code code, const char *fmt, ...)
 {
     va_list args;
 
@@ -20,10 +20,9 @@ bool err_set(struct err *err, enum err_code code, const char *fmt, ...)
     vsnprintf(err->text, sizeof err->text, fmt, args);
     va_end(args);
     make_printable(err->text);
-    return false;
 }
 
-bool err_within(struct err *err, const char *fmt, ...)
+void err_prefix(struct err *err, const char *fmt, ...)
 {
     char before[sizeof err->text];
     char after[sizeof err->text];
@@ -44,7 +43,6 @@ bool err_within(struct err *err, const char *fmt, ...)
     memcpy(err->text + used, after, more);
     err->text[used + more] = '\0';
     make_printable(err->text);
-    return false;
 }
 
 const char *err_slug(enum err_code code)

@@ -35,10 +35,19 @@ struct err {
 
 #define ERR_INIT ((struct err){ ERR_NONE, "" })
 
-/* err_set records the failure and returns false, so that a check reads: return err_set(…); */
-bool err_set(struct err *err, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void err_record(struct err *err, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* err_within puts where we were in front of the sentence ("event 17: …") and returns false. */
-bool err_within(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Visible to the compiler as always false, so that it knows what a failed check has not written. */
+static inline bool err_failed(void)
+{
+    return false;
+}
+
+/* err_set records the failure and is false, so that a check reads: return err_set(…); */
+#define err_set(err, code, ...) (err_record((err), (code), __VA_ARGS__), err_failed())
+
+/* err_within puts where we were in front of the sentence ("event 17: …") and is false. */
+#define err_within(err, ...) (err_prefix((err), __VA_ARGS__), err_failed())
 
 const char *err_slug(enum err_code code);
