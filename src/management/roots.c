@@ -140,7 +140,7 @@ bool roots_get(void *context, const struct http_request *request, struct http_re
 bool roots_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const struct management *m = context;
-    const char *sha256 = arena_string(request->arena, http_param(request, "sha256"));
+    const char *sha256 = arena_string(request->arena, http_param(request, "root"));
     enum store_root_kind kind;
 
     if (!sha256)

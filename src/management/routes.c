@@ -13,6 +13,6 @@ const struct http_route management_routes[] = {
     { "POST", "/v1/vms/{vm}/identity:release", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, vm_release_identity, 0 },
     { "GET", "/v1/roots", HTTP_READER, 0, HTTP_NO_BODY, roots_get, 0 },
     { "POST", "/v1/roots", HTTP_OWNER, LIMIT_POLICY_BODY_BYTES, HTTP_JSON, roots_post, 0 },
-    { "DELETE", "/v1/roots/{kind}/{sha256}", HTTP_OWNER, 0, HTTP_NO_BODY, roots_remove, 0 },
+    { "DELETE", "/v1/roots/{kind}/{root}", HTTP_OWNER, 0, HTTP_NO_BODY, roots_remove, 0 },
 };
 const size_t management_n_routes = ARRAY_LEN(management_routes);
