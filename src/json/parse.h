@@ -3,9 +3,9 @@
 #include "json/value.h"
 
 struct json_options {
-    unsigned max_depth;      /* 0: LIMIT_JSON_DEPTH */
-    bool refuse_duplicates;  /* of member names in one object; for signed payloads and resource bodies */
-    bool allow_trailing;     /* stop after the first value; *ret_used says where (record-separated files) */
+    unsigned max_depth;     /* 0: LIMIT_JSON_DEPTH */
+    bool refuse_duplicates; /* of member names in one object; for signed payloads and resource bodies */
+    bool allow_trailing;    /* stop after the first value; *ret_used says where (record-separated files) */
 };
 
 /* json_parse reads one value that fills `text` (white space around it aside). `text` must outlive the value. A byte order

@@ -19,7 +19,7 @@ struct json_out {
     struct writer *to;
     enum json_layout layout;
     unsigned depth;
-    bool any[LIMIT_JSON_DEPTH + 1];       /* something was written at this depth */
+    bool any[LIMIT_JSON_DEPTH + 1]; /* something was written at this depth */
     bool is_object[LIMIT_JSON_DEPTH + 1];
 };
 
@@ -34,7 +34,7 @@ void json_put_bytes(struct json_out *out, const char *name, struct bytes text); 
 void json_put_string(struct json_out *out, const char *name, const char *text); /* NULL writes null */
 void json_put_hex(struct json_out *out, const char *name, struct bytes b);
 void json_put_base64url(struct json_out *out, const char *name, struct bytes b);
-void json_put_time(struct json_out *out, const char *name, int64_t time_ms);    /* RFC 3339 */
+void json_put_time(struct json_out *out, const char *name, int64_t time_ms); /* RFC 3339 */
 void json_put_value(struct json_out *out, const char *name, const struct json *v);
 /* json_put_raw writes text that is already valid JSON, unchanged. */
 void json_put_raw(struct json_out *out, const char *name, struct bytes json_text);
