@@ -45,7 +45,8 @@ struct published_key {
 };
 void jwks_write(struct json_out *out, const struct published_key *keys, size_t n);
 
-/* A provider's key list as fetched. Entries that cannot be used are skipped and counted. */
+/* A provider's key list as fetched; `json` must outlive it (kid, alg and use are views). Entries that cannot be used are skipped and
+ * counted. */
 struct jwks {
     size_t n, n_skipped;
     struct jwk keys[JWKS_KEYS_MAX];
