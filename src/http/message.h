@@ -73,6 +73,7 @@ struct http_response {
     struct http_field headers[16]; /* further ones */
     size_t n_headers;
     struct writer body;
+    const char *internal; /* for the log: the sentence that was kept from the caller; NULL: none */
 };
 
 /* Adds a header; text is copied. A value with control characters, or a 17th header, is a mistake of ours and turns the answer into a 500. */

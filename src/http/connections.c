@@ -1,0 +1,196 @@
+#include "http/connections.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include "base/clock.h"
+
+enum { MIN_TICK_MS = 10, MAX_TICK_MS = 250, EVICTION_AGE_MS = 1000 };
+
+/* ---- addresses ----------------------------------------------------------------------------------------------------- */
+
+/* An IPv4 address that came in over an IPv6 socket is shown, and counted, as what it is. */
+static void describe(const struct sockaddr *address, char out[static PEER_ADDRESS_TEXT_LEN], bool *ret_loopback)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    *ret_loopback = false;
+    snprintf(out, PEER_ADDRESS_TEXT_LEN, "local");
+    if (!address)
+        return;
+    if (address->sa_family == AF_INET) {
+        memcpy(&v4, address, sizeof v4);
+        inet_ntop(AF_INET, &v4.sin_addr, out, PEER_ADDRESS_TEXT_LEN);
+        *ret_loopback = (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+    }
+    if (address->sa_family == AF_INET6) {
+        memcpy(&v6, address, sizeof v6);
+        if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+            inet_ntop(AF_INET, v6.sin6_addr.s6_addr + 12, out, PEER_ADDRESS_TEXT_LEN);
+            *ret_loopback = v6.sin6_addr.s6_addr[12] == 127;
+        } else {
+            inet_ntop(AF_INET6, &v6.sin6_addr, out, PEER_ADDRESS_TEXT_LEN);
+            *ret_loopback = IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+        }
+    }
+}
+
+/* ---- deadlines ----------------------------------------------------------------------------------------------------- */
+
+/* With the lock held: the descriptor cannot be closed, and given to somebody else, meanwhile. */
+static void cut(struct connection *connection)
+{
+    if (!connection->cut)
+        shutdown(connection->fd, SHUT_RDWR);
+    connection->cut = true;
+}
+
+static void cut_overdue(struct connections *all)
+{
+    int64_t now = clock_monotonic_ms();
+
+    pthread_mutex_lock(&all->lock);
+    for (struct connection *c = all->first; c; c = c->next) {
+        if (c->deadline_ms > now || c->cut)
+            continue;
+        cut(c);
+        all->deadlines_hit++;
+    }
+    pthread_mutex_unlock(&all->lock);
+}
+
+static void *watch(void *context)
+{
+    struct connections *all = context;
+    unsigned tick = all->deadline_ms / 20;
+    struct timespec pause;
+
+    if (tick < MIN_TICK_MS)
+        tick = MIN_TICK_MS;
+    if (tick > MAX_TICK_MS)
+        tick = MAX_TICK_MS;
+    pause = (struct timespec){ 0, (long)tick * 1000 * 1000 };
+    while (!all->stop) {
+        cut_overdue(all);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+bool connections_init(struct connections *all, struct err *err)
+{
+    pthread_mutex_init(&all->lock, NULL);
+    all->watching = pthread_create(&all->watcher, NULL, watch, all) == 0;
+    return all->watching || err_set(err, ERR_NO_MEMORY, "no thread can be started");
+}
+
+void connections_done(struct connections *all)
+{
+    all->stop = true;
+    if (all->watching)
+        pthread_join(all->watcher, NULL);
+    pthread_mutex_destroy(&all->lock);
+}
+
+void connection_start_clock(struct connections *all, struct connection *connection)
+{
+    pthread_mutex_lock(&all->lock);
+    connection->deadline_ms = clock_monotonic_ms() + all->deadline_ms;
+    pthread_mutex_unlock(&all->lock);
+}
+
+void connection_stop_clock(struct connections *all, struct connection *connection)
+{
+    pthread_mutex_lock(&all->lock);
+    connection->deadline_ms = INT64_MAX;
+    pthread_mutex_unlock(&all->lock);
+}
+
+/* ---- coming and going ---------------------------------------------------------------------------------------------- */
+
+static unsigned count_from(const struct connections *all, const char *address)
+{
+    unsigned n = 0;
+
+    for (const struct connection *c = all->first; c; c = c->next)
+        n += strcmp(c->address, address) == 0;
+    return n;
+}
+
+/* Cuts the one that has waited longest; false when every connection is new or at work. */
+static bool make_room(struct connections *all)
+{
+    int64_t now = clock_monotonic_ms();
+    struct connection *oldest = NULL;
+
+    for (struct connection *c = all->first; c; c = c->next) {
+        if (c->cut || c->deadline_ms == INT64_MAX || now - c->opened_ms < EVICTION_AGE_MS)
+            continue;
+        if (!oldest || c->deadline_ms < oldest->deadline_ms)
+            oldest = c;
+    }
+    if (oldest)
+        cut(oldest);
+    return oldest != NULL;
+}
+
+bool connections_admit(struct connections *all, const struct sockaddr *address, socklen_t len UNUSED)
+{
+    char text[PEER_ADDRESS_TEXT_LEN];
+    bool loopback, admitted;
+
+    describe(address, text, &loopback);
+    pthread_mutex_lock(&all->lock);
+    admitted = count_from(all, text) < (loopback || strcmp(text, "local") == 0 ? all->max_per_loopback : all->max_per_address) &&
+               (all->n < all->max || make_room(all));
+    pthread_mutex_unlock(&all->lock);
+    if (!admitted)
+        all->refused++;
+    return admitted;
+}
+
+struct connection *connections_add(struct connections *all, int fd, const struct sockaddr *address)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+
+    if (!connection)
+        return NULL;
+    connection->fd = fd;
+    describe(address, connection->address, &connection->loopback);
+    connection->opened_ms = clock_monotonic_ms();
+    connection->deadline_ms = connection->opened_ms + all->deadline_ms;
+    pthread_mutex_lock(&all->lock);
+    connection->next = all->first;
+    if (all->first)
+        all->first->previous = connection;
+    all->first = connection;
+    all->n++;
+    pthread_mutex_unlock(&all->lock);
+    return connection;
+}
+
+void connections_remove(struct connections *all, struct connection *connection)
+{
+    pthread_mutex_lock(&all->lock);
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        all->first = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    all->n--;
+    pthread_mutex_unlock(&all->lock);
+    free(connection);
+}
+
+unsigned connections_count(struct connections *all)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&all->lock);
+    n = all->n;
+    pthread_mutex_unlock(&all->lock);
+    return n;
+}

@@ -1,0 +1,47 @@
+/* http/connections.h: the server's open connections: how many, whose, and until when. Private to src/http.
+ *
+ * The library below has no total deadline: a client that sends a byte now and then would stay. Here every connection has an absolute
+ * one, and a thread that shuts the socket of whoever passes it; the library then sees an end of file. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include "http/message.h"
+
+enum { PEER_ADDRESS_TEXT_LEN = 46 };
+
+struct connection {
+    struct connection *previous, *next;
+    int fd;
+    bool loopback;
+    char address[PEER_ADDRESS_TEXT_LEN]; /* "local" for the unix socket */
+    int64_t opened_ms;                   /* monotonic, as is the deadline */
+    int64_t deadline_ms;                 /* INT64_MAX while a handler works */
+    bool cut;                            /* the socket was shut */
+};
+
+struct connections {
+    unsigned max, max_per_address, max_per_loopback, deadline_ms;
+    pthread_mutex_t lock; /* of the list */
+    struct connection *first;
+    unsigned n;
+    pthread_t watcher;
+    bool watching;
+    atomic_bool stop;
+    atomic_ullong refused, deadlines_hit;
+};
+
+MUST_CHECK bool connections_init(struct connections *all, struct err *err);
+void connections_done(struct connections *all); /* all connections are closed by then */
+
+/* Whether a further connection may come from there. When all places are taken, the connection that has waited longest without a
+ * complete request makes room. */
+bool connections_admit(struct connections *all, const struct sockaddr *address, socklen_t len);
+/* NULL: no memory. */
+struct connection *connections_add(struct connections *all, int fd, const struct sockaddr *address);
+void connections_remove(struct connections *all, struct connection *connection);
+
+/* The clock starts again (a response is on its way, the next request may come), or stands still (a handler works). */
+void connection_start_clock(struct connections *all, struct connection *connection);
+void connection_stop_clock(struct connections *all, struct connection *connection);
+unsigned connections_count(struct connections *all);

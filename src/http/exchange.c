@@ -1,0 +1,453 @@
+#define _GNU_SOURCE
+#include "http/exchange.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/uuid.h"
+#include "crypto/random.h"
+
+enum {
+    MAX_HEADERS = 128,
+    MAX_URI_BYTES = 8 * 1024,
+    MAX_CLIENT_ID_BYTES = 128,
+    /* What is read of a refused body, so that the answer arrives; more ends the connection. */
+    DISCARD_BYTES = 256 * 1024,
+    ARENA_BUDGET = 256 * 1024 * 1024,
+};
+
+enum body_state { BODY_WANTED, BODY_REFUSED /* an answer is ready; what comes is thrown away */ };
+
+struct exchange {
+    struct arena arena;
+    struct http_request request;
+    struct http_response response;
+    struct writer body;
+    void *context;      /* of the route */
+    struct bytes query; /* raw */
+    bool begun;         /* the head was seen */
+    enum body_state state;
+    size_t discarded;
+    bool close; /* the connection cannot go on after the answer */
+    int64_t began_us;
+    struct http_field headers[MAX_HEADERS];
+    size_t n_headers, header_bytes;
+    bool header_overflow;
+};
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static struct connection *connection_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+/* ---- begin and end ------------------------------------------------------------------------------------------------- */
+
+/* The URI as sent: path and query are ours to decode, so that no NUL, slash or dot gets past the routes. */
+void *exchange_begin(void *host UNUSED, const char *uri, struct MHD_Connection *connection UNUSED)
+{
+    struct exchange *x = calloc(1, sizeof *x);
+    struct bytes copy = BYTES_NONE;
+    size_t question;
+
+    if (!x)
+        return NULL;
+    arena_init(&x->arena, ARENA_BUDGET);
+    x->began_us = now_us();
+    x->request.arena = x->response.arena = &x->arena;
+    if (!arena_copy(&x->arena, bytes_of_string(uri), &copy)) {
+        free(x);
+        return NULL;
+    }
+    question = bytes_find(copy, BYTES_LIT("?"));
+    x->request.path = bytes_slice(copy, 0, question);
+    x->query = question == SIZE_MAX ? BYTES_NONE : bytes_slice(copy, question + 1, SIZE_MAX);
+    return x;
+}
+
+void exchange_end(void *host, struct MHD_Connection *connection, void **exchange, enum MHD_RequestTerminationCode why UNUSED)
+{
+    struct exchange_host *h = host;
+    struct exchange *x = *exchange;
+    struct connection *c = connection_of(connection);
+
+    *exchange = NULL;
+    if (c)
+        connection_start_clock(&h->connections, c);
+    if (!x)
+        return;
+    if (x->begun)
+        h->in_flight--;
+    writer_done(&x->body);
+    writer_done(&x->response.body);
+    arena_done(&x->arena);
+    free(x);
+}
+
+/* ---- the answer ---------------------------------------------------------------------------------------------------- */
+
+static bool is_printable(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < 0x20 || text.data[i] > 0x7e)
+            return false;
+    return text.len > 0;
+}
+
+static void add_headers(const struct exchange *x, struct MHD_Response *out)
+{
+    const struct http_response *response = &x->response;
+    struct bytes client_id = http_header(&x->request, "x-ms-client-request-id");
+    char echo[MAX_CLIENT_ID_BYTES + 1];
+
+    MHD_add_response_header(out, "x-ms-request-id", x->request.id);
+    if (client_id.len <= MAX_CLIENT_ID_BYTES && is_printable(client_id)) {
+        snprintf(echo, sizeof echo, "%.*s", BYTES_FMT(client_id));
+        MHD_add_response_header(out, "x-ms-client-request-id", echo);
+    }
+    MHD_add_response_header(out, "Cache-Control", response->cache_control ? response->cache_control : "no-store");
+    MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
+    if (response->body.len > 0)
+        MHD_add_response_header(out, "Content-Type", response->content_type ? response->content_type : "application/json; charset=utf-8");
+    for (size_t i = 0; i < response->n_headers; i++)
+        MHD_add_response_header(out, (const char *)response->headers[i].name.data, (const char *)response->headers[i].value.data);
+    if (x->close)
+        MHD_add_response_header(out, "Connection", "close");
+}
+
+static enum MHD_Result send_answer(struct exchange_host *h, struct MHD_Connection *connection, struct exchange *x)
+{
+    struct http_response *response = &x->response;
+    struct connection *c = connection_of(connection);
+    struct MHD_Response *out;
+    enum MHD_Result result;
+
+    if (response->status == 0)
+        response->status = 200;
+    if (!writer_ok(&response->body)) {
+        response->body.bad = false;
+        http_response_error(response, 500, "InternalError", NULL, "The answer does not fit into memory.");
+    }
+    if (h->stopping)
+        x->close = true;
+    if (h->config->observe)
+        h->config->observe(h->config->context, &x->request, response, now_us() - x->began_us);
+    h->requests++;
+    if (c)
+        connection_start_clock(&h->connections, c);
+    out = MHD_create_response_from_buffer(response->body.len, response->body.data, MHD_RESPMEM_MUST_COPY);
+    if (!out)
+        return MHD_NO;
+    add_headers(x, out);
+    result = MHD_queue_response(connection, response->status, out);
+    MHD_destroy_response(out);
+    return result;
+}
+
+/* ---- the head ------------------------------------------------------------------------------------------------------ */
+
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind UNUSED, const char *name, const char *value)
+{
+    struct exchange *x = context;
+    struct http_field *field = &x->headers[x->n_headers];
+
+    if (!value)
+        value = "";
+    if (x->n_headers == MAX_HEADERS || !arena_copy(&x->arena, bytes_of_string(name), &field->name) ||
+        !arena_copy(&x->arena, bytes_of_string(value), &field->value)) {
+        x->header_overflow = true;
+        return MHD_NO;
+    }
+    x->header_bytes += field->name.len + field->value.len + 4;
+    x->n_headers++;
+    return MHD_YES;
+}
+
+static void describe_peer(struct exchange *x, struct MHD_Connection *connection)
+{
+    struct http_peer *peer = &x->request.peer;
+    const struct connection *c = connection_of(connection);
+    struct ucred credentials;
+    socklen_t len = sizeof credentials;
+    uint8_t id[UUID_LEN];
+    struct err ignored;
+
+    peer->address = c ? arena_string(&x->arena, bytes_of_string(c->address)) : NULL;
+    if (!peer->address)
+        peer->address = "";
+    if (c && strcmp(c->address, "local") == 0 && getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0) {
+        peer->local = true;
+        peer->uid = credentials.uid;
+        peer->gid = credentials.gid;
+        peer->pid = credentials.pid;
+    }
+    if (!random_bytes(id, sizeof id, &ignored))
+        memset(id, 0, sizeof id); /* an id for people, not a secret */
+    uuid_from_random(id);
+    uuid_format(id, x->request.id);
+}
+
+/* A refusal before the body. */
+static bool refuse(struct exchange *x, unsigned status, const char *code, const char *text)
+{
+    x->state = BODY_REFUSED;
+    http_response_error(&x->response, status, code, NULL, "%s", text);
+    return false;
+}
+
+/* Two readings of where a request ends are how requests are smuggled past a proxy. */
+static bool head_is_plain(struct exchange *x)
+{
+    static const char *const once[] = { "Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Authorization", "Expect" };
+    const struct http_request *request = &x->request;
+    struct bytes length = http_header(request, "Content-Length"), coding = http_header(request, "Transfer-Encoding");
+
+    if (request->path.len + x->query.len > MAX_URI_BYTES) {
+        x->close = true;
+        return refuse(x, 414, "UriTooLong", "The address is longer than 8 KiB.");
+    }
+    if (x->header_overflow || x->header_bytes + request->path.len + x->query.len > LIMIT_HTTP_HEADER_BYTES) {
+        x->close = true;
+        return refuse(x, 431, "RequestHeaderFieldsTooLarge", "The request's headers are larger than 16 KiB.");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(once); i++) {
+        if (http_header_count(request, once[i]) > 1) {
+            x->close = true;
+            return refuse(x, 400, "InvalidParameter", "A header that may be there once only is repeated.");
+        }
+    }
+    for (size_t i = 0; i < length.len; i++) {
+        if (length.data[i] < '0' || length.data[i] > '9') {
+            x->close = true;
+            return refuse(x, 400, "InvalidParameter", "Content-Length is no number.");
+        }
+    }
+    if (coding.len > 0 && (length.len > 0 || coding.len != 7 || strncasecmp((const char *)coding.data, "chunked", 7) != 0)) {
+        x->close = true;
+        return refuse(x, 400, "InvalidParameter", "Transfer-Encoding must be \"chunked\" and stand without Content-Length.");
+    }
+    return true;
+}
+
+static bool find_route(struct exchange *x, const struct http_server_config *config, const char *method)
+{
+    struct http_target target;
+    enum http_match match;
+    struct err err;
+
+    if (!http_route_find(config->tables, config->n_tables, &x->arena, method, x->request.path, &match, &target, &err) ||
+        !http_query_parse(&x->arena, x->query, &x->request.query, &err)) {
+        x->state = BODY_REFUSED;
+        if (err.code == ERR_LIMIT)
+            err.code = ERR_MALFORMED; /* an address is not a body: 400 */
+        http_response_err(&x->response, &err);
+        return false;
+    }
+    if (match == HTTP_NO_SUCH_PATH)
+        return refuse(x, 404, "NotFound", "There is nothing at this address.");
+    if (match == HTTP_WRONG_METHOD) {
+        http_response_header(&x->response, "Allow", target.allow);
+        return refuse(x, 405, "MethodNotAllowed", "This address does not take that method; the header Allow names those it takes.");
+    }
+    x->request.route = target.route;
+    x->request.params = target.params;
+    x->request.method = target.route->method;
+    x->context = target.context;
+    return true;
+}
+
+static size_t max_body(const struct http_route *route)
+{
+    return route->content == HTTP_NO_BODY && route->max_body == 0 ? LIMIT_SMALL_BODY_BYTES : route->max_body;
+}
+
+/* "application/json" or "application/…+json", parameters aside. */
+static bool is_json_type(struct bytes type)
+{
+    struct bytes media = bytes_trim(bytes_slice(type, 0, bytes_find(type, BYTES_LIT(";"))));
+    struct bytes tail = bytes_slice(media, media.len > 5 ? media.len - 5 : 0, 5);
+
+    return media.len > 12 && strncasecmp((const char *)media.data, "application/", 12) == 0 &&
+           ((media.len == 16 && strncasecmp((const char *)media.data + 12, "json", 4) == 0) ||
+            strncasecmp((const char *)tail.data, "+json", 5) == 0);
+}
+
+static bool body_is_acceptable(struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+    const struct http_route *route = request->route;
+    struct bytes length = http_header(request, "Content-Length");
+    struct bytes coding = http_header(request, "Content-Encoding");
+    bool announced = http_header_count(request, "Transfer-Encoding") > 0 || !(length.len == 0 || bytes_are_all(length, '0'));
+    char digits[32] = "";
+
+    snprintf(digits, sizeof digits, "%.*s", BYTES_FMT(length));
+    if (length.len >= sizeof digits || strtoull(digits, NULL, 10) > max_body(route))
+        return refuse(x, 413, "PayloadTooLarge", "The request's body is larger than this address takes.");
+    if (coding.len > 0 && !(coding.len == 8 && strncasecmp((const char *)coding.data, "identity", 8) == 0))
+        return refuse(x, 415, "UnsupportedMediaType", "The request's body must not be compressed.");
+    if (route->content == HTTP_JSON && !announced && length.len == 0)
+        return refuse(x, 411, "LengthRequired", "This address wants a body, and its length.");
+    if ((route->content == HTTP_JSON || (route->content == HTTP_JSON_OPTIONAL && announced)) &&
+        !is_json_type(http_header(request, "Content-Type")))
+        return refuse(x, 415, "UnsupportedMediaType", "The request's body must be JSON: Content-Type: application/json.");
+    return true;
+}
+
+static bool refuse_caller(struct exchange *x, unsigned status, const char *text)
+{
+    if (status == 401)
+        http_response_header(&x->response, "WWW-Authenticate", "Bearer");
+    return refuse(x, status, status == 401 ? "Unauthorized" : "Forbidden", text);
+}
+
+/* Who brings no credentials at all is sent away before the body. */
+static bool may_have_credentials(struct exchange *x)
+{
+    const struct http_request *request = &x->request;
+
+    if (request->route->role == HTTP_ANONYMOUS || request->peer.local || http_header_count(request, "Authorization") > 0 ||
+        http_header_count(request, "Cookie") > 0)
+        return true;
+    return refuse_caller(x, 401, "This address wants credentials.");
+}
+
+/* Whether what a refused request still sends is worth reading, so that the connection, and the answer, survive. */
+static bool rest_is_small(const struct exchange *x)
+{
+    struct bytes length = http_header(&x->request, "Content-Length");
+    char digits[32] = "";
+
+    if (http_header_count(&x->request, "Expect") > 0 || http_header_count(&x->request, "Transfer-Encoding") > 0)
+        return false;
+    snprintf(digits, sizeof digits, "%.*s", BYTES_FMT(length));
+    return length.len < sizeof digits && strtoull(digits, NULL, 10) <= DISCARD_BYTES;
+}
+
+static enum MHD_Result begin(struct exchange_host *h, struct MHD_Connection *connection, struct exchange *x, const char *method)
+{
+    x->begun = true;
+    h->in_flight++;
+    x->request.method = "";
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, x);
+    x->request.headers = (struct http_fields){ x->headers, x->n_headers };
+    describe_peer(x, connection);
+    if (head_is_plain(x) && find_route(x, h->config, method) && may_have_credentials(x) && body_is_acceptable(x)) {
+        x->body.limit = max_body(x->request.route);
+        return MHD_YES;
+    }
+    if (!x->close && rest_is_small(x))
+        return MHD_YES; /* answered when the body has passed by */
+    x->close = true;
+    return send_answer(h, connection, x);
+}
+
+/* ---- the body ------------------------------------------------------------------------------------------------------ */
+
+/* Nothing can be answered in the middle of a body: what is too much is thrown away, and only so much of it. */
+static enum MHD_Result take_body(struct exchange *x, const char *upload, size_t len)
+{
+    if (x->state == BODY_WANTED) {
+        write_bytes(&x->body, (struct bytes){ (const uint8_t *)upload, len });
+        if (writer_ok(&x->body))
+            return MHD_YES;
+        writer_done(&x->body);
+        x->close = true;
+        refuse(x, 413, "PayloadTooLarge", "The request's body is larger than this address takes.");
+    }
+    if (len > DISCARD_BYTES - x->discarded)
+        return MHD_NO;
+    x->discarded += len;
+    return MHD_YES;
+}
+
+/* ---- the handler --------------------------------------------------------------------------------------------------- */
+
+static bool identify(struct exchange_host *h, struct exchange *x)
+{
+    const struct http_server_config *config = h->config;
+    struct http_request *request = &x->request;
+    const struct http_peer *peer = &request->peer;
+    struct http_caller caller = { HTTP_ANONYMOUS, NULL };
+    struct err err = ERR_INIT;
+
+    if (peer->local && (peer->uid == 0 || peer->uid == geteuid())) {
+        caller.role = HTTP_OWNER;
+        caller.subject = arena_printf(&x->arena, "uid %u", (unsigned)peer->uid);
+    } else if (config->identify && request->route->role != HTTP_ANONYMOUS && !config->identify(config->context, request, &caller, &err)) {
+        if (err.code == ERR_UNTRUSTED || err.code == ERR_DENIED || err.code == ERR_MALFORMED)
+            return refuse_caller(x, err.code == ERR_DENIED ? 403 : 401, err.text);
+        http_response_err(&x->response, &err);
+        return false;
+    }
+    request->caller = caller;
+    return true;
+}
+
+static bool is_allowed(struct exchange *x)
+{
+    const struct http_route *route = x->request.route;
+    enum http_role has = x->request.caller.role;
+    char text[160];
+
+    if (http_role_suffices(has, route->role))
+        return true;
+    if (has == HTTP_ANONYMOUS)
+        return refuse_caller(x, 401, "This address wants credentials.");
+    snprintf(text, sizeof text, "This address wants the role %s; the caller has the role %s.", http_role_name(route->role),
+             http_role_name(has));
+    return refuse_caller(x, route->forbidden ? route->forbidden : 403, text);
+}
+
+static void handle(struct exchange_host *h, struct exchange *x)
+{
+    const struct http_route *route = x->request.route;
+    struct err err = ERR_INIT;
+
+    x->request.body = writer_bytes(&x->body);
+    if (!identify(h, x) || !is_allowed(x))
+        return;
+    if (route->content == HTTP_JSON && x->request.body.len == 0) {
+        refuse(x, 400, "InvalidParameter", "This address wants a body.");
+        return;
+    }
+    if (!route->handler(x->context, &x->request, &x->response, &err))
+        http_response_err(&x->response, &err);
+}
+
+enum MHD_Result exchange_step(void *host, struct MHD_Connection *connection, const char *url UNUSED, const char *method,
+                              const char *version UNUSED, const char *upload, size_t *upload_len, void **exchange)
+{
+    struct exchange_host *h = host;
+    struct exchange *x = *exchange;
+    struct connection *c = connection_of(connection);
+
+    if (!x)
+        return MHD_NO;
+    if (!x->begun)
+        return begin(h, connection, x, method);
+    if (*upload_len > 0) {
+        size_t len = *upload_len;
+
+        *upload_len = 0;
+        return take_body(x, upload, len);
+    }
+    if (x->state == BODY_WANTED) {
+        if (c)
+            connection_stop_clock(&h->connections, c);
+        handle(h, x);
+    }
+    return send_answer(h, connection, x);
+}

@@ -1,0 +1,201 @@
+#include "http/message.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+
+const char *http_role_name(enum http_role role)
+{
+    static const char *const names[] = { "anonymous", "agent", "reader", "contributor", "owner" };
+
+    return (size_t)role < ARRAY_LEN(names) ? names[role] : "nobody";
+}
+
+bool http_role_suffices(enum http_role has, enum http_role needed)
+{
+    if (needed == HTTP_ANONYMOUS)
+        return true;
+    if (needed == HTTP_AGENT || has == HTTP_AGENT)
+        return has == needed;
+    return has >= needed;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------------ */
+
+static bool same_text(struct bytes a, const char *b) { return a.len == strlen(b) && strncasecmp((const char *)a.data, b, a.len) == 0; }
+
+static struct bytes find_field(struct http_fields fields, const char *name, size_t *ret_n)
+{
+    struct bytes first = BYTES_NONE;
+
+    *ret_n = 0;
+    for (size_t i = 0; i < fields.n; i++)
+        if (same_text(fields.items[i].name, name) && (*ret_n)++ == 0)
+            first = fields.items[i].value;
+    return first;
+}
+
+struct bytes http_param(const struct http_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->params.n; i++)
+        if (bytes_equal_string(request->params.items[i].name, name))
+            return request->params.items[i].value;
+    return BYTES_NONE;
+}
+
+struct bytes http_header(const struct http_request *request, const char *name)
+{
+    size_t n;
+
+    return find_field(request->headers, name, &n);
+}
+
+size_t http_header_count(const struct http_request *request, const char *name)
+{
+    size_t n;
+
+    find_field(request->headers, name, &n);
+    return n;
+}
+
+size_t http_query_count(const struct http_request *request, const char *name)
+{
+    size_t n;
+
+    find_field(request->query, name, &n);
+    return n;
+}
+
+bool http_query(const struct http_request *request, const char *name, struct bytes *ret, struct err *err)
+{
+    size_t n;
+    struct bytes value = find_field(request->query, name, &n);
+
+    if (n == 0)
+        return err_set(err, ERR_NOT_FOUND, "the query parameter %s is missing", name);
+    if (n > 1)
+        return err_set(err, ERR_MALFORMED, "the query parameter %s is given %zu times", name, n);
+    *ret = value;
+    return true;
+}
+
+bool http_body_json(const struct http_request *request, const struct json_options *options, const struct json **ret, struct err *err)
+{
+    return json_parse(request->arena, request->body, options, ret, err) || err_within(err, "the request's body");
+}
+
+/* ---- responses ----------------------------------------------------------------------------------------------------- */
+
+static bool is_header_text(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f)
+            return false;
+    return true;
+}
+
+/* A mistake of ours in making a response; the caller learns only that it was one. */
+static void spoil(struct http_response *response, const char *why)
+{
+    http_response_error(response, 500, "InternalError", NULL, "Something went wrong in the server; its log says more.");
+    response->internal = why;
+}
+
+void http_response_header(struct http_response *response, const char *name, const char *value)
+{
+    char *name_copy = arena_string(response->arena, bytes_of_string(name));
+    char *value_copy = arena_string(response->arena, bytes_of_string(value));
+
+    if (!name_copy || !value_copy) {
+        spoil(response, "out of memory");
+        return;
+    }
+    if (!is_header_text(name) || !is_header_text(value) || response->n_headers == ARRAY_LEN(response->headers)) {
+        spoil(response, "a header of the response cannot be sent");
+        return;
+    }
+    response->headers[response->n_headers++] = (struct http_field){ bytes_of_string(name_copy), bytes_of_string(value_copy) };
+}
+
+struct json_out http_response_json(struct http_response *response, unsigned status)
+{
+    response->status = status;
+    response->content_type = NULL;
+    writer_reset(&response->body);
+    return json_out_to(&response->body, JSON_COMPACT);
+}
+
+/* Codes of earlier errors are replaced, not repeated. */
+static void set_error_code(struct http_response *response, const char *code)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < response->n_headers; i++)
+        if (!same_text(response->headers[i].name, "x-ms-error-code"))
+            response->headers[kept++] = response->headers[i];
+    response->n_headers = kept;
+    if (kept < ARRAY_LEN(response->headers))
+        response->headers[response->n_headers++] = (struct http_field){ BYTES_LIT("x-ms-error-code"), bytes_of_string(code) };
+}
+
+bool http_response_error(struct http_response *response, unsigned status, const char *code, const char *inner, const char *fmt, ...)
+{
+    char message[1024];
+    struct json_out out = http_response_json(response, status);
+    char *code_copy = arena_string(response->arena, bytes_of_string(code));
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    json_begin_object(&out, NULL);
+    json_begin_object(&out, "error");
+    json_put_string(&out, "code", code);
+    json_put_string(&out, "message", message);
+    if (inner) {
+        json_begin_object(&out, "innererror");
+        json_put_string(&out, "code", inner);
+        json_end(&out);
+    }
+    json_end(&out);
+    json_end(&out);
+    response->cache_control = NULL;
+    if (code_copy && is_header_text(code_copy))
+        set_error_code(response, code_copy);
+    return true;
+}
+
+/* attestation-service.md 2.5; what is internal has no sentence for the caller. */
+static const struct {
+    enum err_code err;
+    unsigned status;
+    const char *code;
+    bool internal;
+} answers[] = {
+    { ERR_TRUNCATED, 400, "InvalidParameter", false },
+    { ERR_MALFORMED, 400, "InvalidParameter", false },
+    { ERR_UNSUPPORTED, 400, "InvalidParameter", false },
+    { ERR_UNTRUSTED, 400, "InvalidParameter", false },
+    { ERR_LIMIT, 413, "PayloadTooLarge", false },
+    { ERR_DENIED, 403, "Forbidden", false },
+    { ERR_NOT_FOUND, 404, "NotFound", false },
+    { ERR_CONFLICT, 409, "Conflict", false },
+    { ERR_UNREACHABLE, 503, "ServiceUnavailable", false },
+    { ERR_IO, 500, "InternalError", true },
+    { ERR_NO_MEMORY, 500, "InternalError", true },
+    { ERR_INTERNAL, 500, "InternalError", true },
+    { ERR_NONE, 500, "InternalError", true },
+};
+
+bool http_response_err(struct http_response *response, const struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        if (answers[i].err != err->code || answers[i].internal)
+            continue;
+        http_response_error(response, answers[i].status, answers[i].code, NULL, "%s", err->text);
+        if (answers[i].status == 503)
+            http_response_header(response, "Retry-After", "30");
+        return true;
+    }
+    spoil(response, arena_string(response->arena, bytes_of_string(err->text)));
+    return true;
+}
