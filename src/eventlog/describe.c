@@ -11,16 +11,24 @@
 
 enum { LINE_MAX_BYTES = 512 };
 
+/* Line ends and tabs become spaces: a sentence stays on its line. */
 void say_text(struct describing *d, struct bytes text)
 {
-    char *safe;
+    bool cut = false;
+    char *line, *safe = NULL;
 
-    while (text.len && text.data[text.len - 1] == 0)
+    while (text.len && (text.data[text.len - 1] == 0 || text.data[text.len - 1] == '\n'))
         text.len--;
-    safe = text_for_people(d->a, bytes_slice(text, 0, LINE_MAX_BYTES));
+    cut = text.len > LINE_MAX_BYTES;
+    text = bytes_slice(text, 0, LINE_MAX_BYTES);
+    line = arena_string(d->a, text);
+    for (size_t i = 0; line && i < text.len; i++)
+        if (line[i] == '\n' || line[i] == '\t')
+            line[i] = ' ';
+    if (line)
+        safe = text_for_people(d->a, (struct bytes){ (const uint8_t *)line, text.len });
     write_string(d->w, safe ? safe : "");
-    if (text.len > LINE_MAX_BYTES)
-        write_string(d->w, "…");
+    write_string(d->w, cut ? "…" : "");
 }
 
 void say_utf16(struct describing *d, struct bytes utf16)
@@ -156,7 +164,7 @@ static void describe_gpt(struct describing *d)
         return;
     }
     guid_format(gpt.disk_guid.data, guid);
-    write_printf(d->w, "The boot disk %s has %zu partitions", guid, gpt.n_partitions);
+    write_printf(d->w, "The boot disk %s has %zu partition%s", guid, gpt.n_partitions, gpt.n_partitions == 1 ? "" : "s");
     for (size_t i = 0; i < gpt.n_partitions && i < 8; i++) {
         write_string(d->w, i ? ", \"" : ": \"");
         say_utf16(d, gpt.partitions[i].name);
@@ -236,7 +244,7 @@ static const char *reservation(const struct describing *d, const struct event_ty
     if (d->mark->proof == PROOF_LABEL)
         return " No quote covers this.";
     if (d->mark->proof == PROOF_MEASURED && type && type->covers == COVERS_MAYBE)
-        return " The digest is of something else: the text is only a label.";
+        return " Only the digest is certain; the text is a label.";
     return "";
 }
 

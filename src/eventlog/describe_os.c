@@ -71,19 +71,26 @@ static bool describe_systemd(struct describing *d)
     return true;
 }
 
-/* Register 11's section names, and anything else in UTF-16. */
+static void describe_uki(struct describing *d)
+{
+    bool is_name = d->mark && d->mark->rule == PROOF_RULE_SECTION_NAME;
+
+    write_string(d->w, is_name ? "The unified kernel image has a section " : "A section of the unified kernel image was measured: ");
+    say_utf16(d, d->event->data);
+    write_string(d->w, ".");
+}
+
 static bool describe_utf16(struct describing *d)
 {
     struct bytes data = d->event->data;
 
     if (data.len < 2 || data.len % 2 != 0 || data.data[0] == 0 || data.data[1] != 0)
         return false;
-    if (d->event->pcr == 11)
-        write_string(d->w, "A section of the unified kernel image, by name or by content: ");
-    else if (d->event->pcr == 12)
-        write_string(d->w, "The loader passed to the kernel: ");
-    else
-        write_string(d->w, "The loader measured: ");
+    if (d->event->pcr == 11) {
+        describe_uki(d);
+        return true;
+    }
+    write_string(d->w, d->event->pcr == 12 ? "The loader passed to the kernel: " : "The loader measured: ");
     say_utf16(d, data);
     write_string(d->w, ".");
     return true;
@@ -169,7 +176,7 @@ void describe_tagged(struct describing *d)
     enum loader_tag tag = loader_tag_of(d->event);
 
     if (tag != LOADER_TAG_NONE)
-        write_printf(d->w, "The %s was measured; the digest is that of the content.", loader_tag_text(tag));
+        write_printf(d->w, "The %s was measured.", loader_tag_text(tag));
     else if (sipa_is_wellformed(d->event->data))
         describe_windows(d, d->event->data);
     else

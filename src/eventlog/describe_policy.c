@@ -68,9 +68,9 @@ static void count_signatures(struct describing *d, struct bytes data)
     for (size_t i = 0; i < lists.n; i++)
         n_certificates += lists.items[i].kind == SIGNATURE_X509;
     if (lists.n == 0)
-        write_string(d->w, " is empty.");
+        write_string(d->w, ": empty.");
     else
-        write_printf(d->w, " has %zu certificate%s and %zu other entr%s.", n_certificates, n_certificates == 1 ? "" : "s",
+        write_printf(d->w, ": %zu certificate%s and %zu other entr%s.", n_certificates, n_certificates == 1 ? "" : "s",
                      lists.n - n_certificates, lists.n - n_certificates == 1 ? "y" : "ies");
 }
 

@@ -78,6 +78,17 @@ struct register_banks {
 
 static size_t strength(enum digest_algorithm algorithm) { return digest_is_strong(algorithm) ? digest_len(algorithm) : 0; }
 
+/* Keeps the strongest first; returns the new number. */
+static size_t insert_bank(enum digest_algorithm *banks, size_t n, enum digest_algorithm algorithm)
+{
+    size_t at = n;
+
+    for (; at > 0 && strength(banks[at - 1]) < strength(algorithm); at--)
+        banks[at] = banks[at - 1];
+    banks[at] = algorithm;
+    return n + 1;
+}
+
 /* A bank that the log does not have explains no register (check_banks says so); leaving it out keeps the other banks' proofs. */
 static void collect_banks(const struct pcr_set *set, const struct eventlog *log, struct register_banks *ret)
 {
@@ -85,16 +96,9 @@ static void collect_banks(const struct pcr_set *set, const struct eventlog *log,
     for (size_t i = 0; i < set->n_banks; i++) {
         if (!eventlog_has_bank(log, set->banks[i].algorithm))
             continue;
-        for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
-            enum digest_algorithm *banks = ret->banks[pcr];
-            size_t at = ret->n[pcr];
-            if (!(set->banks[i].present & PCR_BIT(pcr)))
-                continue;
-            for (; at > 0 && strength(banks[at - 1]) < strength(set->banks[i].algorithm); at--)
-                banks[at] = banks[at - 1];
-            banks[at] = set->banks[i].algorithm;
-            ret->n[pcr]++;
-        }
+        for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++)
+            if (set->banks[i].present & PCR_BIT(pcr))
+                ret->n[pcr] = insert_bank(ret->banks[pcr], ret->n[pcr], set->banks[i].algorithm);
     }
 }
 
@@ -114,20 +118,27 @@ static bool make_marks(struct arena *a, const struct eventlog *log, const struct
     return true;
 }
 
+/* Marks for tools: each event by the banks that it has itself. */
 bool replay_marks(struct arena *a, const struct eventlog *log, struct event_mark **ret_marks, struct err *err)
 {
-    struct register_banks *banks = ARENA_NEW(a, struct register_banks);
-    struct pcr_set *set = ARENA_NEW(a, struct pcr_set);
+    struct event_mark *marks = ARENA_ARRAY(a, log->n_events, struct event_mark);
 
-    if (!banks || !set)
-        return err_set(err, ERR_NO_MEMORY, "no memory for marks");
-    for (size_t i = 0; i < log->n_parts; i++)
-        for (size_t j = 0; j < log->parts[i].n_banks; j++)
-            add_bank(set, log->parts[i].banks[j].algorithm, 0);
-    for (size_t i = 0; i < set->n_banks; i++)
-        set->banks[i].present = (1u << LIMIT_PCRS) - 1;
-    collect_banks(set, log, banks);
-    return make_marks(a, log, banks, ret_marks, err);
+    if (!marks)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu events", log->n_events);
+    for (size_t i = 0; i < log->n_events; i++) {
+        const struct event *event = &log->events[i];
+        enum digest_algorithm banks[LIMIT_LOG_BANKS];
+        struct bytes digest;
+        size_t n = 0;
+        uint16_t tpm_id;
+        for (size_t j = 0; event_digest_at(log, event, j, &tpm_id, &digest); j++)
+            if (digest_from_tpm_id(tpm_id) != DIGEST_NONE)
+                n = insert_bank(banks, n, digest_from_tpm_id(tpm_id));
+        if (!proof_mark(a, log, event, banks, n, &marks[i], err))
+            return false;
+    }
+    *ret_marks = marks;
+    return true;
 }
 
 static bool is_reset(const struct digest *value, unsigned pcr)
