@@ -376,24 +376,30 @@ static bool is_phase_word(struct bytes text)
     return false;
 }
 
+/* systemd's strings begin with what they are about: "machine-id:…". */
+static const char *user_space_key(struct walk *w, const struct step *s)
+{
+    struct bytes text = s->mark->proved;
+    size_t colon = bytes_find(text, BYTES_LIT(":"));
+    char *word;
+
+    if (!event_is_systemd_record(s->event) || colon == SIZE_MAX || colon > 40)
+        return walk_numbered_key(w, s, "user-space");
+    word = text_for_people(w->a, bytes_slice(text, 0, colon));
+    return word ? arena_printf(w->a, "systemd:%s", word) : NULL;
+}
+
 static bool user_space_step(struct walk *w, const struct step *s)
 {
     struct component *c;
     char *text;
-    struct bytes role = s->mark->proved;
-    size_t colon;
 
     if (!step_proved(s))
         return walk_add(w, s, COMPONENT_USER_SPACE, walk_numbered_key(w, s, "user-space"), walk_title(w, s)) != NULL;
-    if (is_phase_word(role))
+    if (is_phase_word(s->mark->proved))
         return true;
-    text = text_for_people(w->a, role);
-    colon = bytes_find(role, BYTES_LIT(":"));
-    role = bytes_slice(role, 0, colon == SIZE_MAX ? 0 : colon);
-    c = text ? walk_add(w, s, COMPONENT_USER_SPACE,
-                        role.len && role.len < 40 ? arena_printf(w->a, "systemd:%s", text_for_people(w->a, role))
-                                                  : walk_numbered_key(w, s, "systemd"),
-                        text)
+    text = text_for_people(w->a, s->mark->proved);
+    c = text ? walk_add(w, s, COMPONENT_USER_SPACE, user_space_key(w, s), event_is_systemd_record(s->event) ? text : walk_title(w, s))
              : NULL;
     if (!c)
         return walk_no_memory(w);

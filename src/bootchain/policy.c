@@ -67,10 +67,14 @@ static const struct list_row lists[] = {
 };
 
 /* "db: Microsoft Corporation UEFI CA 2011, …"; "dbx: 430 entries". */
-static const char *list_words(struct walk *w, const char *name, const struct boot_keys *keys)
+static const char *list_words(struct walk *w, const struct list_row *row, const struct boot_keys *keys)
 {
+    const char *name = row->name;
     char *words = arena_printf(w->a, "%s: ", name);
     size_t named = 0;
+
+    if (row->kind == COMPONENT_REVOCATIONS)
+        return arena_printf(w->a, "%s: %zu %s", name, keys->n, keys->n == 1 ? "entry" : "entries");
 
     for (size_t i = 0; i < keys->n && words && named < 8; i++)
         if (keys->items[i].name)
@@ -99,7 +103,7 @@ static bool key_list(struct walk *w, const struct step *s, const struct uefi_var
         *target = keys;
     if (!boot_keys_members(w->a, &keys, &members, w->err))
         return false;
-    c = walk_add(w, s, row->kind, arena_printf(w->a, "variable:%s", row->name), list_words(w, row->name, &keys));
+    c = walk_add(w, s, row->kind, arena_printf(w->a, "variable:%s", row->name), list_words(w, row, &keys));
     if (!c)
         return false;
     c->members = members;
