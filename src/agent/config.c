@@ -264,7 +264,7 @@ bool config_parse_fw_cfg(struct agent_config *config, struct arena *a, struct by
     if (!json_parse(a, text, NULL, &item, err) || !json_need_string(item, "endpoint", &endpoint, err))
         return err_within(err, "fw_cfg opt/org.trueboot/agent");
     config->endpoint = arena_string(a, endpoint);
-    ca = json_text(json_get(item, "ca"), BYTES_NONE);
+    ca = json_text(json_get(item, "ca_pem"), BYTES_NONE);
     if (!config->endpoint || !arena_copy(a, ca, &config->ca_pem))
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     config->has_fw_cfg = true;

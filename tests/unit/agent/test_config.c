@@ -130,11 +130,11 @@ TEST(the_hypervisors_item_gives_endpoint_and_ca)
     struct agent_config c;
 
     config_defaults(&c);
-    REQUIRE_OK(config_parse_fw_cfg(&c, &a, BYTES_LIT("{\"endpoint\":\"https://10.0.2.2:8443\",\"ca\":\"-----BEGIN\\n\"}\0"), &err), err);
+    REQUIRE_OK(config_parse_fw_cfg(&c, &a, BYTES_LIT("{\"endpoint\":\"https://10.0.2.2:8443\",\"ca_pem\":\"-----BEGIN\\n\"}\0"), &err), err);
     CHECK_STRING(c.endpoint, "https://10.0.2.2:8443");
     CHECK_BYTES(c.ca_pem, BYTES_LIT("-----BEGIN\n"));
     CHECK(c.has_fw_cfg);
-    CHECK(!config_parse_fw_cfg(&c, &a, BYTES_LIT("{\"ca\":\"x\"}"), &err));
+    CHECK(!config_parse_fw_cfg(&c, &a, BYTES_LIT("{\"ca_pem\":\"x\"}"), &err));
     CHECK(strstr(err.text, "endpoint"));
     CHECK(!config_parse_fw_cfg(&c, &a, BYTES_LIT("not json"), &err));
 }
@@ -161,7 +161,7 @@ TEST(later_words_are_stronger_fw_cfg_file_drop_ins_environment_command_line)
     snprintf(item, sizeof item, "%s/raw", dir);
     snprintf(dropped, sizeof dropped, "%s/agent.conf.d", dir);
     REQUIRE(file_make_dirs(dropped, 0700, &err));
-    REQUIRE(put(dir, "raw", "{\"endpoint\":\"https://fw\",\"ca\":\"c\"}") &&
+    REQUIRE(put(dir, "raw", "{\"endpoint\":\"https://fw\",\"ca_pem\":\"c\"}") &&
             put(dir, "agent.conf", "net.timeout_total = 20\nattest.frequency = 1h\n"));
     REQUIRE(put(dropped, "20-b.conf", "attest.frequency = 3h\n") &&
             put(dropped, "10-a.conf", "attest.frequency = 2h\nreport.heartbeat = 5m\n"));
