@@ -35,13 +35,16 @@ static void move_before(struct built_log *log, size_t from, size_t to)
     log->events[to] = moved;
 }
 
-static const struct finding *find(const struct boot *b, enum finding_id id)
+/* The finding with this id; an empty one when there is none. */
+static struct finding find(const struct boot *b, enum finding_id id)
 {
     for (size_t i = 0; i < b->sample.findings.n; i++)
         if (b->sample.findings.items[i].id == id)
-            return &b->sample.findings.items[i];
-    return NULL;
+            return b->sample.findings.items[i];
+    return (struct finding){ .id = FINDING_ID_COUNT, .pcr = -2, .text = "" };
 }
+
+static bool said(const struct boot *b, enum finding_id id) { return find(b, id).id == id; }
 
 static bool is_sound(const struct boot *b)
 {
@@ -125,7 +128,7 @@ TEST(each_weak_firmware_state_has_its_own_finding)
                             (struct bytes){ (const uint8_t *)cases[i].content, cases[i].content_len });
         move_before(&b.log, at, b.at.separator7);
         REQUIRE(boot_read(&b));
-        CHECK(find(&b, cases[i].id));
+        CHECK(said(&b, cases[i].id));
     }
 }
 
@@ -142,7 +145,7 @@ TEST(secure_boot_off_is_a_finding_by_itself)
         *e = b.log.events[--b.log.n];
         REQUIRE(boot_read(&b));
         CHECK_INT(b.sample.chain.secure_boot, SECURE_BOOT_DISABLED);
-        CHECK(find(&b, FINDING_SECUREBOOT_DISABLED) && find(&b, FINDING_SECUREBOOT_DISABLED)->pcr == 7);
+        CHECK(said(&b, FINDING_SECUREBOOT_DISABLED) && find(&b, FINDING_SECUREBOOT_DISABLED).pcr == 7);
     }
 }
 
@@ -155,7 +158,7 @@ TEST(a_statement_after_the_separator_is_no_fact)
     built_variable(&b.log, 7, CONFIG, GLOBAL, "SecureBoot", BYTES_LIT("\1"));
     REQUIRE(boot_read(&b));
     CHECK_INT(b.sample.chain.secure_boot, SECURE_BOOT_UNKNOWN);
-    CHECK(find(&b, FINDING_SECUREBOOT_UNPROVED));
+    CHECK(said(&b, FINDING_SECUREBOOT_UNPROVED));
 }
 
 TEST(data_that_does_not_hash_to_its_digest_is_no_fact)
@@ -187,7 +190,7 @@ TEST(an_empty_platform_key_is_setup_mode)
     b.log.events[b.at.pk] = b.log.events[--b.log.n];
     REQUIRE(boot_read(&b));
     CHECK_INT(b.sample.chain.setup_mode, FACT_YES);
-    CHECK(find(&b, FINDING_SECUREBOOT_SETUP_MODE));
+    CHECK(said(&b, FINDING_SECUREBOOT_SETUP_MODE));
 }
 
 TEST(firmware_that_can_be_debugged_says_so)
@@ -202,7 +205,7 @@ TEST(firmware_that_can_be_debugged_says_so)
         boot_stock(&b);
         move_before(&b.log, built_text(&b.log, 7, EVENT_TYPE(EV_EFI_ACTION), cases[i].text), b.at.separator7);
         REQUIRE(boot_read(&b));
-        CHECK(find(&b, cases[i].id));
+        CHECK(said(&b, cases[i].id));
     }
 }
 
@@ -217,7 +220,7 @@ TEST(shim_that_does_not_validate_is_a_finding_in_either_register)
             built_add(&b.log, 14, EVENT_TYPE(EV_IPL), BYTES_LIT("MokSBState\0"), BYTES_LIT("\1"));
         REQUIRE(boot_read(&b));
         CHECK_INT(b.sample.chain.shim_validation, FACT_NO);
-        CHECK(find(&b, FINDING_SECUREBOOT_SHIM_INSECURE));
+        CHECK(said(&b, FINDING_SECUREBOOT_SHIM_INSECURE));
     }
 }
 
@@ -233,9 +236,9 @@ TEST(an_image_in_the_machines_own_dbx_is_critical)
     built_variable(&b.log, 7, CONFIG, SECURITY, "dbx", built_hash_list(&b.a, hashes, 1));
     b.log.events[b.at.dbx] = b.log.events[--b.log.n];
     REQUIRE(boot_read(&b));
-    REQUIRE(find(&b, FINDING_BOOT_REVOKED_IMAGE));
-    CHECK_INT(find(&b, FINDING_BOOT_REVOKED_IMAGE)->severity, SEVERITY_CRITICAL);
-    CHECK_INT(find(&b, FINDING_BOOT_REVOKED_IMAGE)->event, (int64_t)b.at.grub + 1);
+    REQUIRE(said(&b, FINDING_BOOT_REVOKED_IMAGE));
+    CHECK_INT(find(&b, FINDING_BOOT_REVOKED_IMAGE).severity, SEVERITY_CRITICAL);
+    CHECK_INT(find(&b, FINDING_BOOT_REVOKED_IMAGE).event, (int64_t)b.at.grub + 1);
 }
 
 TEST(reference_knowledge_finds_revoked_images_and_signers_and_old_lists)
@@ -253,11 +256,11 @@ TEST(reference_knowledge_finds_revoked_images_and_signers_and_old_lists)
     REQUIRE(boot_read(&b));
     memcpy(certificate.sha256, b.sample.chain.authorities[0].key.tbs_sha256, 32);
     REQUIRE(built_read(&b.log, &reference, &b.sample));
-    REQUIRE(find(&b, FINDING_BOOT_REVOKED_IMAGE));
-    CHECK(strstr(find(&b, FINDING_BOOT_REVOKED_IMAGE)->text, "CVE-2020-10713"));
-    CHECK(find(&b, FINDING_BOOT_REVOKED_SIGNER));
-    CHECK(find(&b, FINDING_SECUREBOOT_DBX_OLD) && find(&b, FINDING_SECUREBOOT_DBX_OLD)->severity == SEVERITY_LOW);
-    CHECK(find(&b, FINDING_SBAT_OLD) && find(&b, FINDING_SBAT_OLD)->severity == SEVERITY_LOW);
+    REQUIRE(said(&b, FINDING_BOOT_REVOKED_IMAGE));
+    CHECK(strstr(find(&b, FINDING_BOOT_REVOKED_IMAGE).text, "CVE-2020-10713"));
+    CHECK(said(&b, FINDING_BOOT_REVOKED_SIGNER));
+    CHECK(said(&b, FINDING_SECUREBOOT_DBX_OLD) && find(&b, FINDING_SECUREBOOT_DBX_OLD).severity == SEVERITY_LOW);
+    CHECK(said(&b, FINDING_SBAT_OLD) && find(&b, FINDING_SBAT_OLD).severity == SEVERITY_LOW);
 }
 
 struct cmdline_case {
@@ -289,15 +292,15 @@ TEST(dangerous_options_are_found_whatever_the_label_says)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         for (size_t k = 0; k < ARRAY_LEN(prefixes); k++) {
             struct boot b CLEANUP(boot_done);
-            const struct finding *f;
+            struct finding f;
             boot_stock(&b);
             built_grub(&b.log, prefixes[k], cases[i].text);
             b.log.events[b.at.cmdline] = b.log.events[--b.log.n];
             REQUIRE(boot_read(&b));
             f = find(&b, FINDING_BOOT_CMDLINE_FORBIDDEN);
-            if ((f ? f->severity : SEVERITY_INFO) != cases[i].severity)
+            if ((f.severity) != cases[i].severity)
                 test_note("%s", cases[i].text);
-            CHECK_INT(f ? f->severity : SEVERITY_INFO, cases[i].severity);
+            CHECK_INT(f.severity, cases[i].severity);
             CHECK_STRING(b.sample.chain.command_line, cases[i].text);
         }
 }
@@ -310,8 +313,8 @@ TEST(a_command_whose_text_was_changed_counts_for_nothing_and_is_a_finding)
     b.log.events[b.at.cmdline].hashed = BYTES_LIT("/vmlinuz-6.1 init=/bin/sh");
     REQUIRE(boot_read(&b));
     CHECK(!b.sample.chain.command_line);
-    REQUIRE(find(&b, FINDING_BOOT_UNPROVED));
-    CHECK_INT(find(&b, FINDING_BOOT_UNPROVED)->severity, SEVERITY_MEDIUM);
+    REQUIRE(said(&b, FINDING_BOOT_UNPROVED));
+    CHECK_INT(find(&b, FINDING_BOOT_UNPROVED).severity, SEVERITY_MEDIUM);
 }
 
 TEST(a_boot_without_an_image_of_the_boot_manager_is_a_hole)
@@ -322,8 +325,8 @@ TEST(a_boot_without_an_image_of_the_boot_manager_is_a_hole)
     b.log.events[b.at.shim].gone = b.log.events[b.at.grub].gone = b.log.events[b.at.kernel].gone = true;
     b.log.events[b.at.authority_db].gone = b.log.events[b.at.authority_shim].gone = true;
     REQUIRE(boot_read(&b));
-    CHECK(find(&b, FINDING_BOOT_NO_IMAGE) && find(&b, FINDING_BOOT_NO_IMAGE)->pcr == 4);
-    CHECK(find(&b, FINDING_SECUREBOOT_AUTHORITY_MISSING));
+    CHECK(said(&b, FINDING_BOOT_NO_IMAGE) && find(&b, FINDING_BOOT_NO_IMAGE).pcr == 4);
+    CHECK(said(&b, FINDING_SECUREBOOT_AUTHORITY_MISSING));
 }
 
 TEST(an_image_under_another_event_type_is_an_image)
@@ -375,7 +378,7 @@ TEST(the_command_line_of_an_efi_stub_is_proved_by_the_boot_entry)
     CHECK_STRING(b.sample.chain.command_line, "root=/dev/vda1 initrd=\\initrd.img");
     CHECK_INT(b.sample.chain.flow, BOOT_FLOW_EFI_STUB);
     CHECK_INT(b.sample.chain.initrd, INITRD_UNMEASURED);
-    CHECK(find(&b, FINDING_BOOT_INITRD_UNMEASURED));
+    CHECK(said(&b, FINDING_BOOT_INITRD_UNMEASURED));
 }
 
 TEST(an_efi_stub_is_judged_by_how_its_initrd_came)
@@ -452,7 +455,7 @@ TEST(windows_facts_become_findings)
         windows_boot(&b, cases[i].id, cases[i].value);
         REQUIRE(boot_read(&b));
         CHECK(b.sample.chain.windows.present && b.sample.chain.flow == BOOT_FLOW_WINDOWS);
-        CHECK(find(&b, cases[i].finding));
+        CHECK(said(&b, cases[i].finding));
     }
     windows_boot(&sound, 0x00050003, "\0");
     REQUIRE(boot_read(&sound));
