@@ -117,26 +117,39 @@ bool guest_disk_modify_kernel(const struct host_parts *parts, const char *disk, 
     return done;
 }
 
-static bool copy_blocks(int in, int out, off_t *ret_len)
+/* One stretch of data; blocks of zeros stay holes. */
+static bool copy_range(int in, int out, uint8_t *block, off_t from, off_t to)
+{
+    while (from < to) {
+        size_t want = to - from < COPY_BLOCK ? (size_t)(to - from) : COPY_BLOCK;
+        ssize_t n = pread(in, block, want, from);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        if (!bytes_are_all((struct bytes){ block, (size_t)n }, 0) && pwrite(out, block, (size_t)n, from) != n)
+            return false;
+        from += n;
+    }
+    return true;
+}
+
+static bool copy_data(int in, int out)
 {
     CLEANUP(free_at) uint8_t *block = malloc(COPY_BLOCK);
-    off_t at = 0;
+    off_t len = lseek(in, 0, SEEK_END);
 
-    for (ssize_t n; block; at += n) {
-        n = pread(in, block, COPY_BLOCK, at);
-        if (n < 0 && errno == EINTR) {
-            n = 0;
-            continue;
-        }
-        if (n <= 0) {
-            *ret_len = at;
-            return n == 0;
-        }
-        struct bytes content = { block, (size_t)n };
-        if (!bytes_are_all(content, 0) && pwrite(out, block, (size_t)n, at) != n)
+    if (!block || len < 0)
+        return false;
+    for (off_t from = 0, to; from < len; from = to) {
+        from = lseek(in, from, SEEK_DATA);
+        if (from < 0 && errno == ENXIO)
+            break; /* only a hole is left */
+        to = from < 0 ? -1 : lseek(in, from, SEEK_HOLE);
+        if (to < 0 || !copy_range(in, out, block, from, to))
             return false;
     }
-    return false;
+    return ftruncate(out, len) == 0;
 }
 
 bool guest_disk_copy(const char *from, const char *to, struct err *err)
@@ -144,16 +157,13 @@ bool guest_disk_copy(const char *from, const char *to, struct err *err)
     CLEANUP(arena_done) struct arena a = { 0 };
     const char *temporary = arena_printf(&a, "%s.new", to);
     CLEANUP(close_at) int in = open(from, O_RDONLY | O_CLOEXEC);
-    off_t len = 0;
 
     if (!temporary)
         return err_set(err, ERR_NO_MEMORY, "no memory");
     if (in < 0)
         return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", from, strerror(errno));
     CLEANUP(close_at) int out = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    errno = out < 0 ? errno : 0;
-    bool done = out >= 0 && (ioctl(out, FICLONE, in) == 0 || (copy_blocks(in, out, &len) && ftruncate(out, len) == 0)) &&
-                rename(temporary, to) == 0;
+    bool done = out >= 0 && (ioctl(out, FICLONE, in) == 0 || copy_data(in, out)) && rename(temporary, to) == 0;
     if (!done) {
         int why = errno;
         unlink(temporary);

@@ -20,13 +20,16 @@
 enum {
     TOOL_MS = 120000,
     MIB = 1024 * 1024,
-    ESP_MIN_MIB = 40, /* a FAT32 file system has at least 65525 clusters */
+    /* Firmware, shim and GRUB read a file cluster by cluster, which costs seconds in emulation: the largest clusters that FAT has,
+     * and as many of them as make it FAT32 (65525). The disk is sparse. */
+    CLUSTER_SECTORS = 64,
+    ESP_MIN_MIB = 2100,
     FREE_NEEDED_MIB = 200,
     FILE_MAX = 256 * MIB,
 };
 
 /* Part of every id: changes when the way the disk is laid out does. */
-static const char recipe[] = "trueboot guest disk 1";
+static const char recipe[] = "trueboot guest disk 2";
 
 struct esp_file {
     const char *path; /* on the partition */
@@ -153,13 +156,13 @@ static bool make_disk(struct build *b, struct err *err)
 {
     unsigned mib = esp_mib(b);
     const char *disk = arena_printf(&b->arena, "%s/disk.raw", b->dir), *image = arena_printf(&b->arena, "disk.raw@@%d", IMAGE_ESP_OFFSET),
-               *blocks = arena_printf(&b->arena, "%u", mib * 1024);
+               *blocks = arena_printf(&b->arena, "%u", mib * 1024), *cluster = arena_printf(&b->arena, "%d", CLUSTER_SECTORS);
     const char *table = arena_printf(&b->arena,
                                      "label: gpt\nlabel-id: 74727565-626f-6f74-8001-000000000001\n"
                                      "start=2048, size=%u, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, name=ESP, "
                                      "uuid=74727565-626f-6f74-8001-000000000002\n",
                                      mib * 2048);
-    if (!disk || !image || !blocks || !table)
+    if (!disk || !image || !blocks || !cluster || !table)
         return err_set(err, ERR_NO_MEMORY, "no memory");
     const char *sfdisk[] = { b->parts->sfdisk, "-q", "--no-reread", "--no-tell-kernel", "disk.raw", NULL };
     const char *mkfs[] = { b->parts->mkfs_vfat, "--invariant", "--offset", "2048",     "-F",   "32", "-i",

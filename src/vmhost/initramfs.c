@@ -207,7 +207,8 @@ static bool put_agent(struct pack *p, const struct vm_host *host, struct err *er
     return put_copy(p, host->agent, "bin/trueboot-agent", 0755, err);
 }
 
-/* guest/modules: one path below the kernel's folder of modules per line, in the order of loading; # begins a comment. */
+/* guest/modules: one path below the kernel's folder of modules per line, in the order of loading, with `late` before it for those that can
+ * wait; # begins a comment. */
 static bool put_modules(struct pack *p, const struct vm_host *host, const struct host_parts *parts, struct err *err)
 {
     const char *list = arena_printf(p->arena, "%s/modules", host->guest_dir);
@@ -224,9 +225,12 @@ static bool put_modules(struct pack *p, const struct vm_host *host, const struct
         text = end == SIZE_MAX ? BYTES_NONE : bytes_slice(text, end + 1, SIZE_MAX);
         if (line.len == 0 || line.data[0] == '#')
             continue;
+        bool late = bytes_starts_with(line, BYTES_LIT("late "));
+        if (late)
+            line = bytes_trim(bytes_slice(line, strlen("late "), SIZE_MAX));
         const char *from = arena_printf(p->arena, "%s/%.*s.ko", parts->modules, BYTES_FMT(line));
         const char *slash = from ? strrchr(from, '/') : NULL;
-        const char *to = slash ? arena_printf(p->arena, "mod/%u-%s", number++, slash + 1) : NULL;
+        const char *to = slash ? arena_printf(p->arena, "mod/%s%u-%s", late ? "late/" : "", number++, slash + 1) : NULL;
         if (!to)
             return err_set(err, ERR_NO_MEMORY, "no memory");
         if (!put_copy(p, from, to, 0644, err))
