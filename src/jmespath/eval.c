@@ -4,14 +4,13 @@
 
 enum { MEMBERS_PER_STEP = 16, BYTES_PER_STEP = 64 };
 
-bool jmespath_spend(struct evaluation *ev, size_t steps)
+/* jmespath_evaluate() runs for every node and every element: what needs registers and stack is kept out of its frame. */
+#define OUT_OF_LINE __attribute__((noinline))
+
+bool jmespath_out_of_steps(struct evaluation *ev)
 {
-    if (steps > ev->budget->steps) {
-        ev->budget->steps = 0;
-        return jmespath_fail(ev->error, JMESPATH_LIMIT, ev->offset, "the query takes more steps than allowed");
-    }
-    ev->budget->steps -= steps;
-    return true;
+    ev->budget->steps = 0;
+    return jmespath_fail(ev->error, JMESPATH_LIMIT, ev->offset, "the query takes more steps than allowed");
 }
 
 bool jmespath_weigh(struct evaluation *ev, const struct json *v)
@@ -104,7 +103,7 @@ static int64_t slice_bound(int64_t bound, int64_t n, bool backwards)
     return backwards ? clamp(bound, -1, n - 1) : clamp(bound, 0, n);
 }
 
-static bool get_slice(struct evaluation *ev, const struct slice *slice, const struct json *value, const struct json **ret)
+static OUT_OF_LINE bool get_slice(struct evaluation *ev, const struct slice *slice, const struct json *value, const struct json **ret)
 {
     struct value_list list = { 0 };
     bool backwards = slice->step < 0;
@@ -125,15 +124,18 @@ static bool get_slice(struct evaluation *ev, const struct slice *slice, const st
     return jmespath_give_list(ev, &list, ret);
 }
 
-static bool flatten(struct evaluation *ev, const struct json *value, const struct json **ret)
+static OUT_OF_LINE bool flatten(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     struct value_list list = { 0 };
+    const struct json *base;
 
+    if (!jmespath_evaluate(ev, node->left, value, &base))
+        return false;
     *ret = &json_null;
-    if (value->type != JSON_ARRAY)
+    if (base->type != JSON_ARRAY)
         return true;
-    for (size_t i = 0; i < value->array.n; i++) {
-        const struct json *item = value->array.items[i];
+    for (size_t i = 0; i < base->array.n; i++) {
+        const struct json *item = base->array.items[i];
 
         if (item->type != JSON_ARRAY) {
             if (!jmespath_spend(ev, 1) || !jmespath_list_add(ev, &list, item))
@@ -163,7 +165,7 @@ static bool project_one(struct evaluation *ev, const struct node *node, const st
     return jmespath_evaluate(ev, node->right, item, &result) && (result->type == JSON_NULL || jmespath_list_add(ev, list, result));
 }
 
-static bool project(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+static OUT_OF_LINE bool project(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     struct value_list list = { 0 };
     const struct json *base;
@@ -182,16 +184,29 @@ static bool project(struct evaluation *ev, const struct node *node, const struct
     return jmespath_give_list(ev, &list, ret);
 }
 
+/* Comparing it costs more than the step of the comparison itself. */
+static bool is_large(const struct json *v) { return v->type == JSON_STRING ? v->string.len > BYTES_PER_STEP : v->type > JSON_STRING; }
+
 /* Order is defined for numbers only; anything else gives null. */
-static bool compare(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+/* Most operands are names and literals. */
+static inline bool evaluate_operand(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    if (node->kind == NODE_LITERAL) {
+        *ret = node->literal;
+        return true;
+    }
+    return node->kind == NODE_FIELD ? get_field(ev, node, value, ret) : jmespath_evaluate(ev, node, value, ret);
+}
+
+static OUT_OF_LINE bool compare(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     const struct json *a, *b;
     bool integers;
 
-    if (!jmespath_evaluate(ev, node->left, value, &a) || !jmespath_evaluate(ev, node->right, value, &b))
+    if (!evaluate_operand(ev, node->left, value, &a) || !evaluate_operand(ev, node->right, value, &b))
         return false;
     if (node->comparison == TOKEN_EQ || node->comparison == TOKEN_NE) {
-        if (a->type == b->type && a->type >= JSON_STRING && (!jmespath_weigh(ev, a) || !jmespath_weigh(ev, b)))
+        if (is_large(a) && is_large(b) && (!jmespath_weigh(ev, a) || !jmespath_weigh(ev, b)))
             return false;
         *ret = json_boolean(json_equal(a, b) == (node->comparison == TOKEN_EQ));
         return true;
@@ -216,7 +231,7 @@ static bool compare(struct evaluation *ev, const struct node *node, const struct
     return true;
 }
 
-static bool make_list(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+static OUT_OF_LINE bool make_list(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     struct value_list list = { 0 };
 
@@ -232,7 +247,7 @@ static bool make_list(struct evaluation *ev, const struct node *node, const stru
     return jmespath_give_list(ev, &list, ret);
 }
 
-static bool make_hash(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+static OUT_OF_LINE bool make_hash(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     struct json_member *members;
 
@@ -250,7 +265,7 @@ static bool make_hash(struct evaluation *ev, const struct node *node, const stru
     return jmespath_give(ev, json_object(ev->arena, members, node->n), ret);
 }
 
-static bool call(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+static OUT_OF_LINE bool call(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     enum { FEW = 4 };
     struct argument few[FEW], *args = few;
@@ -271,10 +286,38 @@ static bool call(struct evaluation *ev, const struct node *node, const struct js
     return jmespath_function_call(ev, node->function, args, node->n, ret);
 }
 
-bool jmespath_evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+static OUT_OF_LINE bool evaluate_chain(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     const struct json *left;
 
+    return jmespath_evaluate(ev, node->left, value, &left) && jmespath_evaluate(ev, node->right, left, ret);
+}
+
+/* or, and: the left value where it decides, else the right one. */
+static OUT_OF_LINE bool evaluate_logic(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    const struct json *left;
+
+    if (!jmespath_evaluate(ev, node->left, value, &left))
+        return false;
+    if (is_true(left) != (node->kind == NODE_OR))
+        return jmespath_evaluate(ev, node->right, value, ret);
+    *ret = left;
+    return true;
+}
+
+static OUT_OF_LINE bool evaluate_not(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
+    const struct json *left;
+
+    if (!jmespath_evaluate(ev, node->left, value, &left))
+        return false;
+    *ret = json_boolean(!is_true(left));
+    return true;
+}
+
+bool jmespath_evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
+{
     if (!jmespath_spend(ev, 1))
         return false;
     switch (node->kind) {
@@ -288,31 +331,23 @@ bool jmespath_evaluate(struct evaluation *ev, const struct node *node, const str
         return true;
     case NODE_CHAIN:
     case NODE_PIPE:
-        return jmespath_evaluate(ev, node->left, value, &left) && jmespath_evaluate(ev, node->right, left, ret);
+        return evaluate_chain(ev, node, value, ret);
     case NODE_INDEX:
         *ret = get_index(value, node->index);
         return true;
     case NODE_SLICE:
         return get_slice(ev, &node->slice, value, ret);
     case NODE_FLATTEN:
-        return jmespath_evaluate(ev, node->left, value, &left) && flatten(ev, left, ret);
+        return flatten(ev, node, value, ret);
     case NODE_PROJECTION:
     case NODE_VALUE_PROJECTION:
     case NODE_FILTER:
         return project(ev, node, value, ret);
     case NODE_OR:
     case NODE_AND:
-        if (!jmespath_evaluate(ev, node->left, value, &left))
-            return false;
-        if (is_true(left) != (node->kind == NODE_OR))
-            return jmespath_evaluate(ev, node->right, value, ret);
-        *ret = left;
-        return true;
+        return evaluate_logic(ev, node, value, ret);
     case NODE_NOT:
-        if (!jmespath_evaluate(ev, node->left, value, &left))
-            return false;
-        *ret = json_boolean(!is_true(left));
-        return true;
+        return evaluate_not(ev, node, value, ret);
     case NODE_COMPARISON:
         return compare(ev, node, value, ret);
     case NODE_LIST:

@@ -16,8 +16,17 @@ struct value_list {
 };
 
 MUST_CHECK bool jmespath_evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret);
-/* jmespath_spend takes `steps` from the budget, or fails with JMESPATH_LIMIT. */
-MUST_CHECK bool jmespath_spend(struct evaluation *ev, size_t steps);
+bool jmespath_out_of_steps(struct evaluation *ev); /* fails with JMESPATH_LIMIT */
+
+/* jmespath_spend takes `steps` from the budget, or fails. */
+MUST_CHECK static inline bool jmespath_spend(struct evaluation *ev, size_t steps)
+{
+    if (steps > ev->budget->steps)
+        return jmespath_out_of_steps(ev);
+    ev->budget->steps -= steps;
+    return true;
+}
+
 /* jmespath_weigh spends as much as it takes to walk through the whole of v. */
 MUST_CHECK bool jmespath_weigh(struct evaluation *ev, const struct json *v);
 MUST_CHECK bool jmespath_list_add(struct evaluation *ev, struct value_list *list, const struct json *v);

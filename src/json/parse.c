@@ -1,6 +1,7 @@
 /* RFC 8259, strictly. Recursive descent, one page per production; children wait on a stack of the parser until their
  * array or object ends, so that each gets an array of exactly its size. */
 #include "json/parse.h"
+#include <endian.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,27 +71,27 @@ static bool push(struct parser *ps, struct bytes name, const struct json *value)
 
 /* ---- strings: RFC 8259 section 7 ---- */
 
-enum { PLAIN, QUOTE, BACKSLASH, CONTROL, NOT_ASCII };
+static const bool is_special[256] = { [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x80 ... 0xff] = true };
 
-static const uint8_t string_class[256] = { [0 ... 0x1f] = CONTROL, ['"'] = QUOTE, ['\\'] = BACKSLASH, [0x80 ... 0xff] = NOT_ASCII };
-
-/* skip_plain moves over characters that stand for themselves, eight at a time while there are eight. A byte below a hit may
- * borrow into a false hit above it; the slow loop then looks byte by byte. */
-static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+/* skip_plain moves over characters that stand for themselves, eight at a time while there are eight. In `hits` the lowest bit is
+ * exact; a hit may borrow into false ones above it. */
+static inline const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 {
     const uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
 
     while (end - p >= 8) {
-        uint64_t word, quote, slash;
+        uint64_t word, quote, slash, hits;
 
         memcpy(&word, p, sizeof word);
+        word = le64toh(word);
         quote = word ^ ones * '"';
         slash = word ^ ones * '\\';
-        if ((word | ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs)
-            break;
+        hits = (word | ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs;
+        if (hits)
+            return p + __builtin_ctzll(hits) / 8;
         p += 8;
     }
-    while (p < end && string_class[*p] == PLAIN)
+    while (p < end && !is_special[*p])
         p++;
     return p;
 }
@@ -170,29 +171,26 @@ static bool unescape(struct parser *ps, struct bytes raw, struct bytes *ret)
     return true;
 }
 
-/* ps->p stands on the opening quote. */
-static bool parse_string(struct parser *ps, struct bytes *ret)
+/* A string with escapes or beyond ASCII; `p` is where its plain beginning ends. */
+static __attribute__((noinline)) bool parse_hard_string(struct parser *ps, const uint8_t *p, struct bytes *ret)
 {
-    const uint8_t *first = ps->p + 1, *p = first;
+    const uint8_t *first = ps->p + 1;
     bool escaped = false, not_ascii = false;
     struct bytes raw;
 
-    for (;;) {
-        p = skip_plain(p, ps->end);
+    for (;; p = skip_plain(p, ps->end)) {
         if (p == ps->end || (*p == '\\' && ps->end - p < 2))
             return fail_at(ps, ps->end, ERR_TRUNCATED, "the text ends inside a string");
         if (*p == '"')
             break;
+        if (*p < 0x20)
+            return fail_at(ps, p, ERR_MALFORMED, "a control character in a string");
         if (*p == '\\') {
             escaped = true;
-            p += 2;
-            not_ascii = not_ascii || p[-1] >= 0x80;
-        } else if (*p >= 0x80) {
-            not_ascii = true;
             p++;
-        } else {
-            return fail_at(ps, p, ERR_MALFORMED, "a control character in a string");
         }
+        not_ascii = not_ascii || *p >= 0x80;
+        p++;
     }
     raw = (struct bytes){ first, (size_t)(p - first) };
     if (not_ascii && !utf8_is_valid(raw))
@@ -201,6 +199,18 @@ static bool parse_string(struct parser *ps, struct bytes *ret)
         *ret = raw;
     else if (!unescape(ps, raw, ret))
         return false;
+    ps->p = p + 1;
+    return true;
+}
+
+/* ps->p stands on the opening quote. Most strings are plain. */
+static bool parse_string(struct parser *ps, struct bytes *ret)
+{
+    const uint8_t *first = ps->p + 1, *p = skip_plain(first, ps->end);
+
+    if (p == ps->end || *p != '"')
+        return parse_hard_string(ps, p, ret);
+    *ret = (struct bytes){ first, (size_t)(p - first) };
     ps->p = p + 1;
     return true;
 }
