@@ -149,6 +149,8 @@ static bool enrolment_refused(const struct server_answer *answer, struct failure
     server_refusal(answer, why);
     if (answer->status == 409 && bytes_equal_string(answer->code, "IdentityDuplicated"))
         why->id = FAILURE_CLONE;
+    else if (answer->status == 404 && answer->code.len) /* the server knows the route, but not the VM: it may be added any minute */
+        why->id = FAILURE_NOT_ENROLLED;
     else if (answer->status == 400 || answer->status == 401 || answer->status == 403 || answer->status == 409)
         why->id = FAILURE_ENROLL_REFUSED;
     return failure_within(why, "enrolment");

@@ -23,20 +23,19 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(EH_DISABLED,      "TPM.NoDevice",            PROBE,    "the endorsement hierarchy is switched off")             \
     X(PCR_BANK,         "TPM.BankMissing",         PROBE,    "the TPM keeps no SHA-256 registers")                    \
     X(PCR_UNSTABLE,     "LOG.ReplayMismatch",      LATER,    "registers change faster than they can be quoted")       \
-    X(EK_CERT_MISSING,  "TPM.NoEndorsementCert",   PERIOD,   "the TPM has no endorsement certificate")                \
     X(EK_CERT_MISMATCH, "TPM.IdentityChanged",     PERIOD,   "the endorsement certificate is not of this TPM's key")  \
     X(EK_UNUSABLE,      "TPM.NoEndorsementCert",   PERIOD,   "no endorsement key can be used")                        \
     X(AK_REPLACED,      "TPM.IdentityChanged",     PERIOD,   "the attestation key is not the one that was enrolled")  \
     X(SEED_CHANGED,     "TPM.IdentityChanged",     PERIOD,   "the TPM was made anew: its endorsement seed changed")   \
-    X(NOT_ENROLLED,     "TPM.AkNotEnrolled",       LATER,    "the attestation key has no certificate yet")            \
+    X(NOT_ENROLLED,     "TPM.AkNotEnrolled",       LATER,    "the server does not know this machine yet")            \
     X(AWAITS_APPROVAL,  "TPM.AkNotEnrolled",       LATER,    "an operator has to approve this machine")               \
     X(ENROLL_REFUSED,   "TPM.AkNotEnrolled",       PERIOD,   "the server refused to enrol this machine")              \
     X(ACTIVATE_FAIL,    "TPM.AkNotEnrolled",       LATER,    "the credential was made for another key")               \
     X(IDENTITY_UNKNOWN, "TPM.AkNotEnrolled",       AGAIN,    "the server does not know this machine or its key")      \
     X(CLONE,            "TPM.IdentityDuplicated",  PERIOD,   "another machine uses the same identity")                \
-    X(LOG_MISSING,      "LOG.Missing",             PERIOD,   "there is no firmware log")                              \
     X(LOG_TOO_LARGE,    "LOG.Truncated",           PERIOD,   "a log is larger than the limit")                        \
     X(REFUSED,          "ATT.Refused",             PERIOD,   "the verifier refused the evidence")                     \
+    X(REPORT_REFUSED,   "NET.Report",              LATER,    "the monitor refused the report")                        \
     X(NONCE,            "TPM.NonceMismatch",       AGAIN,    "a challenge or nonce expired or was used")              \
     X(NOT_AUTHORISED,   "NET.Refused",             PERIOD,   "the server does not let us in")                         \
     X(WRONG_ENDPOINT,   "NET.Endpoint",            PERIOD,   "the address is not that of a trueboot server")          \
@@ -46,8 +45,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(PROXY_AUTH,       "NET.ProxyAuth",           PERIOD,   "the proxy wants credentials")                           \
     X(TLS,              "NET.Tls",                 LATER,    "the server's certificate is not trusted")               \
     X(NO_ENDPOINT,      "NET.Endpoint",            PERIOD,   "no server is configured")                               \
-    X(STATE,            "AGT.Crashed",             LATER,    "state cannot be kept on disk")                          \
-    X(STOPPED,          "AGT.Stopped",             LATER,    "the agent was told to stop")                            \
+    X(CLOCK_SKEW,       "TIME.Skew",               AGAIN,    "this machine's clock is off")                           \
     X(NO_MEMORY,        "AGT.Crashed",             LATER,    "out of memory")                                         \
     X(INTERNAL,         "AGT.Crashed",             LATER,    "a mistake of ours")
 /* clang-format on */

@@ -85,6 +85,8 @@ static bool refused(const struct server_answer *answer, struct failure *why)
     static const char *const unknown[] = { "IdentityUnknown", "UnknownVm", "VmNotFound", "UnknownKey", "AkUnknown", NULL };
 
     server_refusal(answer, why);
+    if (answer->status == 400)
+        why->id = FAILURE_REPORT_REFUSED;
     if (answer->status == 404 || answer->status == 401 || code_is_one_of(answer->code, unknown) || code_is_one_of(answer->inner, unknown))
         why->id = FAILURE_IDENTITY_UNKNOWN;
     else if (answer->status == 409 && bytes_equal_string(answer->code, "IdentityDuplicated"))
@@ -118,24 +120,38 @@ static bool read_answer(const struct server_answer *answer, struct arena *a, str
     return true;
 }
 
+/* The first answer of a server taught us that our clock is wrong: what we had signed could not be accepted. */
+static bool clocks_differ(int64_t before_ms, int64_t after_ms)
+{
+    enum { TOLERANCE_MS = 60 * 1000 };
+
+    return before_ms - after_ms > TOLERANCE_MS || after_ms - before_ms > TOLERANCE_MS;
+}
+
 static bool post(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who, const char *what,
                  struct bytes body, struct arena *a, struct report_answer *ret, struct failure *why)
 {
     char *path = arena_printf(a, "/report/v1/%s%s", who->vm_id, what);
     char *htu = path ? server_path(server, a, path) : NULL;
+    int64_t ahead_ms = server_clock_ahead_ms(server);
     struct server_answer answer;
     char *jws, *authorization;
 
     if (!htu)
         return out_of_memory(why);
-    if (!report_sign_request(tpm, ak, who, "POST", htu, body, clock_now_ms() + server_clock_ahead_ms(server), a, &jws, why))
+    if (!report_sign_request(tpm, ak, who, "POST", htu, body, clock_now_ms() + ahead_ms, a, &jws, why))
         return false;
     authorization = arena_printf(a, "TrueBoot-AK %s", jws);
     if (!authorization)
         return out_of_memory(why);
     if (!server_post(server, path, body, authorization, a, &answer, why))
         return false;
-    return answer.status == 200 || answer.status == 202 ? read_answer(&answer, a, ret, why) : refused(&answer, why);
+    if (answer.status == 200 || answer.status == 202)
+        return read_answer(&answer, a, ret, why);
+    if (answer.status == 401 && clocks_differ(ahead_ms, server_clock_ahead_ms(server)))
+        return failure_set(why, FAILURE_CLOCK_SKEW, "report: this machine's clock is %lld s off the server's; its time is used from now on",
+                           (long long)(server_clock_ahead_ms(server) / 1000));
+    return refused(&answer, why);
 }
 
 /* Bodies. */

@@ -22,7 +22,9 @@
  * Errors: {"error":{"code":"…","message":"…"}}.
  *   401, 404, or 403 with code IdentityUnknown, UnknownVm, VmNotFound, UnknownKey or AkUnknown: FAILURE_IDENTITY_UNKNOWN, enrol again.
  *   400/409 with a code that contains "Nonce": FAILURE_NONCE, fetch a new one and attest again.
- *   iat follows the Date header of the last answer when our clock is more than half a minute off. Other 403:
+ *   Other 400: FAILURE_REPORT_REFUSED.
+ *   iat follows the Date header of the last answer when our clock is more than half a minute off; a 401 that
+ *   taught us so is FAILURE_CLOCK_SKEW. Other 403:
  *   FAILURE_NOT_AUTHORISED. 409 IdentityDuplicated: FAILURE_CLONE. 408, 429, 5xx: FAILURE_SERVER_TROUBLE with Retry-After. */
 #pragma once
 #include "agent/ak.h"

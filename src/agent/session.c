@@ -338,10 +338,10 @@ static void heed(struct session *s, const struct failure *why)
         state_forget_certificate(&s->state);
         s->nv_certificate_is_stale = true;
     }
-    if (why->id == FAILURE_IDENTITY_UNKNOWN || why->id == FAILURE_NONCE) {
+    if (why->id == FAILURE_IDENTITY_UNKNOWN || why->id == FAILURE_NONCE)
         s->nonce_len = 0;
-        drop_pending(s);
-    }
+    if (failure_retry(why->id) != RETRY_IN_CYCLE && why->id != FAILURE_CLOCK_SKEW)
+        drop_pending(s); /* refused, not lost: the same token would be refused again */
 }
 
 static bool need_nonce(struct session *s, struct keys *keys, struct failure *why)

@@ -118,7 +118,11 @@ static bool answer_begin_otherwise(struct stub *s, struct http_response *respons
     struct json_out out;
 
     if (strcmp(s->begin_answer, "202") != 0)
-        return http_response_error(response, strcmp(s->begin_answer, "IdentityDuplicated") == 0 ? 409 : 403, s->begin_answer, NULL, "no");
+        return http_response_error(response,
+                                   strcmp(s->begin_answer, "IdentityDuplicated") == 0 ? 409
+                                   : strcmp(s->begin_answer, "UnknownVm") == 0        ? 404
+                                                                                      : 403,
+                                   s->begin_answer, NULL, "no");
     out = http_response_json(response, 202);
     json_begin_object(&out, NULL);
     json_put_string(&out, "enrollId", "waiting-1");
@@ -374,6 +378,8 @@ static bool take_report(void *context, const struct http_request *request, struc
     if (refuse_stranger(s, request, response))
         return true;
     s->last_report = arena_string(&s->arena, request->body);
+    if (s->refuse_tokens)
+        return http_response_error(response, 400, "InvalidToken", NULL, "not one of ours");
     if (s->refuse_nonces) {
         s->refuse_nonces--;
         return http_response_error(response, 400, "NonceExpired", NULL, "take another");

@@ -25,6 +25,7 @@ struct stub {
     bool refuse_evidence;     /* 400 PolicyEvaluationError with an appraisal id */
     bool forget_identity;     /* 401 until enrolled again */
     unsigned refuse_nonces;   /* answer so many reports with NonceExpired */
+    bool refuse_tokens;       /* 400 InvalidToken */
     unsigned fail_requests;   /* answer so many requests of any kind with 503 */
     unsigned next_report_seconds, next_heartbeat_seconds;
 

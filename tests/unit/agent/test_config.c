@@ -130,7 +130,8 @@ TEST(the_hypervisors_item_gives_endpoint_and_ca)
     struct agent_config c;
 
     config_defaults(&c);
-    REQUIRE_OK(config_parse_fw_cfg(&c, &a, BYTES_LIT("{\"endpoint\":\"https://10.0.2.2:8443\",\"ca_pem\":\"-----BEGIN\\n\"}\0"), &err), err);
+    REQUIRE_OK(config_parse_fw_cfg(&c, &a, BYTES_LIT("{\"endpoint\":\"https://10.0.2.2:8443\",\"ca_pem\":\"-----BEGIN\\n\"}\0"), &err),
+               err);
     CHECK_STRING(c.endpoint, "https://10.0.2.2:8443");
     CHECK_BYTES(c.ca_pem, BYTES_LIT("-----BEGIN\n"));
     CHECK(c.has_fw_cfg);
@@ -141,7 +142,7 @@ TEST(the_hypervisors_item_gives_endpoint_and_ca)
 
 static bool put(const char *dir, const char *name, const char *text)
 {
-    char path[200];
+    char path[512];
     struct err err;
 
     snprintf(path, sizeof path, "%s/%s", dir, name);

@@ -27,6 +27,8 @@ TEST(each_class_of_failure_is_retried_as_the_documents_say)
         { FAILURE_PROXY_AUTH, false, 28800000, 28800000, "backoff" },     /* 407 */
         { FAILURE_SERVER_TROUBLE, true, 5000, 10000, "backoff" },         /* 408, 429, 5xx */
         { FAILURE_UNREACHABLE, true, 5000, 10000, "backoff" },
+        { FAILURE_REPORT_REFUSED, false, 6000, 60000, "backoff" },
+        { FAILURE_CLOCK_SKEW, true, 0, 0, "attesting" },
         { FAILURE_TLS, false, 6000, 60000, "backoff" },
         { FAILURE_NONCE, true, 0, 0, "attesting" },
         { FAILURE_IDENTITY_UNKNOWN, true, 0, 0, "attesting" },

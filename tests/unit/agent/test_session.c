@@ -220,6 +220,41 @@ TEST(a_token_that_could_not_be_delivered_is_sent_again_and_not_acquired_again)
     CHECK_INT(g.stub.attestations, 2);
 }
 
+TEST(a_token_that_the_monitor_refuses_is_not_sent_again)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    g.stub.refuse_tokens = true;
+    session_init(&session, &g.config);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "REPORT_REFUSED");
+    g.stub.refuse_tokens = false;
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(g.stub.attestations, 2);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(a_server_in_trouble_is_told_from_one_that_refuses)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    session_init(&session, &g.config);
+    for (unsigned step = 0; step < 3; step++) { /* at begin, at activate, at the nonce */
+        g.stub.fail_requests = 1;
+        CHECK(!session_cycle(&session, &answer, &why));
+        CHECK_STRING(failure_name(why.id), "SERVER_TROUBLE");
+        CHECK_INT(failure_retry(why.id), RETRY_IN_CYCLE);
+    }
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_STRING(g.stub.problem, "");
+}
+
 TEST(an_enrolment_that_awaits_approval_comes_back_with_its_id)
 {
     struct session session CLEANUP(session_done) = { 0 };
@@ -232,7 +267,10 @@ TEST(an_enrolment_that_awaits_approval_comes_back_with_its_id)
     CHECK_STRING(failure_name(why.id), "AWAITS_APPROVAL");
     CHECK_INT(why.retry_after_seconds, 17);
     CHECK_STRING(session.enroll_id, "waiting-1");
-    g.stub.begin_answer = "NotInInventory";
+    g.stub.begin_answer = "UnknownVm";
+    CHECK(!session_enrol(&session, false, &why));
+    CHECK_STRING(failure_name(why.id), "NOT_ENROLLED");
+    g.stub.begin_answer = "EnrolmentRefused";
     CHECK(!session_enrol(&session, false, &why));
     CHECK_STRING(failure_name(why.id), "ENROLL_REFUSED");
     g.stub.begin_answer = "IdentityDuplicated";

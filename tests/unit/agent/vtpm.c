@@ -19,7 +19,7 @@ bool vtpm_run(const struct vtpm *vtpm, const char *command) { return run_in(vtpm
 
 static bool launch(struct vtpm *v)
 {
-    char server[96], control[96], state[80], socket[80];
+    char server[128], control[128], state[96], socket[96];
 
     snprintf(socket, sizeof socket, "%s/s", v->dir);
     unlink(socket);
