@@ -2,11 +2,11 @@
 #include "x509/name.h"
 #include "x509/oids.h"
 
-bool ak_cert_check(const struct cert *cert, struct err *err)
+static bool check(const struct cert *cert, unsigned ekus, struct err *err)
 {
     if (cert->is_ca)
         return err_set(err, ERR_UNTRUSTED, "it is a CA certificate (CA:TRUE), not that of an attestation key");
-    if (cert->has_ekus && !(cert->ekus & EKU_TPM_AK))
+    if (cert->has_ekus && !(cert->ekus & ekus))
         return err_set(err, ERR_UNTRUSTED, "its extended key usages do not include 2.23.133.8.3 (attestation key)");
     if (cert->has_key_usage && !(cert->key_usage & KEY_USAGE_DIGITAL_SIGNATURE))
         return err_set(err, ERR_UNTRUSTED, "its key usage does not include digitalSignature");
@@ -14,6 +14,10 @@ bool ak_cert_check(const struct cert *cert, struct err *err)
         return err_set(err, ERR_UNTRUSTED, "%s", cert->key_problem);
     return true;
 }
+
+bool ak_cert_check(const struct cert *cert, struct err *err) { return check(cert, EKU_TPM_AK, err); }
+
+bool ak_cert_check_cloud(const struct cert *cert, struct err *err) { return check(cert, EKU_TPM_AK | EKU_OTHER, err); }
 
 bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TEXT_LEN], struct err *err)
 {

@@ -7,6 +7,9 @@
 
 /* A leaf (not CA), EKU 2.23.133.8.3 when it has EKUs, digitalSignature when it has key usages, a key that can sign. */
 MUST_CHECK bool ak_cert_check(const struct cert *cert, struct err *err);
+/* The same for AzureGuest evidence (attestation-service.md 7.4, which asks for no EKU): real ones carry a vendor's own usage
+ * (1.3.6.1.4.1.311.10.3.12) instead. Certificates for TLS, endorsement keys or platforms only are still refused. */
+MUST_CHECK bool ak_cert_check_cloud(const struct cert *cert, struct err *err);
 /* The VM that our own CA put into the subject: CN is a UUID. ERR_NOT_FOUND for other people's AK certificates. */
 MUST_CHECK bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TEXT_LEN], struct err *err);
 /* A platform's stand-in until the real one is there: issuer CN "MICROSOFT AZURE TRUSTED VM RSA…" (guest-agent.md 2.2). */

@@ -316,6 +316,10 @@ TEST(each_purpose_takes_only_its_own_leaves)
         { CHAIN_TLS_SERVER, PLAN_EKU_NONE, true },
         { CHAIN_TLS_SERVER, PLAN_EKU_AK, false },
         { CHAIN_EK, PLAN_EKU_EK, true },
+        { CHAIN_CLOUD_AK, PLAN_EKU_AK, true },
+        { CHAIN_CLOUD_AK, PLAN_EKU_NONE, true },
+        { CHAIN_CLOUD_AK, PLAN_EKU_TLS, false },
+        { CHAIN_CLOUD_AK, PLAN_EKU_EK, false },
         { CHAIN_EK, PLAN_EKU_AK, false },
     };
 
@@ -387,9 +391,12 @@ TEST(a_real_cloud_attestation_key_can_be_pinned)
         SKIP("the shared data are not here");
     leaf = shared_cert("azureguest/aikcert-Linux.der");
     REQUIRE(leaf);
-    struct chain_options options = { .purpose = CHAIN_AK, .now_ms = leaf->not_before_ms + 1000 };
+    struct chain_options options = { .purpose = CHAIN_CLOUD_AK, .now_ms = leaf->not_before_ms + 1000 };
     const struct trust_entry entry = { TRUST_LEAF, leaf };
     CHECK_STRING(judge(&entry, 1, leaf, NULL, 0, &options), "");
     CHECK_STRING(judge(&entry, 0, leaf, NULL, 0, &options), "Unable to find issuer certificate CN=AME Infra CA 02,DC=AME,DC=GBL");
+    /* the native protocol asks for the TCG's usage, which this one does not have (attestation-service.md 6.5 step 4) */
+    options.purpose = CHAIN_AK;
+    CHECK(strstr(judge(&entry, 1, leaf, NULL, 0, &options), "2.23.133.8.3") != NULL);
     cert_free(leaf);
 }
