@@ -187,7 +187,7 @@ static bool take_lock(struct daemon *d)
 
     holder[n > 0 ? n : 0] = 0;
     holder[strcspn(holder, "\n")] = 0;
-    log_event(LOG_ERROR, "another agent is running", "pid and version", holder, "lock", path, NULL);
+    log_event(LOG_ERROR, "another agent is running", "holder", holder, "lock", path, NULL);
     return false;
 }
 
