@@ -53,7 +53,8 @@ static enum http_failure certificate_failure(CURL *curl)
     case CERT_NOT_YET_VALID:
     case CERT_HAS_EXPIRED:
         return HTTP_FAILURE_TLS_TIME;
-    case 0: /* the chain is good, so libcurl's own comparison of the name is not */
+    case 0: /* the chain is good: it is libcurl's own comparison of the name that failed … */
+    case 1: /* … and the result is not yet filled in (X509_V_ERR_UNSPECIFIED) */
     case HOSTNAME_MISMATCH:
     case IP_ADDRESS_MISMATCH:
         return HTTP_FAILURE_TLS_NAME;

@@ -17,6 +17,7 @@ enum {
     /* What is read of a refused body, so that the answer arrives; more ends the connection. */
     DISCARD_BYTES = 256 * 1024,
     ARENA_BUDGET = 256 * 1024 * 1024,
+    CONNECTION_BUFFER_BYTES = 64 * 1024, /* no less than the library's buffer of a connection */
 };
 
 enum body_state { BODY_WANTED, BODY_REFUSED /* an answer is ready; what comes is thrown away */ };
@@ -28,7 +29,9 @@ struct exchange {
     struct writer body;
     void *context;      /* of the route */
     struct bytes query; /* raw */
-    bool begun;         /* the head was seen */
+    const char *uri;    /* in the library's buffer, for comparing places only */
+    size_t uri_len;
+    bool begun; /* the head was seen */
     enum body_state state;
     size_t discarded;
     bool close; /* the connection cannot go on after the answer */
@@ -66,6 +69,8 @@ void *exchange_begin(void *host UNUSED, const char *uri, struct MHD_Connection *
         return NULL;
     arena_init(&x->arena, ARENA_BUDGET);
     x->began_us = now_us();
+    x->uri = uri;
+    x->uri_len = strlen(uri);
     x->request.arena = x->response.arena = &x->arena;
     if (!arena_copy(&x->arena, bytes_of_string(uri), &copy)) {
         free(x);
@@ -207,6 +212,14 @@ static bool refuse(struct exchange *x, unsigned status, const char *code, const 
     return false;
 }
 
+/* The library ends the URI, and begins the version, in place; a NUL that the client sent ends the URI earlier, and hides what follows. */
+static bool uri_holds_nul(const struct exchange *x, const char *version)
+{
+    uintptr_t end = (uintptr_t)x->uri + x->uri_len, next = (uintptr_t)version;
+
+    return next > end + 1 && next - end < CONNECTION_BUFFER_BYTES;
+}
+
 /* Two readings of where a request ends are how requests are smuggled past a proxy. */
 static bool head_is_plain(struct exchange *x)
 {
@@ -336,7 +349,8 @@ static bool rest_is_small(const struct exchange *x)
     return length.len < sizeof digits && strtoull(digits, NULL, 10) <= DISCARD_BYTES;
 }
 
-static enum MHD_Result begin(struct exchange_host *h, struct MHD_Connection *connection, struct exchange *x, const char *method)
+static enum MHD_Result begin(struct exchange_host *h, struct MHD_Connection *connection, struct exchange *x, const char *method,
+                             const char *version)
 {
     x->begun = true;
     h->in_flight++;
@@ -344,7 +358,10 @@ static enum MHD_Result begin(struct exchange_host *h, struct MHD_Connection *con
     MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, x);
     x->request.headers = (struct http_fields){ x->headers, x->n_headers };
     describe_peer(x, connection);
-    if (head_is_plain(x) && find_route(x, h->config, method) && may_have_credentials(x) && body_is_acceptable(x)) {
+    x->close = uri_holds_nul(x, version);
+    if (x->close)
+        refuse(x, 400, "InvalidParameter", "The address holds a NUL or a space.");
+    else if (head_is_plain(x) && find_route(x, h->config, method) && may_have_credentials(x) && body_is_acceptable(x)) {
         x->body.limit = max_body(x->request.route);
         return MHD_YES;
     }
@@ -428,7 +445,7 @@ static void handle(struct exchange_host *h, struct exchange *x)
 }
 
 enum MHD_Result exchange_step(void *host, struct MHD_Connection *connection, const char *url UNUSED, const char *method,
-                              const char *version UNUSED, const char *upload, size_t *upload_len, void **exchange)
+                              const char *version, const char *upload, size_t *upload_len, void **exchange)
 {
     struct exchange_host *h = host;
     struct exchange *x = *exchange;
@@ -437,7 +454,7 @@ enum MHD_Result exchange_step(void *host, struct MHD_Connection *connection, con
     if (!x)
         return MHD_NO;
     if (!x->begun)
-        return begin(h, connection, x, method);
+        return begin(h, connection, x, method, version);
     if (*upload_len > 0) {
         size_t len = *upload_len;
 

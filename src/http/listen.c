@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,7 +27,7 @@ static bool split(const char *where, char host[static MAX_HOST], const char **re
     bool bracketed = len >= 2 && where[0] == '[' && where[len - 1] == ']';
 
     if (!colon || len >= MAX_HOST || strlen(colon + 1) == 0 || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        (!bracketed && memchr(where, ':', len)))
+        strlen(colon + 1) > 5 || strtoul(colon + 1, NULL, 10) > 65535 || (!bracketed && memchr(where, ':', len)))
         return err_set(err, ERR_MALFORMED, "\"%s\" is no address to listen on: write ADDRESS:PORT, [IPV6]:PORT or :PORT", where);
     snprintf(host, MAX_HOST, "%.*s", (int)(bracketed ? len - 2 : len), bracketed ? where + 1 : where);
     *ret_port = colon + 1;

@@ -1,4 +1,5 @@
 #include "http/server.h"
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -28,7 +29,7 @@ struct http_server {
     unsigned port;
     pthread_mutex_t lock; /* of network and retired */
     struct daemon *network, *local, *retired;
-    struct err log; /* what the library last said while starting */
+    struct err log; /* what the library said first while starting */
     bool starting;
 };
 
@@ -67,7 +68,7 @@ static void remember(void *context, const char *fmt, va_list args)
     struct http_server *server = context;
     char text[200];
 
-    if (!server->starting)
+    if (!server->starting || server->log.code != ERR_NONE)
         return;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -256,7 +257,7 @@ bool http_server_start(const struct http_server_config *config, struct http_serv
     limits = &server->host.connections;
     limits->max = or_default(config->max_connections, LIMIT_HTTP_CONNECTIONS);
     limits->max_per_address = or_default(config->max_per_address, LIMIT_HTTP_CONNECTIONS_PER_ADDRESS);
-    limits->max_per_loopback = or_default(config->max_per_loopback, limits->max);
+    limits->max_per_loopback = or_default(config->max_per_loopback, UINT_MAX);
     limits->deadline_ms = or_default(config->deadline_ms, LIMIT_HTTP_DEADLINE_SECONDS * 1000);
     if (!connections_init(limits, err) || !start_network(server, config, err) || !start_local(server, config, err)) {
         http_server_stop(server, 0);

@@ -31,7 +31,7 @@ struct http_server_config {
     unsigned threads;          /* 0: 2 per processor, at least 4 */
     unsigned max_connections;  /* 0: LIMIT_HTTP_CONNECTIONS */
     unsigned max_per_address;  /* 0: LIMIT_HTTP_CONNECTIONS_PER_ADDRESS */
-    unsigned max_per_loopback; /* the same for 127.0.0.0/8 and ::1 (proxies, tests); 0: max_connections */
+    unsigned max_per_loopback; /* the same for 127.0.0.0/8, ::1 and the socket (proxies, tests); 0: no limit of their own */
     unsigned deadline_ms;      /* 0: LIMIT_HTTP_DEADLINE_SECONDS */
 };
 

@@ -1,0 +1,107 @@
+#include "http/message.h"
+#include "support/test.h"
+
+TEST(a_role_is_enough_for_itself_and_for_less_but_an_agent_stands_apart)
+{
+    static const bool enough[5][5] = {
+        /* needed: anonymous, agent, reader, contributor, owner */
+        [HTTP_ANONYMOUS] = { true, false, false, false, false }, [HTTP_AGENT] = { true, true, false, false, false },
+        [HTTP_READER] = { true, false, true, false, false },     [HTTP_CONTRIBUTOR] = { true, false, true, true, false },
+        [HTTP_OWNER] = { true, false, true, true, true },
+    };
+
+    for (unsigned has = 0; has < 5; has++)
+        for (unsigned needed = 0; needed < 5; needed++)
+            CHECK(http_role_suffices((enum http_role)has, (enum http_role)needed) == enough[has][needed]);
+    CHECK_STRING(http_role_name(HTTP_CONTRIBUTOR), "contributor");
+}
+
+struct made {
+    struct arena arena;
+    struct http_response response;
+};
+
+static void made_done(struct made *m)
+{
+    writer_done(&m->response.body);
+    arena_done(&m->arena);
+}
+
+#define RESPONSE(m)                           \
+    CLEANUP(made_done) struct made m = { 0 }; \
+    m.response.arena = &m.arena
+
+TEST(an_error_has_the_published_body)
+{
+    RESPONSE(m);
+
+    CHECK(http_response_error(&m.response, 400, "PolicyEvaluationError", "secureboot.disabled", "A \"%s\" claim", "Deny"));
+    CHECK_INT(m.response.status, 400);
+    CHECK_BYTES(writer_bytes(&m.response.body),
+                BYTES_LIT("{\"error\":{\"code\":\"PolicyEvaluationError\",\"message\":\"A \\\"Deny\\\" claim\","
+                          "\"innererror\":{\"code\":\"secureboot.disabled\"}}}"));
+    CHECK(http_response_error(&m.response, 404, "NotFound", NULL, "gone"));
+    CHECK_BYTES(writer_bytes(&m.response.body), BYTES_LIT("{\"error\":{\"code\":\"NotFound\",\"message\":\"gone\"}}"));
+    CHECK_INT(m.response.n_headers, 1);
+    CHECK_BYTES(m.response.headers[0].value, BYTES_LIT("NotFound"));
+}
+
+TEST(errors_map_to_a_status_and_internal_ones_keep_their_sentence)
+{
+    static const struct {
+        enum err_code code;
+        unsigned status;
+        bool shown;
+    } cases[] = {
+        { ERR_TRUNCATED, 400, true },   { ERR_MALFORMED, 400, true }, { ERR_LIMIT, 413, true },      { ERR_UNSUPPORTED, 400, true },
+        { ERR_UNTRUSTED, 400, true },   { ERR_DENIED, 403, true },    { ERR_NOT_FOUND, 404, true },  { ERR_CONFLICT, 409, true },
+        { ERR_UNREACHABLE, 503, true }, { ERR_IO, 500, false },       { ERR_NO_MEMORY, 500, false }, { ERR_INTERNAL, 500, false },
+        { ERR_NONE, 500, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        RESPONSE(m);
+        struct err err = { cases[i].code, "/secret/path" };
+
+        CHECK(http_response_err(&m.response, &err));
+        CHECK_INT(m.response.status, cases[i].status);
+        CHECK((bytes_find(writer_bytes(&m.response.body), BYTES_LIT("/secret/path")) != SIZE_MAX) == cases[i].shown);
+        if (!cases[i].shown)
+            CHECK_STRING(m.response.internal, "/secret/path");
+    }
+}
+
+TEST(a_header_with_a_line_break_is_our_mistake_and_not_sent)
+{
+    RESPONSE(m);
+
+    http_response_header(&m.response, "Location", "/a\r\nSet-Cookie: x");
+    CHECK_INT(m.response.status, 500);
+    CHECK_INT(m.response.n_headers, 1);
+    CHECK_BYTES(m.response.headers[0].name, BYTES_LIT("x-ms-error-code"));
+}
+
+TEST(headers_beyond_the_sixteenth_are_our_mistake)
+{
+    RESPONSE(m);
+
+    for (int i = 0; i < 16; i++)
+        http_response_header(&m.response, "X-A", "b");
+    CHECK_INT(m.response.status, 0);
+    http_response_header(&m.response, "X-A", "b");
+    CHECK_INT(m.response.status, 500);
+}
+
+TEST(a_body_that_is_no_json_says_where)
+{
+    struct arena a = { 0 };
+    struct http_request request = { .arena = &a, .body = BYTES_LIT("{\"a\":1,}") };
+    const struct json *value;
+    struct err err = ERR_INIT;
+
+    CHECK(!http_body_json(&request, NULL, &value, &err) && err.code == ERR_MALFORMED);
+    CHECK(strstr(err.text, "body") != NULL);
+    request.body = BYTES_LIT("{\"a\":1}");
+    CHECK(http_body_json(&request, NULL, &value, &err));
+    arena_done(&a);
+}
