@@ -60,12 +60,14 @@ bool vm_host_find(struct vm_host *host, struct arena *a, struct err *err)
     char folder[4096];
 
     own_folder(folder, sizeof folder);
-    /* A build tree lies inside the source tree: build/trueboot, build/trueboot-agent, guest/init. */
-    const char *agents[] = { arena_printf(a, "%s/trueboot-agent", folder), TRUEBOOT_PREFIX "/lib/trueboot/trueboot-agent",
-                             TRUEBOOT_PREFIX "/bin/trueboot-agent" };
-    const char *guests[] = { arena_printf(a, "%s/../guest", folder), TRUEBOOT_PREFIX "/share/trueboot/guest" };
-    const char *parts[] = { arena_printf(a, "%s/guest-parts", folder), "/var/lib/trueboot/guest-parts",
-                            arena_printf(a, "%s/guest-parts", host->data_dir) };
+    /* A build folder lies inside the source tree, and holds programs at its top (build/trueboot) and where Meson makes them
+     * (build/src/cli/trueboot, build/src/agent/trueboot-agent); the guest's files are in guest/. */
+    const char *agents[] = { arena_printf(a, "%s/trueboot-agent", folder), arena_printf(a, "%s/../agent/trueboot-agent", folder),
+                             TRUEBOOT_PREFIX "/lib/trueboot/trueboot-agent", TRUEBOOT_PREFIX "/bin/trueboot-agent" };
+    const char *guests[] = { arena_printf(a, "%s/../guest", folder), arena_printf(a, "%s/../../../guest", folder),
+                             TRUEBOOT_PREFIX "/share/trueboot/guest" };
+    const char *parts[] = { arena_printf(a, "%s/guest-parts", folder), arena_printf(a, "%s/../../guest-parts", folder),
+                            "/var/lib/trueboot/guest-parts", arena_printf(a, "%s/guest-parts", host->data_dir) };
 
     if (!choose(a, "TRUEBOOT_AGENT", agents, ARRAY_LEN(agents), &host->agent) ||
         !choose(a, "TRUEBOOT_GUEST_DIR", guests, ARRAY_LEN(guests), &host->guest_dir) ||
