@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/file.h"
@@ -46,6 +47,50 @@ TEST(what_a_key_signs_its_public_half_verifies)
         CHECK_INT(len, ways[i].len);
         REQUIRE_OK(pubkey_verify(privkey_public(key), ways[i].scheme, DIGEST_SHA256, MESSAGE, (struct bytes){ signature, len }, &err), err);
     }
+}
+
+struct verifier {
+    const struct pubkey *key;
+    struct bytes rs256, ps256;
+    bool failed;
+};
+
+static void *verify_often(void *p)
+{
+    struct verifier *v = p;
+    struct err err = ERR_INIT;
+
+    for (unsigned i = 0; i < 100; i++)
+        if (!pubkey_verify(v->key, SIGNATURE_RSASSA, DIGEST_SHA256, MESSAGE, v->rs256, &err) ||
+            !pubkey_verify(v->key, SIGNATURE_RSAPSS, DIGEST_SHA256, MESSAGE, v->ps256, &err) ||
+            pubkey_verify(v->key, SIGNATURE_RSASSA, DIGEST_SHA256, MESSAGE, v->ps256, &err))
+            v->failed = true;
+    return NULL;
+}
+
+TEST(threads_share_a_key_in_several_ways)
+{
+    const struct privkey *key = key_of(PRIVKEY_RSA_2048);
+    uint8_t rs256[PRIVKEY_SIGNATURE_MAX], ps256[PRIVKEY_SIGNATURE_MAX];
+    struct verifier v[4];
+    pthread_t threads[4];
+    size_t rs_len, ps_len;
+    struct err err = ERR_INIT;
+    struct pubkey *fresh = NULL;
+
+    REQUIRE(key);
+    REQUIRE_OK(privkey_sign(key, SIGNATURE_RSASSA, DIGEST_SHA256, MESSAGE, rs256, &rs_len, &err), err);
+    REQUIRE_OK(privkey_sign(key, SIGNATURE_RSAPSS, DIGEST_SHA256, MESSAGE, ps256, &ps_len, &err), err);
+    REQUIRE_OK(pubkey_from_spki(pubkey_spki(privkey_public(key)), &fresh, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        v[i] = (struct verifier){ fresh, { rs256, rs_len }, { ps256, ps_len }, false };
+        REQUIRE(pthread_create(&threads[i], NULL, verify_often, &v[i]) == 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(!v[i].failed);
+    }
+    pubkey_free(fresh);
 }
 
 TEST(a_signature_changed_anywhere_is_refused)
