@@ -279,8 +279,10 @@ static void attest_cycle(struct daemon *d)
             return;
         }
         note_failure(d, &why);
-        if (answer.next_report_seconds || answer.attest_now) { /* refused, reported, and told when to come again */
-            enter(d, "backoff");
+        if (answer.next_report_seconds || answer.attest_now) { /* refused, reported, and told when to come again: the agent did its work */
+            d->failed = 0;
+            d->last_report_ms = clock_now_ms();
+            enter(d, "idle");
             return;
         }
         next = run_decide(&why, made, d->failed, d->period_ms, random_word());
