@@ -1,6 +1,8 @@
 #include "eventlog/replay_rules.h"
 #include "eventlog/grub.h"
 #include "eventlog/no_action.h"
+#include "eventlog/sipa.h"
+#include "eventlog/systemd_boot.h"
 #include "eventlog/uefi_variable.h"
 
 enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, REPORTED_PER_RULE = 8 };
@@ -95,16 +97,29 @@ static bool is_printable(struct bytes text)
 
 static bool is_strict(unsigned pcr) { return pcr == IMAGE_PCR || pcr == BOOT_CONFIG_PCR || pcr == SECURE_BOOT_PCR; }
 
+/* Text that its maker always hashes, in events whose type does not say so: when it does not hash to the digest, it was changed. */
+static bool should_be_proved(const struct event *event)
+{
+    switch (grub_event_of(event).kind) {
+    case GRUB_COMMAND:
+    case GRUB_KERNEL_CMDLINE:
+    case GRUB_MODULE_CMDLINE:
+        return true;
+    case GRUB_NOT:
+    case GRUB_FILE:
+        break;
+    }
+    return event->type == EVENT_TYPE(EV_EVENT_TAG) && loader_tag_of(event) == LOADER_TAG_NONE && sipa_is_wellformed(event->data);
+}
+
 static void check_data(const struct rules_input *in, const struct event *event, struct rule_state *state)
 {
     const struct event_type *type = event_type_find(event->type);
     const struct event_mark *mark = &in->marks[event->number];
-    enum grub_kind grub = grub_event_of(event).kind;
-    bool is_cmdline = grub == GRUB_KERNEL_CMDLINE || grub == GRUB_MODULE_CMDLINE;
 
-    if (!type || event->type == EVENT_TYPE(EV_SEPARATOR))
+    if (!type || (event->type == EVENT_TYPE(EV_SEPARATOR) && event->pcr < SEPARATED_REGISTERS))
         return;
-    if (((is_strict(event->pcr) && mark->broken) || (is_cmdline && mark->proof == PROOF_MEASURED)) && state->unproved++ < REPORTED_PER_RULE)
+    if ((mark->broken || (mark->proof == PROOF_MEASURED && should_be_proved(event))) && state->unproved++ < REPORTED_PER_RULE)
         findings_add(in->findings, FINDING_LOG_UNPROVED, (int)event->pcr, event->number,
                      "The data of %s in register %u does not hash to its digest.", type->name, event->pcr);
     if (is_strict(event->pcr) && (event->type == EVENT_TYPE(EV_EFI_ACTION) || event->type == EVENT_TYPE(EV_ACTION)) &&
