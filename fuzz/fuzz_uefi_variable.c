@@ -1,0 +1,91 @@
+/* A UEFI variable, and its content through every decoder that takes one; a partition table and tables besides. */
+#include "fuzz.h"
+#include "eventlog/boot_option.h"
+#include "eventlog/firmware_blob.h"
+#include "eventlog/gpt.h"
+#include "eventlog/image_load.h"
+#include "eventlog/no_action.h"
+#include "eventlog/shim.h"
+#include "eventlog/signature_list.h"
+#include "eventlog/spec_id.h"
+#include "eventlog/uefi_variable.h"
+
+static void check_signatures(struct arena *a, struct bytes content, const uint8_t *data, size_t size)
+{
+    struct signature_lists lists;
+    struct signature authority;
+    struct err err = ERR_INIT;
+    size_t before = a->used;
+
+    if (signature_lists_parse(a, content, &lists, &err)) {
+        ENSURE(lists.n * UUID_LEN <= content.len);
+        for (size_t i = 0; i < lists.n; i++) {
+            ENSURE(lies_within(lists.items[i].data, data, size) && lists.items[i].owner.len == UUID_LEN);
+            ENSURE(lies_within(lists.items[i].revoked_since, data, size) && lists.items[i].list < lists.n_lists);
+        }
+        ENSURE(a->used - before <= 64 + 5 * content.len);
+    } else {
+        ENSURE(err.code != ERR_NONE && err.text[0]);
+    }
+    if (signature_from_authority(content, &authority, &err))
+        ENSURE(lies_within(authority.data, data, size) && lies_within(authority.owner, data, size));
+}
+
+static void check_option(struct arena *a, struct bytes content, const uint8_t *data, size_t size)
+{
+    struct boot_option option;
+    struct sbat_level level;
+    struct err err = ERR_INIT;
+
+    if (boot_option_parse(content, &option, &err)) {
+        ENSURE(lies_within(option.device_path, data, size) && lies_within(option.optional_data, data, size));
+        ENSURE(boot_option_description(a, &option));
+    }
+    if (sbat_level_parse(a, content, &level, &err))
+        ENSURE(level.n > 0 && sbat_level_generation(&level, "") == 0);
+}
+
+static void check_others(struct arena *a, struct bytes input)
+{
+    struct gpt gpt;
+    struct firmware_blob blob;
+    struct handoff_tables tables;
+    struct image_load image;
+    struct no_action action;
+    struct spec_id spec;
+    struct err err = ERR_INIT;
+
+    if (gpt_parse(a, input, &gpt, &err))
+        ENSURE(gpt.n_partitions * 128 <= input.len);
+    if (image_load_parse(input, &image, &err))
+        ENSURE(lies_within(image.device_path, input.data, input.len));
+    for (int has_description = 0; has_description < 2; has_description++) {
+        if (firmware_blob_parse(input, has_description, &blob, &err))
+            ENSURE(lies_within(blob.description, input.data, input.len));
+        if (handoff_tables_parse(a, input, has_description, &tables, &err))
+            ENSURE(tables.n * 24 <= input.len);
+    }
+    if (no_action_parse(input, &action, &err))
+        ENSURE(lies_within(action.body, input.data, input.len) && no_action_says(action.kind));
+    if (spec_id_parse(input, &spec, &err))
+        ENSURE(spec.n_algorithms <= LIMIT_LOG_BANKS && lies_within(spec.vendor_info, input.data, input.len));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct bytes input = { data, size };
+    struct uefi_variable v;
+
+    check_others(&a, input);
+    if (!uefi_variable_parse(input, &v, &err)) {
+        ENSURE(err.code == ERR_TRUNCATED && err.text[0]);
+        return 0;
+    }
+    ENSURE(UUID_LEN + 16 + v.name.len + v.data.len + v.excess.len == size);
+    ENSURE(uefi_variable_name(&a, &v));
+    check_signatures(&a, v.data, data, size);
+    check_option(&a, v.data, data, size);
+    return 0;
+}
