@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE /* memmem */
 #include "base/bytes.h"
 
 bool bytes_equal_ct(struct bytes a, struct bytes b)
@@ -40,14 +40,15 @@ bool bytes_are_all(struct bytes b, uint8_t value)
     return true;
 }
 
+/* memmem is linear whatever the needle. */
 size_t bytes_find(struct bytes haystack, struct bytes needle)
 {
-    if (needle.len > haystack.len)
-        return SIZE_MAX;
-    for (size_t i = 0; i <= haystack.len - needle.len; i++)
-        if (bytes_equal(bytes_slice(haystack, i, needle.len), needle))
-            return i;
-    return SIZE_MAX;
+    const uint8_t *found;
+
+    if (needle.len == 0)
+        return 0;
+    found = haystack.len ? memmem(haystack.data, haystack.len, needle.data, needle.len) : NULL;
+    return found ? (size_t)(found - haystack.data) : SIZE_MAX;
 }
 
 struct bytes bytes_slice(struct bytes b, size_t from, size_t len)

@@ -19,9 +19,12 @@ bool jmespath_weigh(struct evaluation *ev, const struct json *v)
 
     if (!jmespath_spend(ev, 1 + (v->type == JSON_STRING ? v->string.len / BYTES_PER_STEP : n)))
         return false;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (v->type == JSON_OBJECT && !jmespath_spend(ev, v->object.members[i].name.len / BYTES_PER_STEP))
+            return false;
         if (!jmespath_weigh(ev, v->type == JSON_ARRAY ? v->array.items[i] : v->object.members[i].value))
             return false;
+    }
     return true;
 }
 
@@ -77,7 +80,7 @@ static bool get_field(struct evaluation *ev, const struct node *node, const stru
 {
     const struct json *member;
 
-    if (value->type == JSON_OBJECT && !jmespath_spend(ev, value->object.n / MEMBERS_PER_STEP))
+    if (value->type == JSON_OBJECT && !jmespath_spend(ev, value->object.n * (1 + node->name.len / BYTES_PER_STEP) / MEMBERS_PER_STEP))
         return false;
     member = json_get_bytes(value, node->name);
     *ret = member ? member : &json_null;

@@ -101,14 +101,16 @@ static bool call_to_number(struct evaluation *ev, const struct argument *args, s
 
 /* ---- strings ---- */
 
-static bool call_starts_with(struct evaluation *ev UNUSED, const struct argument *args, size_t n UNUSED, const struct json **ret)
+static bool call_starts_with(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
 {
-    return give_boolean(bytes_starts_with(args[0].value->string, args[1].value->string), ret);
+    return jmespath_spend(ev, args[1].value->string.len / BYTES_PER_STEP) &&
+           give_boolean(bytes_starts_with(args[0].value->string, args[1].value->string), ret);
 }
 
-static bool call_ends_with(struct evaluation *ev UNUSED, const struct argument *args, size_t n UNUSED, const struct json **ret)
+static bool call_ends_with(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
 {
-    return give_boolean(bytes_ends_with(args[0].value->string, args[1].value->string), ret);
+    return jmespath_spend(ev, args[1].value->string.len / BYTES_PER_STEP) &&
+           give_boolean(bytes_ends_with(args[0].value->string, args[1].value->string), ret);
 }
 
 /* attestation-service.md 8.6: a null argument gives false. */
@@ -290,7 +292,7 @@ static bool call_values(struct evaluation *ev, const struct argument *args, size
 /* Later members replace earlier ones in their place. */
 static bool merge_member(struct evaluation *ev, struct json_member *members, size_t *n, struct json_member m)
 {
-    if (!jmespath_spend(ev, 1 + *n / BYTES_PER_STEP))
+    if (!jmespath_spend(ev, (1 + *n / BYTES_PER_STEP) * (1 + m.name.len / BYTES_PER_STEP)))
         return false;
     for (size_t i = 0; i < *n; i++) {
         if (bytes_equal(members[i].name, m.name)) {
@@ -358,6 +360,8 @@ static bool sort_keys(struct evaluation *ev, const struct json *array, const str
             return false;
         if ((rows[i].key->type != JSON_NUMBER && rows[i].key->type != JSON_STRING) || rows[i].key->type != rows[0].key->type)
             return jmespath_fail(ev->error, JMESPATH_INVALID_TYPE, offset, "the keys to order by must be all numbers or all strings");
+        if (rows[i].key->type == JSON_STRING && !jmespath_spend(ev, rows[i].key->string.len / BYTES_PER_STEP))
+            return false;
     }
     *ret = rows;
     return true;

@@ -278,9 +278,7 @@ static bool parse_number(struct parser *ps, struct json *v)
         if (!fits_integer(whole, negative, &v->number.integer))
             return parse_real(ps, (struct bytes){ start, (size_t)(p - start) }, &v->number.value);
         v->number.is_integer = true;
-        v->number.value = negative ? -(double)-v->number.integer : (double)v->number.integer;
-        if (v->number.integer == INT64_MIN)
-            v->number.value = (double)INT64_MIN;
+        v->number.value = negative && v->number.integer == 0 ? -0.0 : (double)v->number.integer;
         return true;
     }
     if (*p == '.') {

@@ -9,7 +9,7 @@
 #include "policy/functions.h"
 #include "policy/properties.h"
 
-enum { BYTES_PER_STEP = 64 };
+enum { BYTES_PER_STEP = 64, COMPARED_BYTES_PER_STEP = 1024 };
 
 /* ---- budgets and errors ---- */
 
@@ -34,6 +34,13 @@ bool run_spend(struct policy_run *run, size_t steps)
         return run_fail(run, NULL, ERR_LIMIT, "the evaluation takes more steps than allowed");
     run->steps -= steps;
     return true;
+}
+
+bool run_spend_compare(struct policy_run *run, struct policy_value value, size_t times)
+{
+    size_t cost = value.type == POLICY_STRING ? 1 + value.string.len / COMPARED_BYTES_PER_STEP : 1;
+
+    return run_spend(run, cost * times);
 }
 
 bool run_spend_bytes(struct policy_run *run, size_t bytes)
@@ -121,32 +128,48 @@ static int ranked_order(const void *left, const void *right)
     return by_claim ? by_claim : (a->index > b->index) - (a->index < b->index);
 }
 
-/* Marks all but the first of equal claims; sorted, so that many claims cost n log n. */
-static bool *find_duplicates(struct policy_run *run, const struct claim_list *list)
+/* Sorting compares each claim about log n times. */
+static bool spend_sorting(struct policy_run *run, const struct claim_list *list)
 {
-    bool *duplicate = ARENA_ARRAY(run->arena, list->n, bool);
+    size_t times = 1;
+
+    while (list->n >> times)
+        times++;
+    for (size_t i = 0; i < list->n; i++)
+        if (!run_spend_compare(run, list->items[i]->value, times))
+            return false;
+    return true;
+}
+
+/* Marks all but the first of equal claims; sorted, so that many claims cost n log n. */
+static bool find_duplicates(struct policy_run *run, const struct claim_list *list, bool *duplicate)
+{
     struct ranked *sorted = ARENA_ARRAY(run->arena, list->n, struct ranked);
 
-    if (!duplicate || !sorted)
-        return NULL;
+    if (!sorted)
+        return run_no_memory(run);
+    if (!spend_sorting(run, list))
+        return false;
     for (size_t i = 0; i < list->n; i++)
         sorted[i] = (struct ranked){ list->items[i], i };
     qsort(sorted, list->n, sizeof *sorted, ranked_order);
     for (size_t i = 1; i < list->n; i++)
         duplicate[sorted[i].index] = same_claim_order(&sorted[i - 1], &sorted[i]) == 0;
-    return duplicate;
+    return true;
 }
 
 bool run_collect(struct policy_run *run, const struct claim_list *list, bool collapse, const struct policy_claim **ret, size_t *ret_n)
 {
     struct policy_claim *claims = ARENA_ARRAY(run->arena, list->n, struct policy_claim);
-    bool *duplicate = find_duplicates(run, list);
+    bool *duplicate = ARENA_ARRAY(run->arena, list->n, bool);
     size_t n = 0;
 
     if (!claims || !duplicate)
         return run_no_memory(run);
+    if (collapse && !find_duplicates(run, list, duplicate))
+        return false;
     for (size_t i = 0; i < list->n; i++)
-        if (!collapse || !duplicate[i])
+        if (!duplicate[i])
             claims[n++] = *list->items[i];
     *ret = claims;
     *ret_n = n;
@@ -281,9 +304,8 @@ static bool claim_meets(struct policy_run *run, const struct condition *c, const
     *ret = true;
     for (size_t i = 0; i < c->n_tests && *ret; i++) {
         struct policy_value left = property_of(claim, c->tests[i].property).value;
-        size_t cost = left.type == POLICY_STRING ? 1 + left.string.len / BYTES_PER_STEP / 16 : 1;
 
-        if (!run_spend(run, cost * (1 + right[i].n)))
+        if (!run_spend_compare(run, left, 1 + right[i].n))
             return false;
         *ret = test_holds(&c->tests[i], left, &right[i]);
     }

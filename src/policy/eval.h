@@ -50,6 +50,9 @@ MUST_CHECK bool run_collect(struct policy_run *run, const struct claim_list *lis
 
 /* For functions. */
 MUST_CHECK bool run_spend(struct policy_run *run, size_t steps);
+/* run_spend_compare pays for comparing a value `times` times. */
+MUST_CHECK bool run_spend_compare(struct policy_run *run, struct policy_value value, size_t times);
+/* run_spend_bytes pays for a string that a rule makes. */
 MUST_CHECK bool run_spend_bytes(struct policy_run *run, size_t bytes);
 /* run_parse gives the JSON value of a cell's text, or NULL and the reason in *err. */
 const struct json *run_parse(struct policy_run *run, const struct cell *cell, struct err *err);

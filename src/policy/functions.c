@@ -20,6 +20,20 @@ static bool query_failed(struct policy_run *run, const struct expression *where,
                     BYTES_FMT(bytes_slice(query, 0, SHOWN_BYTES)), cut ? "…" : "", error->offset + 1, error->text);
 }
 
+/* The text is bounded before it is made: a query can give a small value that is very long when written out. */
+static bool give_text(struct policy_run *run, const struct json *result, struct value_set *ret)
+{
+    struct writer w CLEANUP(writer_done) = { .limit = run->value_bytes ? run->value_bytes : 1 };
+    struct bytes text;
+
+    json_write(&w, result, JSON_COMPACT);
+    if (!writer_ok(&w))
+        return run_fail(run, NULL, ERR_LIMIT, "JmesPath(): the result is too long or nests too deeply");
+    if (!arena_copy(run->arena, writer_bytes(&w), &text))
+        return run_no_memory(run);
+    return run_spend_bytes(run, text.len) && run_give(run, (struct cell){ { .type = POLICY_STRING, .string = text }, result }, ret);
+}
+
 static bool call_jmespath(struct policy_run *run, const struct expression *call, const struct value_set *args, struct value_set *ret)
 {
     struct jmespath_budget budget = { .steps = run->steps };
@@ -29,7 +43,6 @@ static bool call_jmespath(struct policy_run *run, const struct expression *call,
     struct err err = ERR_INIT;
     const struct json *value = run_parse(run, &args[0].items[0], &err), *result;
     bool found;
-    char *text;
 
     if (!value)
         return run_fail(run, call->args[0], err.code, "JmesPath(): %s", err.text);
@@ -39,11 +52,7 @@ static bool call_jmespath(struct policy_run *run, const struct expression *call,
     run->steps = budget.steps;
     if (!found)
         return query_failed(run, call->args[1], query, &error);
-    text = json_to_string(run->arena, result, JSON_COMPACT);
-    if (!text)
-        return run_no_memory(run);
-    return run_spend_bytes(run, strlen(text)) &&
-           run_give(run, (struct cell){ { .type = POLICY_STRING, .string = bytes_of_string(text) }, result }, ret);
+    return give_text(run, result, ret);
 }
 
 /* ---- JsonToClaimValue ---- */
@@ -137,7 +146,7 @@ static bool occurs(struct policy_run *run, struct policy_value value, const stru
 {
     *ret = false;
     for (size_t i = 0; i < set->n && !*ret; i++) {
-        if (!run_spend(run, 1))
+        if (!run_spend_compare(run, value, 1))
             return false;
         *ret = policy_value_equal(value, set->items[i].value);
     }
@@ -160,7 +169,7 @@ static bool call_contains_only_value(struct policy_run *run, const struct expres
 {
     bool all = args[0].n > 0;
 
-    if (!run_spend(run, args[0].n))
+    if (!run_spend_compare(run, args[1].items[0].value, args[0].n))
         return false;
     for (size_t i = 0; i < args[0].n && all; i++)
         all = policy_value_equal(args[0].items[i].value, args[1].items[0].value);

@@ -241,6 +241,38 @@ TEST(doubling_claims_end_at_the_default_limits)
     arena_done(&arena);
 }
 
+/* Sharing makes a value of 2^50 leaves in a few nodes; its text is refused, not made. */
+TEST(a_result_that_is_long_only_when_written_is_refused)
+{
+    char *query = repeated("=> issue(type=\"x\", value=JmesPath(\"1\", \"@", " | [@, @]", 50, "\")); };");
+    const struct policy *policy = parsed(repeated(PERMIT, query, 1, ""));
+    struct policy_outcome outcome;
+    struct policy_error error;
+
+    REQUIRE(policy);
+    CHECK(!policy_evaluate(&arena, policy, NULL, 0, NULL, &outcome, &error) && error.err.code == ERR_LIMIT);
+    CHECK_STRING(error.err.text, "issuance rule 1, line 2, column 26: JmesPath(): the result is too long or nests too deeply");
+    arena_done(&arena);
+}
+
+/* Equal strings in different places are compared to their end: that is paid for. */
+TEST(comparing_long_strings_costs_steps)
+{
+    enum { MEGABYTE = 1 << 20 };
+    struct policy_claim claims[40];
+    struct policy_limits limits = { .steps = 100000 };
+    const struct policy *policy =
+        parsed(PERMIT "c:[type==\"a\"] => issue(claim=c); c:[type==\"a\"] && [type==\"a\", value==c.value] => add(claim=c); };");
+    struct policy_outcome outcome;
+    struct policy_error error;
+
+    REQUIRE(policy);
+    for (size_t i = 0; i < ARRAY_LEN(claims); i++)
+        claims[i] = policy_claim_string("a", (struct bytes){ arena_alloc(&arena, MEGABYTE), MEGABYTE });
+    CHECK(!policy_evaluate(&arena, policy, claims, ARRAY_LEN(claims), &limits, &outcome, &error) && error.err.code == ERR_LIMIT);
+    arena_done(&arena);
+}
+
 TEST(a_policy_cut_anywhere_is_refused_or_complete)
 {
     static const char text[] =
