@@ -112,6 +112,39 @@ static void copy_findings(const struct appraisal *appraisal, const struct baseli
     }
 }
 
+/* With Secure Boot off nobody authorises images, shim keeps to its built-in level and measures no kernel: these deviations say nothing
+ * of their own, and bury the reasons that do. The verdict is Unhealthy already. */
+static void lower_consequences(struct findings *list)
+{
+    if (!findings_have(list, FINDING_SECUREBOOT_DISABLED) || findings_worst(list) < SEVERITY_HIGH)
+        return;
+    for (size_t i = 0; i < list->n; i++) {
+        struct finding *f = &list->items[i];
+        bool follows = f->id == FINDING_SECUREBOOT_AUTHORITY || f->id == FINDING_SBAT_CHANGED || (f->id == FINDING_BOOT_CHAIN_CHANGED && !f->is);
+        if (follows && f->severity == SEVERITY_MEDIUM)
+            f->severity = SEVERITY_LOW;
+    }
+}
+
+/* The worst first; within a severity in the order of the list of findings, which goes from evidence to OS. Stable. */
+static int by_weight(const struct finding *a, const struct finding *b)
+{
+    if (a->severity != b->severity)
+        return a->severity > b->severity ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static void sort_findings(struct findings *list)
+{
+    for (size_t i = 1; i < list->n; i++) {
+        struct finding moving = list->items[i];
+        size_t k = i;
+        for (; k > 0 && by_weight(&moving, &list->items[k - 1]) < 0; k--)
+            list->items[k] = list->items[k - 1];
+        list->items[k] = moving;
+    }
+}
+
 bool judge(struct arena *a, const struct appraisal *appraisal, const struct bootchain *chain, const struct baseline *baseline,
            const struct boot_reference *reference, struct findings *ret_findings, enum verdict *ret_verdict, struct err *err)
 {
@@ -120,6 +153,8 @@ bool judge(struct arena *a, const struct appraisal *appraisal, const struct boot
     if (baseline && appraisal->quote_verified &&
         !bootchain_compare(a, &baseline->boot, &appraisal->boot, chain, reference, ret_findings, err))
         return false;
+    lower_consequences(ret_findings);
+    sort_findings(ret_findings);
     *ret_verdict = verdict_of(ret_findings);
     return true;
 }

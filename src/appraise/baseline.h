@@ -25,6 +25,6 @@ MUST_CHECK bool baseline_read(struct arena *a, const struct json *v, struct base
 bool baseline_may_learn(const struct appraisal *appraisal);
 
 /* judge gives the verdict of an appraisal under a baseline (NULL: none). ret_findings (list->arena set) receives the appraisal's
- * findings, accepted ones lowered to info, and those of the comparison. `chain` may be NULL: see bootchain_compare. */
+ * findings, accepted ones lowered to info, and those of the comparison, the worst first. `chain` may be NULL: see bootchain_compare. */
 MUST_CHECK bool judge(struct arena *a, const struct appraisal *appraisal, const struct bootchain *chain, const struct baseline *baseline,
                       const struct boot_reference *reference, struct findings *ret_findings, enum verdict *ret_verdict, struct err *err);

@@ -149,7 +149,7 @@ static void status_table(struct cli *cli, const struct json *status) { status_pr
 
 static int finish(struct cli *cli, const char *name, int64_t since_ms, bool wait)
 {
-    const struct json *status;
+    const struct json *status = NULL;
     int code;
 
     if (!wait)
