@@ -388,6 +388,16 @@ static bool check_quote(struct arena *a, const struct json *body, const struct p
     return true;
 }
 
+/* A TPM that answers for two VMs makes both suspect, until an operator releases one (attack I8). */
+static bool note_duplicate(const struct management *m, struct arena *a, const char *vm, const char *owner, struct err *err)
+{
+    const char *of_vm = arena_printf(a, "identity.duplicated.%s", vm), *of_owner = arena_printf(a, "identity.duplicated.%s", owner);
+
+    if (!of_vm || !of_owner)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a note");
+    return store_setting_put(m->store, of_vm, bytes_of_string(owner), err) && store_setting_put(m->store, of_owner, bytes_of_string(vm), err);
+}
+
 static bool register_identity(const struct management *m, struct arena *a, const struct pending *p, const struct cert *cert, struct err *err)
 {
     struct store_identity identity = { .vm = p->vm, .ak_name = hex_in(a, tpm_name_bytes(&p->ak_name)), .ak_cert = cert->der,
@@ -399,7 +409,9 @@ static bool register_identity(const struct management *m, struct arena *a, const
         return err_set(err, ERR_NO_MEMORY, "no memory for an identity");
     if (store_identity_register(m->store, &identity, owner, err))
         return true;
-    return err->code == ERR_CONFLICT ? err_set(err, ERR_CONFLICT, "this TPM already belongs to VM %s", owner) : false;
+    if (err->code != ERR_CONFLICT)
+        return false;
+    return note_duplicate(m, a, p->vm, owner, err) && err_set(err, ERR_CONFLICT, "this TPM already belongs to VM %s", owner);
 }
 
 static bool activate(const struct management *m, const struct http_request *request, struct pending *p, struct http_response *response, struct err *err)

@@ -198,12 +198,28 @@ bool vm_remove(void *context, const struct http_request *request, struct http_re
     return true;
 }
 
+/* forget_duplicate takes the mark off the VM and off the one it shared a TPM with. */
+static bool forget_duplicate(const struct management *m, struct arena *a, const char *vm, struct err *err)
+{
+    const char *key = arena_printf(a, "identity.duplicated.%s", vm);
+    struct bytes other;
+
+    if (!key)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a note");
+    if (!store_setting_get(m->store, a, key, &other, err))
+        return err->code == ERR_NOT_FOUND;
+    if (!store_setting_delete(m->store, key, err))
+        return false;
+    key = arena_printf(a, "identity.duplicated.%.*s", BYTES_FMT(bytes_slice(other, 0, UUID_TEXT_LEN - 1)));
+    return key && (store_setting_delete(m->store, key, err) || err->code == ERR_NOT_FOUND);
+}
+
 bool vm_release_identity(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const struct management *m = context;
     struct store_vm vm;
 
-    if (!find_vm(m, request, &vm, err) || !store_identity_release(m->store, vm.vm, err))
+    if (!find_vm(m, request, &vm, err) || !forget_duplicate(m, request->arena, vm.vm, err) || !store_identity_release(m->store, vm.vm, err))
         return false;
     response->status = 204;
     return true;

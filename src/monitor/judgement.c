@@ -47,6 +47,17 @@ struct judging {
     struct baseline baseline;
 };
 
+/* Within one boot the clock only runs forward; equal counters mean one boot. A second machine with a copy of this TPM shows up here
+ * as well: the two take turns in going back. */
+static bool went_back(const struct store_appraisal *before, const struct appraisal *now)
+{
+    if (before->reset_count != now->reset_count)
+        return before->reset_count > now->reset_count;
+    if (before->restart_count != now->restart_count)
+        return before->restart_count > now->restart_count;
+    return now->clock_safe && before->clock > (int64_t)now->clock_ms;
+}
+
 /* Counters that went back: a snapshot was restored, or the TPM was cleared. It stays a finding until a person approves. */
 static bool note_rollback(struct judging *j, struct err *err)
 {
@@ -58,13 +69,28 @@ static bool note_rollback(struct judging *j, struct err *err)
         return true;
     if (!store_appraisal_list(j->monitor->store, j->a, j->vm, (struct store_cursor){ j->row->time_ms, j->row->id }, 1, &rows, &n, err))
         return false;
-    if (n == 1 && (rows[0].reset_count > now->reset_count ||
-                   (rows[0].reset_count == now->reset_count && rows[0].restart_count > now->restart_count)))
+    if (n == 1 && went_back(&rows[0], now))
         findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
-                     "the TPM has been reset %u times, but %lld times when it last attested", now->reset_count, (long long)rows[0].reset_count);
+                     "the TPM's counters are lower than when it last attested (resets %u after %lld, restarts %u after %lld)", now->reset_count,
+                     (long long)rows[0].reset_count, now->restart_count, (long long)rows[0].restart_count);
     else if (j->has_before && j->before.baseline_version == j->out->baseline_version && strstr(j->before.findings, "\"tpm.rollback\""))
         findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
                      "the TPM's counters went back at an earlier boot, and nobody has approved that yet");
+    return true;
+}
+
+/* Enrolment saw this VM's TPM claimed by another VM, or another's by this one (management/enrolment.c). */
+static bool note_duplicate(struct judging *j, struct err *err)
+{
+    const char *key = arena_printf(j->a, MONITOR_DUPLICATE_KEY, j->vm);
+    struct bytes other;
+
+    if (!key)
+        return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
+    if (!store_setting_get(j->monitor->store, j->a, key, &other, err))
+        return err->code == ERR_NOT_FOUND;
+    findings_add(&j->out->findings, FINDING_TPM_IDENTITY_DUPLICATED, FINDING_NO_PCR, FINDING_NO_EVENT, "VM %.*s claims the same TPM",
+                 BYTES_FMT(bytes_slice(other, 0, UUID_TEXT_LEN - 1)));
     return true;
 }
 
@@ -132,7 +158,7 @@ static bool make_judgement(struct judging *j, struct err *err)
     baseline = j->has_baseline ? &j->baseline : NULL;
     j->out->findings = (struct findings){ .arena = j->a };
     if (!judge(j->a, &j->out->appraisal, NULL, baseline, j->monitor->reference, &j->out->findings, &j->out->verdict, err) ||
-        !note_rollback(j, err))
+        !note_rollback(j, err) || !note_duplicate(j, err))
         return false;
     j->out->verdict = verdict_of(&j->out->findings);
     row.baseline_version = j->out->baseline_version;

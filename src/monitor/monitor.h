@@ -26,6 +26,9 @@ struct monitor {
     int64_t (*now_ms)(void);
 };
 
+/* Setting whose presence makes a VM a clone's twin: value is the other VM's UUID. Enrolment writes it, releasing the identity removes it. */
+#define MONITOR_DUPLICATE_KEY "identity.duplicated.%s"
+
 /* monitor_init takes the nonce key from the store, or puts one there. The other members are set by the caller. */
 MUST_CHECK bool monitor_init(struct monitor *monitor, struct err *err);
 
