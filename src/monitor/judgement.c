@@ -40,6 +40,7 @@ struct judging {
     const char *vm;
     const struct store_appraisal *row; /* the latest */
     struct judged *out;
+    struct bytes twin; /* UUID of a VM that claims the same TPM, or empty */
     bool has_before;
     struct store_judgement before;
     bool has_baseline;
@@ -80,18 +81,27 @@ static bool note_rollback(struct judging *j, struct err *err)
 }
 
 /* Enrolment saw this VM's TPM claimed by another VM, or another's by this one (management/enrolment.c). */
-static bool note_duplicate(struct judging *j, struct err *err)
+static bool find_twin(struct judging *j, struct err *err)
 {
     const char *key = arena_printf(j->a, MONITOR_DUPLICATE_KEY, j->vm);
-    struct bytes other;
 
     if (!key)
         return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
-    if (!store_setting_get(j->monitor->store, j->a, key, &other, err))
-        return err->code == ERR_NOT_FOUND;
-    findings_add(&j->out->findings, FINDING_TPM_IDENTITY_DUPLICATED, FINDING_NO_PCR, FINDING_NO_EVENT, "VM %.*s claims the same TPM",
-                 BYTES_FMT(bytes_slice(other, 0, UUID_TEXT_LEN - 1)));
-    return true;
+    return store_setting_get(j->monitor->store, j->a, key, &j->twin, err) || err->code == ERR_NOT_FOUND;
+}
+
+static void note_duplicate(struct judging *j)
+{
+    if (j->twin.len)
+        findings_add(&j->out->findings, FINDING_TPM_IDENTITY_DUPLICATED, FINDING_NO_PCR, FINDING_NO_EVENT, "VM %.*s claims the same TPM",
+                     BYTES_FMT(bytes_slice(j->twin, 0, UUID_TEXT_LEN - 1)));
+}
+
+/* Whether what was judged last is still all there is to judge. */
+static bool is_current(const struct judging *j)
+{
+    return j->has_before && strcmp(j->before.appraisal_id, j->row->id) == 0 && j->before.baseline_version == j->out->baseline_version &&
+           (j->twin.len != 0) == (strstr(j->before.findings, "\"tpm.identity_duplicated\"") != NULL);
 }
 
 static bool load_baseline(struct judging *j, struct err *err)
@@ -158,8 +168,9 @@ static bool make_judgement(struct judging *j, struct err *err)
     baseline = j->has_baseline ? &j->baseline : NULL;
     j->out->findings = (struct findings){ .arena = j->a };
     if (!judge(j->a, &j->out->appraisal, NULL, baseline, j->monitor->reference, &j->out->findings, &j->out->verdict, err) ||
-        !note_rollback(j, err) || !note_duplicate(j, err))
+        !note_rollback(j, err))
         return false;
+    note_duplicate(j);
     j->out->verdict = verdict_of(&j->out->findings);
     row.baseline_version = j->out->baseline_version;
     row.verdict = verdict_name(j->out->verdict);
@@ -195,7 +206,7 @@ static bool open_judging(struct judging *j, struct store_appraisal *row, bool *r
         return false;
     j->out->any = true;
     j->out->token_id = row->token_id;
-    return monitor_read_record(j->monitor, j->a, row, &j->out->appraisal, err) && load_baseline(j, err);
+    return monitor_read_record(j->monitor, j->a, row, &j->out->appraisal, err) && load_baseline(j, err) && find_twin(j, err);
 }
 
 static bool judge_once(const struct monitor *monitor, struct arena *a, const char *vm, struct judged *ret, struct err *err)
@@ -210,8 +221,7 @@ static bool judge_once(const struct monitor *monitor, struct arena *a, const cha
     *j = (struct judging){ .monitor = monitor, .a = a, .vm = vm, .out = out };
     fine = open_judging(j, &row, &any, err);
     if (fine && any) {
-        bool current = j->has_before && strcmp(j->before.appraisal_id, row.id) == 0 && j->before.baseline_version == out->baseline_version;
-        fine = current ? recall_judgement(j, err) : make_judgement(j, err);
+        fine = is_current(j) ? recall_judgement(j, err) : make_judgement(j, err);
     }
     if (!fine)
         return false;
