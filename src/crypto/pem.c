@@ -12,6 +12,7 @@ static bool decode(struct arena *a, struct bytes body, struct bytes *ret_der, st
     struct bytes packed;
     uint8_t *to = arena_alloc(a, body.len + 1);
     size_t n = 0;
+    bool ok;
 
     if (!to)
         return err_set(err, ERR_NO_MEMORY, "PEM block of %zu bytes", body.len);
@@ -19,10 +20,9 @@ static bool decode(struct arena *a, struct bytes body, struct bytes *ret_der, st
         if (!memchr(" \t\r\n", body.data[i], 4))
             to[n++] = body.data[i];
     packed = (struct bytes){ to, n };
-    if (!base64_decode(a, BASE64_STANDARD, packed, ret_der, err))
-        err_within(err, "PEM block");
-    wipe(to, n);
-    return err->code == ERR_NONE;
+    ok = base64_decode(a, BASE64_STANDARD, packed, ret_der, err) || err_within(err, "PEM block");
+    wipe(to, n); /* it may have been a private key */
+    return ok;
 }
 
 bool pem_next(struct arena *a, struct bytes *text, const char *label, struct bytes *ret_der, struct err *err)
@@ -42,7 +42,6 @@ bool pem_next(struct arena *a, struct bytes *text, const char *label, struct byt
     to = bytes_find(body, end_line);
     if (to == SIZE_MAX)
         return err_set(err, ERR_MALFORMED, "PEM block \"%s\" does not end", label);
-    err->code = ERR_NONE;
     if (!decode(a, bytes_slice(body, 0, to), ret_der, err))
         return false;
     *text = after(body, to + end_line.len);

@@ -4,7 +4,7 @@
 #define OID_RSA_PSS BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a") /* 1.2.840.113549.1.1.10 */
 #define OID_MGF1    BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08") /* 1.2.840.113549.1.1.8 */
 
-/* RFC 4055, RFC 5758, RFC 8692 has nothing for us */
+/* RFC 4055 5, RFC 5758 3.2 */
 static const struct cert_algorithm accepted[] = {
     { BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"), SIGNATURE_RSASSA, DIGEST_SHA256 },
     { BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"), SIGNATURE_RSASSA, DIGEST_SHA384 },

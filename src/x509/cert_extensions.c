@@ -9,12 +9,8 @@ static const struct {
     struct bytes oid;
     enum cert_eku bit;
 } known_ekus[] = {
-    { BYTES_LIT("\x55\x1d\x25\x00"), EKU_ANY },
-    { BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x03\x01"), EKU_TLS_SERVER },
-    { BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x03\x02"), EKU_TLS_CLIENT },
-    { BYTES_LIT("\x67\x81\x05\x08\x01"), EKU_TPM_EK },
-    { BYTES_LIT("\x67\x81\x05\x08\x02"), EKU_TPM_PLATFORM },
-    { BYTES_LIT("\x67\x81\x05\x08\x03"), EKU_TPM_AK },
+    { OID_EKU_ANY, EKU_ANY },       { OID_EKU_TLS_SERVER, EKU_TLS_SERVER },     { OID_EKU_TLS_CLIENT, EKU_TLS_CLIENT },
+    { OID_EKU_TPM_EK, EKU_TPM_EK }, { OID_EKU_TPM_PLATFORM, EKU_TPM_PLATFORM }, { OID_EKU_TPM_AK, EKU_TPM_AK },
 };
 
 /* 4.2.1.9 */
@@ -174,13 +170,13 @@ static const struct {
     const char *name;
     bool (*read)(struct reader *value, struct cert *cert);
 } processed[] = {
-    { BYTES_LIT("\x55\x1d\x0e"), "subjectKeyIdentifier", read_subject_key_id },
-    { BYTES_LIT("\x55\x1d\x0f"), "keyUsage", read_key_usage },
-    { BYTES_LIT("\x55\x1d\x11"), "subjectAltName", read_alt_names },
-    { BYTES_LIT("\x55\x1d\x13"), "basicConstraints", read_basic_constraints },
-    { BYTES_LIT("\x55\x1d\x20"), "certificatePolicies", read_policies },
-    { BYTES_LIT("\x55\x1d\x23"), "authorityKeyIdentifier", read_authority_key_id },
-    { BYTES_LIT("\x55\x1d\x25"), "extKeyUsage", read_ext_key_usage },
+    { OID_SUBJECT_KEY_ID, "subjectKeyIdentifier", read_subject_key_id },
+    { OID_KEY_USAGE, "keyUsage", read_key_usage },
+    { OID_SUBJECT_ALT_NAME, "subjectAltName", read_alt_names },
+    { OID_BASIC_CONSTRAINTS, "basicConstraints", read_basic_constraints },
+    { OID_CERTIFICATE_POLICIES, "certificatePolicies", read_policies },
+    { OID_AUTHORITY_KEY_ID, "authorityKeyIdentifier", read_authority_key_id },
+    { OID_EXT_KEY_USAGE, "extKeyUsage", read_ext_key_usage },
 };
 
 struct extension {

@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "base/writer.h"
 #include "crypto/der.h"
+#include "x509/oids.h"
 
 struct attribute {
     struct bytes oid, value; /* content bytes */
@@ -91,11 +92,16 @@ static const struct {
     struct bytes oid;
     const char *name;
 } short_names[] = {
-    { BYTES_LIT("\x55\x04\x03"), "CN" },           { BYTES_LIT("\x55\x04\x07"), "L" },
-    { BYTES_LIT("\x55\x04\x08"), "ST" },           { BYTES_LIT("\x55\x04\x0a"), "O" },
-    { BYTES_LIT("\x55\x04\x0b"), "OU" },           { BYTES_LIT("\x55\x04\x06"), "C" },
-    { BYTES_LIT("\x55\x04\x09"), "STREET" },       { BYTES_LIT("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19"), "DC" },
-    { BYTES_LIT("\x55\x04\x05"), "serialNumber" }, { BYTES_LIT("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01"), "UID" },
+    { OID_COMMON_NAME, "CN" },
+    { BYTES_LIT("\x55\x04\x07"), "L" },
+    { BYTES_LIT("\x55\x04\x08"), "ST" },
+    { BYTES_LIT("\x55\x04\x0a"), "O" },
+    { BYTES_LIT("\x55\x04\x0b"), "OU" },
+    { BYTES_LIT("\x55\x04\x06"), "C" },
+    { BYTES_LIT("\x55\x04\x09"), "STREET" },
+    { BYTES_LIT("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19"), "DC" },
+    { BYTES_LIT("\x55\x04\x05"), "serialNumber" },
+    { BYTES_LIT("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01"), "UID" },
 };
 
 static bool must_hide(uint32_t codepoint)

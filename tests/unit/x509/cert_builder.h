@@ -6,21 +6,21 @@
 enum eku_choice { PLAN_EKU_NONE, PLAN_EKU_EK, PLAN_EKU_AK, PLAN_EKU_TLS, PLAN_EKU_PLATFORM };
 
 struct cert_plan {
-    const char *cn;              /* subject; default "leaf" */
-    const char *issuer_cn;       /* default: the subject of `issuer`, else `cn` */
-    const struct cert *issuer;   /* for name and key identifier */
-    unsigned key, signer;        /* numbers for plan_key() */
+    const char *cn;            /* subject; default "leaf" */
+    const char *issuer_cn;     /* default: the subject of `issuer`, else `cn` */
+    const struct cert *issuer; /* for name and key identifier */
+    unsigned key, signer;      /* numbers for plan_key() */
     bool ca;
-    int path_len;                /* written when > 0; -1 writes 0 */
-    const char *key_usage;       /* BIT STRING content as hex; NULL: none */
+    int path_len;          /* written when > 0; -1 writes 0 */
+    const char *key_usage; /* BIT STRING content as hex; NULL: none */
     enum eku_choice eku;
     bool tpm_names, names_not_critical;
     bool expired, not_yet;
     bool critical_unknown;
-    bool weak_signature;         /* the algorithm says SHA-1 */
-    bool explicit_false;         /* critical FALSE written out */
-    bool twice;                  /* an extension is there twice */
-    bool no_extensions;          /* version 1 */
+    bool weak_signature; /* the algorithm says SHA-1 */
+    bool explicit_false; /* critical FALSE written out */
+    bool twice;          /* an extension is there twice */
+    bool no_extensions;  /* version 1 */
     bool other_inner_algorithm;
 };
 
