@@ -110,11 +110,21 @@ static bool is_unsafe(uint32_t c)
            c == 0x2029 || c == 0xfeff || (c >= 0x200b && c <= 0x200f);
 }
 
+static bool is_plain_ascii(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < 0x20 || text.data[i] > 0x7e)
+            return false;
+    return true;
+}
+
 char *text_for_people(struct arena *a, struct bytes text)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     uint32_t c;
 
+    if (is_plain_ascii(text)) /* nearly always */
+        return arena_string(a, text);
     while (text.len) {
         struct bytes before = text;
         if (!utf8_next(&text, &c)) {

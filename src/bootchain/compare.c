@@ -517,6 +517,33 @@ static void report_commands(struct comparison *c, const struct command_tally *t,
     f->pcr = about->pcr;
 }
 
+/* GRUB counts disks as the firmware happens to connect them: past "hd0" in "(hd0,gpt1)" or "=hd0,gpt1"; else `text` itself. */
+static const char *past_disk(const char *start, const char *text)
+{
+    const char *end = text;
+
+    if (text[0] != 'h' || text[1] != 'd' || (text != start && !strchr("(= '", text[-1])))
+        return text;
+    for (end += 2; *end >= '0' && *end <= '9'; end++)
+        ;
+    return end > text + 2 && (*end == ',' || *end == ')' || !*end) ? end : text;
+}
+
+static bool differ_in_disk_only(const char *was, const char *is)
+{
+    const char *a = was, *b = is;
+
+    while (*a || *b) {
+        const char *after_a = past_disk(was, a), *after_b = past_disk(is, b);
+        if (after_a != a && after_b != b) {
+            a = after_a;
+            b = after_b;
+        } else if (*a++ != *b++)
+            return false;
+    }
+    return true;
+}
+
 /* Commands that differ in the disk's number only, harmless ones, and the rest: one finding each. */
 static void compare_commands(struct comparison *c)
 {
@@ -528,7 +555,8 @@ static void compare_commands(struct comparison *c)
         if (c->was.done[i] || was->kind != COMPONENT_LOADER_COMMAND)
             continue;
         for (size_t k = 0; k < c->is.n; k++)
-            if (c->is.items[k].kind == COMPONENT_LOADER_COMMAND && same_role(was, &c->is.items[k])) {
+            if (c->is.items[k].kind == COMPONENT_LOADER_COMMAND && was->text && c->is.items[k].text &&
+                differ_in_disk_only(was->text, c->is.items[k].text)) {
                 found = true;
                 if (!c->is.done[k])
                     tally(&renamed, &c->is.items[k], true);

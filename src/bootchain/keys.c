@@ -64,18 +64,18 @@ bool boot_key_from_der(struct arena *a, struct bytes der, const struct boot_refe
 {
     static const uint8_t common_name[] = { 0x55, 0x04, 0x03 }; /* 2.5.4.3 */
     const struct known_certificate *known;
-    struct bytes tbs, subject, cn;
+    struct bytes subject, cn;
 
     *ret = (struct boot_key){ .kind = KEY_CERTIFICATE, .data = der };
     sha256(der, ret->sha256);
     known = reference_find_known(reference, ret->sha256);
     if (known)
         ret->generation = known->generation;
-    if (!certificate_parts(der, &tbs, &subject)) {
+    if (!certificate_parts(der, &ret->tbs, &subject)) {
+        ret->tbs = BYTES_NONE;
         ret->name = "a certificate that cannot be read";
         return true;
     }
-    sha256(tbs, ret->tbs_sha256);
     if (name_find(subject, BYTES_OF(common_name), &cn))
         ret->name = text_for_people(a, cn);
     else
@@ -190,13 +190,25 @@ const struct boot_key *boot_keys_find_image(const struct boot_keys *list, const 
     return NULL;
 }
 
+void boot_key_tbs_sha256(const struct boot_key *key, uint8_t ret[static 32])
+{
+    memset(ret, 0, 32);
+    if (key->tbs.len)
+        sha256(key->tbs, ret);
+}
+
 const struct boot_key *boot_keys_find_certificate(const struct boot_keys *list, const struct boot_key *certificate)
 {
+    uint8_t tbs[32];
+
+    if (!certificate->tbs.len)
+        return NULL;
+    boot_key_tbs_sha256(certificate, tbs);
     for (size_t i = 0; i < list->n; i++) {
         const struct boot_key *key = &list->items[i];
-        if (key->kind == KEY_CERTIFICATE && memcmp(key->tbs_sha256, certificate->tbs_sha256, 32) == 0)
+        if (key->kind == KEY_CERTIFICATE && bytes_equal(key->tbs, certificate->tbs))
             return key;
-        if (key->kind == KEY_CERTIFICATE_HASH && key->data.len == 32 && memcmp(key->data.data, certificate->tbs_sha256, 32) == 0)
+        if (key->kind == KEY_CERTIFICATE_HASH && key->data.len == 32 && memcmp(key->data.data, tbs, 32) == 0)
             return key;
     }
     return NULL;

@@ -15,6 +15,9 @@ MUST_CHECK bool boot_key_read(struct arena *a, const struct signature *signature
 MUST_CHECK bool boot_key_from_der(struct arena *a, struct bytes der, const struct boot_reference *reference, struct boot_key *ret,
                                   struct err *err);
 
+/* SHA-256 of a certificate's to-be-signed part; zeros when it cannot be read. */
+void boot_key_tbs_sha256(const struct boot_key *key, uint8_t ret[static 32]);
+
 /* What makes an entry the same entry: 32 bytes for component.members. */
 void boot_key_member(const struct boot_key *key, uint8_t ret[static 32]);
 /* All members, ascending, without duplicates. */

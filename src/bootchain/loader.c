@@ -1,6 +1,5 @@
 /* Boot loaders and kernels: GRUB (registers 8, 9), systemd-boot and stubs (9, 11, 12, 13), user space (11–15). Formats:
  * eventlog/grub.h, eventlog/systemd_boot.h, eventlog/systemd_log.h. */
-#include "base/hex.h"
 #include "base/utf8.h"
 #include "base/writer.h"
 #include "bootchain/cmdline.h"
@@ -10,31 +9,6 @@
 #include "eventlog/systemd_boot.h"
 #include "eventlog/systemd_log.h"
 
-/* GRUB counts disks as the firmware happens to connect them: "(hd0,gpt1)" and "hd0,gpt1" become "(hd*,gpt1)" and "hd*,gpt1". */
-static char *without_disk_numbers(struct walk *w, struct bytes text)
-{
-    char *out = arena_alloc(w->a, text.len + 1);
-    size_t n = 0;
-
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < text.len;) {
-        bool at_start = i == 0 || text.data[i - 1] == '(' || text.data[i - 1] == '=' || text.data[i - 1] == ' ' || text.data[i - 1] == '\'';
-        size_t k = i + 2;
-        while (k < text.len && text.data[k] >= '0' && text.data[k] <= '9')
-            k++;
-        if (at_start && k > i + 2 && text.data[i] == 'h' && text.data[i + 1] == 'd' &&
-            (k == text.len || text.data[k] == ',' || text.data[k] == ')')) {
-            memcpy(out + n, "hd*", 3);
-            n += 3;
-            i = k;
-        } else
-            out[n++] = (char)text.data[i++];
-    }
-    out[n] = 0;
-    return out;
-}
-
 static struct bytes first_word(struct bytes text)
 {
     size_t n = 0;
@@ -42,20 +16,6 @@ static struct bytes first_word(struct bytes text)
     while (n < text.len && text.data[n] != ' ' && text.data[n] != '\n' && text.data[n] != '\t')
         n++;
     return bytes_slice(text, 0, n);
-}
-
-static const char *command_key(struct walk *w, struct bytes text)
-{
-    char *normal = without_disk_numbers(w, text), *hex;
-    struct bytes word = bytes_slice(first_word(text), 0, 40);
-    char *shown = text_for_people(w->a, word);
-    struct digest d;
-
-    if (!normal || !shown)
-        return NULL;
-    digest_compute(DIGEST_SHA256, bytes_of_string(normal), &d);
-    hex = hex_in(w->a, (struct bytes){ d.value, 8 });
-    return hex ? arena_printf(w->a, "command:%s:%s", shown, hex) : NULL;
 }
 
 static bool set_command_line(struct walk *w, const struct step *s, struct bytes text, const char *shown)
@@ -101,9 +61,11 @@ static bool grub_command(struct walk *w, const struct step *s, struct bytes text
         w->initrd_command = true;
     if (bytes_starts_with(word, BYTES_LIT("linux")))
         w->kernel_command = true;
-    c = shown ? walk_add(w, s, COMPONENT_LOADER_COMMAND, command_key(w, text), "GRUB command") : NULL;
-    if (!c)
+    if (!shown)
         return walk_no_memory(w);
+    c = walk_add(w, s, COMPONENT_LOADER_COMMAND, arena_printf(w->a, "command:%.*s", (int)strcspn(shown, " \n\t\\"), shown), "GRUB command");
+    if (!c)
+        return false;
     c->text = shown;
     return true;
 }

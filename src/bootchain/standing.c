@@ -34,9 +34,11 @@ static void authorities(struct walk *w)
     for (size_t i = 0; i < chain->n_authorities; i++) {
         const struct boot_authority *authority = &chain->authorities[i];
         const struct revocation *known;
+        uint8_t tbs[32];
         if (authority->key.kind != KEY_CERTIFICATE)
             continue;
-        known = reference_find_certificate(w->reference, authority->key.tbs_sha256);
+        boot_key_tbs_sha256(&authority->key, tbs);
+        known = reference_find_certificate(w->reference, tbs);
         if (boot_keys_find_certificate(&chain->dbx, &authority->key))
             findings_add(w->findings, FINDING_BOOT_REVOKED_SIGNER, 7, authority->event,
                          "%s authorised an image, and the machine's own dbx forbids it.", authority->key.name);

@@ -1,6 +1,7 @@
 /* What the walk reads from a boot, and the findings that hold without a baseline. */
 #include <stdlib.h>
 #include "log_builder.h"
+#include "bootchain/keys.h"
 #include "eventlog/sipa.h"
 #include "support/test.h"
 
@@ -254,7 +255,7 @@ TEST(reference_knowledge_finds_revoked_images_and_signers_and_old_lists)
     digest_compute(DIGEST_SHA256, BYTES_LIT("grub"), &d);
     memcpy(image.sha256, d.value, 32);
     REQUIRE(boot_read(&b));
-    memcpy(certificate.sha256, b.sample.chain.authorities[0].key.tbs_sha256, 32);
+    boot_key_tbs_sha256(&b.sample.chain.authorities[0].key, certificate.sha256);
     REQUIRE(built_read(&b.log, &reference, &b.sample));
     REQUIRE(said(&b, FINDING_BOOT_REVOKED_IMAGE));
     CHECK(strstr(find(&b, FINDING_BOOT_REVOKED_IMAGE).text, "CVE-2020-10713"));

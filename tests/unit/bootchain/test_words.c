@@ -119,11 +119,11 @@ TEST(a_certificate_is_read_for_its_name_and_its_signed_part)
 
     REQUIRE_OK(boot_key_from_der(&a, der, NULL, &key, &err), err);
     CHECK_STRING(key.name, "Some \xc3\xa4 CA");
-    CHECK(!bytes_are_all((struct bytes){ key.tbs_sha256, 32 }, 0));
+    CHECK(key.tbs.len && key.tbs.len < der.len);
     for (size_t n = 0; n < der.len; n++) {
         struct bytes cut = exact_copy(bytes_slice(der, 0, n));
         REQUIRE(boot_key_from_der(&a, cut, NULL, &same, &err));
-        CHECK(bytes_are_all((struct bytes){ same.tbs_sha256, 32 }, 0));
+        CHECK(!same.tbs.len);
         free((void *)cut.data);
     }
 }
