@@ -119,7 +119,7 @@ static unsigned pool_size(const struct http_server *server)
     return threads > MAX_THREADS ? MAX_THREADS : threads;
 }
 
-/* Starts a daemon on `fd`, which it owns from then on. */
+/* Starts a daemon on `fd`, which is the library's from then on, closed by it on failure too. */
 static bool daemon_start(struct http_server *server, int fd, unsigned threads, struct daemon *daemon)
 {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
@@ -173,8 +173,7 @@ static bool daemon_new(struct http_server *server, int listen_fd, unsigned threa
     server->starting = true;
     ok = daemon_start(server, fd, threads, daemon);
     server->starting = false;
-    if (!ok) {
-        close(fd);
+    if (!ok) { /* the library has closed fd */
         daemon_free(daemon);
         if (key.len > 0 && server->log.text[0])
             return err_set(err, ERR_MALFORMED, "the TLS certificate and key cannot be used: %s", server->log.text);

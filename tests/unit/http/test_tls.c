@@ -1,4 +1,4 @@
-#include <pthread.h>
+#include <fcntl.h>
 #include "http/client.h"
 #include "tls_fixture.h"
 
@@ -128,6 +128,32 @@ TEST(a_certificate_and_a_key_that_do_not_fit_are_refused_at_the_start)
     test_note("%s", f.err.text);
     f.config.key_pem = BYTES_LIT("rubbish");
     CHECK(!fixture_start(&f) && f.err.code == ERR_MALFORMED);
+}
+
+static int open_descriptors(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+TEST(refused_certificates_and_stopped_servers_leave_no_descriptor_behind)
+{
+    CERTIFICATES(c, "IP:127.0.0.1", 10);
+    int before = open_descriptors();
+
+    for (int i = 0; i < 3; i++) {
+        TLS_SERVER(f, c);
+        int running = open_descriptors();
+
+        CHECK(!http_server_replace_certificate(f.server, BYTES_LIT("x"), c.key, &f.err));
+        CHECK(!http_server_replace_certificate(f.server, c.cert, BYTES_LIT("x"), &f.err));
+        CHECK_INT(open_descriptors(), running);
+        REQUIRE_OK(http_server_replace_certificate(f.server, c.cert, c.key, &f.err), f.err);
+    }
+    CHECK_INT(open_descriptors(), before);
 }
 
 /* What the openssl command says about a connection with these options. */

@@ -228,6 +228,39 @@ TEST(a_process_killed_inside_a_transaction_leaves_nothing_of_it_and_all_before_i
     CHECK(vm_add(&f, VM_B, "b"));
 }
 
+TEST(several_processes_that_open_a_new_database_at_once_all_find_it_ready)
+{
+    enum { PROCESSES = 6 };
+    CLEANUP(fixture_done) struct fixture f = { 0 };
+    pid_t children[PROCESSES];
+    int64_t count;
+
+    REQUIRE(fixture_folder(&f));
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            char vm[UUID_TEXT_LEN], name[16];
+            bool ok;
+
+            snprintf(vm, sizeof vm, "00000000-0000-4000-8000-%012d", i);
+            snprintf(name, sizeof name, "vm%d", i);
+            ok = fixture_reopen(&f) && vm_add(&f, vm, name);
+            if (!ok)
+                test_note("%s", f.err.text);
+            store_close(f.store);
+            fflush(stdout);
+            _exit(!ok);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status = -1;
+
+        CHECK(waitpid(children[i], &status, 0) == children[i] && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    REQUIRE(fixture_reopen(&f));
+    CHECK(store_vm_count(f.store, &count, &f.err) && count == PROCESSES);
+}
+
 /* ---- transactions -------------------------------------------------------------------------------------------------- */
 
 static bool two_writes(struct store *tx, void *context, struct err *err)
