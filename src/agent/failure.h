@@ -7,7 +7,8 @@
 #include "base/err.h"
 
 /* IN_CYCLE: a few attempts within this cycle, then as LATER. AGAIN: start the attestation over at once (a value moved under
- * us). LATER: between cycles, with growing pauses. PERIOD: not before the usual time. PROBE: every ten minutes. */
+ * us). LATER: between cycles, with growing pauses. PERIOD: not before the usual time. PROBE: every ten minutes. A refused enrolment is
+ * LATER, other than 9.2 has it: an operator who registers a missing root or VM should not wait eight hours for the effect. */
 enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY_PROBE };
 
 /* clang-format off */
@@ -29,7 +30,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(SEED_CHANGED,     "TPM.IdentityChanged",     PERIOD,   "the TPM was made anew: its endorsement seed changed")   \
     X(NOT_ENROLLED,     "TPM.AkNotEnrolled",       LATER,    "the server does not know this machine yet")            \
     X(AWAITS_APPROVAL,  "TPM.AkNotEnrolled",       LATER,    "an operator has to approve this machine")               \
-    X(ENROLL_REFUSED,   "TPM.AkNotEnrolled",       PERIOD,   "the server refused to enrol this machine")              \
+    X(ENROLL_REFUSED,   "TPM.AkNotEnrolled",       LATER,    "the server refused to enrol this machine")              \
     X(ACTIVATE_FAIL,    "TPM.AkNotEnrolled",       LATER,    "the credential was made for another key")               \
     X(IDENTITY_UNKNOWN, "TPM.AkNotEnrolled",       AGAIN,    "the server does not know this machine or its key")      \
     X(CLONE,            "TPM.IdentityDuplicated",  PERIOD,   "another machine uses the same identity")                \
