@@ -1,0 +1,129 @@
+#include "cli/log_tool.h"
+#include "base/file.h"
+#include "cli/pcrs_file.h"
+
+static int read_part(struct cli *cli, const char *path, bool first, struct eventlog *log)
+{
+    const char *from = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
+    struct err err = ERR_INIT;
+    struct bytes content;
+
+    if (!file_read_in(&cli->arena, from, LIMIT_LOG_BYTES, &content, &err))
+        return cli_fail_err(&err);
+    if (first ? eventlog_parse(&cli->arena, content, log, &err) : eventlog_append(&cli->arena, log, content, &err))
+        return EXIT_OK;
+    err_within(&err, "%s", path);
+    return cli_fail_err(&err);
+}
+
+int log_tool_open(struct cli *cli, const char *const *paths, size_t n, struct log_tool *ret)
+{
+    ret->findings.arena = &cli->arena;
+    for (size_t i = 0; i < n; i++) {
+        int code = read_part(cli, paths[i], i == 0, &ret->log);
+        if (code != EXIT_OK)
+            return code;
+    }
+    if (!ret->log.n_events)
+        return cli_fail(EXIT_ERROR, "%s: no event log: %s", paths[0],
+                        ret->log.n_parts && ret->log.parts[0].err.code ? ret->log.parts[0].err.text : "it is empty");
+    if (eventlog_looks_confidential(&ret->log))
+        ret->log.registers = REGISTERS_CONFIDENTIAL;
+    replay_compute(&ret->log, &ret->computed);
+    return EXIT_OK;
+}
+
+int log_tool_state(const struct log_tool *t)
+{
+    for (size_t i = 0; i < t->log.n_parts; i++) {
+        const struct eventlog_part *part = &t->log.parts[i];
+        if (part->state == EVENTLOG_TRUNCATED || part->state == EVENTLOG_MALFORMED)
+            return cli_fail(EXIT_ERROR, "the log is %s, only the events before that are known: %s", eventlog_state_name(part->state),
+                            part->err.text);
+    }
+    return EXIT_OK;
+}
+
+int log_tool_registers(struct cli *cli, struct log_tool *t)
+{
+    const char *path = cli_option(cli, "pcrs");
+    struct pcr_set *set = ARENA_NEW(&cli->arena, struct pcr_set);
+    struct err err = ERR_INIT;
+
+    if (!path)
+        return EXIT_OK;
+    if (!set)
+        return cli_fail(EXIT_ERROR, "out of memory");
+    if (!pcrs_read_file(&cli->arena, path, set, &err))
+        return cli_fail_err(&err);
+    t->pcrs = set;
+    return EXIT_OK;
+}
+
+/* The register values that stand in for quoted ones. A log without any event gives none: nothing is to be judged then. */
+static const struct pcr_set *values(const struct log_tool *t)
+{
+    const struct pcr_set *set = t->pcrs ? t->pcrs : &t->computed;
+
+    for (size_t i = 0; i < set->n_banks; i++)
+        if (set->banks[i].present)
+            return set;
+    return NULL;
+}
+
+/* Once, for marks and for the boot. */
+static int replay(struct cli *cli, struct log_tool *t)
+{
+    struct err err = ERR_INIT;
+
+    if (t->replayed || replay_verify(&cli->arena, &t->log, values(t), NULL, &t->findings, &t->replayed, &err))
+        return EXIT_OK;
+    return cli_fail_err(&err);
+}
+
+/* With --pcrs: what the registers prove. */
+static int mark_by_registers(struct cli *cli, struct log_tool *t)
+{
+    struct event_mark *marks = ARENA_ARRAY(&cli->arena, t->log.n_events, struct event_mark);
+    int code = marks ? replay(cli, t) : cli_fail(EXIT_ERROR, "out of memory");
+
+    if (code != EXIT_OK)
+        return code;
+    for (size_t i = 0; i < t->log.n_events; i++)
+        marks[i] = *replayed_mark(t->replayed, i);
+    t->marks = marks;
+    return EXIT_OK;
+}
+
+int log_tool_mark(struct cli *cli, struct log_tool *t)
+{
+    struct event_mark *marks;
+    struct err err = ERR_INIT;
+    int code = log_tool_registers(cli, t);
+
+    if (code != EXIT_OK)
+        return code;
+    if (t->pcrs)
+        return mark_by_registers(cli, t);
+    if (!replay_marks(&cli->arena, &t->log, &marks, &err))
+        return cli_fail_err(&err);
+    t->marks = marks;
+    return EXIT_OK;
+}
+
+int log_tool_boot(struct cli *cli, struct log_tool *t)
+{
+    const struct pcr_set *registers = values(t);
+    struct err err = ERR_INIT;
+    int code;
+
+    if (!registers)
+        return EXIT_OK;
+    code = replay(cli, t);
+    if (code != EXIT_OK)
+        return code;
+    if (!bootchain_read(&cli->arena, t->replayed, NULL, &t->findings, &t->chain, &err))
+        return cli_fail_err(&err);
+    t->record = (struct boot_record){ .has_log = true, .components = t->chain.components, .registers = *registers };
+    return EXIT_OK;
+}

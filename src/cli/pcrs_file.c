@@ -1,0 +1,168 @@
+#include "cli/pcrs_file.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "json/parse.h"
+#include "tpm/tools_format.h"
+
+enum { PCRS_FILE_MAX = 1024 * 1024 };
+
+/* The bank to fill; NULL with an error when there are too many, or it was there already. */
+static struct pcr_bank *begin_bank(struct pcr_set *set, enum digest_algorithm algorithm, struct err *err)
+{
+    struct pcr_bank *bank = &set->banks[set->n_banks];
+
+    if (pcr_bank_find(set, algorithm)) {
+        err_set(err, ERR_MALFORMED, "bank %s is listed twice", digest_name(algorithm));
+        return NULL;
+    }
+    if (set->n_banks == LIMIT_PCR_BANKS) {
+        err_set(err, ERR_LIMIT, "more than %d banks", LIMIT_PCR_BANKS);
+        return NULL;
+    }
+    *bank = (struct pcr_bank){ .algorithm = algorithm };
+    set->n_banks++;
+    return bank;
+}
+
+static bool is_number(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    return text.len > 0;
+}
+
+static bool set_register(struct pcr_bank *bank, struct bytes number, struct bytes hex, struct err *err)
+{
+    unsigned pcr = 0;
+
+    if (!is_number(number) || number.len > 2)
+        return err_set(err, ERR_MALFORMED, "%s: a register's number is not 0 to %d", digest_name(bank->algorithm), LIMIT_PCRS - 1);
+    for (size_t i = 0; i < number.len; i++)
+        pcr = pcr * 10 + (number.data[i] - '0');
+    if (pcr >= LIMIT_PCRS)
+        return err_set(err, ERR_MALFORMED, "%s: register %u is not 0 to %d", digest_name(bank->algorithm), pcr, LIMIT_PCRS - 1);
+    if (bank->present >> pcr & 1)
+        return err_set(err, ERR_MALFORMED, "%s: register %u is listed twice", digest_name(bank->algorithm), pcr);
+    if (bytes_starts_with(hex, BYTES_LIT("0x")))
+        hex = bytes_slice(hex, 2, hex.len);
+    if (!hex_decode_into(hex, bank->value[pcr].value, digest_len(bank->algorithm)))
+        return err_set(err, ERR_MALFORMED, "%s: register %u is not %zu bytes in hexadecimal", digest_name(bank->algorithm), pcr,
+                       digest_len(bank->algorithm));
+    bank->value[pcr].algorithm = bank->algorithm;
+    bank->present |= 1u << pcr;
+    return true;
+}
+
+static bool parse_json(struct arena *a, struct bytes content, struct pcr_set *set, struct err *err)
+{
+    struct json_options options = { .refuse_duplicates = true };
+    const struct json *v;
+
+    if (!json_parse(a, content, &options, &v, err))
+        return false;
+    for (size_t i = 0; i < v->object.n; i++) {
+        const struct json_member *m = &v->object.members[i];
+        enum digest_algorithm algorithm = digest_from_name(m->name);
+        struct pcr_bank *bank;
+
+        if (bytes_equal_string(m->name, "mismatch"))
+            continue;
+        if (algorithm == DIGEST_NONE || m->value->type != JSON_OBJECT)
+            return err_set(err, ERR_MALFORMED, "member %zu is not a bank such as \"sha256\": {\"0\": hex, …}", i);
+        bank = begin_bank(set, algorithm, err);
+        for (size_t k = 0; bank && k < m->value->object.n; k++)
+            if (!set_register(bank, m->value->object.members[k].name, json_text(m->value->object.members[k].value, BYTES_NONE), err))
+                return false;
+        if (!bank)
+            return false;
+    }
+    return true;
+}
+
+static struct bytes next_line(struct bytes *rest)
+{
+    size_t end = bytes_find(*rest, BYTES_LIT("\n"));
+    struct bytes line = bytes_slice(*rest, 0, end == SIZE_MAX ? rest->len : end);
+
+    *rest = end == SIZE_MAX ? BYTES_NONE : bytes_slice(*rest, end + 1, rest->len);
+    return line;
+}
+
+static bool parse_yaml(struct bytes content, struct pcr_set *set, struct err *err)
+{
+    struct pcr_bank *bank = NULL;
+
+    while (content.len) {
+        struct bytes line = bytes_trim(next_line(&content)), name, value;
+        size_t colon = bytes_find(line, BYTES_LIT(":"));
+
+        if (colon == SIZE_MAX)
+            continue;
+        name = bytes_trim(bytes_slice(line, 0, colon));
+        value = bytes_trim(bytes_slice(line, colon + 1, line.len));
+        if (!value.len) {
+            enum digest_algorithm algorithm = digest_from_name(name);
+            bank = algorithm == DIGEST_NONE ? NULL : begin_bank(set, algorithm, err);
+            if (algorithm != DIGEST_NONE && !bank)
+                return false;
+        } else if (bank && is_number(name)) {
+            if (!set_register(bank, name, value, err))
+                return false;
+        } else {
+            bank = NULL;
+        }
+    }
+    return true;
+}
+
+static bool is_text(struct bytes content)
+{
+    for (size_t i = 0; i < content.len; i++)
+        if (content.data[i] == 0 || content.data[i] > 0x7e)
+            return false;
+    return true;
+}
+
+bool pcrs_parse(struct arena *a, struct bytes content, struct pcr_set *ret, struct err *err)
+{
+    struct pcr_set set = { .n_banks = 0 };
+    bool read;
+
+    if (bytes_starts_with(bytes_trim(content), BYTES_LIT("{")))
+        read = parse_json(a, content, &set, err);
+    else if (is_text(content))
+        read = parse_yaml(content, &set, err);
+    else
+        read = tools_pcrs(content, &set, err);
+    if (!read)
+        return false;
+    for (size_t i = 0; i < set.n_banks; i++)
+        if (set.banks[i].present) {
+            *ret = set;
+            return true;
+        }
+    return err_set(err, ERR_MALFORMED, "no register value is in it");
+}
+
+bool pcrs_read_file(struct arena *a, const char *path, struct pcr_set *ret, struct err *err)
+{
+    struct bytes content;
+
+    return file_read_in(a, path, PCRS_FILE_MAX, &content, err) && (pcrs_parse(a, content, ret, err) || err_within(err, "%s", path));
+}
+
+void pcrs_write(struct json_out *out, const struct pcr_set *set)
+{
+    static const char *const numbers[LIMIT_PCRS] = { "0",  "1",  "2",  "3",  "4",  "5",  "6",  "7",  "8",  "9",  "10", "11",
+                                                     "12", "13", "14", "15", "16", "17", "18", "19", "20", "21", "22", "23" };
+
+    for (size_t b = 0; b < set->n_banks; b++) {
+        const struct pcr_bank *bank = &set->banks[b];
+        json_begin_object(out, digest_name(bank->algorithm));
+        for (unsigned i = 0; i < LIMIT_PCRS; i++)
+            if (bank->present >> i & 1)
+                json_put_hex(out, numbers[i], digest_bytes(&bank->value[i]));
+        json_end(out);
+    }
+}
