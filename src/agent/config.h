@@ -1,7 +1,7 @@
 /* agent/config.h: what the agent is told, from the weakest word to the strongest:
  *
  *   defaults
- *   the hypervisor's fw_cfg item opt/org.trueboot/agent: {"endpoint":"https://10.0.2.2:8443","ca":"PEM…"}; one server for everything.
+ *   the hypervisor's fw_cfg item opt/org.trueboot/agent: {"endpoint":"https://10.0.2.2:8443","ca_pem":"PEM…"}; one server for all.
  *     Not measured and not trusted for anything but the way: a wrong server can deny service, not forge a verdict
  *   /etc/trueboot-agent/agent.conf, then agent.conf.d/ *.conf in the order of their names
  *   environment: TRUEBOOT_AGENT_ and the key in capitals, dots as underscores (TRUEBOOT_AGENT_ATTEST_ENDPOINT)
