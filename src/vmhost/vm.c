@@ -230,9 +230,8 @@ bool vm_delete(const struct vm_host *host, const char *name, struct err *err)
     CLEANUP(vm_folder_done) struct vm_folder f = VM_FOLDER_INIT;
     struct process_id qemu;
 
-    if (!vm_folder_open(&f, host, name, err) && (err->code != ERR_MALFORMED || f.lock < 0))
-        return false; /* an unreadable vm.json must not keep a VM from being deleted */
-    *err = ERR_INIT;
+    if (!vm_folder_lock(&f, host, name, err))
+        return false;
     if (vm_folder_process(&f, "qemu.pid", &qemu))
         return err_set(err, ERR_CONFLICT, "VM %s is running: stop it first (trueboot vm stop %s), then delete it", name, name);
     const char *gone = arena_printf(&f.arena, "%s/vms/.deleted.%s.%ld", host->data_dir, name, (long)getpid());

@@ -17,7 +17,7 @@ void vm_folder_done(struct vm_folder *f)
 
 char *vm_folder_path(struct vm_folder *f, const char *file) { return arena_printf(&f->arena, "%s/%s", f->dir, file); }
 
-bool vm_folder_open(struct vm_folder *f, const struct vm_host *host, const char *name, struct err *err)
+bool vm_folder_lock(struct vm_folder *f, const struct vm_host *host, const char *name, struct err *err)
 {
     if (!vm_name_check(name, err))
         return false;
@@ -31,7 +31,12 @@ bool vm_folder_open(struct vm_folder *f, const struct vm_host *host, const char 
         return err_set(err, errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open %s: %s", f->dir, strerror(errno));
     if (flock(f->lock, LOCK_EX | LOCK_NB) != 0)
         return err_set(err, ERR_CONFLICT, "another command is working on VM %s: try again when it is done", name);
-    return vm_get(host, &f->arena, name, &f->config, err);
+    return true;
+}
+
+bool vm_folder_open(struct vm_folder *f, const struct vm_host *host, const char *name, struct err *err)
+{
+    return vm_folder_lock(f, host, name, err) && vm_get(host, &f->arena, name, &f->config, err);
 }
 
 bool vm_folder_process(struct vm_folder *f, const char *record, struct process_id *ret)

@@ -12,7 +12,9 @@ struct vm_folder {
 
 #define VM_FOLDER_INIT ((struct vm_folder){ .lock = -1 })
 
-/* vm_folder_open takes the lock and reads vm.json. Release with vm_folder_done. */
+/* vm_folder_lock takes the lock alone: a damaged vm.json must not keep a VM from being stopped and deleted. vm_folder_open reads vm.json as
+ * well. Release with vm_folder_done. */
+MUST_CHECK bool vm_folder_lock(struct vm_folder *f, const struct vm_host *host, const char *name, struct err *err);
 MUST_CHECK bool vm_folder_open(struct vm_folder *f, const struct vm_host *host, const char *name, struct err *err);
 /* The same, and the VM must be off; `what` ends the sentence "stop it first, then …". */
 MUST_CHECK bool vm_folder_open_stopped(struct vm_folder *f, const struct vm_host *host, const char *name, const char *what,

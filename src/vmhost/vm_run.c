@@ -252,7 +252,7 @@ bool vm_stop(const struct vm_host *host, const char *name, int grace_ms, struct 
     struct process_id qemu, tpm;
     struct err ignored = ERR_INIT;
 
-    if (!vm_folder_open(&f, host, name, err))
+    if (!vm_folder_lock(&f, host, name, err))
         return false;
     bool gone = !vm_folder_process(&f, "qemu.pid", &qemu);
     if (!gone && grace_ms > 0 && press(&f, "system_powerdown", NULL, &ignored))
