@@ -95,14 +95,6 @@ static bool firmware_code_step(struct walk *w, const struct step *s)
     return unnamed(w, s, COMPONENT_FIRMWARE_CODE, "firmware");
 }
 
-static bool remember_option(struct walk *w, const struct step *s, const struct boot_option *option, const char *file)
-{
-    if (!walk_grow(w, &w->options, w->n_options, &w->options_capacity, sizeof *w->options))
-        return false;
-    w->options[w->n_options++] = (struct load_option){ option->optional_data, (int64_t)s->event->number, file };
-    return true;
-}
-
 static bool remember_path(struct walk *w, const char *path)
 {
     if (!path[0])
@@ -135,7 +127,7 @@ static bool boot_entry(struct walk *w, const struct step *s, struct bytes conten
     if (!c)
         return false;
     c->text = path;
-    return remember_option(w, s, &option, file) && remember_path(w, path ? path : "");
+    return stub_remember_option(w, option.optional_data, file) && remember_path(w, path ? path : "");
 }
 
 /* A proved content of an EV_EFI_VARIABLE_BOOT or …2: the bytes of the variable itself. */

@@ -1,7 +1,6 @@
 /* Boot loaders and kernels: GRUB (registers 8, 9), systemd-boot and stubs (9, 11, 12, 13), user space (11–15). Formats:
  * eventlog/grub.h, eventlog/systemd_boot.h, eventlog/systemd_log.h. */
 #include "base/utf8.h"
-#include "base/writer.h"
 #include "bootchain/cmdline.h"
 #include "bootchain/plain.h"
 #include "bootchain/walk.h"
@@ -18,13 +17,16 @@ static struct bytes first_word(struct bytes text)
     return bytes_slice(text, 0, n);
 }
 
-static bool set_command_line(struct walk *w, const struct step *s, struct bytes text, const char *shown)
+void loader_command_line(struct walk *w, const struct step *s, struct bytes text, const char *shown)
 {
-    w->chain->command_line = shown;
-    w->chain->command_line_event = s->event->number;
-    w->chain->command_line_pcr = s->pcr;
+    struct bootchain *chain = w->chain;
+
+    if (chain->command_line && chain->command_line_pcr == 8 && s->pcr == 8 && strcmp(chain->command_line, shown) != 0)
+        w->two_lines = true;
+    chain->command_line = shown;
+    chain->command_line_event = s->event->number;
+    chain->command_line_pcr = s->pcr;
     cmdline_judge(text, s->pcr, s->event->number, w->findings);
-    return true;
 }
 
 static const char *kernel_file(struct walk *w, struct bytes path)
@@ -48,7 +50,9 @@ static bool grub_kernel_line(struct walk *w, const struct step *s, struct bytes 
     if (!c)
         return false;
     c->text = shown;
-    return set_command_line(w, s, parameters, shown);
+    loader_command_line(w, s, parameters, shown);
+    w->grub_line = true;
+    return stub_remember_grubs(w, text, shown);
 }
 
 static bool grub_command(struct walk *w, const struct step *s, struct bytes text)
@@ -99,7 +103,8 @@ static bool utf16_line(struct walk *w, const struct step *s, const char *key)
         return false;
     c->text = shown;
     w->load_options_resolved = true;
-    return set_command_line(w, s, bytes_of_string(shown), shown);
+    loader_command_line(w, s, bytes_of_string(shown), shown);
+    return stub_remember_measured(w, s, shown);
 }
 
 static bool is_utf16_text(struct bytes b) { return b.len >= 2 && b.len % 2 == 0 && b.data[0] != 0 && b.data[1] == 0; }
@@ -208,114 +213,16 @@ static bool grub_file(struct walk *w, const struct step *s, struct bytes name)
     return walk_add(w, s, kind, arena_printf(w->a, "file:%s", shown), arena_printf(w->a, "%s %s", words, shown)) != NULL;
 }
 
-/* Whether the event's digest is that of `raw` in every quoted bank. */
-static bool digest_is_of(struct walk *w, const struct event *event, const struct bytes *parts, size_t n)
-{
-    for (size_t i = 0; i < w->n_banks; i++) {
-        struct digest d;
-        digest_compute_parts(w->banks[i], parts, n, &d);
-        if (!bytes_equal(event_digest(w->events, event, w->banks[i]), digest_bytes(&d)))
-            return false;
-    }
-    return w->n_banks > 0;
-}
-
-static bool same_digest(struct walk *w, const struct event *a, const struct event *b)
-{
-    for (size_t i = 0; i < w->n_banks; i++)
-        if (!bytes_equal(event_digest(w->events, a, w->banks[i]), event_digest(w->events, b, w->banks[i])))
-            return false;
-    return w->n_banks > 0;
-}
-
-/* "BOOT_IMAGE=" and GRUB's text, in UTF-16 with a NUL: what GRUB hands to a kernel's EFI stub. */
-static bool is_grubs_line(struct walk *w, const struct event *event)
-{
-    struct writer wide CLEANUP(writer_done) = { 0 };
-    const char *line = w->chain->command_line;
-    struct bytes whole;
-
-    if (!line || w->chain->command_line_pcr != 8)
-        return false;
-    for (const char *c = "BOOT_IMAGE="; *c; c++)
-        write_u16le(&wide, (uint8_t)*c);
-    for (const char *c = line; *c; c++)
-        write_u16le(&wide, (uint8_t)*c);
-    write_u16le(&wide, 0);
-    whole = writer_bytes(&wide);
-    return writer_ok(&wide) && digest_is_of(w, event, &whole, 1);
-}
-
-/* The text of a stub's command line is not in its event. It is looked for among the proved texts of the log; ret_text is NULL when none
- * of them hashes to the digest. */
-static bool find_load_options(struct walk *w, const struct event *event, const char **ret_text)
-{
-    const uint8_t nul[2] = { 0, 0 };
-
-    *ret_text = NULL;
-    for (size_t i = 0; i < w->n_options && !*ret_text; i++) {
-        struct bytes parts[] = { w->options[i].raw, { nul, 2 } };
-        if (digest_is_of(w, event, parts, 1) || digest_is_of(w, event, parts, 2)) {
-            bool clean;
-            char *text = utf8_from_utf16le(w->a, w->options[i].raw, &clean);
-            *ret_text = text ? text_for_people(w->a, bytes_of_string(text)) : NULL;
-            if (!*ret_text)
-                return walk_no_memory(w);
-        }
-    }
-    for (size_t i = 0; i < w->n_components && !*ret_text; i++) {
-        const struct component *c = &w->components[i];
-        if (c->kind == COMPONENT_COMMAND_LINE && c->text && c->event >= 0 && (size_t)c->event < w->events->n_events &&
-            same_digest(w, event, &w->events->events[c->event]))
-            *ret_text = c->text;
-    }
-    if (!*ret_text && is_grubs_line(w, event))
-        *ret_text = w->chain->command_line;
-    return true;
-}
-
-static bool load_options(struct walk *w, const struct step *s, const char *text)
-{
-    struct component *c = walk_add(w, s, COMPONENT_COMMAND_LINE, "load-options", "command line given to the kernel's EFI stub");
-
-    if (!c)
-        return false;
-    c->text = text;
-    if (!text || w->chain->command_line == text)
-        return true;
-    return set_command_line(w, s, bytes_of_string(text), text);
-}
-
-/* Tagged events of the kernel's EFI stub and of systemd-boot. Which one it is, is a label, unless the digest is that of a known
- * text. */
-static bool tag_step(struct walk *w, const struct step *s, enum loader_tag tag)
-{
-    const char *text;
-
-    if (!find_load_options(w, s->event, &text))
-        return false;
-    w->stub_seen = true;
-    if (text || tag == LOADER_TAG_LOAD_OPTIONS) {
-        w->load_options_seen = true;
-        w->load_options_resolved = w->load_options_resolved || text;
-        return load_options(w, s, text);
-    }
-    if (tag == LOADER_TAG_INITRD || tag == LOADER_TAG_INITRD_ADDON) {
-        w->initrd_event = true;
-        return walk_add(w, s, COMPONENT_INITRD, tag == LOADER_TAG_INITRD ? "initrd" : walk_numbered_key(w, s, "initrd-addon"),
-                        loader_tag_text(tag)) != NULL;
-    }
-    return walk_add(w, s, COMPONENT_LOADER_FILE, walk_numbered_key(w, s, "tag"), loader_tag_text(tag)) != NULL;
-}
-
 /* Register 9: files that GRUB read; what the EFI stub was given. */
 static bool file_step(struct walk *w, const struct step *s)
 {
-    enum loader_tag tag = loader_tag_of(s->event);
     struct grub_event grub = grub_event_of(s->event);
+    bool taken;
 
-    if (s->event->type == EVENT_TYPE(EV_EVENT_TAG))
-        return tag_step(w, s, tag);
+    if (!stub_step(w, s, &taken))
+        return false;
+    if (taken)
+        return true;
     if (s->event->type == EVENT_TYPE(EV_IPL) && grub.kind != GRUB_NOT)
         return grub_file(w, s, grub.text);
     if (s->event->type == EVENT_TYPE(EV_IPL)) {
@@ -434,46 +341,6 @@ bool loader_step(struct walk *w, const struct step *s)
     }
 }
 
-static bool option_of_kernel_has_initrd(const struct walk *w, bool *ret_known)
-{
-    bool found = false;
-
-    *ret_known = false;
-    for (size_t i = 0; i < w->n_options; i++)
-        for (size_t k = 0; k < w->n_images; k++) {
-            bool clean;
-            char *text;
-            if (w->images[k].role != IMAGE_KERNEL || !w->options[i].path[0] || !strstr(w->images[k].name, w->options[i].path))
-                continue;
-            text = utf8_from_utf16le(w->a, w->options[i].raw, &clean);
-            *ret_known = true;
-            found = found || (text && cmdline_has(bytes_of_string(text), "initrd"));
-        }
-    return found;
-}
-
-static enum initrd_state initrd_state(const struct walk *w)
-{
-    bool known, named = w->chain->command_line && cmdline_has(bytes_of_string(w->chain->command_line), "initrd");
-    bool option_names = option_of_kernel_has_initrd(w, &known);
-
-    if (w->chain->windows.present)
-        return INITRD_NONE;
-    if (w->grub_seen) /* GRUB's verifier measures every file that a command reads, and the command is proved */
-        return w->initrd_command ? INITRD_MEASURED : w->kernel_command || w->chain->command_line ? INITRD_NONE : INITRD_UNKNOWN;
-    if (w->initrd_event || w->uki_initrd)
-        return INITRD_MEASURED;
-    if (named || option_names)
-        return INITRD_UNMEASURED;
-    if (w->load_options_resolved || known)
-        return INITRD_NONE;
-    if (w->load_options_seen)
-        return w->uki_seen ? INITRD_NONE : INITRD_UNMEASURED;
-    /* shim, and then nothing of what a loader measures: whatever it loaded left no trace. */
-    return w->shim_seen && !w->os_events[8] && !w->os_events[9] && !w->os_events[11] && !w->os_events[12] ? INITRD_UNMEASURED
-                                                                                                          : INITRD_UNKNOWN;
-}
-
 /* A step of which nothing is measured is a component, too: a baseline can accept it only explicitly. */
 static bool add_hole(struct walk *w, int pcr, enum component_kind kind, const char *key, const char *name)
 {
@@ -510,8 +377,10 @@ static enum boot_flow flow_of(const struct walk *w)
 
 bool loader_finish(struct walk *w)
 {
+    if (w->two_lines) /* which of them the kernel received, nothing says */
+        w->chain->command_line = NULL;
     w->chain->flow = flow_of(w);
-    w->chain->initrd = initrd_state(w);
+    w->chain->initrd = stub_initrd(w);
     if (!w->chain->kernel)
         for (size_t i = 0; i < w->n_images; i++)
             if (w->images[i].role == IMAGE_KERNEL || w->images[i].role == IMAGE_UKI)

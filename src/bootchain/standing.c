@@ -130,6 +130,10 @@ static void chain_holes(struct walk *w)
     if (chain->initrd == INITRD_UNMEASURED)
         findings_add(w->findings, FINDING_BOOT_INITRD_UNMEASURED, 9, chain->command_line ? chain->command_line_event : FINDING_NO_EVENT,
                      "The initrd (initial RAM disk) was loaded in a way that nothing measures.");
+    if (w->two_lines)
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, 8, chain->command_line_event,
+                     "Different kernel command lines were measured; nothing says which one the kernel received.")
+            ->severity = SEVERITY_LOW;
     if (w->n_unproved_commands)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
                      "%u events of the boot loader have texts that do not hash to their digests.", w->n_unproved_commands);

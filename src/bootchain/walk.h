@@ -3,11 +3,12 @@
 #include "bootchain/chain.h"
 #include "eventlog/replay.h"
 
-/* Proved texts that may be the kernel's command line, by their bytes as loaders hand them on. */
-struct load_option {
-    struct bytes raw; /* UTF-16LE, with the NUL if the firmware stores it */
-    int64_t event;
-    const char *path; /* the file that the boot entry starts; "" unknown */
+/* A proved text that a kernel's EFI stub may have been given. */
+struct known_line {
+    struct digest digest; /* in the strongest quoted bank, as the stub would measure it */
+    struct bytes raw;     /* UTF-16LE of a boot entry */
+    const char *text;     /* NULL: to be made from raw */
+    const char *path;     /* the file that the boot entry starts; "" for others */
 };
 
 struct walk {
@@ -29,8 +30,8 @@ struct walk {
     size_t n_images, images_capacity;
     struct boot_authority *authorities;
     size_t n_authorities, authorities_capacity;
-    struct load_option *options; /* optional data of proved boot entries */
-    size_t n_options, options_capacity;
+    struct known_line *lines;
+    size_t n_lines, lines_capacity;
     const char **entry_paths; /* device paths of proved boot entries */
     size_t n_entry_paths, entry_paths_capacity;
 
@@ -54,7 +55,8 @@ struct walk {
     /* command lines and initrd */
     bool initrd_command; /* a proved GRUB command loaded one */
     bool initrd_event;   /* a stub's event that is not a command line in disguise */
-    bool load_options_seen, load_options_resolved, uki_initrd, kernel_command;
+    bool load_options_seen, load_options_resolved, stub_names_initrd, uki_initrd;
+    bool kernel_command, grub_line, two_lines; /* proved in register 8 */
     unsigned n_unproved_commands;
     int64_t first_unproved_command;
     int first_unproved_pcr;
@@ -99,6 +101,15 @@ MUST_CHECK bool image_step(struct walk *w, const struct step *s);               
 MUST_CHECK bool disk_step(struct walk *w, const struct step *s);                     /* 5 */
 MUST_CHECK bool loader_step(struct walk *w, const struct step *s);                   /* 8, 9, 11, 12, 13, 15 */
 MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_taken); /* tagged events of 11–14 */
+
+/* stub.c: register 9 as a kernel's EFI stub measures it. */
+MUST_CHECK bool stub_remember_option(struct walk *w, struct bytes raw, const char *path);
+MUST_CHECK bool stub_remember_measured(struct walk *w, const struct step *s, const char *text);
+MUST_CHECK bool stub_remember_grubs(struct walk *w, struct bytes text, const char *shown);
+MUST_CHECK bool stub_step(struct walk *w, const struct step *s, bool *ret_taken);
+enum initrd_state stub_initrd(struct walk *w);
+/* A proved kernel command line: the fact, and what is dangerous in it. */
+void loader_command_line(struct walk *w, const struct step *s, struct bytes text, const char *shown);
 
 /* After the last event: what needs to know them all. */
 MUST_CHECK bool images_finish(struct walk *w);

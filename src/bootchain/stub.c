@@ -1,0 +1,169 @@
+/* What a kernel's EFI stub measures in register 9: the command line that it was given, and its initramfs (eventlog/systemd_boot.h).
+ *
+ * The text of the command line is not in its event. It is looked for among the texts that the log proves: boot entries, GRUB's
+ * command lines, systemd-boot's. A match goes by digest, so that neither type nor label of the event decides what it is. */
+#include "base/utf8.h"
+#include "base/writer.h"
+#include "bootchain/cmdline.h"
+#include "bootchain/walk.h"
+#include "eventlog/systemd_boot.h"
+
+static bool remember(struct walk *w, const struct known_line *line)
+{
+    if (!walk_grow(w, &w->lines, w->n_lines, &w->lines_capacity, sizeof *w->lines))
+        return false;
+    w->lines[w->n_lines++] = *line;
+    return true;
+}
+
+bool stub_remember_option(struct walk *w, struct bytes raw, const char *path)
+{
+    const uint8_t nul[2] = { 0, 0 };
+    struct bytes parts[] = { raw, { nul, 2 } };
+    struct known_line line = { .raw = raw, .path = path };
+
+    if (!raw.len)
+        return true;
+    for (size_t n = 1; n <= ARRAY_LEN(parts); n++) {
+        digest_compute_parts(w->banks[0], parts, n, &line.digest);
+        if (!remember(w, &line))
+            return false;
+    }
+    return true;
+}
+
+bool stub_remember_measured(struct walk *w, const struct step *s, const char *text)
+{
+    struct known_line line = { .text = text, .path = "", .digest = { .algorithm = w->banks[0] } };
+    struct bytes value = event_digest(w->events, s->event, w->banks[0]);
+
+    if (value.len != digest_len(w->banks[0]))
+        return true;
+    memcpy(line.digest.value, value.data, value.len);
+    return remember(w, &line);
+}
+
+/* GRUB puts "BOOT_IMAGE=" in front and hands the text over in UTF-16 with a NUL. */
+bool stub_remember_grubs(struct walk *w, struct bytes text, const char *shown)
+{
+    struct writer wide CLEANUP(writer_done) = { 0 };
+    struct known_line line = { .text = shown, .path = "" };
+    uint32_t c;
+
+    for (const char *image = "BOOT_IMAGE="; *image; image++)
+        write_u16le(&wide, (uint8_t)*image);
+    while (utf8_next(&text, &c))
+        write_u16le(&wide, c < 0x10000 ? (uint16_t)c : 0xfffd);
+    write_u16le(&wide, 0);
+    if (!writer_ok(&wide))
+        return walk_no_memory(w);
+    digest_compute(w->banks[0], writer_bytes(&wide), &line.digest);
+    return remember(w, &line);
+}
+
+/* The text of a line as it is shown; NULL: no memory. */
+static const char *line_text(struct walk *w, struct known_line *line)
+{
+    bool clean;
+    char *text;
+
+    if (!line->text) {
+        text = utf8_from_utf16le(w->a, line->raw, &clean);
+        line->text = text ? text_for_people(w->a, bytes_of_string(text)) : NULL;
+    }
+    return line->text;
+}
+
+static struct known_line *find_line(struct walk *w, const struct event *event)
+{
+    struct bytes value = event_digest(w->events, event, w->banks[0]);
+
+    for (size_t i = 0; i < w->n_lines; i++)
+        if (bytes_equal(value, digest_bytes(&w->lines[i].digest)))
+            return &w->lines[i];
+    return NULL;
+}
+
+static bool load_options(struct walk *w, const struct step *s, const char *text)
+{
+    struct component *c = walk_add(w, s, COMPONENT_COMMAND_LINE, "load-options", "command line given to the kernel's EFI stub");
+
+    if (!c)
+        return false;
+    c->text = text;
+    w->load_options_seen = true;
+    if (!text)
+        return true;
+    w->load_options_resolved = true;
+    w->stub_names_initrd = w->stub_names_initrd || cmdline_has(bytes_of_string(text), "initrd");
+    if (w->chain->command_line != text)
+        loader_command_line(w, s, bytes_of_string(text), text);
+    return true;
+}
+
+bool stub_step(struct walk *w, const struct step *s, bool *ret_taken)
+{
+    struct known_line *line = find_line(w, s->event);
+    enum loader_tag tag = s->event->type == EVENT_TYPE(EV_EVENT_TAG) ? loader_tag_of(s->event) : LOADER_TAG_NONE;
+    const char *text = line ? line_text(w, line) : NULL;
+
+    *ret_taken = line || s->event->type == EVENT_TYPE(EV_EVENT_TAG);
+    if (!*ret_taken)
+        return true;
+    if (line && !text)
+        return walk_no_memory(w);
+    w->stub_seen = true;
+    if (text || tag == LOADER_TAG_LOAD_OPTIONS)
+        return load_options(w, s, text);
+    if (tag == LOADER_TAG_INITRD || tag == LOADER_TAG_INITRD_ADDON) {
+        w->initrd_event = true;
+        return walk_add(w, s, COMPONENT_INITRD, tag == LOADER_TAG_INITRD ? "initrd" : walk_numbered_key(w, s, "initrd-addon"),
+                        loader_tag_text(tag)) != NULL;
+    }
+    return walk_add(w, s, COMPONENT_LOADER_FILE, walk_numbered_key(w, s, "tag"),
+                    tag == LOADER_TAG_NONE ? walk_title(w, s) : loader_tag_text(tag)) != NULL;
+}
+
+/* The boot entry of the image that is taken for the kernel. Kernels before 5.18 measure no command line. */
+static bool entry_line(struct walk *w, bool *ret_names_initrd)
+{
+    bool known = false;
+
+    *ret_names_initrd = false;
+    for (size_t i = 0; i < w->n_lines; i++)
+        for (size_t k = 0; k < w->n_images && w->lines[i].path[0]; k++) {
+            const char *text;
+            if (w->images[k].role != IMAGE_KERNEL || !strstr(w->images[k].name, w->lines[i].path))
+                continue;
+            text = line_text(w, &w->lines[i]);
+            known = true;
+            *ret_names_initrd = *ret_names_initrd || !text || cmdline_has(bytes_of_string(text), "initrd");
+        }
+    return known;
+}
+
+enum initrd_state stub_initrd(struct walk *w)
+{
+    const char *line = w->chain->command_line;
+    bool entry_names, entry_known = entry_line(w, &entry_names), traces = w->os_events[8] || w->os_events[9];
+    bool grub = w->kernel_command || w->grub_line;
+
+    if (w->chain->windows.present && !traces)
+        return INITRD_NONE;
+    if (w->stub_names_initrd && !w->initrd_event)
+        return INITRD_UNMEASURED;
+    if (grub) /* its verifier measures every file that a command reads, and the commands are proved */
+        return w->initrd_command ? INITRD_MEASURED : INITRD_NONE;
+    if (w->initrd_event || w->uki_initrd)
+        return INITRD_MEASURED;
+    if (entry_names || (line && cmdline_has(bytes_of_string(line), "initrd")))
+        return INITRD_UNMEASURED;
+    if (w->load_options_resolved || entry_known)
+        return INITRD_NONE;
+    if (w->load_options_seen || w->stub_seen)
+        return w->uki_seen ? INITRD_NONE : INITRD_UNMEASURED;
+    /* A loader that measured something unproved, or shim and then no trace of what it loaded. */
+    if (w->os_events[8] || w->os_events[9])
+        return w->uki_seen ? INITRD_NONE : INITRD_UNMEASURED;
+    return w->shim_seen && !w->os_events[11] && !w->os_events[12] ? INITRD_UNMEASURED : INITRD_UNKNOWN;
+}
