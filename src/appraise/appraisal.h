@@ -24,33 +24,33 @@ enum { APPRAISAL_ID_LEN = 33 /* 128 random bits in hexadecimal, and a NUL */ };
 struct appraisal_facts {
     enum secure_boot secure_boot;
     enum fact setup_mode;
-    const char *kernel_label;      /* the loader's name for the kernel file: a label, not proved */
+    const char *kernel_label; /* the loader's name for the kernel file: a label, not proved */
     const char *command_line;
     const char *os_release;
-    const char *boot_summary;      /* "Linux vmlinuz-… through shim and GRUB" */
-    const char *phase_summary[5];  /* by enum phase */
+    const char *boot_summary;     /* "Linux vmlinuz-… through shim and GRUB" */
+    const char *phase_summary[5]; /* by enum phase */
     bool has_log;
 };
 
 struct appraisal {
-    char id[APPRAISAL_ID_LEN];        /* "" until the service names it */
-    char vm[UUID_TEXT_LEN];           /* "" when the evidence belongs to no known VM */
-    const char *provider;             /* issuer URL, or NULL off line */
+    char id[APPRAISAL_ID_LEN]; /* "" until the service names it */
+    char vm[UUID_TEXT_LEN];    /* "" when the evidence belongs to no known VM */
+    const char *provider;      /* issuer URL, or NULL off line */
     int64_t time_ms;
-    enum verdict verdict;             /* without any baseline */
+    enum verdict verdict; /* without any baseline */
     enum decision decision;
-    const char *policy_hash;          /* b64u, or NULL */
-    bool quote_verified;              /* registers, counters and everything below rest on a genuine quote */
+    const char *policy_hash; /* b64u, or NULL */
+    bool quote_verified;     /* registers, counters and everything below rest on a genuine quote */
     bool ak_trusted;
-    uint64_t clock_ms;                /* TPM clock */
+    uint64_t clock_ms; /* TPM clock */
     uint32_t reset_count, restart_count;
     bool clock_safe;
     uint64_t firmware_version;
-    struct digest evidence_digest;    /* SHA-256 of the evidence as received */
+    struct digest evidence_digest; /* SHA-256 of the evidence as received */
     struct appraisal_facts facts;
     struct findings findings;
-    struct boot_record boot;          /* components and registers: what baselines are made of */
-    const char *reference;            /* name and date of the reference knowledge used, or NULL */
+    struct boot_record boot; /* components and registers: what baselines are made of */
+    const char *reference;   /* name and date of the reference knowledge used, or NULL */
 };
 
 /* The JSON object of an appraisal; the caller has begun it (and may add members of its own). */

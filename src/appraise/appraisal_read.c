@@ -37,8 +37,7 @@ static bool need_integer(const struct json *v, const char *name, int64_t low, in
 {
     if (!json_need_integer(v, name, ret, err))
         return false;
-    return (*ret >= low && *ret <= high) ||
-           err_set(err, ERR_MALFORMED, "%s is not %lld to %lld", name, (long long)low, (long long)high);
+    return (*ret >= low && *ret <= high) || err_set(err, ERR_MALFORMED, "%s is not %lld to %lld", name, (long long)low, (long long)high);
 }
 
 static bool need_time(const struct json *v, const char *name, int64_t *ret, struct err *err)
@@ -138,12 +137,11 @@ static bool read_component(struct arena *a, const struct json *v, struct compone
     if (accepts && !component_accepts_from_text(json_text(accepts, BYTES_NONE), &c->accepts))
         return err_set(err, ERR_MALFORMED, "accepts is not expected, alternative or any");
     if (!need_integer(v, "pcr", -1, LIMIT_PCRS - 1, &pcr, err) || !need_integer(v, "event", -1, UINT32_MAX, &event, err) ||
-        !need_text(a, v, "key", &c->key, err) || !need_text(a, v, "name", &c->name, err) ||
-        !optional_text(a, v, "text", &c->text, err) || !optional_text(a, v, "signer", &c->signer, err) ||
-        !read_component_digests(a, v, c, err))
+        !need_text(a, v, "key", &c->key, err) || !need_text(a, v, "name", &c->name, err) || !optional_text(a, v, "text", &c->text, err) ||
+        !optional_text(a, v, "signer", &c->signer, err) || !read_component_digests(a, v, c, err))
         return false;
-    if (members && (members->type != JSON_STRING || !base64_decode(a, BASE64_URL, members->string, &c->members, err) ||
-                    c->members.len % 32))
+    if (members &&
+        (members->type != JSON_STRING || !base64_decode(a, BASE64_URL, members->string, &c->members, err) || c->members.len % 32))
         return err_set(err, ERR_MALFORMED, "members is not base64url of 32-byte entries");
     if (json_get(v, "revision") && !need_integer(v, "revision", 0, UINT32_MAX, &revision, err))
         return false;

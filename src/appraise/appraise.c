@@ -31,10 +31,12 @@ static uint32_t required_pcr_mask(const struct work *w)
 static bool check_quote(struct work *w, bool *ret_verified, struct err *err)
 {
     const struct appraise_request *r = w->request;
-    const struct quote_claim claim = { .attest = r->evidence->quote, .signature = r->evidence->signature, .form = r->form,
-                                       .pcrs = &r->evidence->pcrs };
-    const struct quote_expectations want = { .ak = r->ak, .any_nonce = r->any_nonce, .nonce = r->nonce,
-                                             .required_pcr_mask = required_pcr_mask(w) };
+    const struct quote_claim claim = {
+        .attest = r->evidence->quote, .signature = r->evidence->signature, .form = r->form, .pcrs = &r->evidence->pcrs
+    };
+    const struct quote_expectations want = {
+        .ak = r->ak, .any_nonce = r->any_nonce, .nonce = r->nonce, .required_pcr_mask = required_pcr_mask(w)
+    };
     struct appraisal *appraisal = &w->out->appraisal;
     const struct tpm_clock_info *clock;
     size_t before = w->findings->n;

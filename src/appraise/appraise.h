@@ -13,24 +13,24 @@
 struct appraise_request {
     const struct evidence *evidence;
     enum signature_form form;
-    const struct pubkey *ak;                  /* whose signature it must be; whether to believe in it is ak_trusted */
-    bool ak_trusted;                          /* a certificate chains to a root that the provider trusts */
+    const struct pubkey *ak; /* whose signature it must be; whether to believe in it is ak_trusted */
+    bool ak_trusted;         /* a certificate chains to a root that the provider trusts */
     bool any_nonce;
-    struct bytes nonce;                       /* exact qualifying data, unless any_nonce */
-    const struct policy *policy;              /* NULL: none is set, which is never Healthy... */
-    bool no_policy_needed;                    /* ...unless the caller judges by findings alone (offline) */
-    const struct policy_claim *claims;        /* from the caller: custom claims, keys; may be NULL */
+    struct bytes nonce;                /* exact qualifying data, unless any_nonce */
+    const struct policy *policy;       /* NULL: none is set, which is never Healthy... */
+    bool no_policy_needed;             /* ...unless the caller judges by findings alone (offline) */
+    const struct policy_claim *claims; /* from the caller: custom claims, keys; may be NULL */
     size_t n_claims;
-    uint32_t required_pcr_mask;               /* 0: as the policy configures, else 0xFFFFFF */
-    const struct boot_reference *reference;   /* may be NULL */
+    uint32_t required_pcr_mask;             /* 0: as the policy configures, else 0xFFFFFF */
+    const struct boot_reference *reference; /* may be NULL */
     int64_t now_ms;
 };
 
 struct appraised {
     struct appraisal appraisal;
-    const struct verified_quote *quote;       /* NULL when refused */
-    const struct bootchain *chain;            /* NULL without a log */
-    const struct policy_outcome *outcome;     /* NULL when the policy did not run, or failed */
+    const struct verified_quote *quote;   /* NULL when refused */
+    const struct bootchain *chain;        /* NULL without a log */
+    const struct policy_outcome *outcome; /* NULL when the policy did not run, or failed */
 };
 
 /* appraise fills *ret with memory of `a` (views into the evidence, which must outlive it). False only when no appraisal could be

@@ -14,10 +14,7 @@ static void add(struct claim_list *list, struct policy_claim claim)
         list->items[list->n++] = claim;
 }
 
-static bool said_no(enum fact fact)
-{
-    return fact == FACT_NO;
-}
+static bool said_no(enum fact fact) { return fact == FACT_NO; }
 
 /* Windows' statements count for what they prove; on other systems none is made, and absent means what 9.1 says it means. */
 static void add_boot_claims(struct claim_list *list, const struct bootchain *chain)
@@ -37,7 +34,8 @@ static void add_boot_claims(struct claim_list *list, const struct bootchain *cha
 /* A log that is not there proves nothing: what must be true to be safe is then false. */
 static void add_claims_without_log(struct claim_list *list)
 {
-    static const char *const names[] = { "secureBootEnabled", "bootDebuggingDisabled", "notSafeMode", "notWinPE", "vbsEnabled", "iommuEnabled" };
+    static const char *const names[] = { "secureBootEnabled", "bootDebuggingDisabled", "notSafeMode", "notWinPE",
+                                         "vbsEnabled",        "iommuEnabled" };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         add(list, policy_claim_boolean(names[i], false));
@@ -48,14 +46,16 @@ static void add_findings(struct claim_list *list, const struct findings *finding
 {
     for (size_t i = 0; i < findings->n; i++)
         add(list, policy_claim_string("trueboot.finding", bytes_of_string(finding_kind(findings->items[i].id)->id)));
-    add(list, policy_claim_string("trueboot.worstFinding", bytes_of_string(findings->n ? severity_name(findings_worst(findings)) : "none")));
+    add(list,
+        policy_claim_string("trueboot.worstFinding", bytes_of_string(findings->n ? severity_name(findings_worst(findings)) : "none")));
 }
 
 char *claims_pcrs_json(struct arena *a, const struct pcr_set *pcrs)
 {
-    static const char *const names[] = { [DIGEST_SHA1] = "SHA1",         [DIGEST_SHA256] = "SHA256",     [DIGEST_SHA384] = "SHA384",
-                                         [DIGEST_SHA512] = "SHA512",     [DIGEST_SM3_256] = "SM3_256",   [DIGEST_SHA3_256] = "SHA3_256",
-                                         [DIGEST_SHA3_384] = "SHA3_384", [DIGEST_SHA3_512] = "SHA3_512" };
+    static const char *const names[] = {
+        [DIGEST_SHA1] = "SHA1",       [DIGEST_SHA256] = "SHA256",     [DIGEST_SHA384] = "SHA384",     [DIGEST_SHA512] = "SHA512",
+        [DIGEST_SM3_256] = "SM3_256", [DIGEST_SHA3_256] = "SHA3_256", [DIGEST_SHA3_384] = "SHA3_384", [DIGEST_SHA3_512] = "SHA3_512"
+    };
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
 

@@ -19,27 +19,27 @@ struct evidence_log {
 struct evidence {
     struct evidence_log logs[LIMIT_LOGS]; /* in measurement order */
     size_t n_logs;
-    struct bytes systemd_log;             /* JSON sequence, BYTES_NONE when there is none */
-    struct bytes aik_cert;                /* DER, BYTES_NONE when only aik_pub came */
-    const struct json *aik_pub;           /* JWK, NULL when only aik_cert came */
-    struct pcr_set pcrs;                  /* the register values that the guest shows */
-    struct bytes quote;                   /* TPMS_ATTEST */
-    struct bytes signature;               /* TPMT_SIGNATURE */
-    struct bytes raw;                     /* the ATT object's own characters */
-    struct digest digest;                 /* SHA-256 of raw */
+    struct bytes systemd_log;   /* JSON sequence, BYTES_NONE when there is none */
+    struct bytes aik_cert;      /* DER, BYTES_NONE when only aik_pub came */
+    const struct json *aik_pub; /* JWK, NULL when only aik_cert came */
+    struct pcr_set pcrs;        /* the register values that the guest shows */
+    struct bytes quote;         /* TPMS_ATTEST */
+    struct bytes signature;     /* TPMT_SIGNATURE */
+    struct bytes raw;           /* the ATT object's own characters */
+    struct digest digest;       /* SHA-256 of raw */
 };
 
 /* evidence_read reads an ATT object. The error names the member. Everything lives in `a` or in the JSON's input. */
 MUST_CHECK bool evidence_read(struct arena *a, const struct json *att, struct evidence *ret, struct err *err);
 
 struct evidence_file {
-    char vm[37];                          /* canonical UUID, "" when the file names none */
+    char vm[37]; /* canonical UUID, "" when the file names none */
     int64_t time_ms;
-    struct bytes nonce;                   /* the quote's qualifying data */
+    struct bytes nonce; /* the quote's qualifying data */
     struct evidence current;
     bool has_boot;
     struct evidence boot;
-    struct bytes ek_cert;                 /* BYTES_NONE when absent */
+    struct bytes ek_cert; /* BYTES_NONE when absent */
 };
 
 MUST_CHECK bool evidence_file_read(struct arena *a, struct bytes text, struct evidence_file *ret, struct err *err);

@@ -19,8 +19,8 @@ struct attestation {
     struct open_challenge challenge;
     struct trust_store *roots;
     struct vouched_key ak;
-    char vm[UUID_TEXT_LEN];      /* "" unless the key is the active identity of a VM that we know */
-    bool ak_replaced;            /* the certificate names a VM whose active key is another */
+    char vm[UUID_TEXT_LEN]; /* "" unless the key is the active identity of a VM that we know */
+    bool ak_replaced;       /* the certificate names a VM whose active key is another */
     struct appraised appraised;
 };
 
@@ -37,14 +37,16 @@ static bool read_request(struct attestation *t, struct err *err)
 {
     const struct verified_jws *verified;
 
-    if (!jws_parse(t->a, t->message.request, LIMIT_ATTEST_BODY_BYTES, &t->jws, err) || !attest_request_read(t->a, &t->jws, &t->request, err))
+    if (!jws_parse(t->a, t->message.request, LIMIT_ATTEST_BODY_BYTES, &t->jws, err) ||
+        !attest_request_read(t->a, &t->jws, &t->request, err))
         return err_within(err, "request");
     t->has_request = true;
     if (!challenge_open(t->service->challenges, t->service->issuer, t->request.service_context, t->now_ms, &t->challenge, err))
         return false;
     if (!bytes_equal_ct(t->request.challenge, BYTES_OF(t->challenge.challenge)))
         return err_set(err, ERR_UNTRUSTED, "challenge is not the one that service_context holds");
-    if (!jws_verify(t->a, &t->jws, t->request.request_key.key, JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256), &verified, err))
+    if (!jws_verify(t->a, &t->jws, t->request.request_key.key, JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256),
+                    &verified, err))
         return err_within(err, "request");
     return challenge_use(t->service->challenges, &t->challenge, t->now_ms, err);
 }
@@ -99,9 +101,13 @@ static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, s
 static bool appraise_request(struct attestation *t, struct err *err)
 {
     struct digest nonce;
-    struct appraise_request request = { .evidence = &t->request.current, .form = SIGNATURE_FORM_TPMT, .ak = t->ak.key,
-                                        .ak_trusted = t->ak.trusted, .policy = t->service->policy,
-                                        .reference = t->service->reference, .now_ms = t->now_ms };
+    struct appraise_request request = { .evidence = &t->request.current,
+                                        .form = SIGNATURE_FORM_TPMT,
+                                        .ak = t->ak.key,
+                                        .ak_trusted = t->ak.trusted,
+                                        .policy = t->service->policy,
+                                        .reference = t->service->reference,
+                                        .now_ms = t->now_ms };
     const char *prefix = arena_printf(t->a, "%s/custom/", t->service->issuer);
 
     if (!prefix)
@@ -246,8 +252,8 @@ static bool answer_error(struct http_response *response, const struct err *err)
     case ERR_MALFORMED:
     case ERR_UNSUPPORTED:
     case ERR_UNTRUSTED:
-        return http_response_error(response, 400, "InvalidParameter", strstr(err->text, "service_context") ? "challenge" : err_slug(err->code), "%s",
-                                   err->text);
+        return http_response_error(response, 400, "InvalidParameter",
+                                   strstr(err->text, "service_context") ? "challenge" : err_slug(err->code), "%s", err->text);
     case ERR_LIMIT:
         return http_response_error(response, 400, "InvalidParameter", "limit", "%s", err->text);
     default:

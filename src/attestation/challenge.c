@@ -6,10 +6,15 @@
 #include "crypto/aead.h"
 #include "crypto/random.h"
 
-enum { VERSION = 1, KEY_ID_LEN = 4, SEALED_LEN = 8 + CHALLENGE_LEN + 16, CONTEXT_LEN = 1 + KEY_ID_LEN + AEAD_IV_LEN + SEALED_LEN + AEAD_TAG_LEN };
+enum {
+    VERSION = 1,
+    KEY_ID_LEN = 4,
+    SEALED_LEN = 8 + CHALLENGE_LEN + 16,
+    CONTEXT_LEN = 1 + KEY_ID_LEN + AEAD_IV_LEN + SEALED_LEN + AEAD_TAG_LEN
+};
 
 struct used {
-    uint8_t id[16]; /* random: its own first bytes are its hash */
+    uint8_t id[16];     /* random: its own first bytes are its hash */
     int64_t expires_ms; /* 0: free */
 };
 

@@ -162,9 +162,9 @@ static bool read_payload(struct arena *a, const struct json *payload, struct att
     if (r->custom_claims && r->custom_claims->type == JSON_NULL)
         r->custom_claims = NULL;
     return read_base64(a, data, "challenge", LIMIT_NONCE_BYTES, &r->challenge, err) &&
-           read_base64(a, data, "service_context", 1024, &r->service_context, err) &&
-           optional_text(data, "rp_id", 1024, &r->rp_id, err) && optional_text(data, "rp_data", 4096, &r->rp_data, err) &&
-           read_request_key(data, r, err) && (read_evidence(a, data, r, err) || err_within(err, "tpm_att_data"));
+           read_base64(a, data, "service_context", 1024, &r->service_context, err) && optional_text(data, "rp_id", 1024, &r->rp_id, err) &&
+           optional_text(data, "rp_data", 4096, &r->rp_data, err) && read_request_key(data, r, err) &&
+           (read_evidence(a, data, r, err) || err_within(err, "tpm_att_data"));
 }
 
 bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_request *ret, struct err *err)
@@ -189,10 +189,7 @@ bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_r
     return true;
 }
 
-void attest_request_done(struct attest_request *request)
-{
-    jwk_done(&request->request_key);
-}
+void attest_request_done(struct attest_request *request) { jwk_done(&request->request_key); }
 
 void attest_request_nonce(const struct attest_request *request, struct digest *ret)
 {

@@ -27,11 +27,11 @@ struct attest_request {
     struct evidence boot;
     struct bytes challenge;
     struct bytes service_context;
-    struct bytes rp_id;              /* text as sent, or BYTES_NONE */
-    struct bytes rp_data;            /* text as sent, or BYTES_NONE: returned unchanged */
-    struct jwk request_key;          /* release with attest_request_done */
-    const struct json *request_jwk;  /* its raw characters are what the quote binds */
-    enum digest_algorithm binding;   /* hash of the tpm_quote binding */
+    struct bytes rp_id;               /* text as sent, or BYTES_NONE */
+    struct bytes rp_data;             /* text as sent, or BYTES_NONE: returned unchanged */
+    struct jwk request_key;           /* release with attest_request_done */
+    const struct json *request_jwk;   /* its raw characters are what the quote binds */
+    enum digest_algorithm binding;    /* hash of the tpm_quote binding */
     const struct json *custom_claims; /* array, or NULL */
 };
 

@@ -39,9 +39,16 @@ bool record_store(const struct attestation_service *service, struct arena *a, co
 {
     char evidence_sha256[2 * 32 + 1];
     struct store_appraisal row = {
-        .id = appraisal->id, .vm = appraisal->vm, .time_ms = appraisal->time_ms, .provider = service->provider,
-        .verdict = verdict_name(appraisal->verdict), .reset_count = appraisal->reset_count, .restart_count = appraisal->restart_count,
-        .clock = (int64_t)(appraisal->clock_ms & INT64_MAX), .evidence_sha256 = evidence_sha256, .policy_hash = appraisal->policy_hash,
+        .id = appraisal->id,
+        .vm = appraisal->vm,
+        .time_ms = appraisal->time_ms,
+        .provider = service->provider,
+        .verdict = verdict_name(appraisal->verdict),
+        .reset_count = appraisal->reset_count,
+        .restart_count = appraisal->restart_count,
+        .clock = (int64_t)(appraisal->clock_ms & INT64_MAX),
+        .evidence_sha256 = evidence_sha256,
+        .policy_hash = appraisal->policy_hash,
         .token_id = jti,
     };
 

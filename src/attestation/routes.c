@@ -17,18 +17,20 @@ static bool text_is(struct bytes text, const char *word)
 /* The api-versions in circulation; one behaviour for all of them. */
 static bool check_api_version(const struct http_request *request, struct http_response *response, bool *ret_fine)
 {
-    static const char *const versions[] = { "2018-09-01-preview", "2020-10-01", "2022-08-01", "2022-09-01-preview", "2023-04-01-preview",
-                                            "2025-06-01", "2026-03-11-preview" };
+    static const char *const versions[] = { "2018-09-01-preview", "2020-10-01", "2022-08-01",        "2022-09-01-preview",
+                                            "2023-04-01-preview", "2025-06-01", "2026-03-11-preview" };
     struct bytes version;
     struct err err = ERR_INIT;
 
     *ret_fine = false;
     if (!http_query(request, "api-version", &version, &err))
-        return http_response_error(response, 400, "MissingApiVersionParameter", NULL, "The api-version query parameter (?api-version=) is required, once.");
+        return http_response_error(response, 400, "MissingApiVersionParameter", NULL,
+                                   "The api-version query parameter (?api-version=) is required, once.");
     for (size_t i = 0; i < ARRAY_LEN(versions); i++)
         *ret_fine |= bytes_equal_string(version, versions[i]);
-    return *ret_fine || http_response_error(response, 400, "UnsupportedApiVersion", NULL, "api-version is none of those this service knows; the newest is %s.",
-                                            versions[ARRAY_LEN(versions) - 1]);
+    return *ret_fine ||
+           http_response_error(response, 400, "UnsupportedApiVersion", NULL,
+                               "api-version is none of those this service knows; the newest is %s.", versions[ARRAY_LEN(versions) - 1]);
 }
 
 static bool post_attest(void *context, const struct http_request *request, struct http_response *response, struct err *err)
@@ -57,7 +59,8 @@ static bool get_certs(void *context, const struct http_request *request, struct 
     (void)request;
     (void)err;
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        published[i] = (struct published_key){ keys[i]->algorithm, keys[i]->kid, (const struct cert *const *)keys[i]->chain, keys[i]->n_chain };
+        published[i] =
+            (struct published_key){ keys[i]->algorithm, keys[i]->kid, (const struct cert *const *)keys[i]->chain, keys[i]->n_chain };
     response->cache_control = "max-age=3600";
     /* Not application/jwk+json: the widest-spread client silently reads nothing then (2.4). */
     http_response_header(response, "Access-Control-Allow-Origin", "*");
@@ -68,8 +71,17 @@ static bool get_certs(void *context, const struct http_request *request, struct 
 
 static bool get_openid(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
-    static const char *const claims[] = { "cnf", "nonce", "rp_data", "x-ms-ver", "x-ms-attestation-type", "x-ms-policy-hash", "x-ms-policy-signer",
-                                          "x-ms-tpm-request-key", "aikValidated", "secureBootEnabled", "trueboot" };
+    static const char *const claims[] = { "cnf",
+                                          "nonce",
+                                          "rp_data",
+                                          "x-ms-ver",
+                                          "x-ms-attestation-type",
+                                          "x-ms-policy-hash",
+                                          "x-ms-policy-signer",
+                                          "x-ms-tpm-request-key",
+                                          "aikValidated",
+                                          "secureBootEnabled",
+                                          "trueboot" };
     struct attestation_service *s = context;
     struct json_out out;
 

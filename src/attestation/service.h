@@ -15,17 +15,17 @@
 
 struct attestation_service {
     struct store *store;
-    const char *issuer;                      /* attestUri, no slash at the end: iss of every token, exactly */
-    const char *provider;                    /* "shared" */
-    struct signing_key report_key;           /* CA-issued family: signs TPM reports and records */
-    struct signing_key token_key;            /* self-signed family: other tokens; published with the first */
-    struct trust_slot *ak_roots;             /* who may vouch for attestation keys */
-    struct vouch_cache *vouched;             /* AK certificates that chained lately */
+    const char *issuer;            /* attestUri, no slash at the end: iss of every token, exactly */
+    const char *provider;          /* "shared" */
+    struct signing_key report_key; /* CA-issued family: signs TPM reports and records */
+    struct signing_key token_key;  /* self-signed family: other tokens; published with the first */
+    struct trust_slot *ak_roots;   /* who may vouch for attestation keys */
+    struct vouch_cache *vouched;   /* AK certificates that chained lately */
     struct challenges *challenges;
-    const struct policy *policy;             /* built in */
-    char policy_hash[44];                    /* b64u SHA-256 (4.5) */
-    const struct boot_reference *reference;  /* may be NULL */
-    size_t keep_evidence;                    /* evidence files kept per VM */
+    const struct policy *policy;            /* built in */
+    char policy_hash[44];                   /* b64u SHA-256 (4.5) */
+    const struct boot_reference *reference; /* may be NULL */
+    size_t keep_evidence;                   /* evidence files kept per VM */
     int64_t (*now_ms)(void);
     /* Told after an appraisal was stored for a known VM; may be NULL. */
     void (*on_appraisal)(void *context, const char *vm);

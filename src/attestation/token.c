@@ -92,7 +92,10 @@ static char *request_key_json(struct arena *a, const struct attest_request *requ
     json_end(&out);
     json_begin_object(&out, "info");
     json_begin_object(&out, "tpm_quote");
-    json_put_string(&out, "hash_alg", request->binding == DIGEST_SHA384 ? "sha-384" : request->binding == DIGEST_SHA512 ? "sha-512" : "sha-256");
+    json_put_string(&out, "hash_alg",
+                    request->binding == DIGEST_SHA384   ? "sha-384"
+                    : request->binding == DIGEST_SHA512 ? "sha-512"
+                                                        : "sha-256");
     json_end(&out);
     json_end(&out);
     json_end(&out);

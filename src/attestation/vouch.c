@@ -7,8 +7,8 @@
 enum { CLOCK_SKEW_MS = 300 * 1000 }; /* attestation-service.md 13.2 */
 
 struct entry {
-    struct cert *cert;                /* parsed, with its key built: NULL when free */
-    struct trust_store *roots;        /* the very set that vouched; holding a reference keeps its address unique */
+    struct cert *cert;         /* parsed, with its key built: NULL when free */
+    struct trust_store *roots; /* the very set that vouched; holding a reference keeps its address unique */
     int64_t good_until_ms;
 };
 
@@ -127,8 +127,8 @@ static bool take_bare_key(const struct json *aik_pub, struct vouched_key *k, str
     return err_set(&k->why, ERR_UNTRUSTED, "the attestation key came without a certificate") || true;
 }
 
-bool vouch_for(struct vouch_cache *cache, const struct trust_store *roots, struct bytes aik_cert, const struct json *aik_pub, int64_t now_ms,
-               struct vouched_key *ret, struct err *err)
+bool vouch_for(struct vouch_cache *cache, const struct trust_store *roots, struct bytes aik_cert, const struct json *aik_pub,
+               int64_t now_ms, struct vouched_key *ret, struct err *err)
 {
     struct vouched_key k = { 0 };
     struct digest der;

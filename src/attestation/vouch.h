@@ -12,11 +12,11 @@ MUST_CHECK bool vouch_cache_new(size_t entries, struct vouch_cache **ret, struct
 void vouch_cache_free(struct vouch_cache *cache);
 
 struct vouched_key {
-    struct cert *cert;              /* NULL when only a bare key came; release with vouched_key_done */
-    struct pubkey *bare;            /* set when there is no certificate */
-    const struct pubkey *key;       /* view into either */
-    bool trusted;                   /* chains to a root */
-    struct err why;                 /* why not */
+    struct cert *cert;        /* NULL when only a bare key came; release with vouched_key_done */
+    struct pubkey *bare;      /* set when there is no certificate */
+    const struct pubkey *key; /* view into either */
+    bool trusted;             /* chains to a root */
+    struct err why;           /* why not */
 };
 
 /* vouch_for reads certificate and bare key (at least one; equal if both) and decides. ERR_MALFORMED for what cannot be read. */

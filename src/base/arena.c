@@ -12,10 +12,7 @@ struct arena_block {
 
 enum { BLOCK_SIZE = 16 * 1024 };
 
-void arena_init(struct arena *a, size_t budget)
-{
-    *a = (struct arena){ .budget = budget };
-}
+void arena_init(struct arena *a, size_t budget) { *a = (struct arena){ .budget = budget }; }
 
 void arena_done(struct arena *a)
 {

@@ -27,5 +27,5 @@ MUST_CHECK char *arena_string(struct arena *a, struct bytes text);
 MUST_CHECK char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 MUST_CHECK bool arena_copy(struct arena *a, struct bytes b, struct bytes *ret);
 
-#define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
+#define ARENA_NEW(a, type)      ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, n, type) ((type *)arena_array((a), (n), sizeof(type)))

@@ -60,10 +60,7 @@ struct bytes bytes_slice(struct bytes b, size_t from, size_t len)
     return (struct bytes){ b.data + from, len };
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+static bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 struct bytes bytes_trim(struct bytes b)
 {

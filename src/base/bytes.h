@@ -13,26 +13,20 @@ struct bytes {
 
 #define BYTES_NONE ((struct bytes){ NULL, 0 })
 /* A view over a whole array, and over a string literal without its NUL. */
-#define BYTES_OF(array) ((struct bytes){ (const uint8_t *)(array), sizeof(array) })
+#define BYTES_OF(array)    ((struct bytes){ (const uint8_t *)(array), sizeof(array) })
 #define BYTES_LIT(literal) ((struct bytes){ (const uint8_t *)("" literal), sizeof(literal) - 1 })
 
 /* For printf: printf("%.*s", BYTES_FMT(b)). Only for bytes known to be printable text. */
 #define BYTES_FMT(b) (int)(b).len, (const char *)(b).data
 
-static inline struct bytes bytes_of_string(const char *s)
-{
-    return (struct bytes){ (const uint8_t *)s, strlen(s) };
-}
+static inline struct bytes bytes_of_string(const char *s) { return (struct bytes){ (const uint8_t *)s, strlen(s) }; }
 
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-static inline bool bytes_equal_string(struct bytes a, const char *s)
-{
-    return bytes_equal(a, bytes_of_string(s));
-}
+static inline bool bytes_equal_string(struct bytes a, const char *s) { return bytes_equal(a, bytes_of_string(s)); }
 
 /* bytes_equal_ct takes the same time wherever the two differ; lengths are not secret. */
 bool bytes_equal_ct(struct bytes a, struct bytes b);

@@ -46,8 +46,8 @@ void clock_format(int64_t time_ms, char out[static CLOCK_TEXT_LEN])
     int year, month, day, n;
 
     date_from_days(days, &year, &month, &day);
-    n = snprintf(out, CLOCK_TEXT_LEN, "%04d-%02d-%02dT%02d:%02d:%02d", year % 10000, month % 100, day % 100,
-                 (int)(in_day / 3600000), (int)(in_day / 60000 % 60), (int)(in_day / 1000 % 60));
+    n = snprintf(out, CLOCK_TEXT_LEN, "%04d-%02d-%02dT%02d:%02d:%02d", year % 10000, month % 100, day % 100, (int)(in_day / 3600000),
+                 (int)(in_day / 60000 % 60), (int)(in_day / 1000 % 60));
     if (in_day % 1000)
         snprintf(out + n, (size_t)(CLOCK_TEXT_LEN - n), ".%03dZ", (int)(in_day % 1000));
     else

@@ -2,16 +2,16 @@
 #pragma once
 #include <stddef.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define UNUSED __attribute__((unused))
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define UNUSED                 __attribute__((unused))
+#define ARRAY_LEN(a)           (sizeof(a) / sizeof((a)[0]))
 
 /* CLEANUP(f) struct x *x: f(&x) runs when x leaves its scope. TAKE(x) hands x over and leaves NULL. */
 #define CLEANUP(f) __attribute__((cleanup(f)))
-#define TAKE(p)                         \
-    __extension__({                     \
-        __typeof__(p) taken_ = (p);     \
-        (p) = NULL;                     \
-        taken_;                         \
+#define TAKE(p)                     \
+    __extension__({                 \
+        __typeof__(p) taken_ = (p); \
+        (p) = NULL;                 \
+        taken_;                     \
     })

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include "base/compiler.h"
 
+/* clang-format off */
 /*       name          slug            meaning */
 #define ERR_CODES(X)                                                             \
     X(NONE,         "none",         "no error")                                   \
@@ -21,6 +22,7 @@
     X(IO,           "io",           "the system refused")                         \
     X(NO_MEMORY,    "no_memory",    "out of memory")                              \
     X(INTERNAL,     "internal",     "a mistake of ours")
+/* clang-format on */
 
 enum err_code {
 #define X(name, slug, meaning) ERR_##name,
@@ -39,10 +41,7 @@ void err_record(struct err *err, enum err_code code, const char *fmt, ...) PRINT
 void err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Visible to the compiler as always false, so that it knows what a failed check has not written. */
-static inline bool err_failed(void)
-{
-    return false;
-}
+static inline bool err_failed(void) { return false; }
 
 /* err_set records the failure and is false, so that a check reads: return err_set(…); */
 #define err_set(err, code, ...) (err_record((err), (code), __VA_ARGS__), err_failed())

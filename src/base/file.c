@@ -137,7 +137,4 @@ bool file_make_dirs(const char *path, mode_t mode, struct err *err)
     return true;
 }
 
-bool file_exists(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
+bool file_exists(const char *path) { return access(path, F_OK) == 0; }

@@ -6,13 +6,13 @@ enum {
     /* event logs */
     LIMIT_LOG_BYTES = 4 * 1024 * 1024,
     LIMIT_LOG_EVENTS = 65536,
-    LIMIT_LOG_BANKS = 8,            /* digest algorithms that one log may declare */
-    LIMIT_LOGS = 16,                /* logs that one attestation may join */
-    LIMIT_EVENT_NESTING = 8,        /* nested records, e.g. Windows' SIPA aggregates */
+    LIMIT_LOG_BANKS = 8,     /* digest algorithms that one log may declare */
+    LIMIT_LOGS = 16,         /* logs that one attestation may join */
+    LIMIT_EVENT_NESTING = 8, /* nested records, e.g. Windows' SIPA aggregates */
     LIMIT_IMA_ENTRIES = 500000,
     LIMIT_IMA_BYTES = 16 * 1024 * 1024,
     LIMIT_SYSTEMD_RECORDS = 4096,
-    LIMIT_SIGNATURE_LISTS = 1024,   /* in one UEFI key variable */
+    LIMIT_SIGNATURE_LISTS = 1024, /* in one UEFI key variable */
     LIMIT_SIGNATURES = 16384,
 
     /* TPM structures */
@@ -23,11 +23,11 @@ enum {
     /* certificates */
     LIMIT_CERT_BYTES = 16 * 1024,
     LIMIT_CHAIN_CERTS = 8,
-    LIMIT_EK_CERTS = 8,             /* in one enrolment request */
+    LIMIT_EK_CERTS = 8, /* in one enrolment request */
 
     /* JSON and tokens */
     LIMIT_JSON_DEPTH = 64,
-    LIMIT_JSON_DEPTH_SUITE = 512,   /* the parser's own ceiling, whatever a caller asks for */
+    LIMIT_JSON_DEPTH_SUITE = 512, /* the parser's own ceiling, whatever a caller asks for */
     LIMIT_TOKEN_BYTES = 64 * 1024,
 
     /* HTTP */
@@ -38,7 +38,7 @@ enum {
     LIMIT_SMALL_BODY_BYTES = 64 * 1024, /* heartbeats, nonces, management */
     LIMIT_HTTP_CONNECTIONS = 1024,
     LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 256,
-    LIMIT_HTTP_DEADLINE_SECONDS = 30,   /* absolute, for one connection's request */
+    LIMIT_HTTP_DEADLINE_SECONDS = 30, /* absolute, for one connection's request */
 
     /* policy */
     LIMIT_POLICY_TEXT_BYTES = 512 * 1024,
@@ -55,7 +55,7 @@ enum {
     LIMIT_CHALLENGE_SECONDS = 300,
     LIMIT_ENROLMENT_SECONDS = 300,
     LIMIT_OPEN_ENROLMENTS = 10000,
-    LIMIT_USED_CHALLENGES = 1000000,    /* remembered until they expire */
+    LIMIT_USED_CHALLENGES = 1000000, /* remembered until they expire */
     LIMIT_OTHER_KEYS = 2,
     LIMIT_CUSTOM_CLAIMS = 64,
     LIMIT_FINDINGS = 1024,

@@ -6,10 +6,7 @@
 
 static enum log_level threshold = LOG_INFO;
 
-void log_set_level(enum log_level level)
-{
-    threshold = level;
-}
+void log_set_level(enum log_level level) { threshold = level; }
 
 static void write_value(struct writer *w, const char *value)
 {

@@ -65,14 +65,14 @@ static bool read_be(struct reader *r, size_t width, uint64_t *ret)
     return true;
 }
 
-#define DEFINE_READ(name, type, order)                     \
-    bool read_##name(struct reader *r, type *ret)          \
-    {                                                      \
-        uint64_t wide;                                     \
-        if (!read_##order(r, sizeof(type), &wide))         \
-            return false;                                  \
-        *ret = (type)wide;                                 \
-        return true;                                       \
+#define DEFINE_READ(name, type, order)             \
+    bool read_##name(struct reader *r, type *ret)  \
+    {                                              \
+        uint64_t wide;                             \
+        if (!read_##order(r, sizeof(type), &wide)) \
+            return false;                          \
+        *ret = (type)wide;                         \
+        return true;                               \
     }
 DEFINE_READ(u8, uint8_t, le)
 DEFINE_READ(u16le, uint16_t, le)

@@ -10,15 +10,9 @@ struct reader {
     size_t offset;     /* of rest.data from the start of the input; for messages */
 };
 
-static inline struct reader reader_over(struct bytes input)
-{
-    return (struct reader){ input, 0 };
-}
+static inline struct reader reader_over(struct bytes input) { return (struct reader){ input, 0 }; }
 
-static inline bool reader_done(const struct reader *r)
-{
-    return r->rest.len == 0;
-}
+static inline bool reader_done(const struct reader *r) { return r->rest.len == 0; }
 
 MUST_CHECK bool read_bytes(struct reader *r, size_t len, struct bytes *ret);
 /* read_sub hands out a reader over the next `len` bytes; its offsets count from r's own start. */

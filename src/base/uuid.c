@@ -1,10 +1,7 @@
 #include "base/uuid.h"
 #include <stdio.h>
 
-static bool is_hyphen_place(size_t i)
-{
-    return i == 8 || i == 13 || i == 18 || i == 23;
-}
+static bool is_hyphen_place(size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
 
 bool uuid_canonical(struct bytes text, char out[static UUID_TEXT_LEN])
 {
@@ -25,8 +22,8 @@ bool uuid_canonical(struct bytes text, char out[static UUID_TEXT_LEN])
 
 void uuid_format(const uint8_t u[static UUID_LEN], char out[static UUID_TEXT_LEN])
 {
-    snprintf(out, UUID_TEXT_LEN, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2], u[3],
-             u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+    snprintf(out, UUID_TEXT_LEN, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2], u[3], u[4], u[5],
+             u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 }
 
 /* An EFI_GUID keeps its first three fields little-endian. */

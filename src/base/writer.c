@@ -55,10 +55,7 @@ void write_bytes(struct writer *w, struct bytes b)
     w->len += b.len;
 }
 
-void write_string(struct writer *w, const char *s)
-{
-    write_bytes(w, bytes_of_string(s));
-}
+void write_string(struct writer *w, const char *s) { write_bytes(w, bytes_of_string(s)); }
 
 void write_printf(struct writer *w, const char *fmt, ...)
 {

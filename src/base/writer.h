@@ -18,15 +18,9 @@ void writer_done(struct writer *w); /* frees; wipes nothing: use writer_done_sec
 void writer_done_secret(struct writer *w);
 void writer_reset(struct writer *w); /* keeps the buffer */
 
-static inline bool writer_ok(const struct writer *w)
-{
-    return !w->bad;
-}
+static inline bool writer_ok(const struct writer *w) { return !w->bad; }
 
-static inline struct bytes writer_bytes(const struct writer *w)
-{
-    return (struct bytes){ w->data, w->len };
-}
+static inline struct bytes writer_bytes(const struct writer *w) { return (struct bytes){ w->data, w->len }; }
 
 void write_bytes(struct writer *w, struct bytes b);
 void write_string(struct writer *w, const char *s);

@@ -5,9 +5,9 @@
 #include "base/utf8.h"
 
 static const struct finding_kind kinds[] = {
-#define X(name, id_, severity_, phase_, title_, why_, remedy_)                                                          \
-    [FINDING_##name] = { .id = id_, .severity = SEVERITY_##severity_, .phase = PHASE_##phase_, .title = title_, .why = why_, \
-                         .remedy = remedy_ },
+#define X(name, id_, severity_, phase_, title_, why_, remedy_) \
+    [FINDING_##                                                \
+        name] = { .id = id_, .severity = SEVERITY_##severity_, .phase = PHASE_##phase_, .title = title_, .why = why_, .remedy = remedy_ },
 #include "findings/list.h"
 #undef X
 };
@@ -16,10 +16,7 @@ static const char *const severity_names[] = { "info", "low", "medium", "high", "
 static const char *const phase_names[] = { "evidence", "firmware", "secureBootPolicy", "loader", "os" };
 static const char *const phase_titles[] = { "Evidence", "Firmware", "Secure Boot policy", "Loader", "OS" };
 
-const struct finding_kind *finding_kind(enum finding_id id)
-{
-    return &kinds[id < FINDING_ID_COUNT ? id : 0];
-}
+const struct finding_kind *finding_kind(enum finding_id id) { return &kinds[id < FINDING_ID_COUNT ? id : 0]; }
 
 bool finding_id_from_text(struct bytes text, enum finding_id *ret)
 {
@@ -120,15 +117,9 @@ bool severity_from_text(struct bytes text, enum severity *ret)
     return true;
 }
 
-const char *phase_name(enum phase phase)
-{
-    return (size_t)phase < ARRAY_LEN(phase_names) ? phase_names[phase] : "evidence";
-}
+const char *phase_name(enum phase phase) { return (size_t)phase < ARRAY_LEN(phase_names) ? phase_names[phase] : "evidence"; }
 
-const char *phase_title(enum phase phase)
-{
-    return (size_t)phase < ARRAY_LEN(phase_titles) ? phase_titles[phase] : "Evidence";
-}
+const char *phase_title(enum phase phase) { return (size_t)phase < ARRAY_LEN(phase_titles) ? phase_titles[phase] : "Evidence"; }
 
 bool phase_from_text(struct bytes text, enum phase *ret)
 {

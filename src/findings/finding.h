@@ -18,9 +18,9 @@ struct finding_kind {
     const char *id;
     enum severity severity; /* unless the check that raises it knows better */
     enum phase phase;
-    const char *title;      /* a few words */
-    const char *why;        /* why it matters, one sentence */
-    const char *remedy;     /* what to do, one or two sentences; "{vm}" stands for the VM's name */
+    const char *title;  /* a few words */
+    const char *why;    /* why it matters, one sentence */
+    const char *remedy; /* what to do, one or two sentences; "{vm}" stands for the VM's name */
 };
 
 enum finding_id {
@@ -64,8 +64,8 @@ void finding_was_is(struct findings *list, struct finding *finding, const char *
 bool findings_have(const struct findings *list, enum finding_id id);
 enum severity findings_worst(const struct findings *list); /* SEVERITY_INFO for an empty list; CRITICAL on overflow */
 
-const char *severity_name(enum severity severity);          /* "info" … "critical" */
+const char *severity_name(enum severity severity); /* "info" … "critical" */
 MUST_CHECK bool severity_from_text(struct bytes text, enum severity *ret);
-const char *phase_name(enum phase phase);                    /* "evidence", "firmware", "secureBootPolicy", "loader", "os" */
-const char *phase_title(enum phase phase);                   /* "Evidence", "Firmware", "Secure Boot policy", "Loader", "OS" */
+const char *phase_name(enum phase phase);  /* "evidence", "firmware", "secureBootPolicy", "loader", "os" */
+const char *phase_title(enum phase phase); /* "Evidence", "Firmware", "Secure Boot policy", "Loader", "OS" */
 MUST_CHECK bool phase_from_text(struct bytes text, enum phase *ret);

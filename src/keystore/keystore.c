@@ -42,10 +42,7 @@ static bool save(const struct key_files *files, struct bytes key, struct bytes c
 }
 
 /* Arena memory that held a key in PEM. */
-static void forget(struct bytes pem)
-{
-    wipe((void *)pem.data, pem.len);
-}
+static void forget(struct bytes pem) { wipe((void *)pem.data, pem.len); }
 
 bool keystore_ca(const char *dir, const char *name, const struct ca *parent, const char *common_name, int64_t now_ms, struct ca **ret,
                  struct err *err)
@@ -93,9 +90,8 @@ static bool make_signer(struct arena *a, enum signing_family family, const struc
 
     if (!privkey_generate(PRIVKEY_RSA_2048, &key, err))
         return false;
-    if (!(family == SIGNING_CA_ISSUED
-              ? ca_issue_token_signer(ca, common_name, privkey_public(key), now_ms, signer_validity_ms, &leaf, err)
-              : ca_self_signed_signer(key, common_name, now_ms, signer_validity_ms, &leaf, err)))
+    if (!(family == SIGNING_CA_ISSUED ? ca_issue_token_signer(ca, common_name, privkey_public(key), now_ms, signer_validity_ms, &leaf, err)
+                                      : ca_self_signed_signer(key, common_name, now_ms, signer_validity_ms, &leaf, err)))
         return false;
     chain[n++] = leaf;
     for (size_t i = 0; family == SIGNING_CA_ISSUED && i < ca_chain_len(ca); i++)
@@ -161,8 +157,7 @@ bool keystore_tls(const char *dir, const char *name, const struct ca *ca, const 
     if (!name_files(dir, name, &files, err) || !look(&files, &there, err))
         return false;
     if (there) {
-        if (!load(a, &files, &key_pem, &chain_pem, err) || !privkey_from_pem(key_pem, &key, err) ||
-            !cert_parse_pem(chain_pem, &cert, err))
+        if (!load(a, &files, &key_pem, &chain_pem, err) || !privkey_from_pem(key_pem, &key, err) || !cert_parse_pem(chain_pem, &cert, err))
             return err_within(err, "%s", files.key);
         if (pubkey_equal(cert->key, privkey_public(key)) && cert_is_signed_by(cert, ca_cert(ca, 0)->key, err) &&
             still_good(cert, names, n_names, now_ms)) {

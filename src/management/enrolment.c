@@ -18,7 +18,7 @@ enum { SECRET_LEN = 32, NONCE_LEN = 32, ENROL_ID_LEN = 33, AK_PUBLIC_MAX = 1024,
 /* ---- enrolments under way ---- */
 
 struct pending {
-    char id[ENROL_ID_LEN];          /* "" when free */
+    char id[ENROL_ID_LEN]; /* "" when free */
     char vm[UUID_TEXT_LEN];
     int64_t expires_ms;
     unsigned tries_left;
@@ -150,10 +150,7 @@ static bool remove_done(struct enrolments *e, const char *id)
     return found;
 }
 
-static void pending_done(struct pending *p)
-{
-    wipe(p, sizeof *p);
-}
+static void pending_done(struct pending *p) { wipe(p, sizeof *p); }
 
 /* ---- begin ---- */
 
@@ -178,7 +175,8 @@ static bool check_ek_public(struct arena *a, const struct json *ek_pub, const st
     struct pubkey *key CLEANUP(pubkey_free_at) = NULL;
     struct bytes encoded;
 
-    if (!decode(a, ek_pub, "ekPub", AK_PUBLIC_MAX, &encoded, err) || !tpm_public_decode_2b(encoded, ret, err) || !tpm_public_key(ret, &key, err))
+    if (!decode(a, ek_pub, "ekPub", AK_PUBLIC_MAX, &encoded, err) || !tpm_public_decode_2b(encoded, ret, err) ||
+        !tpm_public_key(ret, &key, err))
         return err_within(err, "ekPub");
     if (!cert->key || !pubkey_equal(key, cert->key))
         return err_set(err, ERR_UNTRUSTED, "ekPub is not the key of the endorsement certificate");
@@ -227,7 +225,9 @@ static bool find_endorsement(const struct management *m, struct arena *a, const 
         err_set(err, ERR_UNTRUSTED, "this TPM has no endorsement certificate: make its vTPM with one (swtpm_setup --create-ek-cert)");
     }
     for (size_t i = 0; err->code == ERR_NONE && !found && i < certs->array.n; i++) {
-        const struct json *pub = pubs && pubs->type == JSON_ARRAY && i < pubs->array.n ? pubs->array.items[i] : i == 0 ? json_get(body, "ekPub") : NULL;
+        const struct json *pub = pubs && pubs->type == JSON_ARRAY && i < pubs->array.n ? pubs->array.items[i]
+                                 : i == 0                                              ? json_get(body, "ekPub")
+                                                                                       : NULL;
         struct endorsement e = { .index = i };
         struct err why = ERR_INIT;
         found = try_certificate(m, a, certs->array.items[i], pub, (const struct cert *const *)extra, n_extra, &e, &why);
@@ -276,13 +276,13 @@ static bool check_identity(const struct management *m, struct arena *a, const st
     return err_set(err, ERR_CONFLICT, "this VM is enrolled with another TPM; if that is meant, release it: trueboot vm release-identity");
 }
 
-static bool make_credential(struct arena *a, const struct endorsement *e, struct pending *p, struct bytes *ret_blob, struct bytes *ret_secret,
-                            struct err *err)
+static bool make_credential(struct arena *a, const struct endorsement *e, struct pending *p, struct bytes *ret_blob,
+                            struct bytes *ret_secret, struct err *err)
 {
     uint8_t id[(ENROL_ID_LEN - 1) / 2];
 
-    if (!random_bytes(id, sizeof id, err) || !random_bytes(p->secret, sizeof p->secret, err) || !random_bytes(p->nonce, sizeof p->nonce, err) ||
-        !tpm_public_name(&e->ek, &p->ek_name, err))
+    if (!random_bytes(id, sizeof id, err) || !random_bytes(p->secret, sizeof p->secret, err) ||
+        !random_bytes(p->nonce, sizeof p->nonce, err) || !tpm_public_name(&e->ek, &p->ek_name, err))
         return false;
     hex_encode(BYTES_OF(id), p->id);
     return credential_make(a, &e->ek, tpm_name_bytes(&p->ak_name), BYTES_OF(p->secret), ret_blob, ret_secret, err);
@@ -359,7 +359,8 @@ static bool check_proof(const struct pending *p, struct bytes proof, struct err 
     uint8_t wanted[32];
 
     hmac_sha256(BYTES_OF(p->secret), parts, ARRAY_LEN(parts), wanted);
-    return bytes_equal_ct(proof, BYTES_OF(wanted)) || err_set(err, ERR_UNTRUSTED, "proof: the credential was not opened by the TPM it was made for");
+    return bytes_equal_ct(proof, BYTES_OF(wanted)) ||
+           err_set(err, ERR_UNTRUSTED, "proof: the credential was not opened by the TPM it was made for");
 }
 
 /* The first quote of this key: it works, and the server has seen it work. */
@@ -381,7 +382,9 @@ static bool check_quote(struct arena *a, const struct json *body, const struct p
     att = json_object(a, members, n);
     if (!att || !evidence_read(a, att, evidence, err))
         return false;
-    const struct quote_claim claim = { .attest = evidence->quote, .signature = evidence->signature, .form = SIGNATURE_FORM_TPMT, .pcrs = &evidence->pcrs };
+    const struct quote_claim claim = {
+        .attest = evidence->quote, .signature = evidence->signature, .form = SIGNATURE_FORM_TPMT, .pcrs = &evidence->pcrs
+    };
     const struct quote_expectations want = { .ak = ak, .nonce = BYTES_OF(p->nonce), .required_pcr_mask = 0xff };
     if (!quote_verify(a, &claim, &want, &reasons, &quote, err))
         return err_set(err, ERR_UNTRUSTED, "quote: %s", reasons.n ? reasons.items[0].text : err->text);
@@ -395,13 +398,18 @@ static bool note_duplicate(const struct management *m, struct arena *a, const ch
 
     if (!of_vm || !of_owner)
         return err_set(err, ERR_NO_MEMORY, "no memory for a note");
-    return store_setting_put(m->store, of_vm, bytes_of_string(owner), err) && store_setting_put(m->store, of_owner, bytes_of_string(vm), err);
+    return store_setting_put(m->store, of_vm, bytes_of_string(owner), err) &&
+           store_setting_put(m->store, of_owner, bytes_of_string(vm), err);
 }
 
-static bool register_identity(const struct management *m, struct arena *a, const struct pending *p, const struct cert *cert, struct err *err)
+static bool register_identity(const struct management *m, struct arena *a, const struct pending *p, const struct cert *cert,
+                              struct err *err)
 {
-    struct store_identity identity = { .vm = p->vm, .ak_name = hex_in(a, tpm_name_bytes(&p->ak_name)), .ak_cert = cert->der,
-                                       .ek_cert_sha256 = p->ek_cert_sha256, .ek_pub_name = hex_in(a, tpm_name_bytes(&p->ek_name)),
+    struct store_identity identity = { .vm = p->vm,
+                                       .ak_name = hex_in(a, tpm_name_bytes(&p->ak_name)),
+                                       .ak_cert = cert->der,
+                                       .ek_cert_sha256 = p->ek_cert_sha256,
+                                       .ek_pub_name = hex_in(a, tpm_name_bytes(&p->ek_name)),
                                        .enrolled_ms = m->now_ms() };
     char owner[UUID_TEXT_LEN];
 
@@ -414,7 +422,8 @@ static bool register_identity(const struct management *m, struct arena *a, const
     return note_duplicate(m, a, p->vm, owner, err) && err_set(err, ERR_CONFLICT, "this TPM already belongs to VM %s", owner);
 }
 
-static bool activate(const struct management *m, const struct http_request *request, struct pending *p, struct http_response *response, struct err *err)
+static bool activate(const struct management *m, const struct http_request *request, struct pending *p, struct http_response *response,
+                     struct err *err)
 {
     struct pubkey *ak CLEANUP(pubkey_free_at) = NULL;
     struct cert *cert CLEANUP(cert_free_at) = NULL;

@@ -55,8 +55,10 @@ static bool check_name(struct bytes name, struct err *err)
     bool fine = name.len >= 1 && name.len < LIMIT_NAME_BYTES && name.data[0] != '-';
 
     for (size_t i = 0; i < name.len; i++)
-        fine = fine && ((name.data[i] >= 'a' && name.data[i] <= 'z') || (name.data[i] >= '0' && name.data[i] <= '9') || name.data[i] == '-');
-    return fine || err_set(err, ERR_MALFORMED, "name: lower-case letters, digits and hyphens, at most %d, not a hyphen first", LIMIT_NAME_BYTES - 1);
+        fine =
+            fine && ((name.data[i] >= 'a' && name.data[i] <= 'z') || (name.data[i] >= '0' && name.data[i] <= '9') || name.data[i] == '-');
+    return fine || err_set(err, ERR_MALFORMED, "name: lower-case letters, digits and hyphens, at most %d, not a hyphen first",
+                           LIMIT_NAME_BYTES - 1);
 }
 
 static bool read_flag(const struct json *body, const char *name, bool otherwise, bool *ret, struct err *err)
@@ -107,7 +109,9 @@ bool vm_post(void *context, const struct http_request *request, struct http_resp
     static const struct json_options options = { .refuse_duplicates = true };
     const struct management *m = context;
     int64_t now = m->now_ms();
-    struct store_vm vm = { .created_ms = now, .security_type = "TrustedLaunch", .secure_boot = true, .vtpm = true, .power = STORE_POWER_UNKNOWN };
+    struct store_vm vm = {
+        .created_ms = now, .security_type = "TrustedLaunch", .secure_boot = true, .vtpm = true, .power = STORE_POWER_UNKNOWN
+    };
     struct bytes name, uuid_text, type;
     char uuid[UUID_TEXT_LEN];
     const struct json *body;
@@ -129,7 +133,9 @@ bool vm_post(void *context, const struct http_request *request, struct http_resp
     if (!read_settings(body, &vm, now, err))
         return false;
     if (!store_vm_create(m->store, &vm, err))
-        return err->code == ERR_CONFLICT ? err_set(err, ERR_CONFLICT, "a VM with this name or UUID exists already: `trueboot vm show %s`", vm.name) : false;
+        return err->code == ERR_CONFLICT
+                   ? err_set(err, ERR_CONFLICT, "a VM with this name or UUID exists already: `trueboot vm show %s`", vm.name)
+                   : false;
     out = http_response_json(response, 201);
     write_vm(&out, &vm);
     return true;

@@ -10,11 +10,11 @@ struct enrolments; /* those that were begun and not yet finished; in memory: a r
 
 struct management {
     struct store *store;
-    const struct ca *ak_ca;             /* issues AK certificates; always among the AK roots */
+    const struct ca *ak_ca; /* issues AK certificates; always among the AK roots */
     struct trust_slot *ak_roots, *ek_roots;
     struct enrolments *enrolments;
     const char *version, *data_dir, *url, *profile; /* what GET /v1/server tells */
-    const char *ca_pem;                 /* certificate that signs our TLS certificate: what agents trust */
+    const char *ca_pem;                             /* certificate that signs our TLS certificate: what agents trust */
     int64_t (*now_ms)(void);
 };
 

@@ -60,15 +60,14 @@ bool roots_reload(const struct management *m, enum store_root_kind kind, struct 
 }
 
 /* A CA may issue; a self-signed or other leaf is a pin. */
-static enum store_root_role role_of(const struct cert *cert)
-{
-    return cert->is_ca || cert->version == 1 ? STORE_ROOT_CA : STORE_ROOT_PIN;
-}
+static enum store_root_role role_of(const struct cert *cert) { return cert->is_ca || cert->version == 1 ? STORE_ROOT_CA : STORE_ROOT_PIN; }
 
 static bool add_one(const struct management *m, enum store_root_kind kind, const struct cert *cert, struct json_out *out, struct err *err)
 {
     char sha256[2 * CERT_SHA256_LEN + 1];
-    struct store_root root = { .kind = kind, .provider = "", .sha256 = sha256, .der = cert->der, .role = role_of(cert), .added_ms = m->now_ms() };
+    struct store_root root = {
+        .kind = kind, .provider = "", .sha256 = sha256, .der = cert->der, .role = role_of(cert), .added_ms = m->now_ms()
+    };
     bool added;
 
     if (!cert->key)
@@ -96,8 +95,9 @@ bool roots_post(void *context, const struct http_request *request, struct http_r
     bool fine = true;
     size_t n;
 
-    if (!http_body_json(request, NULL, &body, err) || !json_need_string(body, "kind", &kind_text, err) || !kind_from_text(kind_text, &kind, err) ||
-        !json_need_string(body, "pem", &pem, err) || !cert_parse_bundle(pem, certs, BUNDLE_MAX, &n, err))
+    if (!http_body_json(request, NULL, &body, err) || !json_need_string(body, "kind", &kind_text, err) ||
+        !kind_from_text(kind_text, &kind, err) || !json_need_string(body, "pem", &pem, err) ||
+        !cert_parse_bundle(pem, certs, BUNDLE_MAX, &n, err))
         return false;
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);

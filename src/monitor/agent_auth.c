@@ -14,7 +14,8 @@ static bool need(bool holds, struct err *err, const char *what)
 }
 
 /* The key that the VM enrolled last, and the kid that its Name gives. */
-static bool load_key(const struct monitor *monitor, struct arena *a, const char *vm, struct cert **ret, const char **ret_kid, struct err *err)
+static bool load_key(const struct monitor *monitor, struct arena *a, const char *vm, struct cert **ret, const char **ret_kid,
+                     struct err *err)
 {
     struct store_identity identity;
     struct digest kid;
@@ -31,7 +32,8 @@ static bool load_key(const struct monitor *monitor, struct arena *a, const char 
     return cert_parse(identity.ak_cert, ret, err) && ((*ret)->key || err_set(err, ERR_UNSUPPORTED, "%s", (*ret)->key_problem));
 }
 
-static bool check_claims(const struct http_request *request, const struct json *claims, int64_t now_ms, int64_t *ret_counter, struct err *err)
+static bool check_claims(const struct http_request *request, const struct json *claims, int64_t now_ms, int64_t *ret_counter,
+                         struct err *err)
 {
     struct digest body;
     struct bytes stated;
@@ -49,7 +51,8 @@ static bool check_claims(const struct http_request *request, const struct json *
            need(json_as_integer(json_get(claims, "ctr"), ret_counter) && *ret_counter > 0, err, "ctr is not a positive integer");
 }
 
-static bool verify(const struct monitor *monitor, const struct http_request *request, struct bytes token, const char **ret_vm, struct err *err)
+static bool verify(const struct monitor *monitor, const struct http_request *request, struct bytes token, const char **ret_vm,
+                   struct err *err)
 {
     struct json_options options = { .refuse_duplicates = true };
     struct cert *ak CLEANUP(cert_free_at) = NULL;

@@ -4,12 +4,20 @@
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, CLOCK_TOLERANCE = 2 * MINUTE };
 
 const struct health_times health_times_default = {
-    .interval = 8 * HOUR, .grace = HOUR, .boot_deadline = 10 * MINUTE, .heartbeat = 15 * MINUTE, .silence = HOUR,
+    .interval = 8 * HOUR,
+    .grace = HOUR,
+    .boot_deadline = 10 * MINUTE,
+    .heartbeat = 15 * MINUTE,
+    .silence = HOUR,
 };
 
 /* Long enough for a boot in software emulation on a busy machine, short enough to watch a VM fall silent. */
 const struct health_times health_times_demo = {
-    .interval = 60 * SECOND, .grace = 30 * SECOND, .boot_deadline = 120 * SECOND, .heartbeat = 4 * SECOND, .silence = 15 * SECOND,
+    .interval = 60 * SECOND,
+    .grace = 30 * SECOND,
+    .boot_deadline = 120 * SECOND,
+    .heartbeat = 4 * SECOND,
+    .silence = 15 * SECOND,
 };
 
 static struct health verdict(enum health_status status, enum health_reason reason, int64_t since)
@@ -89,12 +97,6 @@ static const struct {
 #undef X
 };
 
-const char *health_reason_code(enum health_reason reason)
-{
-    return reasons[(unsigned)reason < ARRAY_LEN(reasons) ? reason : 0].code;
-}
+const char *health_reason_code(enum health_reason reason) { return reasons[(unsigned)reason < ARRAY_LEN(reasons) ? reason : 0].code; }
 
-const char *health_reason_text(enum health_reason reason)
-{
-    return reasons[(unsigned)reason < ARRAY_LEN(reasons) ? reason : 0].text;
-}
+const char *health_reason_text(enum health_reason reason) { return reasons[(unsigned)reason < ARRAY_LEN(reasons) ? reason : 0].text; }

@@ -11,6 +11,7 @@ enum health_status { HEALTH_NOT_MONITORED, HEALTH_PENDING, HEALTH_HEALTHY, HEALT
 
 enum power_state { POWER_UNKNOWN, POWER_RUNNING, POWER_OFF };
 
+/* clang-format off */
 /*   name               code                 what a person reads */
 #define HEALTH_REASONS(X)                                                                                                  \
     X(NONE,             "",                  "")                                                                           \
@@ -25,6 +26,7 @@ enum power_state { POWER_UNKNOWN, POWER_RUNNING, POWER_OFF };
     X(REPORT_OVERDUE,   "ReportOverdue",     "the agent is alive, but no attestation was accepted for too long")           \
     X(UNSETTLED,        "NotJudged",         "the last evidence could not be judged")                                      \
     X(CLOCK,            "ClockSkew",         "stored times lie in the future: this server's clock went back")
+/* clang-format on */
 
 enum health_reason {
 #define X(name, code, text) HEALTH_REASON_##name,
@@ -50,22 +52,22 @@ struct health_facts {
     bool has_vtpm;
     enum power_state power;
     int64_t power_since;
-    int64_t last_contact;                                       /* heartbeat, report or evidence, whichever came last */
+    int64_t last_contact; /* heartbeat, report or evidence, whichever came last */
     enum { LAST_NONE, LAST_HEALTHY, LAST_UNHEALTHY, LAST_UNSETTLED } last;
-    int64_t last_verified;                                      /* when the last judged evidence was appraised */
-    int64_t last_settled;                                       /* the same, of the last that was Healthy or Unhealthy */
+    int64_t last_verified; /* when the last judged evidence was appraised */
+    int64_t last_settled;  /* the same, of the last that was Healthy or Unhealthy */
 };
 
 struct health {
     enum health_status status;
     enum health_reason reason;
-    bool stale;              /* Healthy, but the next report is late */
-    int64_t since;           /* when the deadline that decided ran out, or the deciding fact arose; 0 if unknown */
-    int64_t next_expected;   /* 0 when none is */
+    bool stale;            /* Healthy, but the next report is late */
+    int64_t since;         /* when the deadline that decided ran out, or the deciding fact arose; 0 if unknown */
+    int64_t next_expected; /* 0 when none is */
 };
 
 struct health health_derive(const struct health_facts *facts, const struct health_times *times, int64_t now_ms);
 
-const char *health_status_name(enum health_status status);  /* "Healthy", …; "NotMonitored" */
+const char *health_status_name(enum health_status status); /* "Healthy", …; "NotMonitored" */
 const char *health_reason_code(enum health_reason reason);
 const char *health_reason_text(enum health_reason reason);

@@ -11,7 +11,8 @@ static const struct trusted_provider *find_provider(const struct monitor *monito
     return NULL;
 }
 
-bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row, struct appraisal *ret, struct err *err)
+bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row, struct appraisal *ret,
+                         struct err *err)
 {
     struct json_options options = { .refuse_duplicates = true };
     const struct trusted_provider *provider = find_provider(monitor, row->provider);
@@ -72,8 +73,8 @@ static bool note_rollback(struct judging *j, struct err *err)
         return false;
     if (n == 1 && went_back(&rows[0], now))
         findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
-                     "the TPM's counters are lower than when it last attested (resets %u after %lld, restarts %u after %lld)", now->reset_count,
-                     (long long)rows[0].reset_count, now->restart_count, (long long)rows[0].restart_count);
+                     "the TPM's counters are lower than when it last attested (resets %u after %lld, restarts %u after %lld)",
+                     now->reset_count, (long long)rows[0].reset_count, now->restart_count, (long long)rows[0].restart_count);
     else if (j->has_before && j->before.baseline_version == j->out->baseline_version && strstr(j->before.findings, "\"tpm.rollback\""))
         findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
                      "the TPM's counters went back at an earlier boot, and nobody has approved that yet");
@@ -120,8 +121,9 @@ static bool store_baseline_of(struct judging *j, bool accept_findings, const cha
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
-    struct store_baseline row = { .vm = j->vm, .version = j->out->baseline_version + 1, .created_ms = j->monitor->now_ms(), .by = by,
-                                  .reason = reason };
+    struct store_baseline row = {
+        .vm = j->vm, .version = j->out->baseline_version + 1, .created_ms = j->monitor->now_ms(), .by = by, .reason = reason
+    };
 
     if (!baseline_learn(j->a, &j->out->appraisal, accept_findings, &j->baseline, err))
         return false;

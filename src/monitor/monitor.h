@@ -10,9 +10,9 @@
 
 /* A provider whose records and tokens count. */
 struct trusted_provider {
-    const char *issuer;            /* exact */
-    const char *provider;          /* its name in stored rows */
-    const struct pubkey *key;      /* of records and report tokens */
+    const char *issuer;       /* exact */
+    const char *provider;     /* its name in stored rows */
+    const struct pubkey *key; /* of records and report tokens */
 };
 
 struct monitor {
@@ -20,9 +20,9 @@ struct monitor {
     const struct trusted_provider *providers;
     size_t n_providers;
     const struct health_times *times;
-    const char *profile;           /* "default", "demo": shown on every page */
+    const char *profile;                    /* "default", "demo": shown on every page */
     const struct boot_reference *reference; /* may be NULL */
-    uint8_t nonce_key[32];         /* shared by all servers of one store */
+    uint8_t nonce_key[32];                  /* shared by all servers of one store */
     int64_t (*now_ms)(void);
 };
 
@@ -44,13 +44,13 @@ MUST_CHECK bool monitor_nonce_check(const struct monitor *monitor, const char *v
 
 /* A VM's latest appraisal, read back and proved to be a trusted provider's own. */
 struct judged {
-    bool any;                      /* false: nothing has been appraised yet; the rest is unset */
+    bool any; /* false: nothing has been appraised yet; the rest is unset */
     struct appraisal appraisal;
-    struct findings findings;      /* under the baseline */
+    struct findings findings; /* under the baseline */
     enum verdict verdict;
     int64_t judged_ms, since_ms;
-    int64_t baseline_version;      /* 0: none */
-    const char *token_id;          /* NULL: none was issued */
+    int64_t baseline_version; /* 0: none */
+    const char *token_id;     /* NULL: none was issued */
 };
 
 /* monitor_judge brings the judgement of a VM up to date with its latest appraisal and baseline, learns the first baseline, and
@@ -62,8 +62,8 @@ MUST_CHECK bool monitor_approve(const struct monitor *monitor, struct arena *a, 
                                 struct judged *ret, struct err *err);
 
 /* monitor_read_record verifies and reads one stored record. */
-MUST_CHECK bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row, struct appraisal *ret,
-                                    struct err *err);
+MUST_CHECK bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row,
+                                    struct appraisal *ret, struct err *err);
 
 /* ---- status: status.c ------------------------------------------------------------------------------------------------- */
 
@@ -75,8 +75,8 @@ struct vm_status {
     struct health health;
 };
 
-MUST_CHECK bool monitor_status(const struct monitor *monitor, struct arena *a, const struct store_vm *vm, int64_t now_ms, struct vm_status *ret,
-                               struct err *err);
+MUST_CHECK bool monitor_status(const struct monitor *monitor, struct arena *a, const struct store_vm *vm, int64_t now_ms,
+                               struct vm_status *ret, struct err *err);
 /* attestationStatus as published, with ours under properties.trueboot (control-plane.md 1.7); `brief` leaves out findings' prose,
  * components and facts, for lists. */
 void monitor_status_write(struct json_out *out, struct arena *a, const struct monitor *monitor, const struct vm_status *status, bool brief);
@@ -93,4 +93,5 @@ extern const struct http_route monitor_routes[];
 extern const size_t monitor_n_routes;
 
 /* A VM by name or UUID. */
-MUST_CHECK bool monitor_find_vm(const struct monitor *monitor, struct arena *a, struct bytes name_or_uuid, struct store_vm *ret, struct err *err);
+MUST_CHECK bool monitor_find_vm(const struct monitor *monitor, struct arena *a, struct bytes name_or_uuid, struct store_vm *ret,
+                                struct err *err);

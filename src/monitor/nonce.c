@@ -26,7 +26,8 @@ static void tag_of(const struct monitor *monitor, const char *vm, struct bytes h
     hmac_sha256(BYTES_OF(monitor->nonce_key), parts, ARRAY_LEN(parts), ret);
 }
 
-bool monitor_nonce_make(const struct monitor *monitor, const char *vm, int64_t now_ms, uint8_t ret[static MONITOR_NONCE_LEN], struct err *err)
+bool monitor_nonce_make(const struct monitor *monitor, const char *vm, int64_t now_ms, uint8_t ret[static MONITOR_NONCE_LEN],
+                        struct err *err)
 {
     uint8_t tag[32];
 

@@ -73,10 +73,16 @@ static bool note_contact(const struct monitor *monitor, const struct http_reques
     struct arena *a = request->arena;
     int64_t now = monitor->now_ms();
     struct store_contact contact = {
-        .vm = vm, .last_heartbeat_ms = is_report ? 0 : now, .last_report_ms = is_report ? now : 0, .boot_id = word(a, body, "bootId"),
-        .agent_version = word(a, body, "agentVersion"), .kernel_version = word(a, body, "kernelVersion"),
-        .state = is_report ? NULL : word(a, body, "state"), .last_error = error_words(a, json_get(body, is_report ? "failure" : "lastError")),
-        .reset_count = count(body, "resetCount"), .restart_count = count(body, "restartCount"),
+        .vm = vm,
+        .last_heartbeat_ms = is_report ? 0 : now,
+        .last_report_ms = is_report ? now : 0,
+        .boot_id = word(a, body, "bootId"),
+        .agent_version = word(a, body, "agentVersion"),
+        .kernel_version = word(a, body, "kernelVersion"),
+        .state = is_report ? NULL : word(a, body, "state"),
+        .last_error = error_words(a, json_get(body, is_report ? "failure" : "lastError")),
+        .reset_count = count(body, "resetCount"),
+        .restart_count = count(body, "restartCount"),
     };
     return store_contact_put(monitor->store, &contact, err);
 }
@@ -99,7 +105,8 @@ static const struct trusted_provider *provider_of(const struct monitor *monitor,
 }
 
 /* A token counts when its signature, exact issuer, time and nonce hold and it names this VM (control-plane.md 10). */
-static bool check_token(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes text, struct jwt_claims *ret, struct err *err)
+static bool check_token(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes text, struct jwt_claims *ret,
+                        struct err *err)
 {
     const struct trusted_provider *provider;
     const struct verified_jws *verified;
@@ -123,11 +130,13 @@ static bool check_token(const struct monitor *monitor, struct arena *a, const ch
     return monitor_nonce_check(monitor, vm, nonce, want.now_ms, err) || err_within(err, "Nonce");
 }
 
-static bool note_token(const struct monitor *monitor, struct arena *a, const char *vm, const struct jwt_claims *claims, const struct json *body,
-                       struct err *err)
+static bool note_token(const struct monitor *monitor, struct arena *a, const char *vm, const struct jwt_claims *claims,
+                       const struct json *body, struct err *err)
 {
     struct store_identity identity;
-    struct store_token row = { .vm = vm, .boot_id = word(a, body, "bootId"), .reported_ms = monitor->now_ms(), .expires_ms = claims->exp_ms };
+    struct store_token row = {
+        .vm = vm, .boot_id = word(a, body, "bootId"), .reported_ms = monitor->now_ms(), .expires_ms = claims->exp_ms
+    };
     bool first;
 
     if (!store_identity_active(monitor->store, a, vm, &identity, err))

@@ -8,7 +8,8 @@ static bool find(const struct monitor *monitor, const struct http_request *reque
 
     if (monitor_find_vm(monitor, request->arena, name, ret, err))
         return true;
-    return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no VM named %.*s", BYTES_FMT(bytes_slice(name, 0, 64))) : false;
+    return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no VM named %.*s", BYTES_FMT(bytes_slice(name, 0, 64)))
+                                      : false;
 }
 
 static bool get_status(void *context, const struct http_request *request, struct http_response *response, struct err *err)
@@ -68,7 +69,8 @@ static bool get_baseline(void *context, const struct http_request *request, stru
     if (!find(monitor, request, &vm, err))
         return false;
     if (!store_baseline_latest(monitor->store, request->arena, vm.vm, &row, err))
-        return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "%s has no baseline yet: its first healthy boot makes it", vm.name) : false;
+        return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "%s has no baseline yet: its first healthy boot makes it", vm.name)
+                                          : false;
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
     json_put_string(&out, "vm", vm.name);
@@ -96,7 +98,9 @@ static bool approve_baseline(void *context, const struct http_request *request, 
     if (!find(monitor, request, &vm, err) || (request->body.len && !http_body_json(request, NULL, &body, err)))
         return false;
     reason = arena_string(request->arena, json_text(json_get(body, "reason"), BYTES_LIT("approved")));
-    if (!reason || !monitor_approve(monitor, request->arena, vm.vm, request->caller.subject ? request->caller.subject : "local", reason, judged, err) ||
+    if (!reason ||
+        !monitor_approve(monitor, request->arena, vm.vm, request->caller.subject ? request->caller.subject : "local", reason, judged,
+                         err) ||
         !monitor_status(monitor, request->arena, &vm, monitor->now_ms(), status, err))
         return false;
     out = http_response_json(response, 200);

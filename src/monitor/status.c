@@ -14,17 +14,16 @@ bool monitor_find_vm(const struct monitor *monitor, struct arena *a, struct byte
     return store_vm_by_name(monitor->store, a, name, ret, err);
 }
 
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static void gather(const struct vm_status *s, int64_t last_settled, struct health_facts *ret)
 {
     *ret = (struct health_facts){
         .monitored_since = s->vm.monitoring_enabled_ms,
         .has_vtpm = s->vm.vtpm,
-        .power = s->vm.power == STORE_POWER_OFF ? POWER_OFF : s->vm.power == STORE_POWER_RUNNING ? POWER_RUNNING : POWER_UNKNOWN,
+        .power = s->vm.power == STORE_POWER_OFF       ? POWER_OFF
+                 : s->vm.power == STORE_POWER_RUNNING ? POWER_RUNNING
+                                                      : POWER_UNKNOWN,
         .power_since = s->vm.power_since_ms,
         .last_settled = last_settled,
     };
@@ -34,7 +33,9 @@ static void gather(const struct vm_status *s, int64_t last_settled, struct healt
         return;
     ret->last_verified = s->judged.appraisal.time_ms;
     ret->last_contact = later(ret->last_contact, ret->last_verified);
-    ret->last = s->judged.verdict == VERDICT_HEALTHY ? LAST_HEALTHY : s->judged.verdict == VERDICT_UNHEALTHY ? LAST_UNHEALTHY : LAST_UNSETTLED;
+    ret->last = s->judged.verdict == VERDICT_HEALTHY     ? LAST_HEALTHY
+                : s->judged.verdict == VERDICT_UNHEALTHY ? LAST_UNHEALTHY
+                                                         : LAST_UNSETTLED;
 }
 
 /* The last judgement that was Healthy or Unhealthy: evidence that cannot be judged must not erase an Unhealthy (attack S6). */
@@ -231,7 +232,8 @@ void monitor_status_write(struct json_out *out, struct arena *a, const struct mo
     json_put_string(out, "name", "default");
     json_put_string(out, "type", "microsoft.azurestackhci/virtualmachineinstances/attestationstatus");
     json_begin_object(out, "properties");
-    json_put_string(out, "attestSecureBootEnabled", settled && last->quote_verified ? secure_boot_name(last->facts.secure_boot) : "Unknown");
+    json_put_string(out, "attestSecureBootEnabled",
+                    settled && last->quote_verified ? secure_boot_name(last->facts.secure_boot) : "Unknown");
     json_put_string(out, "attestationCertValidated", !settled ? "Unknown" : last->ak_trusted ? "Valid" : "Invalid");
     json_put_string(out, "bootIntegrityValidated", !settled ? "Unknown" : s->health.status == HEALTH_HEALTHY ? "Valid" : "Invalid");
     json_put_string(out, "errorMessage", error_message(s));

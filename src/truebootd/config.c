@@ -65,9 +65,10 @@ static bool absolute(const char *dir, char ret[static PATH_MAX])
 enum config_outcome config_read(int argc, char **argv, struct config *ret)
 {
     static const struct option options[] = {
-        { "data", required_argument, NULL, 'd' },    { "listen", required_argument, NULL, 'l' }, { "url", required_argument, NULL, 'u' },
-        { "profile", required_argument, NULL, 'p' }, { "verbose", no_argument, NULL, 'v' },      { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },       { NULL, 0, NULL, 0 },
+        { "data", required_argument, NULL, 'd' }, { "listen", required_argument, NULL, 'l' },
+        { "url", required_argument, NULL, 'u' },  { "profile", required_argument, NULL, 'p' },
+        { "verbose", no_argument, NULL, 'v' },    { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },    { NULL, 0, NULL, 0 },
     };
     struct config c = { .listen = "0.0.0.0:8443", .profile = "default", .times = &health_times_default };
     const char *data = NULL;

@@ -6,11 +6,11 @@
 #include "monitor/health.h"
 
 struct config {
-    char data[PATH_MAX];                 /* everything lives below */
+    char data[PATH_MAX]; /* everything lives below */
     char socket[PATH_MAX];
-    const char *listen;                  /* ADDR:PORT */
-    const char *url;                     /* what clients call it; NULL: made from `listen` */
-    const char *profile;                 /* "default", "demo" */
+    const char *listen;  /* ADDR:PORT */
+    const char *url;     /* what clients call it; NULL: made from `listen` */
+    const char *profile; /* "default", "demo" */
     const struct health_times *times;
     bool verbose;
 };

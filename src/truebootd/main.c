@@ -35,8 +35,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "truebootd: %s\n", err.text);
         return 1;
     }
-    log_event(LOG_INFO, "ready", "url", server.attestation.issuer, "listen", config.listen, "socket", config.socket, "data", config.data, "profile",
-              config.profile, NULL);
+    log_event(LOG_INFO, "ready", "url", server.attestation.issuer, "listen", config.listen, "socket", config.socket, "data", config.data,
+              "profile", config.profile, NULL);
     sigwait(&signals, &received);
     log_event(LOG_INFO, "stopping", "signal", received == SIGINT ? "SIGINT" : "SIGTERM", NULL);
     server_stop(&server);

@@ -143,13 +143,14 @@ static bool start_attestation(struct server *s, struct err *err)
     a->now_ms = clock_now_ms;
     a->on_appraisal = on_appraisal;
     a->on_appraisal_context = s;
-    return attestation_set_policy(a, &s->arena, attestation_builtin_policy, err) && vouch_cache_new(VOUCH_CACHE_ENTRIES, &a->vouched, err) &&
-           challenges_new(&a->challenges, err);
+    return attestation_set_policy(a, &s->arena, attestation_builtin_policy, err) &&
+           vouch_cache_new(VOUCH_CACHE_ENTRIES, &a->vouched, err) && challenges_new(&a->challenges, err);
 }
 
 static bool start_monitor(struct server *s, struct err *err)
 {
-    s->provider = (struct trusted_provider){ .issuer = s->attestation.issuer, .provider = s->attestation.provider,
+    s->provider = (struct trusted_provider){ .issuer = s->attestation.issuer,
+                                             .provider = s->attestation.provider,
                                              .key = privkey_public(s->attestation.report_key.key) };
     s->monitor.store = s->store;
     s->monitor.providers = &s->provider;
@@ -213,8 +214,13 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
     struct http_routes *tables = ARENA_ARRAY(&s->arena, 3, struct http_routes);
     struct names *names = ARENA_NEW(&s->arena, struct names);
     struct group *operators = getgrnam("trueboot");
-    struct http_server_config config = { .listen = s->config->listen, .unix_socket = s->config->socket, .unix_gid = operators ? operators->gr_gid : 0,
-                                         .n_tables = 3, .identify = identify, .observe = observe, .context = s };
+    struct http_server_config config = { .listen = s->config->listen,
+                                         .unix_socket = s->config->socket,
+                                         .unix_gid = operators ? operators->gr_gid : 0,
+                                         .n_tables = 3,
+                                         .identify = identify,
+                                         .observe = observe,
+                                         .context = s };
     bool started;
 
     if (!tables || !names)
@@ -240,8 +246,9 @@ bool server_start(const struct config *config, struct server *s, struct err *err
     s->attestation.issuer = make_url(s);
     umask(0027);
     snprintf(database, sizeof database, "%.*s/trueboot.db", PATH_MAX - 16, config->data);
-    fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) && store_open(database, &s->store, err) &&
-           start_management(s, err) && start_attestation(s, err) && start_monitor(s, err) && start_http(s, keys, err);
+    fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) &&
+           store_open(database, &s->store, err) && start_management(s, err) && start_attestation(s, err) && start_monitor(s, err) &&
+           start_http(s, keys, err);
     if (!fine)
         server_stop(s);
     return fine;

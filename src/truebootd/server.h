@@ -9,7 +9,7 @@
 
 struct server {
     const struct config *config;
-    struct arena arena;                  /* what lives as long as the server */
+    struct arena arena; /* what lives as long as the server */
     struct store *store;
     struct ca *root_ca, *ak_ca, *token_ca;
     struct attestation_service attestation;

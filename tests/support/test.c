@@ -41,10 +41,7 @@ void test_skip(const char *fmt, ...)
     va_end(args);
 }
 
-bool test_failed(void)
-{
-    return current.failed;
-}
+bool test_failed(void) { return current.failed; }
 
 void test_check(bool passed, const char *file, int line, const char *what)
 {
@@ -116,15 +113,9 @@ const char *shared_data(const char *path)
     return file_exists(root) ? below(root, path) : NULL;
 }
 
-const char *test_data(const char *path)
-{
-    return below(SOURCE_ROOT "/tests/data", path);
-}
+const char *test_data(const char *path) { return below(SOURCE_ROOT "/tests/data", path); }
 
-const char *test_case(const char *path)
-{
-    return below(SOURCE_ROOT "/tests/cases", path);
-}
+const char *test_case(const char *path) { return below(SOURCE_ROOT "/tests/cases", path); }
 
 static bool selected(const struct test *t, int argc, char **argv)
 {
@@ -148,8 +139,7 @@ int main(int argc, char **argv)
         if (!current.checks && !current.skipped[0])
             test_check(false, t->file, 0, "a test has to check something");
         failed += current.failed;
-        printf("%s %u - %s%s%s\n", current.failed ? "not ok" : "ok", n, t->name, current.skipped[0] ? " # SKIP " : "",
-               current.skipped);
+        printf("%s %u - %s%s%s\n", current.failed ? "not ok" : "ok", n, t->name, current.skipped[0] ? " # SKIP " : "", current.skipped);
     }
     printf("1..%u\n", n);
     return failed ? 1 : 0;

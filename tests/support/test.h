@@ -18,7 +18,7 @@ struct test {
 };
 
 void test_register(struct test *t);
-void test_check(bool passed, const char *file, int line, const char *what) ;
+void test_check(bool passed, const char *file, int line, const char *what);
 void test_check_int(long long got, long long want, const char *file, int line, const char *what);
 void test_check_string(const char *got, const char *want, const char *file, int line, const char *what);
 void test_check_bytes(struct bytes got, struct bytes want, const char *file, int line, const char *what);
@@ -26,41 +26,41 @@ void test_note(const char *fmt, ...) PRINTF_LIKE(1, 2); /* a TAP comment line */
 void test_skip(const char *fmt, ...) PRINTF_LIKE(1, 2);
 bool test_failed(void); /* the running test has failed already */
 
-#define TEST(name_)                                                                         \
-    static void test_##name_(void);                                                         \
-    __attribute__((constructor)) static void register_##name_(void)                         \
-    {                                                                                       \
-        static struct test t = { .name = #name_, .file = __FILE__, .run = test_##name_ };   \
-        test_register(&t);                                                                  \
-    }                                                                                       \
+#define TEST(name_)                                                                       \
+    static void test_##name_(void);                                                       \
+    __attribute__((constructor)) static void register_##name_(void)                       \
+    {                                                                                     \
+        static struct test t = { .name = #name_, .file = __FILE__, .run = test_##name_ }; \
+        test_register(&t);                                                                \
+    }                                                                                     \
     static void test_##name_(void)
 
 /* CHECK goes on after a failure; REQUIRE leaves the test function. */
-#define CHECK(condition) test_check((condition), __FILE__, __LINE__, #condition)
-#define CHECK_INT(got, want) test_check_int((long long)(got), (long long)(want), __FILE__, __LINE__, #got)
+#define CHECK(condition)        test_check((condition), __FILE__, __LINE__, #condition)
+#define CHECK_INT(got, want)    test_check_int((long long)(got), (long long)(want), __FILE__, __LINE__, #got)
 #define CHECK_STRING(got, want) test_check_string((got), (want), __FILE__, __LINE__, #got)
-#define CHECK_BYTES(got, want) test_check_bytes((got), (want), __FILE__, __LINE__, #got)
-#define REQUIRE(condition)                                          \
-    do {                                                            \
-        bool held_ = (condition);                                   \
-        test_check(held_, __FILE__, __LINE__, #condition);          \
-        if (!held_)                                                 \
-            return;                                                 \
+#define CHECK_BYTES(got, want)  test_check_bytes((got), (want), __FILE__, __LINE__, #got)
+#define REQUIRE(condition)                                 \
+    do {                                                   \
+        bool held_ = (condition);                          \
+        test_check(held_, __FILE__, __LINE__, #condition); \
+        if (!held_)                                        \
+            return;                                        \
     } while (0)
 /* REQUIRE_OK(f(…, &err), err) prints the error's sentence. */
-#define REQUIRE_OK(call, err_)                                      \
-    do {                                                            \
-        bool held_ = (call);                                        \
-        test_check(held_, __FILE__, __LINE__, #call);               \
-        if (!held_) {                                               \
-            test_note("error: %s", (err_).text);                    \
-            return;                                                 \
-        }                                                           \
+#define REQUIRE_OK(call, err_)                        \
+    do {                                              \
+        bool held_ = (call);                          \
+        test_check(held_, __FILE__, __LINE__, #call); \
+        if (!held_) {                                 \
+            test_note("error: %s", (err_).text);      \
+            return;                                   \
+        }                                             \
     } while (0)
-#define SKIP(...)                  \
-    do {                           \
-        test_skip(__VA_ARGS__);    \
-        return;                    \
+#define SKIP(...)               \
+    do {                        \
+        test_skip(__VA_ARGS__); \
+        return;                 \
     } while (0)
 
 /* exact_copy gives `b` a malloc'ed block of exactly its length, so that AddressSanitizer sees any overrun.

@@ -5,8 +5,13 @@ enum { T0 = 1000 * 1000 * 1000 }; /* some moment, in milliseconds */
 
 static struct health_facts healthy_vm(void)
 {
-    return (struct health_facts){ .monitored_since = T0, .has_vtpm = true, .power = POWER_RUNNING, .power_since = T0,
-                                  .last = LAST_HEALTHY, .last_verified = T0 + 20000, .last_settled = T0 + 20000,
+    return (struct health_facts){ .monitored_since = T0,
+                                  .has_vtpm = true,
+                                  .power = POWER_RUNNING,
+                                  .power_since = T0,
+                                  .last = LAST_HEALTHY,
+                                  .last_verified = T0 + 20000,
+                                  .last_settled = T0 + 20000,
                                   .last_contact = T0 + 20000 };
 }
 
