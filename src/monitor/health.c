@@ -56,11 +56,11 @@ static struct health while_running(const struct health_facts *f, const struct he
 
     if (now - f->last_contact > t->silence)
         return verdict(HEALTH_UNKNOWN, HEALTH_REASON_SILENT, f->last_contact + t->silence);
-    if (now - f->last_settled > 2 * t->interval)
-        return verdict(HEALTH_UNKNOWN, HEALTH_REASON_REPORT_OVERDUE, f->last_settled + 2 * t->interval);
     /* Evidence that cannot be judged leaves the last verdict standing only as long as it would have stood anyway. */
     if (f->last == LAST_UNSETTLED && (f->last_settled == 0 || now - f->last_settled > t->interval + t->grace))
         return verdict(HEALTH_UNKNOWN, HEALTH_REASON_UNSETTLED, f->last_verified);
+    if (now - f->last_settled > 2 * t->interval)
+        return verdict(HEALTH_UNKNOWN, HEALTH_REASON_REPORT_OVERDUE, f->last_settled + 2 * t->interval);
     healthy.stale = now > expected + t->grace;
     healthy.next_expected = expected;
     return healthy;
