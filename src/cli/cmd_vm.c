@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/uuid.h"
 #include "cli/commands.h"
 #include "vmhost/ca.h"
 #include "vmhost/vm.h"
@@ -86,7 +87,7 @@ static int register_root(struct cli *cli, struct bytes pem)
     return body ? remote_call(cli, "POST", "/v1/roots", body, NULL) : cli_fail(EXIT_ERROR, "out of memory");
 }
 
-static int register_vm(struct cli *cli, const struct vm_config *config)
+static int register_vm(struct cli *cli, const struct vm_config *config, const char *power)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
@@ -99,7 +100,7 @@ static int register_vm(struct cli *cli, const struct vm_config *config)
     json_put_boolean(&out, "secureBoot", config->secure_boot);
     json_put_boolean(&out, "vtpm", config->vtpm);
     json_put_boolean(&out, "monitoring", config->integrity_monitoring);
-    json_put_string(&out, "power", "off");
+    json_put_string(&out, "power", power);
     json_end(&out);
     body = body_of(cli, &w);
     return body ? remote_call(cli, "POST", "/v1/vms", body, NULL) : cli_fail(EXIT_ERROR, "out of memory");
@@ -238,7 +239,7 @@ static int run_create(struct cli *cli)
         return code;
     if (!vm_create(&host, &config, &cli->arena, &err))
         return cli_fail_err(&err);
-    code = register_vm(cli, &config);
+    code = register_vm(cli, &config, "off");
     if (code != EXIT_OK) {
         struct err ignored = ERR_INIT; /* the first error is the one to show */
         if (!vm_delete(&host, config.name, &ignored))
@@ -268,6 +269,39 @@ const struct cli_command command_vm_create = { "vm create",
                                                create_options,
                                                ARRAY_LEN(create_options),
                                                run_create };
+
+/* ---- add: a VM that something else runs ---- */
+
+static int run_add(struct cli *cli)
+{
+    const char *uuid = cli_option(cli, "uuid"), *type = cli_option(cli, "security-type");
+    bool trusted = !type || strcmp(type, "TrustedLaunch") == 0;
+    struct vm_config config = { .name = cli->arguments[0],
+                                .security_type = trusted ? VM_TRUSTED_LAUNCH : VM_STANDARD,
+                                .secure_boot = cli_flag(cli, "enable-secure-boot", trusted),
+                                .vtpm = cli_flag(cli, "enable-vtpm", trusted),
+                                .integrity_monitoring = cli_flag(cli, "enable-integrity-monitoring", true) };
+
+    if (!uuid || !uuid_canonical(bytes_of_string(uuid), config.uuid))
+        return cli_fail(EXIT_USAGE, "--uuid UUID is needed: the one in the VM's definition and in its vTPM's endorsement certificate");
+    return register_vm(cli, &config, "unknown");
+}
+
+static const struct cli_option add_options[] = {
+    { "uuid", "UUID", "the VM's UUID; its vTPM's endorsement certificate must name it" },
+    { "security-type", "TYPE", "TrustedLaunch (default) or Standard" },
+    { "enable-secure-boot", NULL, "how it is meant to be (default: on)" },
+    { "enable-vtpm", NULL, "how it is meant to be (default: on)" },
+    { "enable-integrity-monitoring", NULL, "judge it (default: yes)" },
+};
+const struct cli_command command_vm_add = { "vm add",
+                                            "NAME",
+                                            1,
+                                            1,
+                                            "Put a VM that something else runs (libvirt, Proxmox, …) into the inventory",
+                                            add_options,
+                                            ARRAY_LEN(add_options),
+                                            run_add };
 
 /* ---- start, stop, update, delete ---- */
 
