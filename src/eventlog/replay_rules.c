@@ -5,7 +5,7 @@
 #include "eventlog/systemd_boot.h"
 #include "eventlog/uefi_variable.h"
 
-enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, REPORTED_PER_RULE = 8 };
+enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, WINDOWS_FIRST = 12, WINDOWS_LAST = 14, REPORTED_PER_RULE = 8 };
 
 /* A log with ten thousand wrong events gets a few findings of each kind, not ten thousand. */
 struct rule_state {
@@ -97,6 +97,16 @@ static bool is_printable(struct bytes text)
 
 static bool is_strict(unsigned pcr) { return pcr == IMAGE_PCR || pcr == BOOT_CONFIG_PCR || pcr == SECURE_BOOT_PCR; }
 
+/* Windows' records: not a single tag that some loader may have made up. */
+static bool is_windows(const struct event *event)
+{
+    struct tagged_event tag;
+
+    if (event->type != EVENT_TYPE(EV_EVENT_TAG) || event->pcr < WINDOWS_FIRST || event->pcr > WINDOWS_LAST)
+        return false;
+    return !tagged_event_parse(event->data, &tag) || sipa_type_find(tag.id);
+}
+
 /* Text that its maker always hashes, in events whose type does not say so: when it does not hash to the digest, it was changed. */
 static bool should_be_proved(const struct event *event)
 {
@@ -109,7 +119,7 @@ static bool should_be_proved(const struct event *event)
     case GRUB_FILE:
         break;
     }
-    return event->type == EVENT_TYPE(EV_EVENT_TAG) && loader_tag_of(event) == LOADER_TAG_NONE && sipa_is_wellformed(event->data);
+    return is_windows(event);
 }
 
 static void check_data(const struct rules_input *in, const struct event *event, struct rule_state *state)
