@@ -22,8 +22,9 @@ demo: guest
 test: guest
 	@tools/run_tests $(BUILD) unit system
 
+# Everything with real processes and real VMs.
 test-system: guest
-	@tools/run_tests $(BUILD) unit system system-long
+	@tools/run_tests $(BUILD) system system-long
 
 test-exhaustive: all
 	@tools/run_tests $(BUILD) exhaustive
