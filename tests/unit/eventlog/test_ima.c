@@ -270,3 +270,25 @@ TEST(lists_of_real_boots_explain_register_10)
     test_note("%u lists explained", explained);
     CHECK(explained >= 40);
 }
+
+TEST(the_limits_on_bytes_and_entries_hold)
+{
+    enum { ENTRY = 33 }; /* register, SHA-1, a template's name of one letter, no data */
+    size_t n = LIMIT_IMA_ENTRIES + 1;
+    uint8_t *many = calloc(1, LIMIT_IMA_BYTES + 1);
+    struct err err = ERR_INIT;
+    struct ima_list list;
+
+    for (size_t i = 0; i < n; i++) {
+        many[i * ENTRY] = 10;
+        many[i * ENTRY + 24] = 1;
+        many[i * ENTRY + 28] = 'x';
+    }
+    for (size_t extra = 0; extra < 2; extra++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        bool read = ima_parse(&a, (struct bytes){ many, (n - 1 + extra) * ENTRY }, &list, &err);
+        CHECK(read == (extra == 0) && (read ? list.n == LIMIT_IMA_ENTRIES : err.code == ERR_LIMIT));
+        CHECK(!ima_parse(&a, (struct bytes){ many, LIMIT_IMA_BYTES + 1 }, &list, &err) && err.code == ERR_LIMIT);
+    }
+    free(many);
+}

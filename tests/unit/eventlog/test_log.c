@@ -264,3 +264,25 @@ TEST(text_instead_of_a_log_is_refused)
                err);
     CHECK(log.state == EVENTLOG_MALFORMED && log.n_events == 0);
 }
+
+TEST(a_log_declares_at_most_as_many_algorithms_as_are_read)
+{
+    for (uint32_t n = LIMIT_LOG_BANKS; n <= LIMIT_LOG_BANKS + 1; n++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct writer w CLEANUP(writer_done) = { 0 };
+        struct err err = ERR_INIT;
+        struct eventlog log;
+        write_bytes(&w, bytes_slice(BYTES_OF(by_hand), 0, 28));
+        write_u32le(&w, 29 + 4 * n);
+        write_bytes(&w, bytes_slice(BYTES_OF(by_hand), 32, 24));
+        write_u32le(&w, n);
+        for (uint32_t i = 0; i < n; i++) {
+            write_u16le(&w, (uint16_t)(0x7000 + i));
+            write_u16le(&w, 1);
+        }
+        write_u8(&w, 0);
+        REQUIRE_OK(eventlog_parse(&a, writer_bytes(&w), &log, &err), err);
+        CHECK(log.state == (n <= LIMIT_LOG_BANKS ? EVENTLOG_MISSING : EVENTLOG_MALFORMED));
+        CHECK(log.parts[0].err.code == (n <= LIMIT_LOG_BANKS ? ERR_NONE : ERR_LIMIT));
+    }
+}
