@@ -32,6 +32,8 @@ X(AK_UNTRUSTED, "tpm.ak_untrusted", CRITICAL, EVIDENCE, "Attestation key is not 
   "Nobody we trust says that this key lives in a TPM.", "Enrol {vm} (trueboot-agent enroll), or add the issuer with `trueboot root add --kind ak FILE`.")
 X(AK_ATTRIBUTES, "tpm.ak_attributes", CRITICAL, EVIDENCE, "Attestation key is not a restricted TPM key",
   "A key that signs anything can sign a forged quote.", "Create the key with restricted, sign, fixedTPM, fixedParent and sensitiveDataOrigin.")
+X(AK_PUBLIC, "tpm.ak_public", CRITICAL, EVIDENCE, "Certificate and public area name different attestation keys",
+  "What the certificate vouches for is not the key that was shown.", "Update the agent in {vm} and attest again.")
 X(AK_REPLACED, "tpm.ak_replaced", CRITICAL, EVIDENCE, "Attestation key was replaced",
   "The evidence is signed by another key than the one enrolled for this VM.", "Find out who changed the TPM's key in {vm}; then enrol again.")
 X(EK_REFUSED, "tpm.ek_refused", CRITICAL, EVIDENCE, "Endorsement certificate refused",
@@ -42,6 +44,28 @@ X(TPM_ROLLBACK, "tpm.rollback", HIGH, EVIDENCE, "TPM state went back in time",
   "Counters are lower than last seen: a snapshot was restored or the TPM was cleared.", "Confirm that {vm} was restored on purpose, then `trueboot baseline approve {vm}`.")
 X(TPM_NONE, "tpm.none", CRITICAL, EVIDENCE, "No virtual TPM",
   "Without a TPM nothing can be attested.", "Stop {vm} and give it a vTPM (`--enable-vtpm`).")
+
+/* evidence: a second key that the attestation key vouches for */
+X(CERTIFY_MALFORMED, "certify.malformed", CRITICAL, EVIDENCE, "Certification cannot be read",
+  "The TPM's statement about the key is not a well-formed TPMS_ATTEST, or its signature has no known form.", "Update the agent in {vm} and attest again.")
+X(CERTIFY_MAGIC, "certify.magic", CRITICAL, EVIDENCE, "Certification was not made by a TPM",
+  "Only a structure that begins with TPM_GENERATED_VALUE was produced inside a TPM.", "Treat {vm} as compromised until explained.")
+X(CERTIFY_TYPE, "certify.type", CRITICAL, EVIDENCE, "Not a certification",
+  "The TPM signed something, but not a statement about a key.", "Treat {vm} as compromised until explained.")
+X(CERTIFY_SIGNATURE, "certify.signature", CRITICAL, EVIDENCE, "Certification's signature is wrong",
+  "The attestation key did not vouch for this key.", "Attest again; if it happens again, treat {vm} as compromised.")
+X(CERTIFY_NONCE, "certify.nonce", CRITICAL, EVIDENCE, "Certification is not fresh",
+  "It does not contain the challenge: it may be a recording.", "Attest again.")
+X(CERTIFY_SIGNER, "certify.signer", CRITICAL, EVIDENCE, "Quote and certification are of different keys",
+  "Both must come from one attestation key of one TPM.", "Treat {vm} as compromised until explained.")
+X(CERTIFY_NAME, "certify.name", CRITICAL, EVIDENCE, "Another key is certified",
+  "The attestation key vouches for another key than the one shown.", "Treat {vm} as compromised until explained.")
+X(SEALING_KEY, "sealing_key.attributes", CRITICAL, EVIDENCE, "Key for the answer does not protect it",
+  "An answer encrypted to it could be opened elsewhere, or without the attested registers.", "Update the agent in {vm} and attest again.")
+X(SEALING_POLICY, "sealing_key.policy", CRITICAL, EVIDENCE, "Key for the answer is not bound to the quoted registers",
+  "It would open the answer in another state than the one attested.", "Attest again: a register may have moved since the key was made.")
+X(ISOLATION, "isolation.unsupported", CRITICAL, EVIDENCE, "Isolation evidence that nobody here can verify",
+  "A hardware report of a confidential VM came along; taking the VM for less than it says would hide a lie.", "Attest as a Trusted Launch VM, or at a service that verifies SEV-SNP and TDX reports.")
 
 /* evidence: the logs */
 X(LOG_MISSING, "log.missing", HIGH, EVIDENCE, "No event log",

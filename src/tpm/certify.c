@@ -54,21 +54,54 @@ static bool name_is_the_objects(const struct certification *c, struct err *err)
     return true;
 }
 
-static bool (*const checks[])(const struct certification *, struct err *) = {
-    magic_is_the_tpms, type_is_certify, is_signed_by_the_ak, nonce_is_ours, signer_is_the_quotes, name_is_the_objects,
+/* clang-format off */
+static const struct {
+    enum finding_id refusal;
+    bool (*passes)(const struct certification *, struct err *);
+} checks[] = {
+    { FINDING_CERTIFY_MAGIC,     magic_is_the_tpms },
+    { FINDING_CERTIFY_TYPE,      type_is_certify },
+    { FINDING_CERTIFY_SIGNATURE, is_signed_by_the_ak },
+    { FINDING_CERTIFY_NONCE,     nonce_is_ours },
+    { FINDING_CERTIFY_SIGNER,    signer_is_the_quotes },
+    { FINDING_CERTIFY_NAME,      name_is_the_objects },
 };
+/* clang-format on */
 
-bool certify_verify(const struct certify_claim *claim, const struct certify_expectations *want, struct err *err)
+/* *ret_refusal says which check refused first. */
+static bool verify(const struct certify_claim *claim, const struct certify_expectations *want, enum finding_id *ret_refusal,
+                   struct err *err)
 {
     struct certification c = { .claim = claim, .want = want };
 
+    *ret_refusal = FINDING_CERTIFY_MALFORMED;
     if (!attest_decode(claim->attest, &c.attest, err))
-        return err_within(err, "certification");
+        return false;
     if (claim->form == SIGNATURE_FORM_RAW_RSASSA ? !tpm_signature_from_raw(claim->signature, DIGEST_SHA256, &c.signature, err)
                                                  : !tpm_signature_decode(claim->signature, &c.signature, err))
-        return err_within(err, "certification");
-    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
-        if (!checks[i](&c, err))
-            return err_within(err, "certification");
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+        *ret_refusal = checks[i].refusal;
+        if (!checks[i].passes(&c, err))
+            return false;
+    }
     return true;
+}
+
+bool certify_verify(const struct certify_claim *claim, const struct certify_expectations *want, struct err *err)
+{
+    enum finding_id refusal;
+
+    return verify(claim, want, &refusal, err) || err_within(err, "certification");
+}
+
+bool certify_check(const struct certify_claim *claim, const struct certify_expectations *want, struct findings *list, struct err *err)
+{
+    enum finding_id refusal;
+
+    if (verify(claim, want, &refusal, err))
+        return true;
+    if (err->code != ERR_NO_MEMORY)
+        findings_add(list, refusal, FINDING_NO_PCR, FINDING_NO_EVENT, "certification: %s", err->text);
+    return false;
 }

@@ -22,3 +22,6 @@ struct certify_expectations {
 
 /* certify_verify: true when the AK certified exactly `object`. ERR_MALFORMED or ERR_UNTRUSTED else. */
 MUST_CHECK bool certify_verify(const struct certify_claim *claim, const struct certify_expectations *want, struct err *err);
+/* The same, and the check that refused becomes a finding (certify.…); none for ERR_NO_MEMORY. */
+MUST_CHECK bool certify_check(const struct certify_claim *claim, const struct certify_expectations *want, struct findings *list,
+                              struct err *err);
