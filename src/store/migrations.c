@@ -53,7 +53,27 @@ static const char first[] = "CREATE TABLE claims (claim TEXT NOT NULL PRIMARY KE
 
                             "CREATE TABLE settings (key TEXT NOT NULL PRIMARY KEY, value BYTEA NOT NULL);";
 
+/* Rows of providers are few; policies are history, keyed by provider and type. */
+static const char providers[] = "CREATE TABLE providers ("
+                                " name TEXT NOT NULL PRIMARY KEY, subscription TEXT NOT NULL, resource_group TEXT NOT NULL,"
+                                " location TEXT NOT NULL, attest_uri TEXT NOT NULL, isolated SMALLINT NOT NULL,"
+                                " tpm_authentication SMALLINT NOT NULL, public_network_access SMALLINT NOT NULL, tags TEXT NOT NULL,"
+                                " created_ms BIGINT NOT NULL, created_by TEXT NOT NULL, version BIGINT NOT NULL);"
+
+                                "CREATE TABLE policies ("
+                                " provider TEXT NOT NULL, type TEXT NOT NULL, version BIGINT NOT NULL, jws BYTEA NOT NULL, hash TEXT,"
+                                " by_whom TEXT NOT NULL, time_ms BIGINT NOT NULL, PRIMARY KEY (provider, type, version));"
+
+                                "CREATE TABLE policy_signers ("
+                                " provider TEXT NOT NULL, sha256 TEXT NOT NULL, der BYTEA NOT NULL, added_ms BIGINT NOT NULL,"
+                                " by_whom TEXT NOT NULL, PRIMARY KEY (provider, sha256));"
+
+                                "CREATE TABLE api_tokens ("
+                                " sha256 TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, created_ms BIGINT NOT NULL,"
+                                " expires_ms BIGINT NOT NULL, by_whom TEXT NOT NULL);";
+
 const struct migration migrations[] = {
     { "the first tables", first },
+    { "attestation providers, their policies and signers, API tokens", providers },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

@@ -15,7 +15,13 @@
 #define CONTACT_COLUMNS                                                                                                              \
     "vm, last_heartbeat_ms, last_report_ms, boot_id, agent_version, kernel_version, state, last_error, reset_count, restart_count, " \
     "ak_counter, ak_counter_boot"
-#define TOKEN_COLUMNS "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
+#define PROVIDER_COLUMNS                                                                                                                \
+    "name, subscription, resource_group, location, attest_uri, isolated, tpm_authentication, public_network_access, tags, created_ms, " \
+    "created_by, version"
+#define SIGNER_COLUMNS    "provider, sha256, der, added_ms, by_whom"
+#define POLICY_COLUMNS    "provider, type, version, jws, hash, by_whom, time_ms"
+#define API_TOKEN_COLUMNS "sha256, name, role, created_ms, expires_ms, by_whom"
+#define TOKEN_COLUMNS     "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
 
 /* clang-format off */
 #define STATEMENTS(X)                                                                                                                      \
@@ -104,6 +110,31 @@
     X(SETTING_PUT, WRITE, "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")      \
     X(SETTING_INIT, WRITE, "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")                               \
     X(SETTING_DROP, WRITE, "DELETE FROM settings WHERE key = $1")                                                                          \
+                                                                                                                                           \
+    X(PROVIDER_ADD, WRITE, "INSERT INTO providers (" PROVIDER_COLUMNS ") "                                                                 \
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING")                                        \
+    X(PROVIDER_GET, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name = $1")                                                    \
+    X(PROVIDER_UPDATE, WRITE, "UPDATE providers SET tpm_authentication = $2, public_network_access = $3, tags = $4, version = $5 + 1 "     \
+        "WHERE name = $1 AND version = $5")                                                                                                \
+    X(PROVIDER_DROP, WRITE, "DELETE FROM providers WHERE name = $1")                                                                       \
+    X(PROVIDER_DROP_POLICIES, WRITE, "DELETE FROM policies WHERE provider = $1")                                                           \
+    X(PROVIDER_DROP_SIGNERS, WRITE, "DELETE FROM policy_signers WHERE provider = $1")                                                      \
+    X(PROVIDER_LIST, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name > $1 ORDER BY name LIMIT $2")                            \
+    X(SIGNER_ADD, WRITE, "INSERT INTO policy_signers (" SIGNER_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "                                    \
+        "ON CONFLICT (provider, sha256) DO NOTHING")                                                                                       \
+    X(SIGNER_DROP, WRITE, "DELETE FROM policy_signers WHERE provider = $1 AND sha256 = $2")                                                \
+    X(SIGNER_COUNT, READ, "SELECT COUNT(*) FROM policy_signers WHERE provider = $1")                                                       \
+    X(SIGNER_LIST, READ, "SELECT " SIGNER_COLUMNS " FROM policy_signers WHERE provider = $1 ORDER BY sha256")                              \
+    X(POLICY_ADD, WRITE, "INSERT INTO policies (" POLICY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7) "                                  \
+        "ON CONFLICT (provider, type, version) DO NOTHING")                                                                                \
+    X(POLICY_LATEST, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 ORDER BY version DESC LIMIT 1")      \
+    X(POLICY_LIST, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 AND version < $3 "                     \
+        "ORDER BY version DESC LIMIT $4")                                                                                                  \
+                                                                                                                                           \
+    X(API_TOKEN_ADD, WRITE, "INSERT INTO api_tokens (" API_TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO NOTHING")\
+    X(API_TOKEN_GET, READ, "SELECT " API_TOKEN_COLUMNS " FROM api_tokens WHERE sha256 = $1")                                               \
+    X(API_TOKEN_LIST, READ, "SELECT " API_TOKEN_COLUMNS " FROM api_tokens WHERE sha256 > $1 ORDER BY sha256 LIMIT $2")                     \
+    X(API_TOKEN_DROP, WRITE, "DELETE FROM api_tokens WHERE sha256 = $1")                                                                   \
                                                                                                                                            \
     X(SCHEMA_VERSION, READ, "SELECT COALESCE(MAX(version), 0) FROM schema_migrations")                                                     \
     X(SCHEMA_NOTE, WRITE, "INSERT INTO schema_migrations (version, applied_ms) VALUES ($1, $2)")

@@ -56,7 +56,7 @@ static const struct migration broken = { "a mistake", "ALTER TABLE vms ADD COLUM
 TEST(a_database_made_by_the_first_migration_is_opened_and_brought_up_to_date)
 {
     CLEANUP(fixture_done) struct fixture f = { 0 };
-    struct migration two[] = { migrations[0], second };
+    struct migration three[] = { migrations[0], migrations[1], second };
     struct store_vm got;
 
     REQUIRE(fixture_folder(&f));
@@ -66,7 +66,7 @@ TEST(a_database_made_by_the_first_migration_is_opened_and_brought_up_to_date)
     for (int i = 0; i < 2; i++) {
         store_close(f.store);
         f.store = NULL;
-        REQUIRE_OK(sqlite_store_open(f.file, two, 2, &f.store, &f.err), f.err);
+        REQUIRE_OK(sqlite_store_open(f.file, three, 3, &f.store, &f.err), f.err);
         CHECK(store_vm_get(f.store, &f.arena, VM_A, &got, &f.err) && strcmp(got.name, "a") == 0);
     }
 }
@@ -74,29 +74,29 @@ TEST(a_database_made_by_the_first_migration_is_opened_and_brought_up_to_date)
 TEST(a_newer_schema_is_refused_in_one_sentence)
 {
     CLEANUP(fixture_done) struct fixture f = { 0 };
-    struct migration two[] = { migrations[0], second };
+    struct migration three[] = { migrations[0], migrations[1], second };
 
     REQUIRE(fixture_folder(&f));
-    REQUIRE(sqlite_store_open(f.file, two, 2, &f.store, &f.err));
+    REQUIRE(sqlite_store_open(f.file, three, 3, &f.store, &f.err));
     store_close(f.store);
     f.store = NULL;
-    CHECK(!sqlite_store_open(f.file, two, 1, &f.store, &f.err) && f.err.code == ERR_UNSUPPORTED);
-    CHECK(strstr(f.err.text, "newer trueboot (schema 2, this one knows 1)") != NULL);
+    CHECK(!sqlite_store_open(f.file, three, 2, &f.store, &f.err) && f.err.code == ERR_UNSUPPORTED);
+    CHECK(strstr(f.err.text, "newer trueboot (schema 3, this one knows 2)") != NULL);
     test_note("%s", f.err.text);
 }
 
 TEST(a_migration_that_fails_leaves_the_schema_as_it_was)
 {
     CLEANUP(fixture_done) struct fixture f = { 0 };
-    struct migration bad[] = { migrations[0], second, broken };
+    struct migration bad[] = { migrations[0], migrations[1], second, broken };
 
     REQUIRE(fixture_folder(&f));
-    REQUIRE(sqlite_store_open(f.file, bad, 1, &f.store, &f.err));
+    REQUIRE(sqlite_store_open(f.file, bad, 2, &f.store, &f.err));
     store_close(f.store);
     f.store = NULL;
-    CHECK(!sqlite_store_open(f.file, bad, 3, &f.store, &f.err));
+    CHECK(!sqlite_store_open(f.file, bad, 4, &f.store, &f.err));
     test_note("%s", f.err.text);
-    REQUIRE_OK(sqlite_store_open(f.file, bad, 2, &f.store, &f.err), f.err); /* step 2 was rolled back with it, and runs now */
+    REQUIRE_OK(sqlite_store_open(f.file, bad, 3, &f.store, &f.err), f.err); /* step 3 was rolled back with it, and runs now */
 }
 
 /* ---- trouble ------------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,88 @@
+/* store/providers.h: attestation providers, their policies with history, their policy signers, and callers' API tokens.
+ *
+ * The rules of store/store.h hold: shapes, ownership, threads, errors. */
+#pragma once
+#include "store/store.h"
+
+/* ---- providers ------------------------------------------------------------------------------------------------------- */
+
+struct store_provider {
+    const char *name;           /* 3 to 24 lower-case letters and digits */
+    const char *subscription;   /* as in the path it was created by */
+    const char *resource_group; /* the same */
+    const char *location;
+    const char *attest_uri; /* issuer of its tokens, exactly */
+    bool isolated;          /* trust model Isolated, else AAD; fixed at creation */
+    bool tpm_authentication;
+    bool public_network_access;
+    const char *tags; /* JSON object */
+    int64_t created_ms;
+    const char *created_by;
+    int64_t version; /* grows by one with each update; 1 when created */
+};
+
+struct store_signer {
+    const char *provider;
+    const char *sha256; /* hex, of der */
+    struct bytes der;
+    int64_t added_ms;
+    const char *by;
+};
+
+/* A new provider with its first signers (none for AAD); `version` of the row is ignored. CONFLICT: the name is taken. */
+MUST_CHECK bool store_provider_create(struct store *store, const struct store_provider *provider, const struct store_signer *signers,
+                                      size_t n_signers, struct err *err);
+MUST_CHECK bool store_provider_get(struct store *store, struct arena *a, const char *name, struct store_provider *ret, struct err *err);
+/* Compare and set as store_vm_update: switches and tags change, the rest stays. */
+MUST_CHECK bool store_provider_update(struct store *store, const struct store_provider *provider, struct err *err);
+/* With its policies, their history and its signers. */
+MUST_CHECK bool store_provider_delete(struct store *store, const char *name, struct err *err);
+/* Ordered by name; `after_name` NULL starts at the beginning. */
+MUST_CHECK bool store_provider_list(struct store *store, struct arena *a, const char *after_name, size_t limit,
+                                    const struct store_provider **ret, size_t *ret_n, struct err *err);
+
+/* Adding one that is there changes nothing. LIMIT: there would be more than `max`. */
+MUST_CHECK bool store_signer_add(struct store *store, const struct store_signer *signer, size_t max, struct err *err);
+/* Removing one that is not there changes nothing. CONFLICT: it is the last one. */
+MUST_CHECK bool store_signer_remove(struct store *store, const char *provider, const char *sha256, struct err *err);
+MUST_CHECK bool store_signer_list(struct store *store, struct arena *a, const char *provider, const struct store_signer **ret,
+                                  size_t *ret_n, struct err *err);
+
+/* ---- policies: append only ------------------------------------------------------------------------------------------- */
+
+struct store_policy {
+    const char *provider;
+    const char *type; /* "Tpm", … */
+    int64_t version;  /* 1, 2, … within provider and type */
+    struct bytes jws; /* exactly as submitted; no bytes: this step was a reset */
+    const char *hash; /* x-ms-policy-hash; NULL for a reset */
+    const char *by;   /* who */
+    int64_t time_ms;  /* when */
+};
+
+/* Appends; *ret_version (may be NULL) is what it became. `version` of the row is ignored. */
+MUST_CHECK bool store_policy_add(struct store *store, const struct store_policy *policy, int64_t *ret_version, struct err *err);
+/* The latest step, set or reset. NOT_FOUND: never touched. */
+MUST_CHECK bool store_policy_latest(struct store *store, struct arena *a, const char *provider, const char *type, struct store_policy *ret,
+                                    struct err *err);
+/* Newest first; before_version 0 starts at the newest. */
+MUST_CHECK bool store_policy_list(struct store *store, struct arena *a, const char *provider, const char *type, int64_t before_version,
+                                  size_t limit, const struct store_policy **ret, size_t *ret_n, struct err *err);
+
+/* ---- API tokens ------------------------------------------------------------------------------------------------------ */
+
+struct store_api_token {
+    const char *sha256; /* hex, of the whole token; the token itself is never kept */
+    const char *name;   /* for people */
+    const char *role;
+    int64_t created_ms;
+    int64_t expires_ms;
+    const char *by;
+};
+
+MUST_CHECK bool store_api_token_add(struct store *store, const struct store_api_token *token, struct err *err);
+/* Expired ones too: the caller compares. */
+MUST_CHECK bool store_api_token_get(struct store *store, struct arena *a, const char *sha256, struct store_api_token *ret, struct err *err);
+MUST_CHECK bool store_api_token_list(struct store *store, struct arena *a, const char *after_sha256, size_t limit,
+                                     const struct store_api_token **ret, size_t *ret_n, struct err *err);
+MUST_CHECK bool store_api_token_delete(struct store *store, const char *sha256, struct err *err);
