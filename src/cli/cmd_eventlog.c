@@ -118,8 +118,10 @@ static int run_show(struct cli *cli)
 {
     struct log_tool *t = ARENA_NEW(&cli->arena, struct log_tool);
     const struct json *v;
-    int code = t ? log_tool_open(cli, cli->arguments, (size_t)cli->n_arguments, t) : cli_fail(EXIT_ERROR, "out of memory");
+    int code;
 
+    digest_start_lean();
+    code = t ? log_tool_open(cli, cli->arguments, (size_t)cli->n_arguments, t) : cli_fail(EXIT_ERROR, "out of memory");
     if (code != EXIT_OK)
         return code;
     if (cli->output == OUTPUT_YAML && !cli->query) {
@@ -226,8 +228,10 @@ static int print_registers(struct cli *cli, const struct log_tool *t)
 static int run_replay(struct cli *cli)
 {
     struct log_tool *t = ARENA_NEW(&cli->arena, struct log_tool);
-    int code = t ? log_tool_open(cli, cli->arguments, (size_t)cli->n_arguments, t) : cli_fail(EXIT_ERROR, "out of memory");
+    int code;
 
+    digest_start_lean();
+    code = t ? log_tool_open(cli, cli->arguments, (size_t)cli->n_arguments, t) : cli_fail(EXIT_ERROR, "out of memory");
     /* Values of half a log are no values. */
     if (code == EXIT_OK)
         code = log_tool_state(t);

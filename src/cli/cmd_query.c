@@ -10,11 +10,8 @@ enum { QUERY_INPUT_MAX = 64 * 1024 * 1024 };
 static int fail(struct cli *cli, struct bytes text, const struct jmespath_error *error)
 {
     const char *shown = jmespath_error_show(&cli->arena, text, error);
-    size_t line, column;
 
-    jmespath_error_place(text, error, &line, &column);
-    return cli_fail(EXIT_ERROR, "%s at line %zu, column %zu: %s", jmespath_error_slug(error->kind), line, column,
-                    shown ? shown : error->text);
+    return cli_fail(EXIT_ERROR, "%s: %s", jmespath_error_slug(error->kind), shown ? shown : error->text);
 }
 
 static int run_query(struct cli *cli)

@@ -146,6 +146,11 @@ static bool put_string(struct yaml *y, const struct event *e, const char *before
     return true;
 }
 
+static bool is_firmware_piece(const struct event *e)
+{
+    return e->data.len == 16 && (e->type == EVENT_TYPE(EV_POST_CODE) || e->type == EVENT_TYPE(EV_S_CRTM_CONTENTS));
+}
+
 static bool put_content(struct yaml *y, const struct event *e)
 {
     const struct event_type *type = event_type_find(e->type);
@@ -163,8 +168,8 @@ static bool put_content(struct yaml *y, const struct event *e)
         return put_blob(y, e, true);
     case CONTENT_IPL:
         return put_string(y, e, "  Event:\n    String: ");
-    case CONTENT_TEXT:
-        return put_string(y, e, "  Event: ");
+    case CONTENT_TEXT: /* the older kinds of firmware measurements are base and length without saying so (PFP 10.2.5) */
+        return (is_firmware_piece(e) && put_blob(y, e, false)) || put_string(y, e, "  Event: ");
     default:
         return false;
     }

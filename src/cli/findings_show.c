@@ -1,13 +1,17 @@
 #include "cli/findings_show.h"
 
+/* Where nobody named the VM, it is "this VM" in a sentence and NAME in a command, which stands between backquotes. */
 static const char *remedy_text(struct arena *a, const char *remedy, const char *vm)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
+    bool in_command = false;
     const char *text;
 
     for (const char *at; (at = strstr(remedy, "{vm}")); remedy = at + strlen("{vm}")) {
+        for (const char *c = remedy; c < at; c++)
+            in_command ^= *c == '`';
         write_bytes(&w, (struct bytes){ (const uint8_t *)remedy, (size_t)(at - remedy) });
-        write_string(&w, vm ? vm : "this VM");
+        write_string(&w, vm ? vm : in_command ? "NAME" : "this VM");
     }
     write_string(&w, remedy);
     text = writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;

@@ -28,9 +28,15 @@ struct run {
 
 static void run_done(struct run *r) { pubkey_free(r->ak); }
 
-static bool read_option(struct run *r, const char *name, size_t i, size_t limit, struct bytes *ret)
+static bool read_path(struct run *r, const char *path, size_t limit, struct bytes *ret)
 {
-    return file_read_in(&r->cli->arena, cli_option_at(r->cli, name, i), limit, ret, &r->err);
+    return file_read_in(&r->cli->arena, path, limit, ret, &r->err);
+}
+
+/* Of an option that is meant once, the last use holds. */
+static bool read_option(struct run *r, const char *name, size_t limit, struct bytes *ret)
+{
+    return read_path(r, cli_option(r->cli, name), limit, ret);
 }
 
 /* ---- certificates ---- */
@@ -54,7 +60,7 @@ static bool read_anchors(struct run *r, const char *option, struct bundle *bundl
 
     for (size_t i = 0; cli_option_at(r->cli, option, i); i++) {
         size_t n;
-        if (!read_option(r, option, i, BUNDLE_MAX, &content))
+        if (!read_path(r, cli_option_at(r->cli, option, i), BUNDLE_MAX, &content))
             return false;
         if (!cert_parse_bundle(content, bundle->certs + bundle->n, ANCHORS_MAX - bundle->n, &n, &r->err))
             return err_within(&r->err, "%s", cli_option_at(r->cli, option, i));
@@ -104,7 +110,7 @@ static bool read_identity(struct run *r)
         return err_set(&r->err, ERR_MALFORMED, "--ek-root is of use with --ek-cert only");
     if (!cli_was_given(r->cli, "ek-root"))
         return !given || err_set(&r->err, ERR_MALFORMED, "--ek-cert needs --ek-root: whose certificate may vouch for it");
-    if (given && !read_option(r, "ek-cert", 0, LIMIT_CERT_BYTES, &content))
+    if (given && !read_option(r, "ek-cert", LIMIT_CERT_BYTES, &content))
         return false;
     if (!cert_parse_any(content, &ek, &r->err))
         return err_within(&r->err, "endorsement certificate");
@@ -151,7 +157,7 @@ static bool read_key(struct run *r)
 
     if (!cli_was_given(r->cli, "ak"))
         return key_from_evidence(r);
-    if (!read_option(r, "ak", 0, LIMIT_CERT_BYTES, &content))
+    if (!read_option(r, "ak", LIMIT_CERT_BYTES, &content))
         return false;
     if (!tools_key(content, &r->ak, &r->err))
         return err_within(&r->err, "%s", cli_option(r->cli, "ak"));
@@ -208,15 +214,15 @@ static bool read_logs(struct run *r)
     struct bytes content;
 
     for (size_t i = 0; cli_option_at(r->cli, "log", i); i++)
-        if (!read_option(r, "log", i, LIMIT_LOG_BYTES, &content) || !add_log(r, EVIDENCE_LOG_TCG, content))
+        if (!read_path(r, cli_option_at(r->cli, "log", i), LIMIT_LOG_BYTES, &content) || !add_log(r, EVIDENCE_LOG_TCG, content))
             return false;
     if (cli_was_given(r->cli, "systemd-log")) {
-        if (!read_option(r, "systemd-log", 0, LIMIT_LOG_BYTES, &content) || !add_systemd_log(r, content))
+        if (!read_option(r, "systemd-log", LIMIT_LOG_BYTES, &content) || !add_systemd_log(r, content))
             return false;
     } else if (r->out->evidence.systemd_log.len && !add_systemd_log(r, r->out->evidence.systemd_log)) {
         return false;
     }
-    if (cli_was_given(r->cli, "ima") && (!read_option(r, "ima", 0, LIMIT_IMA_BYTES, &content) || !add_log(r, EVIDENCE_LOG_IMA, content)))
+    if (cli_was_given(r->cli, "ima") && (!read_option(r, "ima", LIMIT_IMA_BYTES, &content) || !add_log(r, EVIDENCE_LOG_IMA, content)))
         return false;
     return read_ima(r);
 }
@@ -302,9 +308,9 @@ static bool read_quote(struct run *r)
 
     if (!replayed)
         return err_set(&r->err, ERR_NO_MEMORY, "no memory for register values");
-    if (cli_was_given(r->cli, "quote") && !read_option(r, "quote", 0, LIMIT_SMALL_BODY_BYTES, &e->quote))
+    if (cli_was_given(r->cli, "quote") && !read_option(r, "quote", LIMIT_SMALL_BODY_BYTES, &e->quote))
         return false;
-    if (cli_was_given(r->cli, "signature") && !read_option(r, "signature", 0, LIMIT_SMALL_BODY_BYTES, &e->signature))
+    if (cli_was_given(r->cli, "signature") && !read_option(r, "signature", LIMIT_SMALL_BODY_BYTES, &e->signature))
         return false;
     r->request.form = r->out->has_file ? SIGNATURE_FORM_TPMT : tools_signature_form(e->signature, r->ak);
     if (!e->digest.algorithm)
@@ -331,7 +337,7 @@ static bool read_policy(struct run *r)
     r->request.no_policy_needed = true;
     if (!cli_was_given(r->cli, "policy"))
         return true;
-    if (!read_option(r, "policy", 0, LIMIT_POLICY_TEXT_BYTES, &text))
+    if (!read_option(r, "policy", LIMIT_POLICY_TEXT_BYTES, &text))
         return false;
     if (!policy_parse(&r->cli->arena, text, &r->policy, &why)) {
         shown = policy_error_show(&r->cli->arena, &why);
@@ -354,7 +360,7 @@ static bool read_baseline(struct run *r)
     r->out->baseline = ARENA_NEW(&r->cli->arena, struct baseline);
     if (!r->out->baseline)
         return err_set(&r->err, ERR_NO_MEMORY, "no memory for a baseline");
-    if (!read_option(r, "baseline", 0, BASELINE_MAX, &text))
+    if (!read_option(r, "baseline", BASELINE_MAX, &text))
         return false;
     if (!json_parse(&r->cli->arena, text, &options, &v, &r->err))
         return err_within(&r->err, "%s", cli_option(r->cli, "baseline"));

@@ -47,6 +47,10 @@ void digest_extend(struct digest *pcr, struct bytes with);
 /* The reset value: every byte `fill`. */
 void digest_fill(struct digest *d, enum digest_algorithm algorithm, uint8_t fill);
 
+/* For short programs that hash and are done: libcrypto without its configuration file and without an exit handler, which together cost more
+ * than hashing a log. First of all calls, or it has no effect; no keys may be used in such a process. */
+void digest_start_lean(void);
+
 void hmac_sha256(struct bytes key, const struct bytes *parts, size_t n, uint8_t ret[static 32]);
 /* HMAC with any of the algorithms; the parts are one message. */
 void hmac_compute(enum digest_algorithm algorithm, struct bytes key, const struct bytes *parts, size_t n, struct digest *ret);

@@ -1,0 +1,73 @@
+#include "cli/pcrs_file.h"
+#include <stdlib.h>
+#include "support/test.h"
+
+#define ONE "0101010101010101010101010101010101010101"
+#define TWO "0202020202020202020202020202020202020202"
+
+static bool parse(struct bytes content, struct pcr_set *ret, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    return pcrs_parse(&a, content, ret, err);
+}
+
+TEST(the_same_values_are_read_from_every_form)
+{
+    static const char *const forms[] = {
+        "{\"sha1\":{\"0\":\"" ONE "\",\"23\":\"" TWO "\"}}",
+        "{\"sha1\":{\"0\":\"0x" ONE "\",\"23\":\"" TWO "\"},\"mismatch\":[]}",
+        "  sha1:\n    0 : 0x" ONE "\n    23: 0x" TWO "\n",
+        "quoted: ff54\nsignature:\n  alg: rsassa\n  sig: 00\npcrs:\n  sha1:\n    0 : 0x" ONE "\n    23: 0x" TWO "\ncalcDigest: 00\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct err err = ERR_INIT;
+        struct pcr_set set = { .n_banks = 0 };
+        REQUIRE_OK(parse(bytes_of_string(forms[i]), &set, &err), err);
+        CHECK_INT(set.n_banks, 1);
+        CHECK_INT(set.banks[0].present, 1 | 1 << 23);
+        CHECK_INT(set.banks[0].value[0].value[19], 1);
+        CHECK_INT(set.banks[0].value[23].value[0], 2);
+    }
+}
+
+TEST(what_is_no_register_file_is_refused_with_a_reason)
+{
+    static const char *const bad[] = {
+        "",
+        "{}",
+        "{\"sha1\":{}}",
+        "{\"sha1\":[]}",
+        "{\"md5\":{\"0\":\"00\"}}",
+        "{\"sha1\":{\"24\":\"" ONE "\"}}",
+        "{\"sha1\":{\"x\":\"" ONE "\"}}",
+        "{\"sha1\":{\"0\":\"01\"}}",
+        "{\"sha1\":{\"0\":1}}",
+        "{\"sha1\":{\"0\":\"" ONE "\",\"00\":\"" ONE "\"}}",
+        "{\"sha1\":{\"0\":\"" ONE "\"},\"sha1\":{\"1\":\"" ONE "\"}}",
+        "sha1:\n 0: zz\n",
+        "sha1:\n 0: 0x" ONE "\nsha1:\n 1: 0x" ONE "\n",
+        "nothing here\n",
+        "\x01\x02\x03",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct err err = ERR_INIT;
+        struct pcr_set set = { .n_banks = 0 };
+        CHECK(!parse(bytes_of_string(bad[i]), &set, &err));
+        CHECK(err.code != ERR_NONE && err.text[0]);
+    }
+}
+
+TEST(a_register_file_cut_anywhere_is_read_or_refused)
+{
+    static const char whole[] = "{\"sha1\":{\"0\":\"" ONE "\",\"23\":\"" TWO "\"}}";
+
+    for (size_t n = 0; n < sizeof whole - 1; n++) {
+        struct bytes cut = exact_copy((struct bytes){ (const uint8_t *)whole, n });
+        struct err err = ERR_INIT;
+        struct pcr_set set = { .n_banks = 0 };
+        CHECK(!parse(cut, &set, &err));
+        free((void *)(uintptr_t)cut.data);
+    }
+}

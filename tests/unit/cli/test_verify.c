@@ -1,0 +1,259 @@
+/* Issue-sized proof: every recorded boot through the real `trueboot verify`, against a baseline that `trueboot baseline learn` made. */
+#include <stdlib.h>
+#include "base/file.h"
+#include "json/parse.h"
+#include "run.h"
+#include "support/test.h"
+
+static const char *in_folder(struct arena *a, const char *folder, const char *name)
+{
+    const char *path = arena_printf(a, "%s/%s", folder, name);
+    return path && file_exists(path) ? path : NULL;
+}
+
+/* The options for one folder's evidence. IMA: the list as read last, which is the one that the quote may be a beginning of. */
+static bool evidence(struct arena *a, const char *folder, bool with_values, struct command *c)
+{
+    const char *log = in_folder(a, folder, "binary_bios_measurements"),
+               *ima = in_folder(a, folder, "ima_binary_runtime_measurements.after");
+    const char *quote = in_folder(a, folder, "quote_rsa.msg"), *platform = in_folder(a, folder, "platform.json");
+    const struct json *v;
+    struct err err = ERR_INIT;
+    struct bytes text;
+
+    if (!quote || !platform || !file_read_in(a, platform, 1 << 20, &text, &err) || !json_parse(a, text, NULL, &v, &err))
+        return false;
+    command_add(c, "--quote", quote, "--signature", in_folder(a, folder, "quote_rsa.sig"), "--ak", in_folder(a, folder, "ak_rsa.pem"),
+                "--nonce", arena_string(a, json_text(json_get(v, "nonce"), BYTES_NONE)), NULL);
+    if (with_values)
+        command_add(c, "--pcrs", in_folder(a, folder, "pcrs.json"), NULL);
+    if (log)
+        command_add(c, "--log", log, NULL);
+    if (!ima)
+        ima = in_folder(a, folder, "ima_binary_runtime_measurements");
+    if (ima)
+        command_add(c, "--ima", ima, NULL);
+    return true;
+}
+
+static const char *learn(struct arena *a, const char *folder, bool with_values)
+{
+    struct command c = { .n = 0 };
+    struct ran r;
+
+    command_add(&c, "baseline", "learn", NULL);
+    if (!evidence(a, folder, with_values, &c))
+        return NULL;
+    r = run(a, &c, NULL);
+    if (r.code != 0) {
+        test_note("baseline learn %s: exit code %d: %.*s", folder, r.code, BYTES_FMT(r.error));
+        return NULL;
+    }
+    return temporary_file(a, "baseline.json", r.out);
+}
+
+static bool contains(const struct json *text, struct bytes word) { return bytes_find(json_text(text, BYTES_NONE), word) != SIZE_MAX; }
+
+static bool finding_is_at(const struct json *findings, const struct json *where)
+{
+    for (size_t i = 0; i < findings->array.n; i++) {
+        const struct json *f = findings->array.items[i];
+        int64_t pcr = -1;
+        if (where->type == JSON_NUMBER && json_as_integer(json_get(f, "pcr"), &pcr) && pcr == where->number.integer)
+            return true;
+        if (where->type == JSON_STRING && (contains(json_get(f, "id"), where->string) || contains(json_get(f, "text"), where->string)))
+            return true;
+    }
+    return false;
+}
+
+static int code_of(struct bytes verdict)
+{
+    return bytes_equal_string(verdict, "Healthy") ? 0 : bytes_equal_string(verdict, "Unhealthy") ? 10 : 11;
+}
+
+static void judge(struct arena *a, const char *root, struct bytes name, const struct json *row)
+{
+    struct command c = { .n = 0 };
+    const char *folder = arena_printf(a, "%s/%.*s", root, BYTES_FMT(name));
+    const char *of = arena_printf(a, "%s/%.*s", root, BYTES_FMT(json_text(json_get(row, "baseline"), BYTES_NONE)));
+    const char *baseline = learn(a, of, true);
+    const struct json *v, *findings, *places = json_get(row, "findings_at");
+    struct bytes verdict = json_text(json_get(row, "verdict"), BYTES_NONE);
+    struct ran r;
+
+    REQUIRE(baseline);
+    command_add(&c, "verify", "-o", "json", "--baseline", baseline, NULL);
+    REQUIRE(evidence(a, folder, true, &c));
+    r = run(a, &c, NULL);
+    v = run_json(a, &r);
+    REQUIRE(v);
+    findings = json_get(v, "findings");
+    REQUIRE(findings && findings->type == JSON_ARRAY);
+    if (!json_get(v, "verdict") || !bytes_equal(json_get(v, "verdict")->string, verdict) || r.code != code_of(verdict))
+        test_note("%.*s: exit code %d, findings %.*s", BYTES_FMT(name), r.code, BYTES_FMT(findings->raw));
+    CHECK(bytes_equal(json_text(json_get(v, "verdict"), BYTES_NONE), verdict));
+    CHECK_INT(r.code, code_of(verdict));
+    for (size_t i = 0; i < places->array.n; i++) {
+        if (!finding_is_at(findings, places->array.items[i]))
+            test_note("%.*s: no finding at %.*s", BYTES_FMT(name), BYTES_FMT(places->array.items[i]->raw));
+        CHECK(finding_is_at(findings, places->array.items[i]));
+    }
+}
+
+TEST(every_recorded_boot_is_judged_as_expected)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *path = shared_data("boot-logs/expected.json");
+    const struct json *expected;
+    unsigned judged = 0, without = 0;
+    struct err err = ERR_INIT;
+    struct bytes text;
+    char *root;
+
+    if (!path)
+        SKIP("no shared data");
+    root = arena_printf(&a, "%.*s", (int)(strrchr(path, '/') - path), path);
+    REQUIRE_OK(file_read_in(&a, path, 1 << 20, &text, &err), err);
+    REQUIRE_OK(json_parse(&a, text, NULL, &expected, &err), err);
+    for (size_t i = 0; i < expected->object.n; i++) {
+        const struct json *row = expected->object.members[i].value;
+        if (json_get(row, "verdict")->type == JSON_NULL) {
+            test_note("%.*s: %.*s", BYTES_FMT(expected->object.members[i].name), BYTES_FMT(json_get(row, "why")->string));
+            without++;
+            continue;
+        }
+        judge(&a, root, expected->object.members[i].name, row);
+        judged++;
+    }
+    test_note("%u boots judged, %u without evidence", judged, without);
+    CHECK_INT(judged + without, expected->object.n);
+}
+
+static const char *boot_folder(struct arena *a, const char *name)
+{
+    const char *path = shared_data("boot-logs/expected.json");
+    return path ? arena_printf(a, "%.*s/%s", (int)(strrchr(path, '/') - path), path, name) : NULL;
+}
+
+/* One verdict with further arguments; -1 when there is none. */
+static int verdict_code(struct arena *a, const char *folder, bool with_values, const char *option, const char *value,
+                        const struct json **ret)
+{
+    struct command c = { .n = 0 };
+    struct ran r;
+
+    command_add(&c, "verify", "-o", "json", NULL);
+    if (!evidence(a, folder, with_values, &c))
+        return -1;
+    if (option)
+        command_add(&c, option, value, NULL);
+    r = run(a, &c, NULL);
+    *ret = run_json(a, &r);
+    return r.code;
+}
+
+TEST(without_values_the_logs_give_them_and_the_quote_decides)
+{
+    static const struct {
+        const char *folder;
+        int code;
+    } rows[] = { { "debian-sb-boot1", 0 },
+                 { "debian-sb-ima-tcb", 0 },
+                 { "debian-linuxefi-sboff", 10 },
+                 { "debian-sb-app-pcrs", 11 }, /* nothing logs what programs put into registers 16 and 23 */
+                 { "debian-sboff-no-log", 11 } };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *v;
+
+    if (!shared_data("boot-logs"))
+        SKIP("no shared data");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        CHECK_INT(verdict_code(&a, boot_folder(&a, rows[i].folder), false, NULL, NULL, &v), rows[i].code);
+}
+
+TEST(register_10_that_moved_on_is_found_in_the_list)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *v = NULL;
+    int64_t quoted = 0;
+
+    if (!shared_data("boot-logs"))
+        SKIP("no shared data");
+    CHECK_INT(verdict_code(&a, boot_folder(&a, "debian-sb-ima-tcb"), true, NULL, NULL, &v), 0);
+    CHECK(json_as_integer(json_at(v, "facts", "ima", "quoted", NULL), &quoted));
+    CHECK_INT(quoted, 39);
+}
+
+TEST(another_nonce_or_another_key_is_refused)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *v = NULL;
+    const char *folder = boot_folder(&a, "debian-sb-boot1");
+
+    if (!folder)
+        SKIP("no shared data");
+    CHECK_INT(verdict_code(&a, folder, true, "--nonce", "00112233", &v), 10);
+    CHECK_STRING(arena_string(&a, json_text(json_get(json_get(v, "findings")->array.items[0], "id"), BYTES_NONE)), "quote.nonce");
+    CHECK_INT(verdict_code(&a, folder, true, "--ak", arena_printf(&a, "%s/../debian-sb-second-vm/ak_rsa.pem", folder), &v), 10);
+    CHECK_STRING(arena_string(&a, json_text(json_get(json_get(v, "findings")->array.items[0], "id"), BYTES_NONE)), "quote.signature");
+}
+
+TEST(an_endorsement_certificate_names_the_vm_or_says_why_not)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *folder = boot_folder(&a, "debian-sb-boot1"), *names[] = { "ca/root.pem", "secure-boot-keys/db.crt" };
+    bool verified[] = { true, false };
+
+    if (!folder)
+        SKIP("no shared data");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct command c = { .n = 0 };
+        const struct json *v, *identity;
+        const char *root = arena_printf(&a, "%s/../%s", folder, names[i]);
+        bool said = !verified[i];
+        struct ran r;
+
+        if (!file_exists(root))
+            continue;
+        command_add(&c, "verify", "-o", "json", "--ek-cert", in_folder(&a, folder, "nv_0x1c00002.der"), "--ek-root", root, NULL);
+        if (i == 0)
+            command_add(&c, "--ek-root", arena_printf(&a, "%s/../ca/issuer.pem", folder), NULL);
+        REQUIRE(evidence(&a, folder, true, &c));
+        r = run(&a, &c, NULL);
+        v = run_json(&a, &r);
+        REQUIRE(v);
+        identity = json_at(v, "facts", "identity", NULL);
+        CHECK(json_as_boolean(json_get(identity, "ekVerified"), &said) && said == verified[i]);
+        CHECK(json_is_string(json_get(identity, "vmName"), "vm-d01") == verified[i]);
+        CHECK_INT(r.code, 0);
+    }
+}
+
+TEST(what_is_missing_or_unreadable_is_an_error_and_no_verdict)
+{
+    static const struct {
+        const char *arguments[6];
+        int code;
+        const char *says;
+    } rows[] = {
+        { { "verify" }, 2, "--quote is needed" },
+        { { "verify", "--quote", "q" }, 2, "--signature is needed" },
+        { { "verify", "/nonexistent/x.evidence.json" }, 3, "/nonexistent/x.evidence.json" },
+        { { "baseline", "learn" }, 2, "--quote is needed" },
+        { { "quote", "verify", "--quote", "q" }, 2, "--signature is needed" },
+        { { "bootchain", "show" }, 2, "--log FILE is needed" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct command c = { .n = 0 };
+        struct ran r;
+        for (size_t k = 0; k < ARRAY_LEN(rows[i].arguments) && rows[i].arguments[k]; k++)
+            command_add(&c, rows[i].arguments[k], NULL);
+        r = run(&a, &c, NULL);
+        CHECK_INT(r.code, rows[i].code);
+        CHECK(bytes_find(r.error, bytes_of_string(rows[i].says)) != SIZE_MAX);
+        CHECK_INT(r.out.len, 0);
+    }
+}
