@@ -7,7 +7,7 @@
 #include "vmhost/ca.h"
 #include "vmhost/vm.h"
 
-enum { FIRST_VERDICT_SECONDS = 240, STOP_GRACE_MS = 1000 };
+enum { FIRST_VERDICT_SECONDS = 300, STOP_GRACE_MS = 1000 };
 
 static void say(void *context, const char *sentence)
 {
@@ -121,7 +121,7 @@ static bool is_old(const struct json *status, int64_t since_ms)
     return !clock_parse(json_text(json_at(status, "properties", "timestamp", NULL), BYTES_NONE), &verified) || verified < since_ms;
 }
 
-/* Enabling is done when a verdict about this boot exists (control-plane.md 2.7), or when it is plain that none will come. */
+/* Enabling is done when a verdict about this boot exists (control-plane.md 2.7); a boot that is late may still come. */
 static int wait_for_verdict(struct cli *cli, const char *name, int64_t since_ms, const struct json **ret)
 {
     const char *path = vm_route(cli, name, "/status");
@@ -136,9 +136,6 @@ static int wait_for_verdict(struct cli *cli, const char *name, int64_t since_ms,
         if (code != EXIT_OK)
             return code;
         if (!is_pending(status) && !is_old(status, since_ms))
-            break;
-        if (!is_pending(status) && json_is_string(json_at(status, "properties", "healthStatus", NULL), "Unknown") &&
-            !json_is_string(json_at(status, "properties", "trueboot", "reasonCode", NULL), "PoweredOff"))
             break;
         usleep(500 * 1000);
     } while (clock_monotonic_ms() < give_up);

@@ -15,7 +15,7 @@ const struct health_times health_times_default = {
 const struct health_times health_times_demo = {
     .interval = 60 * SECOND,
     .grace = 30 * SECOND,
-    .boot_deadline = 120 * SECOND,
+    .boot_deadline = 240 * SECOND,
     .heartbeat = 4 * SECOND,
     .silence = 15 * SECOND,
 };
