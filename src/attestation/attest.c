@@ -2,6 +2,7 @@
 #include "attestation/attest.h"
 #include "attestation/message.h"
 #include "attestation/record.h"
+#include "attestation/refusal.h"
 #include "attestation/token.h"
 #include "base/hex.h"
 #include "crypto/random.h"
@@ -118,27 +119,6 @@ static bool appraise_request(struct attestation *t, struct err *err)
            appraise(t->a, &request, &t->appraised, err) && name_appraisal(&t->appraised.appraisal, t, err);
 }
 
-/* The first finding that makes the evidence itself unacceptable; NULL when only the policy has something to say. */
-static const struct finding *evidence_refusal(const struct findings *findings)
-{
-    for (size_t i = 0; i < findings->n; i++) {
-        const struct finding *f = &findings->items[i];
-        bool is_policy = f->id == FINDING_POLICY_DENIED || f->id == FINDING_POLICY_NOT_PERMITTED || f->id == FINDING_POLICY_ERROR;
-        if (!is_policy && finding_kind(f->id)->phase == PHASE_EVIDENCE && f->severity >= SEVERITY_HIGH)
-            return f;
-    }
-    return NULL;
-}
-
-static const struct finding *policy_refusal(const struct findings *findings)
-{
-    for (size_t i = 0; i < findings->n; i++)
-        if (findings->items[i].id == FINDING_POLICY_DENIED || findings->items[i].id == FINDING_POLICY_NOT_PERMITTED ||
-            findings->items[i].id == FINDING_POLICY_ERROR)
-            return &findings->items[i];
-    return NULL;
-}
-
 /* {"version":1,"vm":…,"time":…,"nonce":…,"current_attestation":…}: what `trueboot verify` reads again later. */
 static bool evidence_file(struct attestation *t, struct writer *w)
 {
@@ -207,7 +187,7 @@ static bool answer_token(struct attestation *t, struct http_response *response, 
 static bool decide(struct attestation *t, struct http_response *response, struct err *err)
 {
     const struct findings *findings = &t->appraised.appraisal.findings;
-    const struct finding *bad_evidence = evidence_refusal(findings), *denied = policy_refusal(findings);
+    const struct finding *bad_evidence = refusal_of_evidence(findings), *denied = refusal_of_policy(findings);
     char jti[TOKEN_JTI_LEN];
     struct bytes token;
 
@@ -244,23 +224,6 @@ static bool answer_challenge(struct attestation *t, struct http_response *respon
     return true;
 }
 
-/* Everything that is the sender's fault is 400 InvalidParameter here; sub-codes come from the error's kind. */
-static bool answer_error(struct http_response *response, const struct err *err)
-{
-    switch (err->code) {
-    case ERR_TRUNCATED:
-    case ERR_MALFORMED:
-    case ERR_UNSUPPORTED:
-    case ERR_UNTRUSTED:
-        return http_response_error(response, 400, "InvalidParameter",
-                                   strstr(err->text, "service_context") ? "challenge" : err_slug(err->code), "%s", err->text);
-    case ERR_LIMIT:
-        return http_response_error(response, 400, "InvalidParameter", "limit", "%s", err->text);
-    default:
-        return http_response_err(response, err);
-    }
-}
-
 bool attest_tpm(struct attestation_service *service, const struct http_request *http, struct http_response *response, struct err *err)
 {
     struct attestation *t = ARENA_NEW(http->arena, struct attestation); /* large: not on the stack */
@@ -278,5 +241,5 @@ bool attest_tpm(struct attestation_service *service, const struct http_request *
     else if (fine)
         fine = read_request(t, err) && check_key(t, err) && appraise_request(t, err) && decide(t, response, err);
     attestation_done(t);
-    return fine || answer_error(response, err);
+    return fine || refusal_answer_error(response, err);
 }
