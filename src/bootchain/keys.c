@@ -1,53 +1,28 @@
 #include "bootchain/keys.h"
 #include <stdlib.h>
-#include "base/reader.h"
-#include "eventlog/signature_list.h"
 #include "base/utf8.h"
+#include "crypto/der.h"
+#include "eventlog/signature_list.h"
 #include "x509/name.h"
-
-/* X.690: one definite-length element off the front of `rest`. */
-static bool der_next(struct bytes *rest, uint8_t tag, struct bytes *ret_whole, struct bytes *ret_content)
-{
-    struct reader r = reader_over(*rest);
-    uint8_t got, first;
-    size_t len;
-
-    if (!read_u8(&r, &got) || got != tag || !read_u8(&r, &first))
-        return false;
-    len = first;
-    if (first >= 0x80) {
-        if (first == 0x80 || first > 0x84)
-            return false;
-        len = 0;
-        for (unsigned i = 0; i < first - 0x80u; i++) {
-            uint8_t byte;
-            if (!read_u8(&r, &byte))
-                return false;
-            len = len << 8 | byte;
-        }
-    }
-    if (!read_bytes(&r, len, ret_content))
-        return false;
-    *ret_whole = bytes_slice(*rest, 0, rest->len - r.rest.len);
-    *rest = r.rest;
-    return true;
-}
 
 /* The two parts of a certificate (RFC 5280 4.1) that a key list is read for. Nothing is verified: x509/cert.h would refuse old
  * platform keys that are odd in ways that do not matter here, and would build every key. */
 static bool certificate_parts(struct bytes der, struct bytes *ret_tbs, struct bytes *ret_subject)
 {
-    struct bytes certificate, tbs, whole, content;
+    struct reader r = reader_over(der), in, tbs;
+    struct bytes skipped;
+    unsigned tag;
 
-    if (!der_next(&der, 0x30, &whole, &certificate) || !der_next(&certificate, 0x30, ret_tbs, &tbs))
+    if (!der_read_into(&r, DER_SEQUENCE, &in) || !der_read_any(&in, &tag, &skipped, ret_tbs) || tag != DER_SEQUENCE)
         return false;
-    if (tbs.len && tbs.data[0] == 0xa0 && !der_next(&tbs, 0xa0, &whole, &content)) /* version */
+    tbs = reader_over(skipped);
+    if (der_next_is(&tbs, DER_CONTEXT_CONSTRUCTED(0)) && !der_read(&tbs, DER_CONTEXT_CONSTRUCTED(0), &skipped)) /* version */
         return false;
-    return der_next(&tbs, 0x02, &whole, &content)    /* serial */
-           && der_next(&tbs, 0x30, &whole, &content) /* signature algorithm */
-           && der_next(&tbs, 0x30, &whole, &content) /* issuer */
-           && der_next(&tbs, 0x30, &whole, &content) /* validity */
-           && der_next(&tbs, 0x30, ret_subject, &content);
+    return der_read(&tbs, DER_INTEGER, &skipped)     /* serial */
+           && der_read(&tbs, DER_SEQUENCE, &skipped) /* signature algorithm */
+           && der_read(&tbs, DER_SEQUENCE, &skipped) /* issuer */
+           && der_read(&tbs, DER_SEQUENCE, &skipped) /* validity */
+           && der_read_any(&tbs, &tag, &skipped, ret_subject) && tag == DER_SEQUENCE;
 }
 
 static bool no_memory(struct err *err) { return err_set(err, ERR_NO_MEMORY, "no memory for key lists"); }

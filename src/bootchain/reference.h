@@ -1,10 +1,24 @@
 /* bootchain/reference.h: dated knowledge from outside about images, certificates and revocation levels.
  *
  * Loaded from data packs and publishers' revocation lists by whoever runs the appraisal; everything here is optional, and what
- * was used, and how old it is, is shown beside each verdict that it influenced. Borrowed memory: it outlives the appraisals. */
+ * was used, and how old it is, is shown beside each verdict that it influenced. Borrowed memory: it outlives the appraisals.
+ *
+ * A data pack is UTF-8 text, one record a line, fields separated by tabs; empty lines and lines that begin with # are skipped:
+ *
+ *     trueboot-reference 1
+ *     name         words
+ *     as-of        2026-07-14T00:00:00Z
+ *     image        64 hex digits    what    why       a forbidden image: SHA-256 Authenticode digest
+ *     certificate  64 hex digits    what    why       a forbidden certificate: SHA-256 of its to-be-signed part
+ *     known        64 hex digits    2023    name      a well-known certificate: SHA-256 of the DER; generation or 0
+ *     sbat-date    2025021800
+ *     sbat         shim             4
+ *
+ * `what` and `why` may be missing. Who may make a pack, and whether it is signed, is the caller's matter. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/writer.h"
 #include "crypto/digest.h"
 
 /* One forbidden image or certificate. */
@@ -44,3 +58,14 @@ struct boot_reference {
 const struct revocation *reference_find_image(const struct boot_reference *reference, const uint8_t sha256[static 32]);
 const struct revocation *reference_find_certificate(const struct boot_reference *reference, const uint8_t tbs_sha256[static 32]);
 const struct known_certificate *reference_find_known(const struct boot_reference *reference, const uint8_t sha256[static 32]);
+
+/* reference_parse reads a pack; texts are copied into the arena, lists are sorted. The error names the line. */
+MUST_CHECK bool reference_parse(struct arena *a, struct bytes text, struct boot_reference *ret, struct err *err);
+/* The mirror: reference_parse gives an equal reference back. */
+void reference_write(struct writer *w, const struct boot_reference *reference);
+
+/* reference_with_update makes a reference that knows what `reference` (may be NULL) knows and the entries of a dbx update besides; texts of the
+ * older one win. `name` and `as_of_ms` describe the result. */
+struct secure_boot_data;
+MUST_CHECK bool reference_with_update(struct arena *a, const struct boot_reference *reference, const struct secure_boot_data *update,
+                                      const char *name, int64_t as_of_ms, struct boot_reference *ret, struct err *err);

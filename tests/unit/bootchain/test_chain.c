@@ -264,6 +264,20 @@ TEST(reference_knowledge_finds_revoked_images_and_signers_and_old_lists)
     CHECK(said(&b, FINDING_SBAT_OLD) && find(&b, FINDING_SBAT_OLD).severity == SEVERITY_LOW);
 }
 
+TEST(a_generation_below_the_required_one_is_an_old_level)
+{
+    struct boot b CLEANUP(boot_done);
+    struct sbat_requirement sbat[] = { { "shim", 4 }, { "grub", 3 } };
+    struct boot_reference reference = { .sbat = sbat, .n_sbat = 2 };
+
+    boot_stock(&b);
+    REQUIRE(built_read(&b.log, &reference, &b.sample));
+    CHECK(!said(&b, FINDING_SBAT_OLD));
+    sbat[1].generation = 4;
+    REQUIRE(built_read(&b.log, &reference, &b.sample));
+    CHECK(said(&b, FINDING_SBAT_OLD));
+}
+
 struct cmdline_case {
     const char *text;
     enum severity severity; /* INFO: nothing is said */
