@@ -111,10 +111,18 @@ static bool key_list(struct walk *w, const struct step *s, const struct uefi_var
     return true;
 }
 
+/* attestation-service.md 9.1: 1 is on, and nothing else is: UEFI 2.10, 3.3 reserves the other values. Firmware without Secure Boot has
+ * no such variable, and measures that (PFP 1.06, 3.3.4.8). */
+static enum fact secure_boot_fact(struct bytes data)
+{
+    if (data.len == 0)
+        return FACT_NO;
+    return data.len == 1 && data.data[0] > 1 ? FACT_UNKNOWN : switch_fact(data);
+}
+
 static bool secure_boot_variable(struct walk *w, const struct step *s, const struct uefi_variable *v)
 {
-    /* Firmware without Secure Boot has no such variable, and measures that (PFP 1.06, 3.3.4.8). */
-    enum fact on = v->data.len ? switch_fact(v->data) : FACT_NO;
+    enum fact on = secure_boot_fact(v->data);
     struct component *c = walk_add(w, s, COMPONENT_SECURE_BOOT_STATE, "variable:SecureBoot",
                                    on == FACT_YES  ? "Secure Boot on"
                                    : on == FACT_NO ? "Secure Boot off"

@@ -150,6 +150,23 @@ TEST(secure_boot_off_is_a_finding_by_itself)
     }
 }
 
+TEST(secure_boot_is_on_with_the_value_1_and_no_other)
+{
+    static const char *const contents[] = { "\2", "\xff", "\1\0" };
+
+    for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+        struct boot b CLEANUP(boot_done);
+        struct built_event *e;
+        boot_stock(&b);
+        built_variable(&b.log, 7, CONFIG, GLOBAL, "SecureBoot", (struct bytes){ (const uint8_t *)contents[i], i < 2 ? 1 : 2 });
+        e = &b.log.events[b.at.secure_boot];
+        *e = b.log.events[--b.log.n];
+        REQUIRE(boot_read(&b));
+        CHECK_INT(b.sample.chain.secure_boot, SECURE_BOOT_UNKNOWN);
+        CHECK(said(&b, FINDING_SECUREBOOT_UNPROVED));
+    }
+}
+
 TEST(a_statement_after_the_separator_is_no_fact)
 {
     struct boot b CLEANUP(boot_done);
