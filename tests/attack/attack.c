@@ -119,11 +119,10 @@ void attack_done(struct attack *x) { arena_done(&x->a); }
 
 static bool read_policy(struct attack *x, const struct policy **ret)
 {
-    struct attestation_service service = { 0 };
+    struct policy_error why = { .kind = POLICY_PARSING_ERROR };
 
-    if (!attestation_set_policy(&service, &x->a, x->policy ? x->policy : attestation_builtin_policy, &x->err))
-        return false;
-    *ret = service.policy;
+    if (!policy_parse(&x->a, bytes_of_string(x->policy ? x->policy : attestation_builtin_policy), ret, &why))
+        return err_set(&x->err, why.err.code, "%s", why.err.text);
     return true;
 }
 
