@@ -14,7 +14,7 @@ bool record_is_due(const struct appraisal *appraisal)
     return true;
 }
 
-static bool sign(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal, struct bytes *ret,
+bool record_make(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal, struct bytes *ret,
                  struct err *err)
 {
     struct writer payload CLEANUP(writer_done) = { 0 }, header CLEANUP(writer_done) = { 0 };
@@ -53,7 +53,7 @@ bool record_store(const struct attestation_service *service, struct arena *a, co
     };
 
     hex_encode(digest_bytes(&appraisal->evidence_digest), evidence_sha256);
-    if (!sign(service, a, appraisal, &row.record, err))
+    if (!record_make(service, a, appraisal, &row.record, err))
         return false;
     if (!store_appraisal_add(service->store, &row, evidence_text, service->keep_evidence, err))
         return err_within(err, "storing an appraisal");

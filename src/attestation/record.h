@@ -12,6 +12,9 @@
 /* Whether the evidence is authenticated: the quote was signed by the key, and answers the challenge, whatever else is wrong. */
 bool record_is_due(const struct appraisal *appraisal);
 
-/* record_store signs and stores; `evidence_text` is the evidence file to keep (BYTES_NONE: none), `jti` of the token or NULL. */
+/* record_make writes and signs; *ret lives in `a`. */
+MUST_CHECK bool record_make(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal,
+                            struct bytes *ret, struct err *err);
+/* record_store makes and stores; `evidence_text` is the evidence file to keep (BYTES_NONE: none), `jti` of the token or NULL. */
 MUST_CHECK bool record_store(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal,
                              struct bytes evidence_text, const char *jti, struct err *err);
