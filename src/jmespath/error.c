@@ -3,7 +3,7 @@
 #include "base/utf8.h"
 #include "jmespath/lex.h"
 
-bool jmespath_fail(struct jmespath_error *error, enum jmespath_error_kind kind, size_t offset, const char *fmt, ...)
+void jmespath_record(struct jmespath_error *error, enum jmespath_error_kind kind, size_t offset, const char *fmt, ...)
 {
     va_list args;
 
@@ -12,7 +12,6 @@ bool jmespath_fail(struct jmespath_error *error, enum jmespath_error_kind kind, 
     va_start(args, fmt);
     vsnprintf(error->text, sizeof error->text, fmt, args);
     va_end(args);
-    return false;
 }
 
 bool jmespath_no_memory(struct jmespath_error *error, size_t offset)

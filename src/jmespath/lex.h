@@ -63,5 +63,6 @@ const char *jmespath_token_text(enum token_kind kind);
 unsigned jmespath_token_power(enum token_kind kind);
 
 /* Records the error and returns false. */
-bool jmespath_fail(struct jmespath_error *error, enum jmespath_error_kind kind, size_t offset, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void jmespath_record(struct jmespath_error *error, enum jmespath_error_kind kind, size_t offset, const char *fmt, ...) PRINTF_LIKE(4, 5);
+#define jmespath_fail(error, kind, offset, ...) (jmespath_record((error), (kind), (offset), __VA_ARGS__), err_failed())
 bool jmespath_no_memory(struct jmespath_error *error, size_t offset);
