@@ -26,7 +26,7 @@ static void keep_printable(char *text)
         snprintf(text, sizeof((struct failure *)NULL)->text, "%s", safe);
 }
 
-bool failure_set(struct failure *why, enum failure_id id, const char *fmt, ...)
+void failure_record(struct failure *why, enum failure_id id, const char *fmt, ...)
 {
     char text[sizeof why->text];
     va_list args;
@@ -38,17 +38,16 @@ bool failure_set(struct failure *why, enum failure_id id, const char *fmt, ...)
     why->id = id;
     memcpy(why->text, text, sizeof text);
     keep_printable(why->text);
-    return false;
 }
 
-bool failure_from(struct failure *why, enum failure_id id, const struct err *err)
+void failure_adopt(struct failure *why, enum failure_id id, const struct err *err)
 {
     if (err->code == ERR_NO_MEMORY)
         id = FAILURE_NO_MEMORY;
-    return failure_set(why, id, "%s", err->text);
+    failure_record(why, id, "%s", err->text);
 }
 
-bool failure_within(struct failure *why, const char *fmt, ...)
+void failure_prefix(struct failure *why, const char *fmt, ...)
 {
     char place[160], text[sizeof why->text];
     va_list args;
@@ -59,7 +58,6 @@ bool failure_within(struct failure *why, const char *fmt, ...)
     snprintf(text, sizeof text, "%s: %.*s", place, (int)(sizeof text - sizeof place - 3), why->text);
     memcpy(why->text, text, sizeof text);
     keep_printable(why->text);
-    return false;
 }
 
 const char *failure_name(enum failure_id id) { return failures[id].name; }
