@@ -12,7 +12,6 @@ struct work {
     struct appraised *out;
     struct findings *findings;
     struct policy_configuration configuration;
-    const struct replayed_log *replayed;
 };
 
 static void check_key(struct work *w)
@@ -94,13 +93,13 @@ static bool check_logs(struct work *w, struct err *err)
         return false;
     if (!any && !eventlog_parse(w->a, BYTES_NONE, log, err))
         return false;
-    if (!replay_verify(w->a, log, verified_quote_pcrs(w->out->quote), NULL, w->findings, &w->replayed, err))
+    if (!replay_verify(w->a, log, verified_quote_pcrs(w->out->quote), NULL, w->findings, &w->out->replayed, err))
         return false;
     appraisal->boot.has_log = any;
     appraisal->facts.has_log = any;
     if (!any)
         return true;
-    if (!bootchain_read(w->a, w->replayed, w->request->reference, w->findings, chain, err))
+    if (!bootchain_read(w->a, w->out->replayed, w->request->reference, w->findings, chain, err))
         return false;
     appraisal->boot.components = chain->components;
     w->out->chain = chain;

@@ -29,6 +29,7 @@ struct appraise_request {
 struct appraised {
     struct appraisal appraisal;
     const struct verified_quote *quote;   /* NULL when refused */
+    const struct replayed_log *replayed;  /* the log against the quote; NULL when refused */
     const struct bootchain *chain;        /* NULL without a log */
     const struct policy_outcome *outcome; /* NULL when the policy did not run, or failed */
 };

@@ -2,7 +2,15 @@
 #pragma once
 #include "attestation/service.h"
 
+/* Whose token it will be, and which policy judges: the provider's word. */
+struct azureguest_terms {
+    const char *issuer; /* attestUri, no slash at the end */
+    const struct policy *policy;
+    const char *policy_hash;          /* b64u SHA-256 (4.5) */
+    const struct cert *policy_signer; /* NULL: unsigned */
+};
+
 /* attest_azureguest verifies, lets the policy decide, and answers with a sealed token, or refuses with a finding. True when the
  * response is made, whatever it says. The evidence is not fresh (7.4), so no record of it is kept: a recording could be replayed. */
-MUST_CHECK bool attest_azureguest(struct attestation_service *service, const struct http_request *http, struct http_response *response,
-                                  struct err *err);
+MUST_CHECK bool attest_azureguest(const struct attestation_service *service, const struct azureguest_terms *terms,
+                                  const struct http_request *http, struct http_response *response, struct err *err);
