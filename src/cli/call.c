@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/file.h"
+#include "base/writer.h"
 #include "http/client.h"
 
 static int answer(const char *first_line, struct bytes rest)
@@ -18,9 +18,23 @@ static int failed(struct arena *a, enum http_failure failure, const struct err *
     return line ? answer(line, bytes_of_string(err->text)) : EXIT_FAILURE;
 }
 
+/* Standard input is a socket, which cannot be opened by a path. */
+static bool read_body(struct writer *to, struct err *err)
+{
+    uint8_t buffer[16384];
+    size_t n;
+
+    while ((n = fread(buffer, 1, sizeof buffer, stdin)) > 0)
+        write_bytes(to, (struct bytes){ buffer, n });
+    if (ferror(stdin))
+        return err_set(err, ERR_IO, "the request cannot be read");
+    return writer_ok(to) || err_set(err, ERR_LIMIT, "the request is larger than %d bytes", CALL_BODY_MAX);
+}
+
 int main(int argc, char **argv)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
+    struct writer body CLEANUP(writer_done) = { .limit = CALL_BODY_MAX };
     struct http_client *client CLEANUP(http_client_free_at) = NULL;
     const char *ca = getenv("TRUEBOOT_CA"), *line;
     struct http_client_config config = { .ca_file = ca && *ca ? ca : NULL,
@@ -38,8 +52,10 @@ int main(int argc, char **argv)
     call = (struct http_call){ .method = argv[1], .url = argv[2] };
     if (argc == 4)
         config.unix_socket = argv[3] + strlen("unix:");
-    if (!file_read_in(&a, "/proc/self/fd/0", CALL_BODY_MAX, &call.body, &err) || !http_client_new(&config, &client, &err) ||
-        !http_client_send(client, &a, &call, &response, &failure, &err))
+    if (!read_body(&body, &err) || !http_client_new(&config, &client, &err))
+        return failed(&a, failure, &err);
+    call.body = writer_bytes(&body);
+    if (!http_client_send(client, &a, &call, &response, &failure, &err))
         return failed(&a, failure, &err);
     line = arena_printf(&a, "%u", response.status);
     return line ? answer(line, response.body) : EXIT_FAILURE;
