@@ -149,6 +149,7 @@ bool attack_send(struct attack *x)
     evidence->signature = x->signature.len ? x->signature : quote.signature;
     evidence->n_logs = !x->no_log;
     evidence->logs[0].content = x->raw_log.len ? x->raw_log : attack_log(x);
+    digest_compute(DIGEST_SHA256, evidence->logs[0].content, &evidence->digest);
     return appraise(&x->a, &request, &x->out, &x->err) &&
            judge(&x->a, &x->out.appraisal, x->out.chain, x->baseline, x->reference, &x->findings, &x->verdict, &x->err);
 }
