@@ -13,19 +13,24 @@ size_t base64_encoded_len(enum base64_alphabet alphabet, size_t len)
 static void encode(enum base64_alphabet alphabet, struct bytes b, char *out)
 {
     const char *digits = alphabet == BASE64_STANDARD ? standard_digits : url_digits;
+    const uint8_t *p = b.data;
+    size_t left = b.len;
 
-    for (size_t i = 0; i < b.len; i += 3) {
-        size_t n = b.len - i < 3 ? b.len - i : 3;
-        uint32_t group = (uint32_t)b.data[i] << 16;
-        if (n > 1)
-            group |= (uint32_t)b.data[i + 1] << 8;
-        if (n > 2)
-            group |= b.data[i + 2];
-        for (size_t k = 0; k <= n; k++)
-            *out++ = digits[group >> (18 - 6 * k) & 63];
-        for (size_t k = n; k < 3 && alphabet == BASE64_STANDARD; k++)
-            *out++ = '=';
+    for (; left >= 3; left -= 3, p += 3) {
+        uint32_t group = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+        *out++ = digits[group >> 18];
+        *out++ = digits[group >> 12 & 63];
+        *out++ = digits[group >> 6 & 63];
+        *out++ = digits[group & 63];
     }
+    if (left == 0)
+        return;
+    *out++ = digits[p[0] >> 2];
+    *out++ = digits[(p[0] << 4 | (left > 1 ? p[1] >> 4 : 0)) & 63];
+    if (left > 1)
+        *out++ = digits[p[1] << 2 & 63];
+    for (size_t k = left; k < 3 && alphabet == BASE64_STANDARD; k++)
+        *out++ = '=';
 }
 
 char *base64_in(struct arena *a, enum base64_alphabet alphabet, struct bytes b)
@@ -39,72 +44,93 @@ char *base64_in(struct arena *a, enum base64_alphabet alphabet, struct bytes b)
 
 void base64_write(struct writer *w, enum base64_alphabet alphabet, struct bytes b)
 {
-    char group[4];
+    enum { CHUNK = 3 * 256 };
+    char text[CHUNK / 3 * 4];
 
-    for (size_t i = 0; i < b.len; i += 3) {
-        struct bytes part = bytes_slice(b, i, 3);
-        encode(alphabet, part, group);
-        write_bytes(w, (struct bytes){ (const uint8_t *)group, base64_encoded_len(alphabet, part.len) });
+    for (size_t i = 0; i < b.len; i += CHUNK) {
+        struct bytes part = bytes_slice(b, i, CHUNK);
+        encode(alphabet, part, text);
+        write_bytes(w, (struct bytes){ (const uint8_t *)text, base64_encoded_len(alphabet, part.len) });
     }
 }
 
-static int digit(uint8_t c, bool standard, bool url)
+/* What each character stands for, with IS_DIGIT set; 0 for what is no digit of the alphabet. */
+enum { IS_DIGIT = 64, VALUE = 63 };
+/* clang-format off */
+#define LETTERS_AND_FIGURES                                                                                                     \
+    ['A'] = 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89,             \
+    ['a'] = 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, \
+    ['0'] = 116, 117, 118, 119, 120, 121, 122, 123, 124, 125
+/* clang-format on */
+static const uint8_t standard_values[256] = { LETTERS_AND_FIGURES, ['+'] = 126, ['/'] = 127 };
+static const uint8_t url_values[256] = { LETTERS_AND_FIGURES, ['-'] = 126, ['_'] = 127 };
+static const uint8_t any_values[256] = { LETTERS_AND_FIGURES, ['+'] = 126, ['/'] = 127, ['-'] = 126, ['_'] = 127 };
+
+static bool refuse_first_stranger(struct bytes text, const uint8_t *values, struct err *err)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if ((c == '+' && standard) || (c == '-' && url))
-        return 62;
-    if ((c == '/' && standard) || (c == '_' && url))
-        return 63;
-    return -1;
+    size_t i = 0;
+
+    while (i + 1 < text.len && values[text.data[i]])
+        i++;
+    return err_set(err, ERR_MALFORMED, "Unknown base64 character: %u ('%c')", text.data[i], /* the original service's words */
+                   text.data[i] >= 0x20 && text.data[i] < 0x7f ? text.data[i] : '?');
 }
 
-static bool decode(struct arena *a, struct bytes text, bool standard, bool url, struct bytes *ret, struct err *err)
+/* Four characters at a time; `all` keeps IS_DIGIT only while every character has been one. */
+static void decode_groups(struct bytes text, const uint8_t *values, uint8_t *out, uint8_t *all)
 {
-    size_t padding = 0, len;
+    const uint8_t *p = text.data;
+
+    for (size_t n = text.len / 4; n > 0; n--, p += 4) {
+        uint8_t a = values[p[0]], b = values[p[1]], c = values[p[2]], d = values[p[3]];
+        *all &= a & b & c & d;
+        *out++ = (uint8_t)(a << 2 | (b & VALUE) >> 4);
+        *out++ = (uint8_t)(b << 4 | (c & VALUE) >> 2);
+        *out++ = (uint8_t)(c << 6 | (d & VALUE));
+    }
+}
+
+static bool decode(struct arena *a, struct bytes text, const uint8_t *values, struct bytes *ret, struct err *err)
+{
+    size_t padding = 0, whole, rest;
+    uint8_t *out, all = IS_DIGIT;
     uint32_t bits = 0;
-    unsigned n_bits = 0;
-    uint8_t *out;
 
     while (padding < 2 && text.len > padding && text.data[text.len - 1 - padding] == '=')
         padding++;
     if (padding && text.len % 4)
         return err_set(err, ERR_MALFORMED, "base64 text with wrong padding");
     text.len -= padding;
-    if (text.len % 4 == 1)
+    whole = text.len / 4;
+    rest = text.len % 4;
+    if (rest == 1)
         return err_set(err, ERR_MALFORMED, "base64 text of impossible length %zu", text.len);
-    out = arena_alloc(a, text.len / 4 * 3 + 3);
+    out = arena_alloc(a, whole * 3 + 3);
     if (!out)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu base64 characters", text.len);
-    len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        int value = digit(text.data[i], standard, url);
-        if (value < 0) /* the original service's words, which people search for */
-            return err_set(err, ERR_MALFORMED, "Unknown base64 character: %u ('%c')", text.data[i],
-                           text.data[i] >= 0x20 && text.data[i] < 0x7f ? text.data[i] : '?');
-        bits = bits << 6 | (uint32_t)value;
-        n_bits += 6;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            out[len++] = (uint8_t)(bits >> n_bits);
-        }
+    decode_groups(text, values, out, &all);
+    for (size_t i = 4 * whole; i < text.len; i++) {
+        all &= values[text.data[i]];
+        bits = bits << 6 | (values[text.data[i]] & VALUE);
     }
-    if (bits & ((1u << n_bits) - 1))
+    if (!all)
+        return refuse_first_stranger(text, values, err);
+    if (bits & (rest == 2 ? 15 : 3))
         return err_set(err, ERR_MALFORMED, "base64 text whose unused bits are not zero");
-    *ret = (struct bytes){ out, len };
+    if (rest)
+        out[3 * whole] = (uint8_t)(bits >> (rest == 2 ? 4 : 10));
+    if (rest == 3)
+        out[3 * whole + 1] = (uint8_t)(bits >> 2);
+    *ret = (struct bytes){ out, 3 * whole + (rest ? rest - 1 : 0) };
     return true;
 }
 
 bool base64_decode(struct arena *a, enum base64_alphabet alphabet, struct bytes text, struct bytes *ret, struct err *err)
 {
-    return decode(a, text, alphabet == BASE64_STANDARD, alphabet == BASE64_URL, ret, err);
+    return decode(a, text, alphabet == BASE64_STANDARD ? standard_values : url_values, ret, err);
 }
 
 bool base64_decode_any(struct arena *a, struct bytes text, struct bytes *ret, struct err *err)
 {
-    return decode(a, text, true, true, ret, err);
+    return decode(a, text, any_values, ret, err);
 }
