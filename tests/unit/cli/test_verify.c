@@ -1,6 +1,9 @@
 /* Issue-sized proof: every recorded boot through the real `trueboot verify`, against a baseline that `trueboot baseline learn` made. */
 #include <stdlib.h>
 #include "base/file.h"
+#include "base/hex.h"
+#include "cli/pcrs_file.h"
+#include "jose/jwk.h"
 #include "json/parse.h"
 #include "run.h"
 #include "support/test.h"
@@ -227,6 +230,124 @@ TEST(an_endorsement_certificate_names_the_vm_or_says_why_not)
         CHECK(json_as_boolean(json_get(identity, "ekVerified"), &said) && said == verified[i]);
         CHECK(json_is_string(json_get(identity, "vmName"), "vm-d01") == verified[i]);
         CHECK_INT(r.code, 0);
+    }
+}
+
+/* ---- evidence files ---- */
+
+static void put_file(struct arena *a, struct json_out *out, const char *member, const char *folder, const char *name)
+{
+    struct err err = ERR_INIT;
+    struct bytes content = BYTES_NONE;
+
+    CHECK(file_read_in(a, arena_printf(a, "%s/%s", folder, name), 1 << 20, &content, &err));
+    json_put_base64url(out, member, content);
+}
+
+/* The registers of one bank, as attestation-service.md 6.4.1 has them. */
+static void put_pcrs(struct arena *a, struct json_out *out, const char *folder)
+{
+    struct err err = ERR_INIT;
+    struct pcr_set set;
+
+    REQUIRE_OK(pcrs_read_file(a, arena_printf(a, "%s/pcrs.json", folder), &set, &err), err);
+    json_begin_array(out, "pcrs");
+    json_begin_object(out, NULL);
+    json_put_integer(out, "algorithm", digest_tpm_id(DIGEST_SHA256));
+    json_begin_array(out, "values");
+    for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
+        json_begin_object(out, NULL);
+        json_put_integer(out, "index", pcr);
+        json_put_base64url(out, "digest", digest_bytes(pcr_find(&set, DIGEST_SHA256, pcr)));
+        json_end(out);
+    }
+    json_end(out);
+    json_end(out);
+    json_end(out);
+}
+
+static void put_key(struct arena *a, struct json_out *out, const char *folder)
+{
+    struct pubkey *key CLEANUP(pubkey_free_at) = NULL;
+    struct err err = ERR_INIT;
+    struct bytes pem;
+
+    REQUIRE_OK(file_read_in(a, arena_printf(a, "%s/ak_rsa.pem", folder), 1 << 16, &pem, &err), err);
+    REQUIRE_OK(pubkey_from_pem(pem, &key, &err), err);
+    json_begin_object(out, "aik_pub");
+    jwk_write_key(out, key);
+    json_end(out);
+}
+
+static const char *evidence_file(struct arena *a, const char *folder, const char *nonce_hex)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+    struct err err = ERR_INIT;
+    struct bytes nonce;
+
+    if (!hex_decode(a, bytes_of_string(nonce_hex), &nonce, &err))
+        return NULL;
+    json_begin_object(&out, NULL);
+    json_put_integer(&out, "version", 1);
+    json_put_string(&out, "vm", "3f2a4b60-0000-4000-8000-000000000001");
+    json_put_base64url(&out, "nonce", nonce);
+    json_begin_object(&out, "current_attestation");
+    json_begin_array(&out, "logs");
+    json_begin_object(&out, NULL);
+    json_put_string(&out, "type", "TCG");
+    put_file(a, &out, "log", folder, "binary_bios_measurements");
+    json_end(&out);
+    json_end(&out);
+    put_pcrs(a, &out, folder);
+    put_key(a, &out, folder);
+    put_file(a, &out, "quote", folder, "quote_rsa.msg");
+    put_file(a, &out, "signature", folder, "quote_rsa.sig");
+    json_end(&out);
+    json_end(&out);
+    return temporary_file(a, "web1.evidence.json", writer_bytes(&w));
+}
+
+static const char *nonce_of(struct arena *a, const char *folder)
+{
+    struct err err = ERR_INIT;
+    const struct json *v;
+    struct bytes text;
+
+    return file_read_in(a, arena_printf(a, "%s/platform.json", folder), 1 << 20, &text, &err) && json_parse(a, text, NULL, &v, &err)
+               ? arena_string(a, json_text(json_get(v, "nonce"), BYTES_NONE))
+               : NULL;
+}
+
+TEST(an_evidence_file_is_judged_with_its_own_nonce_and_a_key_that_somebody_vouches_for)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *folder = boot_folder(&a, "debian-sb-boot1"), *nonce = folder ? nonce_of(&a, folder) : NULL;
+    const struct {
+        const char *nonce;
+        bool vouched;
+        int code;
+        const char *finding;
+    } rows[] = { { nonce, true, 0, NULL }, { nonce, false, 10, "tpm.ak_untrusted" }, { "00", true, 10, "quote.nonce" } };
+
+    if (!folder)
+        SKIP("no shared data");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct command c = { .n = 0 };
+        const struct json *v;
+        bool checked = false;
+        struct ran r;
+
+        command_add(&c, "verify", evidence_file(&a, folder, rows[i].nonce), "-o", "json", NULL);
+        if (rows[i].vouched)
+            command_add(&c, "--ak", in_folder(&a, folder, "ak_rsa.pem"), NULL);
+        r = run(&a, &c, NULL);
+        v = run_json(&a, &r);
+        REQUIRE(v);
+        CHECK_INT(r.code, rows[i].code);
+        CHECK(json_as_boolean(json_get(v, "nonceChecked"), &checked) && checked);
+        CHECK(json_is_string(json_get(v, "vm"), "3f2a4b60-0000-4000-8000-000000000001"));
+        CHECK(!rows[i].finding || json_is_string(json_get(json_get(v, "findings")->array.items[0], "id"), rows[i].finding));
     }
 }
 
