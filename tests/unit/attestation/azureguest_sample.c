@@ -1,0 +1,251 @@
+#include "azureguest_sample.h"
+#include "attestation/provider.h"
+#include "base/base64.h"
+#include "crypto/aead.h"
+#include "json/parse.h"
+#include "tpm/policy_digest.h"
+
+int64_t sample_time;
+static int64_t now_ms(void) { return sample_time; }
+
+static const struct privkey *rsa_key(unsigned number)
+{
+    static struct privkey *keys[3];
+    struct err err = ERR_INIT;
+
+    if (!keys[number] && !privkey_generate(PRIVKEY_RSA_2048, &keys[number], &err))
+        test_note("error: %s", err.text);
+    return keys[number];
+}
+
+static bool make_token_key(struct sample_service *s, struct err *err)
+{
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    const struct cert *chain[1];
+    struct bytes pem;
+
+    if (!ca_self_signed_signer(rsa_key(2), SAMPLE_ISSUER, sample_time, CA_VALIDITY_MS, &cert, err) ||
+        !privkey_to_pem(rsa_key(2), &s->a, &pem, err))
+        return false;
+    chain[0] = cert;
+    return signing_key_init(&s->service.token_key, SIGNING_SELF_SIGNED, pem, chain, 1, err);
+}
+
+bool service_set_policy(struct sample_service *s, const char *text)
+{
+    struct policy_error error = { .kind = POLICY_PARSING_ERROR };
+
+    s->terms.policy_hash = "hash";
+    if (!policy_parse(&s->a, bytes_of_string(text), &s->terms.policy, &error))
+        test_note("error: %s", error.err.text);
+    return s->terms.policy != NULL;
+}
+
+bool service_trust(struct sample_service *s, enum trust_kind kind, const struct cert *cert)
+{
+    const struct trust_entry entry = { kind, cert };
+    struct trust_store *store = NULL;
+    struct err err = ERR_INIT;
+
+    if (!trust_store_new(&entry, cert != NULL, &store, &err)) {
+        test_note("error: %s", err.text);
+        return false;
+    }
+    trust_slot_replace(s->service.ak_roots, store);
+    return true;
+}
+
+bool service_start(struct sample_service *s)
+{
+    struct trust_store *none = NULL;
+    struct err err = ERR_INIT;
+
+    sample_time = INT64_C(1620000000000); /* May 2021: the real certificate is valid */
+    s->service.now_ms = now_ms;
+    s->service.issuer = s->terms.issuer = SAMPLE_ISSUER;
+    if (make_token_key(s, &err) && trust_store_new(NULL, 0, &none, &err) && trust_slot_new(none, &s->service.ak_roots, &err) &&
+        ca_new("AK CA", sample_time, &s->ca, &err) && service_set_policy(s, provider_default_policy(PROVIDER_AZURE_GUEST, true)))
+        return true;
+    test_note("error: %s", err.text);
+    return false;
+}
+
+void service_done(struct sample_service *s)
+{
+    signing_key_done(&s->service.token_key);
+    trust_slot_free(s->service.ak_roots);
+    ca_free(s->ca);
+    arena_done(&s->a);
+}
+
+static const char *text_at(struct arena *a, const struct json *v) { return v && v->type == JSON_STRING ? arena_string(a, v->string) : ""; }
+
+void service_post(struct sample_service *s, struct bytes text, const char *more, struct sample_answer *ret)
+{
+    const char *body = arena_printf(&s->a, "{\"AttestationInfo\":\"%s\"%s}", base64_in(&s->a, BASE64_URL, text), more);
+    struct http_request http = { .arena = &s->a, .method = "POST", .body = bytes_of_string(body), .caller.role = s->caller };
+    struct http_response response = { .arena = &s->a, .status = 200 };
+    struct err err = ERR_INIT;
+    struct bytes copy;
+
+    *ret = (struct sample_answer){ .code = "", .inner = "", .message = "" };
+    if (!attest_azureguest(&s->service, &s->terms, &http, &response, &err))
+        test_note("error: %s", err.text);
+    ret->status = response.status;
+    if (arena_copy(&s->a, writer_bytes(&response.body), &copy) && json_parse(&s->a, copy, NULL, &ret->json, &err)) {
+        ret->code = text_at(&s->a, json_at(ret->json, "error", "code", NULL));
+        ret->message = text_at(&s->a, json_at(ret->json, "error", "message", NULL));
+        ret->inner = text_at(&s->a, json_at(ret->json, "error", "innererror", "code", NULL));
+        if (ret->status == 200 &&
+            !base64_decode(&s->a, BASE64_URL, json_text(json_get(ret->json, "token"), BYTES_NONE), &ret->sealed, &err))
+            test_note("error: %s", err.text);
+    }
+    writer_done(&response.body);
+}
+
+static bool set_enc_policy(struct guest *g, struct err *err)
+{
+    if (!policy_pcr_digest(DIGEST_SHA256, &g->pcrs, &g->enc_policy, err))
+        return false;
+    g->enc_public.policy = digest_bytes(&g->enc_policy);
+    return true;
+}
+
+static void init_publics(struct guest *g)
+{
+    const struct tpm_public common = {
+        .type = TPM_ALG_RSA, .name_algorithm = DIGEST_SHA256, .rsa_bits = 2048, .symmetric.algorithm = TPM_ALG_NULL
+    };
+
+    g->ak_public = g->enc_public = common;
+    g->ak_public.attributes = 0x00050472;
+    g->ak_public.scheme = (struct tpm_scheme){ .algorithm = TPM_ALG_RSASSA, .hash = digest_tpm_id(DIGEST_SHA256) };
+    g->ak_public.rsa_n = pubkey_rsa_n(privkey_public(g->ak));
+    g->enc_public.attributes = 0x00020432;
+    g->enc_public.scheme.algorithm = TPM_ALG_NULL;
+    g->enc_public.rsa_n = pubkey_rsa_n(privkey_public(g->enc));
+}
+
+bool guest_init(struct sample_service *s, struct guest *g)
+{
+    const enum digest_algorithm banks[] = { DIGEST_SHA1, DIGEST_SHA256 };
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct err err = ERR_INIT;
+
+    *g = (struct guest){ .s = s,
+                         .ak = rsa_key(0),
+                         .enc = rsa_key(1),
+                         .version = "\"2.0\"",
+                         .os_type = "\"TGludXg=\"",
+                         .os_major = "12",
+                         .client_payload = "{\"nonce\":\"bm9uY2U=\"}",
+                         .isolation = "{\"Type\":\"TrustedLaunch\"}" };
+    log_builder_sound_boot(&g->log, banks, ARRAY_LEN(banks));
+    g->pcrs.n_banks = 1;
+    g->pcrs.banks[0] = *pcr_bank_find(&g->log.pcrs, DIGEST_SHA256);
+    g->pcrs.banks[0].present = 0xff;
+    init_publics(g);
+    quote_builder_init(&g->quote, g->ak, &g->pcrs, BYTES_NONE);
+    quote_builder_init_certify(&g->certify, g->ak, BYTES_NONE, BYTES_NONE);
+    g->quote.form = g->certify.form = SIGNATURE_FORM_RAW_RSASSA;
+    if (set_enc_policy(g, &err) &&
+        ca_issue_ak(s->ca, "7d0d4c52-1f3c-4e7c-a3f0-0b8a5c2f9d11", privkey_public(g->ak), sample_time, &cert, &err) &&
+        arena_copy(&s->a, cert->der, &g->aik_cert))
+        return true;
+    test_note("error: %s", err.text);
+    return false;
+}
+
+void guest_done(struct guest *g) { log_builder_done(&g->log); }
+
+static const char *base64(struct guest *g, struct bytes b) { return base64_in(&g->s->a, BASE64_STANDARD, b); }
+
+static const char *public_2b(struct guest *g, const struct tpm_public *pub)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+
+    tpm_public_encode_2b(&w, pub);
+    write_bytes(&w, g->tail);
+    return base64(g, writer_bytes(&w));
+}
+
+static void write_registers(struct guest *g, struct writer *w)
+{
+    const struct pcr_bank *bank = &g->pcrs.banks[0];
+    const char *comma = "";
+
+    write_string(w, "\"PcrSet\":[");
+    for (unsigned i = 0; i < LIMIT_PCRS; i++)
+        if (bank->present >> i & 1) {
+            write_printf(w, "%s%u", comma, i);
+            comma = ",";
+        }
+    write_string(w, "],\"PCRs\":[");
+    comma = "";
+    for (unsigned i = 0; i < LIMIT_PCRS; i++)
+        if (bank->present >> i & 1) {
+            write_printf(w, "%s{\"Index\":%u,\"Digest\":\"%s\"}", comma, i, base64(g, digest_bytes(&bank->value[i])));
+            comma = ",";
+        }
+    write_string(w, "]");
+}
+
+struct bytes guest_request(struct guest *g)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct built_quote quote, certify;
+    struct tpm_name name;
+    struct err err = ERR_INIT;
+    struct bytes text;
+
+    if (!tpm_public_name(&g->enc_public, &name, &err))
+        test_note("error: %s", err.text);
+    if (!g->keep_name)
+        g->certify.attest.name = tpm_name_bytes(&name);
+    if (!quote_builder_sign(&g->s->a, &g->quote, g->ak, &quote, &err) || !quote_builder_sign(&g->s->a, &g->certify, g->ak, &certify, &err))
+        test_note("error: %s", err.text);
+    write_printf(&w, "{\"AttestationProtocolVersion\":%s,\"OSType\":%s,\"OSDistro\":\"RGViaWFu\",\"OSVersionMajor\":%s,", g->version,
+                 g->os_type, g->os_major);
+    write_printf(&w, "\"OSVersionMinor\":0,\"OSBuild\":\"Tm90QXBwbGljYXRpb24=\",\"TcgLogs\":\"%s\",",
+                 base64(g, log_builder_bytes(&g->log)));
+    write_printf(&w, "\"ClientPayload\":%s,\"IsolationInfo\":%s,\"TpmInfo\":{\"AikCert\":\"%s\",", g->client_payload, g->isolation,
+                 base64(g, g->aik_cert));
+    write_printf(&w, "\"AikPub\":\"%s\",\"PcrQuote\":\"%s\",\"PcrSignature\":\"%s\",", public_2b(g, &g->ak_public), base64(g, quote.attest),
+                 base64(g, quote.signature));
+    write_registers(g, &w);
+    write_printf(&w, ",\"EncKeyPub\":\"%s\",\"EncKeyCertifyInfo\":\"%s\",\"EncKeyCertifyInfoSignature\":\"%s\"}}",
+                 public_2b(g, &g->enc_public), base64(g, certify.attest), base64(g, certify.signature));
+    CHECK(writer_ok(&w) && arena_copy(&g->s->a, writer_bytes(&w), &text));
+    return text;
+}
+
+static struct bytes member(struct arena *a, const struct json *v, const char *name)
+{
+    struct err err = ERR_INIT;
+    struct bytes ret = BYTES_NONE;
+
+    CHECK(base64_decode(a, BASE64_STANDARD, json_text(json_get(v, name), BYTES_NONE), &ret, &err));
+    return ret;
+}
+
+struct bytes guest_open(struct guest *g, struct bytes sealed)
+{
+    struct arena *a = &g->s->a;
+    uint8_t key[PRIVKEY_PLAIN_MAX], *plain;
+    const struct json *json;
+    struct err err = ERR_INIT;
+    struct bytes cipher, iv, tag;
+    size_t key_len;
+
+    if (!json_parse(a, sealed, NULL, &json, &err))
+        return BYTES_NONE;
+    cipher = member(a, json, "Jwt");
+    iv = member(a, json_get(json, "EncryptionParams"), "Iv");
+    tag = member(a, json, "AuthenticationData");
+    plain = arena_alloc(a, cipher.len);
+    if (!plain || iv.len != AEAD_IV_LEN || tag.len != AEAD_TAG_LEN ||
+        !privkey_decrypt_pkcs1(g->enc, member(a, json, "EncryptedInnerKey"), key, &key_len, &err) || key_len != AEAD_KEY_LEN ||
+        !aead_open(key, iv.data, BYTES_LIT("Transport Key"), cipher, tag.data, plain, &err))
+        return BYTES_NONE;
+    return (struct bytes){ plain, cipher.len };
+}
