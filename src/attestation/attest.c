@@ -11,6 +11,7 @@
 /* What one request carries from step to step; everything is released by attestation_done. */
 struct attestation {
     struct attestation_service *service;
+    const struct provider *provider;
     struct arena *a;
     int64_t now_ms;
     struct attest_message message;
@@ -42,7 +43,7 @@ static bool read_request(struct attestation *t, struct err *err)
         !attest_request_read(t->a, &t->jws, &t->request, err))
         return err_within(err, "request");
     t->has_request = true;
-    if (!challenge_open(t->service->challenges, t->service->issuer, t->request.service_context, t->now_ms, &t->challenge, err))
+    if (!challenge_open(t->service->challenges, t->provider->issuer, t->request.service_context, t->now_ms, &t->challenge, err))
         return false;
     if (!bytes_equal_ct(t->request.challenge, BYTES_OF(t->challenge.challenge)))
         return err_set(err, ERR_UNTRUSTED, "challenge is not the one that service_context holds");
@@ -89,8 +90,8 @@ static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, s
         return false;
     hex_encode(BYTES_OF(id), appraisal->id);
     memcpy(appraisal->vm, t->vm, sizeof appraisal->vm);
-    appraisal->provider = t->service->issuer;
-    appraisal->policy_hash = t->service->policy_hash;
+    appraisal->provider = t->provider->issuer;
+    appraisal->policy_hash = t->provider->policies[PROVIDER_TPM].hash;
     if (t->ak_replaced)
         findings_add(&appraisal->findings, FINDING_AK_REPLACED, FINDING_NO_PCR, FINDING_NO_EVENT,
                      "the key's certificate is genuine, but this VM has enrolled another key since");
@@ -106,10 +107,10 @@ static bool appraise_request(struct attestation *t, struct err *err)
                                         .form = SIGNATURE_FORM_TPMT,
                                         .ak = t->ak.key,
                                         .ak_trusted = t->ak.trusted,
-                                        .policy = t->service->policy,
+                                        .policy = t->provider->policies[PROVIDER_TPM].policy,
                                         .reference = t->service->reference,
                                         .now_ms = t->now_ms };
-    const char *prefix = arena_printf(t->a, "%s/custom/", t->service->issuer);
+    const char *prefix = arena_printf(t->a, "%s/custom/", t->provider->issuer);
 
     if (!prefix)
         return err_set(err, ERR_NO_MEMORY, "no memory for claims");
@@ -136,11 +137,14 @@ static bool evidence_file(struct attestation *t, struct writer *w)
     return writer_ok(w);
 }
 
+/* Only the shared provider's word counts for the monitor: what a tenant's own policy says must neither help nor harm a VM. */
+static bool has_record(const struct attestation *t) { return t->provider->shared && record_is_due(&t->appraised.appraisal); }
+
 static bool store_record(struct attestation *t, const char *jti, struct err *err)
 {
     struct writer evidence CLEANUP(writer_done) = { 0 };
 
-    if (!record_is_due(&t->appraised.appraisal))
+    if (!has_record(t))
         return true;
     if (!evidence_file(t, &evidence))
         return err_set(err, ERR_NO_MEMORY, "no memory for evidence");
@@ -148,8 +152,9 @@ static bool store_record(struct attestation *t, const char *jti, struct err *err
 }
 
 /* The error body of 2.5; innererror names the finding, and the appraisal that an operator can look up. */
-static bool refuse(struct http_response *response, const char *code, const struct finding *f, const struct appraisal *appraisal)
+static bool refuse(const struct attestation *t, struct http_response *response, const char *code, const struct finding *f)
 {
+    const struct appraisal *appraisal = &t->appraised.appraisal;
     struct json_out out;
 
     writer_reset(&response->body);
@@ -163,7 +168,7 @@ static bool refuse(struct http_response *response, const char *code, const struc
     json_put_string(&out, "code", finding_kind(f->id)->id);
     json_end(&out);
     json_begin_object(&out, "trueboot");
-    json_put_string(&out, "appraisalId", record_is_due(appraisal) ? appraisal->id : NULL);
+    json_put_string(&out, "appraisalId", has_record(t) ? appraisal->id : NULL);
     json_put_string(&out, "verdict", verdict_name(appraisal->verdict));
     json_end(&out);
     json_end(&out);
@@ -195,12 +200,12 @@ static bool decide(struct attestation *t, struct http_response *response, struct
         if (!store_record(t, NULL, err))
             return false;
         if (bad_evidence)
-            return refuse(response, "InvalidParameter", bad_evidence, &t->appraised.appraisal);
+            return refuse(t, response, "InvalidParameter", bad_evidence);
         if (denied)
-            return refuse(response, "PolicyEvaluationError", denied, &t->appraised.appraisal);
+            return refuse(t, response, "PolicyEvaluationError", denied);
         return err_set(err, ERR_LIMIT, "the evidence raises more findings than can be kept");
     }
-    if (!report_token_make(t->service, t->a, &t->appraised, &t->request, &token, jti, err) || !store_record(t, jti, err))
+    if (!report_token_make(t->service, t->provider, t->a, &t->appraised, &t->request, &token, jti, err) || !store_record(t, jti, err))
         return false;
     return answer_token(t, response, token);
 }
@@ -212,7 +217,7 @@ static bool answer_challenge(struct attestation *t, struct http_response *respon
     uint8_t challenge[CHALLENGE_LEN];
     struct bytes context;
 
-    if (!challenge_make(t->service->challenges, t->service->issuer, t->now_ms, t->a, challenge, &context, err))
+    if (!challenge_make(t->service->challenges, t->provider->issuer, t->now_ms, t->a, challenge, &context, err))
         return false;
     json_begin_object(&inner, NULL);
     json_put_base64url(&inner, "challenge", BYTES_OF(challenge));
@@ -224,7 +229,8 @@ static bool answer_challenge(struct attestation *t, struct http_response *respon
     return true;
 }
 
-bool attest_tpm(struct attestation_service *service, const struct http_request *http, struct http_response *response, struct err *err)
+bool attest_tpm(struct attestation_service *service, const struct provider *provider, const struct http_request *http,
+                struct http_response *response, struct err *err)
 {
     struct attestation *t = ARENA_NEW(http->arena, struct attestation); /* large: not on the stack */
     const struct json *body;
@@ -232,7 +238,11 @@ bool attest_tpm(struct attestation_service *service, const struct http_request *
 
     if (!t)
         return err_set(err, ERR_NO_MEMORY, "no memory for a request");
+    if (!provider->policies[PROVIDER_TPM].is_set)
+        return http_response_error(response, 400, "InvalidOperation", NULL,
+                                   "A VBS attestation policy has not been set on the attestation provider.");
     t->service = service;
+    t->provider = provider;
     t->a = http->arena;
     t->now_ms = service->now_ms();
     fine = http_body_json(http, NULL, &body, err) && attest_message_read(t->a, body, &t->message, err);

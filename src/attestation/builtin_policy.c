@@ -1,6 +1,5 @@
-#include <stdio.h>
+#include "attestation/provider.h"
 #include "attestation/service.h"
-#include "base/base64.h"
 
 /* A verdict with nothing configured (architecture.md decision 14): Secure Boot proved on, the key vouched for, and nothing high or
  * critical found: the log replays, no forbidden setting, no revoked image. What may be changed by an operator (baselines) is
@@ -31,18 +30,48 @@ const char attestation_builtin_policy[] =
     "    c:[type==\"trueboot.finding\", issuer==\"AttestationService\"] => issue(claim=c);\n"
     "};\n";
 
-bool attestation_set_policy(struct attestation_service *service, struct arena *a, const char *text, struct err *err)
-{
-    struct policy_error error = { .kind = POLICY_PARSING_ERROR };
-    struct digest hash;
-    const char *encoded;
+/* attestation-service.md 8.8. The original's exact text of AzureGuest is not known, its rules are. */
+static const char azure_guest[] = "version= 1.0;\n"
+                                  "authorizationrules\n"
+                                  "{\n"
+                                  "    [type==\"x-ms-azurevm-default-securebootkeysvalidated\", value==false] => deny();\n"
+                                  "    [type==\"x-ms-azurevm-debuggersdisabled\", value==false] => deny();\n"
+                                  "    [type==\"secureboot\", value==false] => deny();\n"
+                                  "    [type==\"x-ms-azurevm-signingdisabled\", value==false] => deny();\n"
+                                  "    [type==\"x-ms-azurevm-dbvalidated\", value==false] => deny();\n"
+                                  "    [type==\"x-ms-azurevm-dbxvalidated\", value==false] => deny();\n"
+                                  "    => permit();\n"
+                                  "};\n"
+                                  "issuancerules\n"
+                                  "{\n"
+                                  "};\n";
 
-    if (!policy_parse(a, bytes_of_string(text), &service->policy, &error))
-        return err_set(err, error.err.code, "%s", error.err.text);
-    digest_compute(DIGEST_SHA256, policy_hash_input(service->policy), &hash);
-    encoded = base64_in(a, BASE64_URL, digest_bytes(&hash));
-    if (!encoded)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a policy");
-    snprintf(service->policy_hash, sizeof service->policy_hash, "%s", encoded);
-    return true;
+static const char enclave[] = "version= 1.0;\n"
+                              "authorizationrules\n"
+                              "{\n"
+                              "    c:[type==\"$is-debuggable\"] => permit();\n"
+                              "};\n"
+                              "issuancerules\n"
+                              "{\n"
+                              "    c:[type==\"$is-debuggable\"] => issue(type=\"is-debuggable\", value=c.value);\n"
+                              "    c:[type==\"$sgx-mrsigner\"] => issue(type=\"sgx-mrsigner\", value=c.value);\n"
+                              "    c:[type==\"$sgx-mrenclave\"] => issue(type=\"sgx-mrenclave\", value=c.value);\n"
+                              "    c:[type==\"$product-id\"] => issue(type=\"product-id\", value=c.value);\n"
+                              "    c:[type==\"$svn\"] => issue(type=\"svn\", value=c.value);\n"
+                              "    c:[type==\"$tee\"] => issue(type=\"tee\", value=c.value);\n"
+                              "};\n";
+
+static const char permit[] = "version= 1.0;authorizationrules{=> permit();};issuancerules{};";
+
+/* Never the empty JWS of the original: it makes the widest-spread client fail (4.3). */
+static const char nothing[] = "version=1.0; authorizationrules{}; issuancerules{};";
+
+const char *provider_default_policy(enum provider_type type, bool shared)
+{
+    static const char *const texts[] = {
+        [PROVIDER_TPM] = nothing,          [PROVIDER_AZURE_GUEST] = azure_guest, [PROVIDER_SGX_ENCLAVE] = enclave,
+        [PROVIDER_OPEN_ENCLAVE] = enclave, [PROVIDER_SEV_SNP_VM] = permit,       [PROVIDER_TDX_VM] = permit
+    };
+
+    return shared && type == PROVIDER_TPM ? attestation_builtin_policy : texts[type];
 }

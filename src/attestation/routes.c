@@ -1,63 +1,56 @@
 /* The attestation service's routes, and its key and metadata documents (attestation-service.md 2.2, 3.4, 3.5). */
 #include "attestation/attest.h"
+#include "attestation/azureguest.h"
+#include "attestation/data_plane.h"
+#include "attestation/policy_api.h"
 #include "attestation/service.h"
+#include "attestation/signers_api.h"
 
-static bool text_is(struct bytes text, const char *word)
+/* Types whose evidence other services verify. */
+static bool attest_elsewhere(struct http_response *response, enum provider_type type)
 {
-    size_t i = 0;
-
-    for (; i < text.len && word[i]; i++) {
-        uint8_t c = text.data[i];
-        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != (uint8_t)word[i])
-            return false;
-    }
-    return i == text.len && !word[i];
+    return http_response_error(response, 400, "NotSupported", NULL,
+                               "This service verifies evidence of type Tpm and AzureGuest, not of type %s.", provider_type_name(type));
 }
 
-/* The api-versions in circulation; one behaviour for all of them. */
-static bool check_api_version(const struct http_request *request, struct http_response *response, bool *ret_fine)
+static bool attest_guest(const struct attestation_service *s, const struct provider *provider, const struct http_request *request,
+                         struct http_response *response, struct err *err)
 {
-    static const char *const versions[] = { "2018-09-01-preview", "2020-10-01", "2022-08-01",        "2022-09-01-preview",
-                                            "2023-04-01-preview", "2025-06-01", "2026-03-11-preview" };
-    struct bytes version;
-    struct err err = ERR_INIT;
+    const struct provider_policy *policy = &provider->policies[PROVIDER_AZURE_GUEST];
+    const struct azureguest_terms terms = { provider->issuer, policy->policy, policy->hash, policy->signer };
 
-    *ret_fine = false;
-    if (!http_query(request, "api-version", &version, &err))
-        return http_response_error(response, 400, "MissingApiVersionParameter", NULL,
-                                   "The api-version query parameter (?api-version=) is required, once.");
-    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
-        *ret_fine |= bytes_equal_string(version, versions[i]);
-    return *ret_fine ||
-           http_response_error(response, 400, "UnsupportedApiVersion", NULL,
-                               "api-version is none of those this service knows; the newest is %s.", versions[ARRAY_LEN(versions) - 1]);
+    return attest_azureguest(s, &terms, request, response, err);
 }
 
 static bool post_attest(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
-    static const char *const elsewhere[] = { "azureguest", "sgxenclave", "openenclave", "sevsnpvm", "tdxvm" };
-    struct bytes type = http_param(request, "type");
-    bool fine;
+    struct attestation_service *s = context;
+    const struct provider *provider CLEANUP(provider_free_at) = NULL;
+    enum provider_type type;
 
-    if (!check_api_version(request, response, &fine) || !fine)
+    if (!data_plane_version(request, response))
         return true;
-    if (text_is(type, "tpm") || text_is(type, "vsmenclave"))
-        return attest_tpm(context, request, response, err);
-    for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
-        if (text_is(type, elsewhere[i]))
-            return http_response_error(response, 400, "NotSupported", NULL, "This service verifies evidence of type Tpm.");
-    return http_response_error(response, 404, "NotFound", NULL, "There is no such attestation type.");
+    if (!provider_type_from_name(http_param(request, "type"), &type))
+        return http_response_error(response, 404, "NotFound", NULL, "There is no such attestation type.");
+    provider = data_plane_provider(s, request, response);
+    if (!provider || (type == PROVIDER_TPM && provider->tpm_authentication && !data_plane_reader(s, request, response)))
+        return true;
+    if (type == PROVIDER_TPM)
+        return attest_tpm(s, provider, request, response, err);
+    return type == PROVIDER_AZURE_GUEST ? attest_guest(s, provider, request, response, err) : attest_elsewhere(response, type);
 }
 
 static bool get_certs(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     struct attestation_service *s = context;
     const struct signing_key *const keys[] = { &s->token_key, &s->report_key };
+    const struct provider *provider CLEANUP(provider_free_at) = data_plane_provider(s, request, response);
     struct published_key published[ARRAY_LEN(keys)];
     struct json_out out;
 
-    (void)request;
     (void)err;
+    if (!provider)
+        return true;
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         published[i] =
             (struct published_key){ keys[i]->algorithm, keys[i]->kid, (const struct cert *const *)keys[i]->chain, keys[i]->n_chain };
@@ -83,9 +76,12 @@ static bool get_openid(void *context, const struct http_request *request, struct
                                           "secureBootEnabled",
                                           "trueboot" };
     struct attestation_service *s = context;
+    const struct provider *provider CLEANUP(provider_free_at) = data_plane_provider(s, request, response);
     struct json_out out;
 
     (void)err;
+    if (!provider)
+        return true;
     response->cache_control = "max-age=3600";
     http_response_header(response, "Access-Control-Allow-Origin", "*");
     out = http_response_json(response, 200);
@@ -97,9 +93,9 @@ static bool get_openid(void *context, const struct http_request *request, struct
     json_begin_array(&out, "id_token_signing_alg_values_supported");
     json_put_string(&out, NULL, jws_algorithm_name(s->report_key.algorithm));
     json_end(&out);
-    json_put_string(&out, "revocation_endpoint", arena_printf(request->arena, "%s/revoke", s->issuer));
-    json_put_string(&out, "issuer", s->issuer);
-    json_put_string(&out, "jwks_uri", arena_printf(request->arena, "%s/certs", s->issuer));
+    json_put_string(&out, "revocation_endpoint", arena_printf(request->arena, "%s/revoke", provider->issuer));
+    json_put_string(&out, "issuer", provider->issuer);
+    json_put_string(&out, "jwks_uri", arena_printf(request->arena, "%s/certs", provider->issuer));
     json_begin_array(&out, "claims_supported");
     for (size_t i = 0; i < ARRAY_LEN(claims); i++)
         json_put_string(&out, NULL, claims[i]);
@@ -117,10 +113,23 @@ static bool get_health(void *context, const struct http_request *request, struct
     return true;
 }
 
+/* Each endpoint twice: of the provider that Host names, and by path. A caller whose role does not suffice gets 401 (1.3). */
+#define ROUTE(method, path, role, max_body, content, handler) \
+    { method, path, role, max_body, content, handler, 401 }, { method, "/providers/{provider}" path, role, max_body, content, handler, 401 }
+
+/* clang-format off */
 const struct http_route attestation_routes[] = {
-    { "POST", "/attest/{type}", HTTP_ANONYMOUS, LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, 0 },
-    { "GET", "/certs", HTTP_ANONYMOUS, 0, HTTP_NO_BODY, get_certs, 0 },
-    { "GET", "/.well-known/openid-configuration", HTTP_ANONYMOUS, 0, HTTP_NO_BODY, get_openid, 0 },
-    { "GET", "/servicehealth", HTTP_ANONYMOUS, 0, HTTP_NO_BODY, get_health, 0 },
+    ROUTE("POST", "/attest/{type}",                   HTTP_ANONYMOUS,   LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest),
+    ROUTE("GET",  "/certs",                           HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_certs),
+    ROUTE("GET",  "/.well-known/openid-configuration", HTTP_ANONYMOUS,  0,                       HTTP_NO_BODY,  get_openid),
+    ROUTE("GET",  "/servicehealth",                   HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_health),
+    ROUTE("GET",  "/policies/{type}",                 HTTP_READER,      0,                       HTTP_NO_BODY,  policy_get),
+    ROUTE("PUT",  "/policies/{type}",                 HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_put),
+    ROUTE("POST", "/policies/{type}:reset",           HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_reset),
+    ROUTE("GET",  "/policies/{type}/history",         HTTP_READER,      0,                       HTTP_NO_BODY,  policy_history),
+    ROUTE("GET",  "/certificates",                    HTTP_READER,      0,                       HTTP_NO_BODY,  signers_get),
+    ROUTE("POST", "/certificates:add",                HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, signers_add),
+    ROUTE("POST", "/certificates:remove",             HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, signers_remove),
 };
+/* clang-format on */
 const size_t attestation_n_routes = ARRAY_LEN(attestation_routes);

@@ -1,5 +1,6 @@
 #include "attestation/token.h"
 #include <stdlib.h>
+#include "attestation/management_token.h"
 #include "base/hex.h"
 #include "crypto/random.h"
 
@@ -37,7 +38,7 @@ static void write_value(struct json_out *out, struct policy_value value)
 }
 
 /* One claim of a name is a scalar, several are an array in issue order (section 11). */
-static char *claim_json(struct arena *a, const struct policy_outcome *outcome, size_t first)
+char *token_claim_json(struct arena *a, const struct policy_outcome *outcome, size_t first)
 {
     struct bytes name = outcome->outgoing[first].type;
     struct writer w CLEANUP(writer_done) = { 0 };
@@ -56,7 +57,7 @@ static char *claim_json(struct arena *a, const struct policy_outcome *outcome, s
     return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
 }
 
-static bool is_first_of_name(const struct policy_outcome *outcome, size_t i)
+bool token_claim_is_first(const struct policy_outcome *outcome, size_t i)
 {
     for (size_t k = 0; k < i; k++)
         if (bytes_equal(outcome->outgoing[k].type, outcome->outgoing[i].type))
@@ -102,19 +103,31 @@ static char *request_key_json(struct arena *a, const struct attest_request *requ
     return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
 }
 
-static bool collect(struct arena *a, const struct appraised *appraised, const struct attest_request *request, struct named_json **ret,
-                    size_t *ret_n, struct err *err)
+static char *signer_json(struct arena *a, const struct cert *signer)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+
+    management_token_put_signer(&out, NULL, signer);
+    return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
+}
+
+static bool collect(struct arena *a, const struct provider *provider, const struct appraised *appraised,
+                    const struct attest_request *request, struct named_json **ret, size_t *ret_n, struct err *err)
 {
     const struct policy_outcome *outcome = appraised->outcome;
-    struct named_json *list = ARENA_ARRAY(a, outcome->n_outgoing + 3, struct named_json);
+    const struct cert *signer = provider->policies[PROVIDER_TPM].signer;
+    struct named_json *list = ARENA_ARRAY(a, outcome->n_outgoing + 4, struct named_json);
     size_t n = 0;
 
     if (!list)
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
     for (size_t i = 0; i < outcome->n_outgoing; i++)
-        if (!is_reserved(outcome->outgoing[i].type) && is_first_of_name(outcome, i))
-            list[n++] = (struct named_json){ outcome->outgoing[i].type, claim_json(a, outcome, i) };
+        if (!is_reserved(outcome->outgoing[i].type) && token_claim_is_first(outcome, i))
+            list[n++] = (struct named_json){ outcome->outgoing[i].type, token_claim_json(a, outcome, i) };
     list[n++] = (struct named_json){ BYTES_LIT("x-ms-attestation-type"), "\"tpm\"" };
+    if (signer)
+        list[n++] = (struct named_json){ BYTES_LIT("x-ms-policy-signer"), signer_json(a, signer) };
     list[n++] = (struct named_json){ BYTES_LIT("x-ms-tpm-request-key"), request_key_json(a, request) };
     list[n++] = (struct named_json){ BYTES_LIT("trueboot"), trueboot_json(a, &appraised->appraisal) };
     for (size_t i = 0; i < n; i++)
@@ -126,7 +139,7 @@ static bool collect(struct arena *a, const struct appraised *appraised, const st
     return true;
 }
 
-static void write_fixed(struct json_out *out, const struct attestation_service *service, const struct appraised *appraised,
+static void write_fixed(struct json_out *out, const struct provider *provider, const struct appraised *appraised,
                         const struct attest_request *request, const char *jti)
 {
     int64_t now = appraised->appraisal.time_ms / 1000;
@@ -134,7 +147,7 @@ static void write_fixed(struct json_out *out, const struct attestation_service *
     json_put_integer(out, "nbf", now - backdate_seconds);
     json_put_integer(out, "exp", now + appraised->outcome->report_validity_minutes * 60);
     json_put_integer(out, "iat", now);
-    json_put_string(out, "iss", service->issuer);
+    json_put_string(out, "iss", provider->issuer);
     json_put_string(out, "jti", jti);
     json_put_string(out, "ver", "1.0");
     json_put_string(out, "x-ms-ver", "1.0");
@@ -147,11 +160,12 @@ static void write_fixed(struct json_out *out, const struct attestation_service *
     jwk_write_key(out, request->request_key.key);
     json_end(out);
     json_end(out);
-    json_put_string(out, "x-ms-policy-hash", service->policy_hash);
+    json_put_string(out, "x-ms-policy-hash", provider->policies[PROVIDER_TPM].hash);
 }
 
-bool report_token_make(const struct attestation_service *service, struct arena *a, const struct appraised *appraised,
-                       const struct attest_request *request, struct bytes *ret_token, char ret_jti[static TOKEN_JTI_LEN], struct err *err)
+bool report_token_make(const struct attestation_service *service, const struct provider *provider, struct arena *a,
+                       const struct appraised *appraised, const struct attest_request *request, struct bytes *ret_token,
+                       char ret_jti[static TOKEN_JTI_LEN], struct err *err)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
@@ -159,11 +173,11 @@ bool report_token_make(const struct attestation_service *service, struct arena *
     uint8_t random[(TOKEN_JTI_LEN - 1) / 2];
     size_t n;
 
-    if (!random_bytes(random, sizeof random, err) || !collect(a, appraised, request, &claims, &n, err))
+    if (!random_bytes(random, sizeof random, err) || !collect(a, provider, appraised, request, &claims, &n, err))
         return false;
     hex_encode(BYTES_OF(random), ret_jti);
     json_begin_object(&out, NULL);
-    write_fixed(&out, service, appraised, request, ret_jti);
+    write_fixed(&out, provider, appraised, request, ret_jti);
     for (size_t i = 0; i < n; i++) {
         const char *name = arena_string(a, claims[i].name);
         if (!name)

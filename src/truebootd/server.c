@@ -15,6 +15,8 @@
 
 enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64 };
 
+#define LOCATION "local" /* where the shared provider is, as clients of the original expect a place */
+
 /* ---- names ---- */
 
 struct names {
@@ -101,6 +103,40 @@ static bool load_keys(struct server *s, const char *keys, int64_t now, struct er
     return file_write(ca_file, bytes_of_string(pem), 0644, err);
 }
 
+/* ---- callers ---- */
+
+/* Members of group trueboot own the server over its local socket, as root does. */
+static bool in_operators_group(uid_t uid, gid_t gid)
+{
+    struct group *operators = getgrnam("trueboot");
+    struct passwd *user = getpwuid(uid);
+    gid_t groups[GROUPS_MAX];
+    int n = GROUPS_MAX;
+
+    if (!operators)
+        return false;
+    if (gid == operators->gr_gid)
+        return true;
+    if (!user || getgrouplist(user->pw_name, gid, groups, &n) < 0)
+        return false;
+    for (int i = 0; i < n; i++)
+        if (groups[i] == operators->gr_gid)
+            return true;
+    return false;
+}
+
+static bool identify(void *context, const struct http_request *request, struct http_caller *ret, struct err *err)
+{
+    struct server *s = context;
+    bool is_agent;
+
+    if (!monitor_identify_agent(&s->monitor, request, &is_agent, ret, err))
+        return false;
+    if (!is_agent && request->peer.local && in_operators_group(request->peer.uid, request->peer.gid))
+        *ret = (struct http_caller){ .role = HTTP_OWNER, .subject = arena_printf(request->arena, "uid %u", (unsigned)request->peer.uid) };
+    return true;
+}
+
 /* ---- parts ---- */
 
 static void on_appraisal(void *context, const char *vm)
@@ -137,13 +173,15 @@ static bool start_attestation(struct server *s, struct err *err)
     struct attestation_service *a = &s->attestation;
 
     a->store = s->store;
-    a->provider = "shared";
+    a->provider = "shared" LOCATION;
     a->ak_roots = s->management.ak_roots;
     a->keep_evidence = KEEP_EVIDENCE;
     a->now_ms = clock_now_ms;
     a->on_appraisal = on_appraisal;
     a->on_appraisal_context = s;
-    return attestation_set_policy(a, &s->arena, attestation_builtin_policy, err) &&
+    a->identify = identify;
+    a->identify_context = s;
+    return providers_new(s->store, a->provider, a->issuer, LOCATION, &a->providers, err) &&
            vouch_cache_new(VOUCH_CACHE_ENTRIES, &a->vouched, err) && challenges_new(&a->challenges, err);
 }
 
@@ -161,39 +199,7 @@ static bool start_monitor(struct server *s, struct err *err)
     return monitor_init(&s->monitor, err);
 }
 
-/* ---- callers ---- */
-
-/* Members of group trueboot own the server over its local socket, as root does. */
-static bool in_operators_group(uid_t uid, gid_t gid)
-{
-    struct group *operators = getgrnam("trueboot");
-    struct passwd *user = getpwuid(uid);
-    gid_t groups[GROUPS_MAX];
-    int n = GROUPS_MAX;
-
-    if (!operators)
-        return false;
-    if (gid == operators->gr_gid)
-        return true;
-    if (!user || getgrouplist(user->pw_name, gid, groups, &n) < 0)
-        return false;
-    for (int i = 0; i < n; i++)
-        if (groups[i] == operators->gr_gid)
-            return true;
-    return false;
-}
-
-static bool identify(void *context, const struct http_request *request, struct http_caller *ret, struct err *err)
-{
-    struct server *s = context;
-    bool is_agent;
-
-    if (!monitor_identify_agent(&s->monitor, request, &is_agent, ret, err))
-        return false;
-    if (!is_agent && request->peer.local && in_operators_group(request->peer.uid, request->peer.gid))
-        *ret = (struct http_caller){ .role = HTTP_OWNER, .subject = arena_printf(request->arena, "uid %u", (unsigned)request->peer.uid) };
-    return true;
-}
+/* ---- the network ---- */
 
 static void observe(void *context, const struct http_request *request, const struct http_response *response, int64_t duration_us)
 {
@@ -259,6 +265,7 @@ void server_stop(struct server *s)
     http_server_stop(s->http, STOP_GRACE_MS);
     signing_key_done(&s->attestation.report_key);
     signing_key_done(&s->attestation.token_key);
+    providers_free(s->attestation.providers);
     vouch_cache_free(s->attestation.vouched);
     challenges_free(s->attestation.challenges);
     enrolments_free(s->management.enrolments);

@@ -105,7 +105,7 @@ static bool start_attestation(struct fixture *f, struct err *err)
     s->ak_roots = f->management.ak_roots;
     s->keep_evidence = 5;
     s->now_ms = fixture_now_ms;
-    return attestation_set_policy(s, &f->a, attestation_builtin_policy, err) && vouch_cache_new(64, &s->vouched, err) &&
+    return providers_new(f->store, s->provider, s->issuer, "local", &s->providers, err) && vouch_cache_new(64, &s->vouched, err) &&
            challenges_new(&s->challenges, err);
 }
 
@@ -162,6 +162,7 @@ void fixture_done(struct fixture *f)
     trust_slot_free(f->management.ak_roots);
     trust_slot_free(f->management.ek_roots);
     vouch_cache_free(f->attestation.vouched);
+    providers_free(f->attestation.providers);
     challenges_free(f->attestation.challenges);
     signing_key_done(&f->attestation.report_key);
     signing_key_done(&f->attestation.token_key);

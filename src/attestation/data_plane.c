@@ -1,0 +1,90 @@
+#include "attestation/data_plane.h"
+
+/* The api-versions in circulation; one behaviour for all of them. */
+bool data_plane_version(const struct http_request *request, struct http_response *response)
+{
+    static const char *const versions[] = { "2018-09-01-preview", "2020-10-01", "2022-08-01",        "2022-09-01-preview",
+                                            "2023-04-01-preview", "2025-06-01", "2026-03-11-preview" };
+    struct bytes version;
+    struct err err = ERR_INIT;
+
+    if (!http_query(request, "api-version", &version, &err)) {
+        http_response_error(response, 400, "MissingApiVersionParameter", NULL,
+                            "The api-version query parameter (?api-version=) is required, once.");
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+        if (bytes_equal_string(version, versions[i]))
+            return true;
+    http_response_error(response, 400, "UnsupportedApiVersion", NULL, "api-version is none of those this service knows; the newest is %s.",
+                        versions[ARRAY_LEN(versions) - 1]);
+    return false;
+}
+
+const struct provider *data_plane_provider(const struct attestation_service *service, const struct http_request *request,
+                                           struct http_response *response)
+{
+    struct bytes name = http_param(request, "provider");
+    const struct provider *p =
+        name.data ? providers_get(service->providers, name) : providers_by_host(service->providers, http_header(request, "Host"));
+
+    if (!p) {
+        http_response_error(response, 404, "NotFound", NULL, "There is no such attestation provider.");
+        return NULL;
+    }
+    if (!p->public_network && !request->peer.local) {
+        http_response_error(response, 403, "Forbidden", NULL, "Public network access of attestation provider %s is disabled.", p->name);
+        provider_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+bool data_plane_reader(const struct attestation_service *service, const struct http_request *request, struct http_response *response)
+{
+    struct http_caller caller = request->caller;
+    struct err err = ERR_INIT;
+
+    if (http_role_suffices(caller.role, HTTP_READER))
+        return true;
+    if (service->identify && !service->identify(service->identify_context, request, &caller, &err))
+        caller.role = HTTP_ANONYMOUS;
+    if (http_role_suffices(caller.role, HTTP_READER))
+        return true;
+    http_response_header(response, "WWW-Authenticate", "Bearer");
+    http_response_error(response, 401, "Unauthorized", NULL, "%s",
+                        err.text[0] ? err.text : "This provider wants a caller with the role reader for attestation of type Tpm.");
+    return false;
+}
+
+static bool answer_error(struct http_response *response, const struct err *err)
+{
+    switch (err->code) {
+    case ERR_TRUNCATED:
+    case ERR_MALFORMED:
+    case ERR_DENIED:
+    case ERR_NOT_FOUND:
+    case ERR_CONFLICT:
+        return http_response_error(response, 400, "InvalidOperation", NULL, "%s", err->text);
+    default:
+        return http_response_err(response, err);
+    }
+}
+
+bool data_plane_run(struct attestation_service *service, const struct http_request *request, struct http_response *response,
+                    bool wants_type, bool (*answer)(const struct data_plane_call *call, struct err *err))
+{
+    const struct provider *provider CLEANUP(provider_free_at) = NULL;
+    struct data_plane_call call = { .service = service, .request = request, .response = response };
+    struct err err = ERR_INIT;
+
+    if (!data_plane_version(request, response))
+        return true;
+    if (wants_type && !provider_type_from_name(http_param(request, "type"), &call.type))
+        return http_response_error(response, 404, "NotFound", NULL, "There is no such attestation type.");
+    provider = data_plane_provider(service, request, response);
+    if (!provider)
+        return true;
+    call.provider = provider;
+    return answer(&call, &err) || answer_error(response, &err);
+}

@@ -1,0 +1,387 @@
+#include "attestation/provider.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include "attestation/policy_text.h"
+#include "base/base64.h"
+#include "base/limits.h"
+#include "crypto/digest.h"
+#include "jose/jws.h"
+
+struct providers {
+    struct store *store;
+    struct arena arena;                                   /* of the built-in policies and the shared provider's strings */
+    struct provider_policy defaults[PROVIDER_TYPE_COUNT]; /* of custom providers */
+    const struct provider *shared;
+    pthread_mutex_t change; /* one reload at a time, so that the last one has read the latest */
+    pthread_mutex_t lock;   /* of the list; never held while reading the store */
+    const struct provider **items;
+    size_t n, capacity;
+};
+
+static const char *const type_names[] = {
+#define X(name, text) text,
+    PROVIDER_TYPES(X)
+#undef X
+};
+
+const char *provider_type_name(enum provider_type type) { return type_names[type]; }
+
+static bool same_letters(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
+}
+
+bool provider_type_from_name(struct bytes name, enum provider_type *ret)
+{
+    for (enum provider_type t = 0; t < PROVIDER_TYPE_COUNT; t++)
+        if (same_letters(name, bytes_of_string(type_names[t]))) {
+            *ret = t;
+            return true;
+        }
+    *ret = PROVIDER_TPM;
+    return same_letters(name, BYTES_LIT("VSMEnclave"));
+}
+
+/* ---- policies -------------------------------------------------------------------------------------------------------- */
+
+static bool parse_policy(struct arena *a, struct bytes text, struct provider_policy *p, struct err *err)
+{
+    struct policy_error error = { .kind = POLICY_PARSING_ERROR };
+    struct digest hash;
+    const char *encoded;
+
+    if (!policy_parse(a, text, &p->policy, &error))
+        return err_set(err, error.err.code, "%s", error.err.text);
+    digest_compute(DIGEST_SHA256, policy_hash_input(p->policy), &hash);
+    encoded = base64_in(a, BASE64_URL, digest_bytes(&hash));
+    if (!encoded)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a policy");
+    snprintf(p->hash, sizeof p->hash, "%s", encoded);
+    return true;
+}
+
+static bool default_policy(struct arena *a, enum provider_type type, bool shared, struct provider_policy *ret, struct err *err)
+{
+    struct bytes text = bytes_of_string(provider_default_policy(type, shared));
+
+    *ret = (struct provider_policy){ .is_set = shared || type != PROVIDER_TPM };
+    return policy_text_unsecured(a, text, &ret->jws, err) && (parse_policy(a, text, ret, err) || err_within(err, "built-in policy"));
+}
+
+/* What was accepted was verified then; the signature is not looked at again. Text that is no base64url can only have come as raw text. */
+bool provider_stored_policy(struct arena *a, struct bytes compact, struct bytes *ret_text, struct cert **ret_signer, struct err *err)
+{
+    struct cert *certs[LIMIT_CHAIN_CERTS];
+    struct unsecured_jws unsecured;
+    struct bytes payload, text;
+    struct jws jws;
+    size_t n = 0;
+
+    if (jws_parse_unsecured(a, compact, LIMIT_POLICY_BODY_BYTES, &unsecured, err)) {
+        payload = unsecured.payload;
+    } else {
+        if (!jws_parse(a, compact, LIMIT_POLICY_BODY_BYTES, &jws, err) || !jws_header_certs(&jws, certs, &n, err))
+            return false;
+        payload = jws.claimed_payload;
+    }
+    for (size_t i = 1; i < n; i++)
+        cert_free(certs[i]);
+    if (!policy_text_read(a, payload, false, &text, err) && !policy_text_read(a, payload, true, &text, err)) {
+        if (n)
+            cert_free(certs[0]);
+        return false;
+    }
+    *ret_text = text;
+    *ret_signer = n ? certs[0] : NULL;
+    return true;
+}
+
+static bool load_policy(struct providers *all, struct provider *p, enum provider_type type, struct err *err)
+{
+    struct provider_policy *policy = &p->policies[type];
+    struct store_policy row;
+    struct cert *signer = NULL;
+    struct bytes text;
+    bool found = store_policy_latest(all->store, &p->arena, p->name, type_names[type], &row, err);
+
+    *policy = all->defaults[type];
+    if (!found)
+        return err->code == ERR_NOT_FOUND;
+    if (row.jws.len == 0) /* reset */
+        return true;
+    *policy = (struct provider_policy){ .is_set = true, .jws = row.jws };
+    if (!provider_stored_policy(&p->arena, row.jws, &text, &signer, err))
+        return false;
+    policy->signer = signer;
+    return parse_policy(&p->arena, text, policy, err);
+}
+
+/* ---- signers --------------------------------------------------------------------------------------------------------- */
+
+static bool trust_signers(struct provider *p, struct err *err)
+{
+    struct trust_entry entries[2 * PROVIDER_SIGNERS_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_signers; i++) {
+        entries[n++] = (struct trust_entry){ TRUST_LEAF, p->signers[i] };
+        if (p->signers[i]->is_ca)
+            entries[n++] = (struct trust_entry){ TRUST_CA, p->signers[i] };
+    }
+    return n == 0 || trust_store_new(entries, n, &p->signer_trust, err);
+}
+
+static bool load_signers(struct store *store, struct provider *p, struct err *err)
+{
+    const struct store_signer *rows;
+    size_t n;
+
+    if (!store_signer_list(store, &p->arena, p->name, &rows, &n, err))
+        return false;
+    for (; p->n_signers < n && p->n_signers < PROVIDER_SIGNERS_MAX; p->n_signers++)
+        if (!cert_parse(rows[p->n_signers].der, &p->signers[p->n_signers], err))
+            return err_within(err, "policy signer %s", rows[p->n_signers].sha256);
+    return trust_signers(p, err);
+}
+
+/* ---- one provider ---------------------------------------------------------------------------------------------------- */
+
+void provider_free(const struct provider *provider)
+{
+    struct provider *p = (struct provider *)provider;
+
+    if (!p || --p->refs > 0)
+        return;
+    for (size_t i = 0; i < p->n_signers; i++)
+        cert_free(p->signers[i]);
+    for (enum provider_type t = 0; t < PROVIDER_TYPE_COUNT; t++)
+        cert_free((struct cert *)p->policies[t].signer);
+    trust_store_free(p->signer_trust);
+    arena_done(&p->arena);
+    free(p);
+}
+
+void provider_free_at(const struct provider **provider)
+{
+    provider_free(*provider);
+    *provider = NULL;
+}
+
+static const struct provider *provider_ref(const struct provider *provider)
+{
+    if (provider)
+        ((struct provider *)provider)->refs++;
+    return provider;
+}
+
+static bool load_provider(struct providers *all, const char *name, struct provider *p, struct err *err)
+{
+    struct store_provider row;
+
+    if (!store_provider_get(all->store, &p->arena, name, &row, err))
+        return false;
+    p->name = row.name;
+    p->issuer = row.attest_uri;
+    p->location = row.location;
+    p->isolated = row.isolated;
+    p->tpm_authentication = row.tpm_authentication;
+    p->public_network = row.public_network_access;
+    for (enum provider_type t = 0; t < PROVIDER_TYPE_COUNT; t++)
+        if (!load_policy(all, p, t, err))
+            return err_within(err, "%s policy of provider %s", type_names[t], name);
+    return load_signers(all->store, p, err);
+}
+
+static struct provider *provider_new(struct err *err)
+{
+    struct provider *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a provider"), NULL;
+    p->refs = 1;
+    return p;
+}
+
+static bool make_shared(struct providers *all, const char *name, const char *issuer, const char *location, struct err *err)
+{
+    struct provider *p = provider_new(err);
+
+    if (!p)
+        return false;
+    all->shared = p;
+    p->name = arena_string(&p->arena, bytes_of_string(name));
+    p->issuer = arena_string(&p->arena, bytes_of_string(issuer));
+    p->location = arena_string(&p->arena, bytes_of_string(location));
+    p->shared = true;
+    p->public_network = true;
+    if (!p->name || !p->issuer || !p->location)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a provider");
+    for (enum provider_type t = 0; t < PROVIDER_TYPE_COUNT; t++)
+        if (!default_policy(&p->arena, t, true, &p->policies[t], err))
+            return false;
+    return true;
+}
+
+/* ---- all of them ----------------------------------------------------------------------------------------------------- */
+
+static size_t index_of(const struct providers *all, struct bytes name)
+{
+    size_t i = 0;
+
+    while (i < all->n && !same_letters(bytes_of_string(all->items[i]->name), name))
+        i++;
+    return i;
+}
+
+/* Takes the reference; NULL forgets the provider. */
+static bool put(struct providers *all, const char *name, const struct provider *next, struct err *err)
+{
+    const struct provider *old = NULL;
+    bool fine = true;
+    size_t i;
+
+    pthread_mutex_lock(&all->lock);
+    i = index_of(all, bytes_of_string(name));
+    if (i < all->n) {
+        old = all->items[i];
+        all->items[i] = next ? next : all->items[--all->n];
+    } else if (next) {
+        if (all->n == all->capacity) {
+            size_t capacity = all->capacity ? 2 * all->capacity : 8;
+            const struct provider **items = reallocarray(all->items, capacity, sizeof *items);
+            fine = items != NULL;
+            all->items = fine ? items : all->items;
+            all->capacity = fine ? capacity : all->capacity;
+        }
+        if (fine)
+            all->items[all->n++] = next;
+    }
+    pthread_mutex_unlock(&all->lock);
+    provider_free(old);
+    return fine || err_set(err, ERR_NO_MEMORY, "no memory for a provider");
+}
+
+bool providers_reload(struct providers *all, const char *name, struct err *err)
+{
+    struct provider *p = provider_new(err);
+    bool fine;
+
+    if (!p)
+        return false;
+    pthread_mutex_lock(&all->change);
+    fine = load_provider(all, name, p, err);
+    if (fine) {
+        provider_ref(p);
+        fine = put(all, name, p, err);
+        if (!fine)
+            provider_free(p);
+    } else if (err->code == ERR_NOT_FOUND) {
+        fine = put(all, name, NULL, err);
+    }
+    pthread_mutex_unlock(&all->change);
+    provider_free(p);
+    return fine;
+}
+
+static bool load_all(struct providers *all, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct store_provider *rows;
+    const char *after = NULL;
+    size_t n;
+
+    do {
+        if (!store_provider_list(all->store, &a, after, LIMIT_LIST_PAGE, &rows, &n, err))
+            return false;
+        for (size_t i = 0; i < n; i++)
+            if (!providers_reload(all, rows[i].name, err))
+                return false;
+        after = n ? rows[n - 1].name : NULL;
+    } while (n == LIMIT_LIST_PAGE);
+    return true;
+}
+
+bool providers_new(struct store *store, const char *shared_name, const char *shared_issuer, const char *shared_location,
+                   struct providers **ret, struct err *err)
+{
+    struct providers *all = calloc(1, sizeof *all);
+    bool fine = all != NULL;
+
+    if (!all)
+        return err_set(err, ERR_NO_MEMORY, "no memory for providers");
+    all->store = store;
+    pthread_mutex_init(&all->change, NULL);
+    pthread_mutex_init(&all->lock, NULL);
+    for (enum provider_type t = 0; fine && t < PROVIDER_TYPE_COUNT; t++)
+        fine = default_policy(&all->arena, t, false, &all->defaults[t], err);
+    if (!fine || !make_shared(all, shared_name, shared_issuer, shared_location, err) || !load_all(all, err)) {
+        providers_free(all);
+        return false;
+    }
+    *ret = all;
+    return true;
+}
+
+void providers_free(struct providers *all)
+{
+    if (!all)
+        return;
+    for (size_t i = 0; i < all->n; i++)
+        provider_free(all->items[i]);
+    provider_free(all->shared);
+    free(all->items);
+    pthread_mutex_destroy(&all->change);
+    pthread_mutex_destroy(&all->lock);
+    arena_done(&all->arena);
+    free(all);
+}
+
+/* ---- choosing -------------------------------------------------------------------------------------------------------- */
+
+const struct provider *providers_shared(struct providers *all) { return provider_ref(all->shared); }
+
+const struct provider *providers_get(struct providers *all, struct bytes name)
+{
+    const struct provider *found;
+    size_t i;
+
+    if (same_letters(name, bytes_of_string(all->shared->name)))
+        return provider_ref(all->shared);
+    pthread_mutex_lock(&all->lock);
+    i = index_of(all, name);
+    found = i < all->n ? provider_ref(all->items[i]) : NULL;
+    pthread_mutex_unlock(&all->lock);
+    return found;
+}
+
+/* The host and port of an issuer that has no path: "https://HOST[:PORT]"; empty otherwise. */
+static struct bytes host_of(const char *issuer)
+{
+    const char *host = strstr(issuer, "://");
+
+    if (!host || strchr(host + 3, '/'))
+        return BYTES_NONE;
+    return bytes_of_string(host + 3);
+}
+
+const struct provider *providers_by_host(struct providers *all, struct bytes host)
+{
+    struct bytes label = bytes_slice(host, 0, bytes_find(host, BYTES_LIT(".")));
+    const struct provider *found = NULL;
+    size_t i;
+
+    if (host.len == 0 || same_letters(host, host_of(all->shared->issuer)))
+        return provider_ref(all->shared);
+    pthread_mutex_lock(&all->lock);
+    for (i = 0; i < all->n && !found; i++)
+        if (same_letters(host_of(all->items[i]->issuer), host))
+            found = all->items[i];
+    i = index_of(all, label);
+    if (!found && i < all->n && label.len < host.len)
+        found = all->items[i];
+    provider_ref(found);
+    pthread_mutex_unlock(&all->lock);
+    return found ? found : provider_ref(all->shared);
+}
