@@ -76,24 +76,27 @@ static bool refuse_first_stranger(struct bytes text, const uint8_t *values, stru
                    text.data[i] >= 0x20 && text.data[i] < 0x7f ? text.data[i] : '?');
 }
 
-/* Four characters at a time; `all` keeps IS_DIGIT only while every character has been one. */
-static void decode_groups(struct bytes text, const uint8_t *values, uint8_t *out, uint8_t *all)
+/* Four characters at a time; IS_DIGIT is in the result if every one of them is a digit. */
+static uint8_t decode_groups(struct bytes text, const uint8_t *values, uint8_t *out)
 {
     const uint8_t *p = text.data;
+    uint8_t all = IS_DIGIT;
 
-    for (size_t n = text.len / 4; n > 0; n--, p += 4) {
-        uint8_t a = values[p[0]], b = values[p[1]], c = values[p[2]], d = values[p[3]];
-        *all &= a & b & c & d;
-        *out++ = (uint8_t)(a << 2 | (b & VALUE) >> 4);
-        *out++ = (uint8_t)(b << 4 | (c & VALUE) >> 2);
-        *out++ = (uint8_t)(c << 6 | (d & VALUE));
+    for (size_t n = text.len / 4; n > 0; n--, p += 4, out += 3) {
+        uint32_t a = values[p[0]], b = values[p[1]], c = values[p[2]], d = values[p[3]];
+        uint32_t group = a << 18 | (b & VALUE) << 12 | (c & VALUE) << 6 | (d & VALUE);
+        all &= (uint8_t)(a & b & c & d);
+        out[0] = (uint8_t)(group >> 16);
+        out[1] = (uint8_t)(group >> 8);
+        out[2] = (uint8_t)group;
     }
+    return all;
 }
 
 static bool decode(struct arena *a, struct bytes text, const uint8_t *values, struct bytes *ret, struct err *err)
 {
     size_t padding = 0, whole, rest;
-    uint8_t *out, all = IS_DIGIT;
+    uint8_t *out, all;
     uint32_t bits = 0;
 
     while (padding < 2 && text.len > padding && text.data[text.len - 1 - padding] == '=')
@@ -108,7 +111,7 @@ static bool decode(struct arena *a, struct bytes text, const uint8_t *values, st
     out = arena_alloc(a, whole * 3 + 3);
     if (!out)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu base64 characters", text.len);
-    decode_groups(text, values, out, &all);
+    all = decode_groups(text, values, out);
     for (size_t i = 4 * whole; i < text.len; i++) {
         all &= values[text.data[i]];
         bits = bits << 6 | (values[text.data[i]] & VALUE);

@@ -1,5 +1,6 @@
 #include "crypto/evp.h"
 #include <pthread.h>
+#include <stdlib.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
@@ -50,4 +51,48 @@ bool evp_set_scheme(EVP_PKEY_CTX *ctx, enum signature_scheme scheme, enum digest
         return true;
     }
     return false;
+}
+
+struct evp_prepared {
+    EVP_PKEY_CTX *ctx;
+    enum signature_scheme scheme;
+    enum digest_algorithm hash;
+};
+
+void evp_prepared_free(struct evp_prepared *prepared)
+{
+    if (prepared)
+        EVP_PKEY_CTX_free(prepared->ctx);
+    free(prepared);
+}
+
+static struct evp_prepared *prepare(EVP_PKEY *pkey, enum signature_scheme scheme, enum digest_algorithm hash, bool signing)
+{
+    struct evp_prepared *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    *p = (struct evp_prepared){ EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL), scheme, hash };
+    if (p->ctx && (signing ? EVP_PKEY_sign_init(p->ctx) : EVP_PKEY_verify_init(p->ctx)) == 1 &&
+        evp_set_scheme(p->ctx, scheme, hash, signing))
+        return p;
+    evp_prepared_free(p);
+    return NULL;
+}
+
+EVP_PKEY_CTX *evp_context(EVP_PKEY *pkey, _Atomic(struct evp_prepared *) *slot, enum signature_scheme scheme, enum digest_algorithm hash,
+                          bool signing)
+{
+    struct evp_prepared *p = atomic_load(slot), *none = NULL, *own;
+    EVP_PKEY_CTX *ctx;
+
+    if (p && p->scheme == scheme && p->hash == hash)
+        return EVP_PKEY_CTX_dup(p->ctx);
+    own = prepare(pkey, scheme, hash, signing);
+    if (!own)
+        return NULL;
+    ctx = EVP_PKEY_CTX_dup(own->ctx);
+    if (!atomic_compare_exchange_strong(slot, &none, own))
+        evp_prepared_free(own);
+    return ctx;
 }

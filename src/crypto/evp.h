@@ -1,5 +1,6 @@
 /* crypto/evp.h: what the files of this folder share around libcrypto. Not for other folders. */
 #pragma once
+#include <stdatomic.h>
 #include <openssl/evp.h>
 #include "base/err.h"
 #include "crypto/pubkey.h"
@@ -22,6 +23,13 @@ const char *evp_group_name(enum ec_curve curve);
 MUST_CHECK bool evp_to_pubkey(EVP_PKEY *pkey, struct pubkey **ret, struct err *err);
 /* Padding of a context that is initialised for signing, verifying or nothing else. */
 MUST_CHECK bool evp_set_scheme(EVP_PKEY_CTX *ctx, enum signature_scheme scheme, enum digest_algorithm hash, bool signing);
+/* A context that is ready to sign or verify in one way: copying it costs a tenth of preparing another. evp_context gives a context of
+ * the caller's own; the first way a key is used stays prepared in `slot` (NULL until then), since a key has one way in practice.
+ * A slot is for signing or for verifying, not for both. NULL: libcrypto failed. */
+struct evp_prepared;
+EVP_PKEY_CTX *evp_context(EVP_PKEY *pkey, _Atomic(struct evp_prepared *) *slot, enum signature_scheme scheme, enum digest_algorithm hash,
+                          bool signing);
+void evp_prepared_free(struct evp_prepared *prepared);
 MUST_CHECK bool evp_set_oaep(EVP_PKEY_CTX *ctx, enum digest_algorithm hash, struct bytes label);
 /* The shared X; ret_x has room for 66 bytes. */
 MUST_CHECK bool evp_ecdh(EVP_PKEY *own, EVP_PKEY *peer, size_t coordinate_len, uint8_t *ret_x, size_t *ret_len, struct err *err);

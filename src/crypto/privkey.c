@@ -10,6 +10,7 @@
 struct privkey {
     EVP_PKEY *pkey;
     struct pubkey *public;
+    _Atomic(struct evp_prepared *) prepared; /* for signing */
 };
 
 static void bio_free_at(BIO **bio) { BIO_free(*bio); }
@@ -90,6 +91,7 @@ void privkey_free(struct privkey *key)
 {
     if (!key)
         return;
+    evp_prepared_free(atomic_load(&key->prepared));
     EVP_PKEY_free(key->pkey);
     pubkey_free(key->public);
     free(key);
@@ -111,9 +113,8 @@ bool privkey_sign(const struct privkey *key, enum signature_scheme scheme, enum 
     if (!digest_is_strong(hash) || (scheme == SIGNATURE_ECDSA) != (type == KEY_EC))
         return err_set(err, ERR_UNSUPPORTED, "this key does not sign that way");
     digest_compute(hash, message, &digest);
-    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
-    if (!ctx || EVP_PKEY_sign_init(ctx) != 1 || !evp_set_scheme(ctx, scheme, hash, true) ||
-        EVP_PKEY_sign(ctx, made, &len, digest.value, digest_len(hash)) != 1)
+    ctx = evp_context(key->pkey, &((struct privkey *)key)->prepared, scheme, hash, true); /* what the key stands for does not change */
+    if (!ctx || EVP_PKEY_sign(ctx, made, &len, digest.value, digest_len(hash)) != 1)
         return evp_failed(err, ERR_INTERNAL, "signing");
     if (type == KEY_EC)
         return signature_from_der(pubkey_curve(key->public), (struct bytes){ made, len }, ret_signature, ret_len, err);

@@ -12,16 +12,9 @@
 
 enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 8192, RSA_EXPONENT_BYTES_MAX = 8, COORDINATE_MAX = 66 };
 
-/* A context that is ready to verify in one way: copying it costs a tenth of preparing another. */
-struct prepared {
-    EVP_PKEY_CTX *ctx;
-    enum signature_scheme scheme;
-    enum digest_algorithm hash;
-};
-
 struct pubkey {
     atomic_uint holders;
-    _Atomic(struct prepared *) prepared; /* for the way this key was used first; NULL until then */
+    _Atomic(struct evp_prepared *) prepared; /* for verifying, the way this key was used first; NULL until then */
     EVP_PKEY *pkey;
     enum key_type type;
     enum ec_curve curve;
@@ -305,18 +298,11 @@ struct pubkey *pubkey_ref(const struct pubkey *key)
     return counted;
 }
 
-static void prepared_free(struct prepared *p)
-{
-    if (p)
-        EVP_PKEY_CTX_free(p->ctx);
-    free(p);
-}
-
 void pubkey_free(struct pubkey *key)
 {
     if (!key || atomic_fetch_sub_explicit(&key->holders, 1, memory_order_acq_rel) != 1)
         return;
-    prepared_free(atomic_load(&key->prepared));
+    evp_prepared_free(atomic_load(&key->prepared));
     EVP_PKEY_free(key->pkey);
     free(key);
 }
@@ -352,37 +338,6 @@ char *pubkey_pem(const struct pubkey *key, struct arena *a)
     return text;
 }
 
-static struct prepared *prepare(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash)
-{
-    struct prepared *p = calloc(1, sizeof *p);
-
-    if (!p)
-        return NULL;
-    *p = (struct prepared){ EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL), scheme, hash };
-    if (p->ctx && EVP_PKEY_verify_init(p->ctx) == 1 && evp_set_scheme(p->ctx, scheme, hash, false))
-        return p;
-    prepared_free(p);
-    return NULL;
-}
-
-/* A context of the caller's own. The first way a key is used stays prepared for it; a key has one way in practice. */
-static EVP_PKEY_CTX *verifying_context(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash)
-{
-    struct pubkey *shared = (struct pubkey *)key; /* what it stands for does not change */
-    struct prepared *p = atomic_load(&shared->prepared), *none = NULL, *own;
-    EVP_PKEY_CTX *ctx;
-
-    if (p && p->scheme == scheme && p->hash == hash)
-        return EVP_PKEY_CTX_dup(p->ctx);
-    own = prepare(key, scheme, hash);
-    if (!own)
-        return NULL;
-    ctx = EVP_PKEY_CTX_dup(own->ctx);
-    if (!atomic_compare_exchange_strong(&shared->prepared, &none, own))
-        prepared_free(own);
-    return ctx;
-}
-
 static bool verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash, struct bytes message,
                    struct bytes signature, struct err *err)
 {
@@ -400,7 +355,7 @@ static bool verify(const struct pubkey *key, enum signature_scheme scheme, enum 
         return err_set(err, ERR_UNTRUSTED, "signature of %zu bytes; the key makes %zu", signature.len, key->first.len);
     }
     digest_compute(hash, message, &digest);
-    ctx = verifying_context(key, scheme, hash);
+    ctx = evp_context(key->pkey, &((struct pubkey *)key)->prepared, scheme, hash, false); /* what the key stands for does not change */
     if (!ctx)
         return evp_failed(err, ERR_INTERNAL, "signature check");
     if (EVP_PKEY_verify(ctx, signature.data, signature.len, digest.value, digest_len(hash)) != 1) {
