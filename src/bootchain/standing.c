@@ -88,12 +88,14 @@ static void revocation_age(struct walk *w)
                          "%zu of the %zu revocations of %s are not in this machine's dbx.", missing, reference->n_images,
                          reference->name ? reference->name : "the reference data");
     }
-    if (w->sbat_seen && reference->sbat_date && w->chain->sbat_date < reference->sbat_date)
+    /* A level that still accepts what is revoked is a hole (attack-suite.md B3); one that is merely not the newest is age. */
+    if (w->sbat_below)
+        findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT, "The SBAT level still accepts generations of %s that are revoked.",
+                     w->sbat_below)
+            ->severity = SEVERITY_MEDIUM;
+    else if (w->sbat_seen && reference->sbat_date && w->chain->sbat_date < reference->sbat_date)
         findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT, "The SBAT level is of %u; %u is current.",
                      (unsigned)w->chain->sbat_date, (unsigned)reference->sbat_date);
-    else if (w->sbat_below)
-        findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT, "The SBAT level still accepts generations of %s that are revoked.",
-                     w->sbat_below);
 }
 
 static enum fact generation_enrolled(const struct bootchain *chain, int generation)

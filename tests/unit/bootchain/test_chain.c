@@ -292,7 +292,10 @@ TEST(a_generation_below_the_required_one_is_an_old_level)
     CHECK(!said(&b, FINDING_SBAT_OLD));
     sbat[1].generation = 4;
     REQUIRE(built_read(&b.log, &reference, &b.sample));
-    CHECK(said(&b, FINDING_SBAT_OLD));
+    CHECK(said(&b, FINDING_SBAT_OLD) && find(&b, FINDING_SBAT_OLD).severity == SEVERITY_MEDIUM);
+    reference.sbat_date = 2025021800; /* whatever the date says */
+    REQUIRE(built_read(&b.log, &reference, &b.sample));
+    CHECK(said(&b, FINDING_SBAT_OLD) && find(&b, FINDING_SBAT_OLD).severity == SEVERITY_MEDIUM);
 }
 
 struct cmdline_case {
