@@ -55,6 +55,14 @@ bool service_trust(struct sample_service *s, enum trust_kind kind, const struct 
     return true;
 }
 
+static void make_reference(struct sample_service *s)
+{
+    memcpy(s->known.sha256, ca_cert(s->ca, 0)->sha256, sizeof s->known.sha256);
+    memset(s->revocation.sha256, 0x5a, sizeof s->revocation.sha256);
+    s->known.name = "sample key";
+    s->reference = (struct boot_reference){ .images = &s->revocation, .n_images = 1, .known = &s->known, .n_known = 1 };
+}
+
 bool service_start(struct sample_service *s)
 {
     struct trust_store *none = NULL;
@@ -62,12 +70,14 @@ bool service_start(struct sample_service *s)
 
     sample_time = INT64_C(1620000000000); /* May 2021: the real certificate is valid */
     s->service.now_ms = now_ms;
-    s->service.issuer = s->terms.issuer = SAMPLE_ISSUER;
-    if (make_token_key(s, &err) && trust_store_new(NULL, 0, &none, &err) && trust_slot_new(none, &s->service.ak_roots, &err) &&
-        ca_new("AK CA", sample_time, &s->ca, &err) && service_set_policy(s, provider_default_policy(PROVIDER_AZURE_GUEST, true)))
-        return true;
-    test_note("error: %s", err.text);
-    return false;
+    s->terms.issuer = SAMPLE_ISSUER;
+    if (!make_token_key(s, &err) || !trust_store_new(NULL, 0, &none, &err) || !trust_slot_new(none, &s->service.ak_roots, &err) ||
+        !ca_new("AK CA", sample_time, &s->ca, &err)) {
+        test_note("error: %s", err.text);
+        return false;
+    }
+    make_reference(s);
+    return service_set_policy(s, provider_default_policy(PROVIDER_AZURE_GUEST, true));
 }
 
 void service_done(struct sample_service *s)
@@ -126,9 +136,98 @@ static void init_publics(struct guest *g)
     g->enc_public.rsa_n = pubkey_rsa_n(privkey_public(g->enc));
 }
 
+/* UEFI 2.10, 32.4.1: one list of one kind, entries of one size. */
+static void signature_list(struct writer *w, const char *kind, struct bytes entry)
+{
+    static const uint8_t owner[16];
+
+    write_bytes(w, (struct bytes){ (const uint8_t *)kind, 16 });
+    write_u32le(w, (uint32_t)(28 + 16 + entry.len));
+    write_u32le(w, 0);
+    write_u32le(w, (uint32_t)(16 + entry.len));
+    write_bytes(w, BYTES_OF(owner));
+    write_bytes(w, entry);
+}
+
+static void add_keys(struct guest *g, const char *guid, const char *name, const char *kind, struct bytes entry)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+
+    if (entry.len)
+        signature_list(&w, kind, entry);
+    log_add_variable(&g->log, 7, EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG), guid, name, writer_bytes(&w));
+}
+
+static void sipa(struct writer *w, uint32_t id, struct bytes payload)
+{
+    write_u32le(w, id);
+    write_u32le(w, (uint32_t)payload.len);
+    write_bytes(w, payload);
+}
+
+static void add_windows(struct guest *g, const struct sample_boot *boot)
+{
+    for (unsigned pcr = 12; pcr <= 13; pcr++) {
+        struct writer facts CLEANUP(writer_done) = { 0 }, event CLEANUP(writer_done) = { 0 };
+        if (!boot->silent) {
+            sipa(&facts, 0x00040001, BYTES_LIT("\0"));
+            sipa(&facts, 0x00050001, boot->kernel_debugging ? BYTES_LIT("\1") : BYTES_LIT("\0"));
+            sipa(&facts, 0x00050003, boot->test_signing ? BYTES_LIT("\1") : BYTES_LIT("\0"));
+        }
+        sipa(&facts, 0x000a0007, BYTES_LIT("\1\0\0\0\0\0\0\0"));
+        sipa(&event, 0x40010001, writer_bytes(&facts));
+        log_add(&g->log, pcr, EVENT_TYPE(EV_EVENT_TAG), writer_bytes(&event));
+    }
+}
+
+static void write_log(struct guest *g, const struct sample_boot *boot)
+{
+    static const char x509[] = "\xa1\x59\xc0\xa5\xe4\x94\xa7\x4a\x87\xb5\xab\x15\x5c\x2b\xf0\x72";
+    static const char sha256[] = "\x26\x16\xc4\xc1\x4c\x50\x92\x40\xac\xa9\x41\xf9\x36\x93\x43\x28";
+    const enum digest_algorithm banks[] = { DIGEST_SHA1, DIGEST_SHA256 };
+    struct bytes known = ca_cert(g->s->ca, 0)->der;
+    struct log_builder *b = &g->log;
+
+    log_builder_begin(b, banks, ARRAY_LEN(banks));
+    log_add(b, 0, EVENT_TYPE(EV_S_CRTM_VERSION), BYTES_LIT("1\0.\0\0\0"));
+    log_add_hashing(b, 0, EVENT_TYPE(EV_EFI_PLATFORM_FIRMWARE_BLOB), BYTES_LIT("firmware"),
+                    BYTES_LIT("\0\0\x82\0\0\0\0\0\0\0\x0e\0\0\0\0\0"));
+    log_add(b, 6, EVENT_TYPE(EV_COMPACT_HASH), BYTES_LIT("UUID: 7D0D4C52-1F3C-4E7C-A3F0-0B8A5C2F9D11"));
+    log_add_variable(b, 7, EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG), GUID_EFI_GLOBAL, "SecureBoot",
+                     boot->secure_boot_off ? BYTES_LIT("\0") : BYTES_LIT("\1"));
+    add_keys(g, GUID_EFI_GLOBAL, "PK", x509, known);
+    add_keys(g, GUID_EFI_GLOBAL, "KEK", x509, known);
+    add_keys(g, GUID_IMAGE_SECURITY, "db", x509, boot->unknown_db ? g->aik_cert : known);
+    add_keys(g, GUID_IMAGE_SECURITY, "dbx", sha256, boot->no_revocations ? BYTES_NONE : BYTES_OF(g->s->revocation.sha256));
+    log_add(b, 4, EVENT_TYPE(EV_EFI_ACTION), BYTES_LIT("Calling EFI Application from Boot Option"));
+    log_add_separators(b);
+    if (!boot->secure_boot_off)
+        log_add_variable(b, 7, EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY), GUID_IMAGE_SECURITY, "db", BYTES_LIT("owner of 16 bytecertificate"));
+    log_add_image(b, "loader");
+    if (boot->windows)
+        add_windows(g, boot);
+    log_add_exit_boot_services(b);
+}
+
+bool guest_boot(struct guest *g, const struct sample_boot *boot)
+{
+    struct err err = ERR_INIT;
+
+    log_builder_done(&g->log);
+    g->log = (struct log_builder){ 0 };
+    write_log(g, boot);
+    g->pcrs.n_banks = 1;
+    g->pcrs.banks[0] = *pcr_bank_find(&g->log.pcrs, DIGEST_SHA256);
+    g->pcrs.banks[0].present = boot->windows ? 0x78ff : 0xff;
+    g->os_type = boot->windows ? "\"V2luZG93cw==\"" : "\"TGludXg=\"";
+    quote_builder_init(&g->quote, g->ak, &g->pcrs, BYTES_NONE);
+    quote_builder_init_certify(&g->certify, g->ak, BYTES_NONE, BYTES_NONE);
+    g->quote.form = g->certify.form = SIGNATURE_FORM_RAW_RSASSA;
+    return set_enc_policy(g, &err);
+}
+
 bool guest_init(struct sample_service *s, struct guest *g)
 {
-    const enum digest_algorithm banks[] = { DIGEST_SHA1, DIGEST_SHA256 };
     struct cert *cert CLEANUP(cert_free_at) = NULL;
     struct err err = ERR_INIT;
 
@@ -136,21 +235,12 @@ bool guest_init(struct sample_service *s, struct guest *g)
                          .ak = rsa_key(0),
                          .enc = rsa_key(1),
                          .version = "\"2.0\"",
-                         .os_type = "\"TGludXg=\"",
                          .os_major = "12",
                          .client_payload = "{\"nonce\":\"bm9uY2U=\"}",
                          .isolation = "{\"Type\":\"TrustedLaunch\"}" };
-    log_builder_sound_boot(&g->log, banks, ARRAY_LEN(banks));
-    g->pcrs.n_banks = 1;
-    g->pcrs.banks[0] = *pcr_bank_find(&g->log.pcrs, DIGEST_SHA256);
-    g->pcrs.banks[0].present = 0xff;
     init_publics(g);
-    quote_builder_init(&g->quote, g->ak, &g->pcrs, BYTES_NONE);
-    quote_builder_init_certify(&g->certify, g->ak, BYTES_NONE, BYTES_NONE);
-    g->quote.form = g->certify.form = SIGNATURE_FORM_RAW_RSASSA;
-    if (set_enc_policy(g, &err) &&
-        ca_issue_ak(s->ca, "7d0d4c52-1f3c-4e7c-a3f0-0b8a5c2f9d11", privkey_public(g->ak), sample_time, &cert, &err) &&
-        arena_copy(&s->a, cert->der, &g->aik_cert))
+    if (ca_issue_ak(s->ca, "7d0d4c52-1f3c-4e7c-a3f0-0b8a5c2f9d11", privkey_public(g->ak), sample_time, &cert, &err) &&
+        arena_copy(&s->a, cert->der, &g->aik_cert) && guest_boot(g, &(struct sample_boot){ .windows = false }))
         return true;
     test_note("error: %s", err.text);
     return false;
