@@ -26,12 +26,12 @@ bool record_make(const struct attestation_service *service, struct arena *a, con
     json_end(&out);
     json_begin_object(&head, NULL);
     json_put_string(&head, "typ", RECORD_TYPE);
-    json_put_string(&head, "alg", jws_algorithm_name(service->report_key.algorithm));
-    json_put_string(&head, "kid", service->report_key.kid);
+    json_put_string(&head, "alg", jws_algorithm_name(service->record_key.algorithm));
+    json_put_string(&head, "kid", service->record_key.kid);
     json_end(&head);
     if (!writer_ok(&payload) || !writer_ok(&header))
         return err_set(err, ERR_NO_MEMORY, "no memory for an appraisal record");
-    return jws_sign(a, service->report_key.key, service->report_key.algorithm, writer_bytes(&header), writer_bytes(&payload), ret, err);
+    return jws_sign(a, service->record_key.key, service->record_key.algorithm, writer_bytes(&header), writer_bytes(&payload), ret, err);
 }
 
 bool record_store(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal, struct bytes evidence_text,

@@ -1,6 +1,6 @@
 /* attestation/record.h: the signed record of an appraisal, stored for refused evidence too (architecture.md decision 4).
  *
- * A record is a compact JWS, typ "trueboot-appraisal+jws", by the key that signs report tokens; its payload is the object of
+ * A record is a compact JWS, typ "trueboot-appraisal+jws", by a key of its own; its payload is the object of
  * appraise/appraisal.h with "iss". Only evidence that is authenticated gets one: fresh, signed by the attestation key of a VM
  * that we know. Anybody else could make a VM look bad. */
 #pragma once

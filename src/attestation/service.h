@@ -19,7 +19,8 @@ struct attestation_service {
     struct providers *providers;
     const char *issuer;            /* attestUri of the shared provider, no slash at the end: iss of its tokens, exactly */
     const char *provider;          /* its name */
-    struct signing_key report_key; /* CA-issued family: signs TPM reports and records */
+    struct signing_key report_key; /* CA-issued family: signs TPM reports */
+    struct signing_key record_key; /* signs appraisal records, which only the monitor reads: ES256 */
     struct signing_key token_key;  /* self-signed family: other tokens; published with the first */
     struct trust_slot *ak_roots;   /* who may vouch for attestation keys */
     struct vouch_cache *vouched;   /* AK certificates that chained lately */

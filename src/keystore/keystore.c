@@ -80,15 +80,15 @@ static bool write_chain(struct arena *a, const struct cert *const *chain, size_t
     return (writer_ok(&w) && arena_copy(a, writer_bytes(&w), ret)) || err_set(err, ERR_NO_MEMORY, "no memory for a certificate");
 }
 
-static bool make_signer(struct arena *a, enum signing_family family, const struct ca *ca, const char *common_name, int64_t now_ms,
-                        struct bytes *ret_key, struct bytes *ret_chain, struct err *err)
+static bool make_signer(struct arena *a, enum signing_family family, enum privkey_kind kind, const struct ca *ca, const char *common_name,
+                        int64_t now_ms, struct bytes *ret_key, struct bytes *ret_chain, struct err *err)
 {
     struct privkey *key CLEANUP(privkey_free_at) = NULL;
     struct cert *leaf CLEANUP(cert_free_at) = NULL;
     const struct cert *chain[CA_CHAIN_MAX + 1];
     size_t n = 0;
 
-    if (!privkey_generate(PRIVKEY_RSA_2048, &key, err))
+    if (!privkey_generate(kind, &key, err))
         return false;
     if (!(family == SIGNING_CA_ISSUED ? ca_issue_token_signer(ca, common_name, privkey_public(key), now_ms, signer_validity_ms, &leaf, err)
                                       : ca_self_signed_signer(key, common_name, now_ms, signer_validity_ms, &leaf, err)))
@@ -99,8 +99,8 @@ static bool make_signer(struct arena *a, enum signing_family family, const struc
     return privkey_to_pem(key, a, ret_key, err) && write_chain(a, chain, n, ret_chain, err);
 }
 
-bool keystore_signing_key(const char *dir, const char *name, enum signing_family family, const struct ca *ca, const char *common_name,
-                          int64_t now_ms, struct signing_key *ret, struct err *err)
+bool keystore_signing_key(const char *dir, const char *name, enum signing_family family, enum privkey_kind kind, const struct ca *ca,
+                          const char *common_name, int64_t now_ms, struct signing_key *ret, struct err *err)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
     struct cert *certs[LIMIT_CHAIN_CERTS];
@@ -112,7 +112,7 @@ bool keystore_signing_key(const char *dir, const char *name, enum signing_family
     if (!name_files(dir, name, &files, err) || !look(&files, &there, err))
         return false;
     fine = there ? load(&a, &files, &key, &chain, err)
-                 : make_signer(&a, family, ca, common_name, now_ms, &key, &chain, err) && save(&files, key, chain, err);
+                 : make_signer(&a, family, kind, ca, common_name, now_ms, &key, &chain, err) && save(&files, key, chain, err);
     fine = fine && cert_parse_bundle(chain, certs, LIMIT_CHAIN_CERTS, &n, err) &&
            signing_key_init(ret, family, key, (const struct cert *const *)certs, n, err);
     for (size_t i = 0; i < n; i++)

@@ -12,9 +12,11 @@
 MUST_CHECK bool keystore_ca(const char *dir, const char *name, const struct ca *parent, const char *common_name, int64_t now_ms,
                             struct ca **ret, struct err *err);
 
-/* A token key of the given family: CA_ISSUED below `ca`, SELF_SIGNED with `common_name` as subject and issuer (ca ignored). */
-MUST_CHECK bool keystore_signing_key(const char *dir, const char *name, enum signing_family family, const struct ca *ca,
-                                     const char *common_name, int64_t now_ms, struct signing_key *ret, struct err *err);
+/* A signing key of the given family: CA_ISSUED below `ca`, SELF_SIGNED with `common_name` as subject and issuer (ca ignored). A key
+ * that is there already is taken whatever its `kind`. */
+MUST_CHECK bool keystore_signing_key(const char *dir, const char *name, enum signing_family family, enum privkey_kind kind,
+                                     const struct ca *ca, const char *common_name, int64_t now_ms, struct signing_key *ret,
+                                     struct err *err);
 
 /* The TLS key and a certificate of `ca` for `names`. The key stays; the certificate is made anew when it expires within a month or
  * lacks one of the names. Both as PEM in `a`. */

@@ -23,7 +23,7 @@ bool monitor_read_record(const struct monitor *monitor, struct arena *a, const s
     if (!provider)
         return err_set(err, ERR_UNTRUSTED, "appraisal %s is of provider %s, which is not trusted", row->id, row->provider);
     if (!jws_parse(a, row->record, LIMIT_ATTEST_BODY_BYTES, &jws, err) ||
-        !jws_verify(a, &jws, provider->key, jws_algorithms_of(provider->key), &verified, err) ||
+        !jws_verify(a, &jws, provider->record_key, jws_algorithms_of(provider->record_key), &verified, err) ||
         !json_parse(a, verified_jws_payload(verified), &options, &payload, err) || !appraisal_read(a, payload, ret, err))
         return err_within(err, "appraisal %s", row->id);
     if (!bytes_equal_string(jws.typ, "trueboot-appraisal+jws"))

@@ -12,7 +12,8 @@
 struct trusted_provider {
     const char *issuer;       /* exact */
     const char *provider;     /* its name in stored rows */
-    const struct pubkey *key; /* of records and report tokens */
+    const struct pubkey *key;        /* of report tokens */
+    const struct pubkey *record_key; /* of appraisal records */
 };
 
 struct monitor {

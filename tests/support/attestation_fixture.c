@@ -66,6 +66,16 @@ static bool make_report_key(struct fixture *f, struct err *err)
            signing_key_init(&f->attestation.token_key, SIGNING_SELF_SIGNED, pem, (const struct cert *const *)&own, 1, err);
 }
 
+static bool make_record_key(struct fixture *f, struct err *err)
+{
+    const struct privkey *key = test_key(PRIVKEY_P256, 31);
+    struct cert *own CLEANUP(cert_free_at) = NULL;
+    struct bytes pem;
+
+    return privkey_to_pem(key, &f->a, &pem, err) && ca_self_signed_signer(key, FIXTURE_ISSUER, fixture_time, CA_VALIDITY_MS, &own, err) &&
+           signing_key_init(&f->attestation.record_key, SIGNING_SELF_SIGNED, pem, (const struct cert *const *)&own, 1, err);
+}
+
 static bool trust_host_ca(struct fixture *f, struct err *err)
 {
     char sha256[2 * CERT_SHA256_LEN + 1];
@@ -111,8 +121,10 @@ static bool start_attestation(struct fixture *f, struct err *err)
 
 static bool start_monitor(struct fixture *f, struct err *err)
 {
-    f->provider =
-        (struct trusted_provider){ .issuer = FIXTURE_ISSUER, .provider = "shared", .key = privkey_public(f->attestation.report_key.key) };
+    f->provider = (struct trusted_provider){ .issuer = FIXTURE_ISSUER,
+                                             .provider = "shared",
+                                             .key = privkey_public(f->attestation.report_key.key),
+                                             .record_key = privkey_public(f->attestation.record_key.key) };
     f->monitor = (struct monitor){ .store = f->store,
                                    .providers = &f->provider,
                                    .n_providers = 1,
@@ -133,8 +145,8 @@ bool fixture_start(struct fixture *f)
     fixture_time = start;
     if (!ca_new("root", start, &f->root_ca, &err) || !ca_new_below(f->root_ca, "AK CA", start, &f->ak_ca, &err) ||
         !ca_new_below(f->root_ca, "token CA", start, &f->token_ca, &err) || !ca_new("host CA", start, &f->host_ca, &err) ||
-        !make_report_key(f, &err) || !store_open(fixture_path(f, "test.db"), &f->store, &err) || !start_management(f, &err) ||
-        !start_attestation(f, &err) || !start_monitor(f, &err))
+        !make_report_key(f, &err) || !make_record_key(f, &err) || !store_open(fixture_path(f, "test.db"), &f->store, &err) ||
+        !start_management(f, &err) || !start_attestation(f, &err) || !start_monitor(f, &err))
         return fail("fixture", &err);
     f->tables[0] = (struct http_routes){ attestation_routes, attestation_n_routes, &f->attestation };
     f->tables[1] = (struct http_routes){ monitor_routes, monitor_n_routes, &f->monitor };
@@ -165,6 +177,7 @@ void fixture_done(struct fixture *f)
     providers_free(f->attestation.providers);
     challenges_free(f->attestation.challenges);
     signing_key_done(&f->attestation.report_key);
+    signing_key_done(&f->attestation.record_key);
     signing_key_done(&f->attestation.token_key);
     store_close(f->store);
     ca_free(f->host_ca);
