@@ -53,11 +53,24 @@ static bool read_request(struct attestation *t, struct err *err)
     return challenge_use(t->service->challenges, &t->challenge, t->now_ms, err);
 }
 
+/* The certificate that was stored is nearly always the one that was sent; a renewed one may be for the same key. */
+static bool compare_enrolled(const struct store_identity *identity, const struct vouched_key *ak, bool *ret_replaced, struct err *err)
+{
+    struct cert *enrolled CLEANUP(cert_free_at) = NULL;
+
+    *ret_replaced = false;
+    if (bytes_equal(identity->ak_cert, ak->cert->der))
+        return true;
+    if (!cert_parse(identity->ak_cert, &enrolled, err))
+        return err_within(err, "stored AK certificate");
+    *ret_replaced = !enrolled->key || !pubkey_equal(enrolled->key, ak->key);
+    return true;
+}
+
 /* identify_vm finds whose key this is: the VM that our certificate names, if the key is the one that it enrolled last. */
 static bool identify_vm(struct attestation *t, struct err *err)
 {
     struct store_identity identity;
-    struct cert *enrolled CLEANUP(cert_free_at) = NULL;
     char vm[UUID_TEXT_LEN];
     struct err why = ERR_INIT;
 
@@ -65,9 +78,8 @@ static bool identify_vm(struct attestation *t, struct err *err)
         return true; /* somebody else's machine: appraised, but no VM of ours */
     if (!store_identity_active(t->service->store, t->a, vm, &identity, &why))
         return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
-    if (!cert_parse(identity.ak_cert, &enrolled, err))
-        return err_within(err, "stored AK certificate");
-    t->ak_replaced = !enrolled->key || !pubkey_equal(enrolled->key, t->ak.key);
+    if (!compare_enrolled(&identity, &t->ak, &t->ak_replaced, err))
+        return false;
     if (!t->ak_replaced)
         memcpy(t->vm, vm, sizeof vm);
     return true;
