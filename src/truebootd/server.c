@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "management/api_tokens.h"
 
 enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64 };
 
@@ -131,11 +132,13 @@ static bool in_operators_group(uid_t uid, gid_t gid)
 static bool identify(void *context, const struct http_request *request, struct http_caller *ret, struct err *err)
 {
     struct server *s = context;
-    bool is_agent;
+    bool is_agent, is_token;
 
     if (!monitor_identify_agent(&s->monitor, request, &is_agent, ret, err))
         return false;
-    if (!is_agent && request->peer.local && in_operators_group(request->peer.uid, request->peer.gid))
+    if (!is_agent && !api_token_identify(s->store, request, clock_now_ms(), &is_token, ret, err))
+        return false;
+    if (!is_agent && !is_token && request->peer.local && in_operators_group(request->peer.uid, request->peer.gid))
         *ret = (struct http_caller){ .role = HTTP_OWNER, .subject = arena_printf(request->arena, "uid %u", (unsigned)request->peer.uid) };
     return true;
 }
