@@ -197,8 +197,10 @@ bool appraise(struct arena *a, const struct appraise_request *request, struct ap
     if (!check_quote(&w, &verified, err))
         return err_set(err, ERR_NO_MEMORY, "no memory to verify a quote");
     if (verified) {
+        if (!check_logs(&w, err))
+            return false;
         registers_judge(&out->appraisal.boot.registers, w.findings);
-        if (!check_logs(&w, err) || !note_facts(&w, err) || !run_policy(&w, err))
+        if (!note_facts(&w, err) || !run_policy(&w, err))
             return false;
     }
     out->appraisal.verdict = verdict_of(w.findings);
