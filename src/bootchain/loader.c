@@ -80,6 +80,7 @@ static bool unproved_command(struct walk *w, const struct step *s)
         w->first_unproved_command = s->event->number;
         w->first_unproved_pcr = s->pcr;
     }
+    w->grub_unproved = w->grub_unproved || s->pcr == 8;
     return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
 }
 

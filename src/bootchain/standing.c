@@ -139,9 +139,12 @@ static void chain_holes(struct walk *w)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, 8, chain->command_line_event,
                      "Different kernel command lines were measured; nothing says which one the kernel received.")
             ->severity = SEVERITY_LOW;
+    /* GRUB always hashes what it shows: another text in register 8 was put there, and may hide any option. In register 12 it may as
+     * well be a stub's credentials, of which the log has only the name. */
     if (w->n_unproved_commands)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
-                     "%u events of the boot loader have texts that do not hash to their digests.", w->n_unproved_commands);
+                     "%u events of the boot loader have texts that do not hash to their digests.", w->n_unproved_commands)
+            ->severity = w->grub_unproved ? SEVERITY_HIGH : SEVERITY_MEDIUM;
 }
 
 struct windows_row {

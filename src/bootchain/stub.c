@@ -152,8 +152,10 @@ enum initrd_state stub_initrd(struct walk *w)
         return INITRD_NONE;
     if (w->stub_names_initrd && !w->initrd_event)
         return INITRD_UNMEASURED;
-    if (grub) /* its verifier measures every file that a command reads, and the commands are proved */
-        return w->initrd_command ? INITRD_MEASURED : INITRD_NONE;
+    if (grub && w->initrd_command) /* its verifier measures every file that a command reads, and the command is proved */
+        return INITRD_MEASURED;
+    if (grub) /* a text that was changed may have been that command */
+        return w->n_unproved_commands ? INITRD_UNKNOWN : INITRD_NONE;
     if (w->initrd_event || w->uki_initrd)
         return INITRD_MEASURED;
     if (entry_names || (line && cmdline_has(bytes_of_string(line), "initrd")))

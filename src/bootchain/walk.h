@@ -59,6 +59,7 @@ struct walk {
     bool load_options_seen, load_options_resolved, stub_names_initrd, uki_initrd;
     bool kernel_command, grub_line, two_lines; /* proved in register 8 */
     unsigned n_unproved_commands;
+    bool grub_unproved; /* one of them in register 8 */
     int64_t first_unproved_command;
     int first_unproved_pcr;
     unsigned n_boundaries[LIMIT_PCRS]; /* trust boundaries of Windows, by register */

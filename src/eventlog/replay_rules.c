@@ -9,7 +9,7 @@ enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, WINDOWS_FIRST = 
 
 /* A log with ten thousand wrong events gets a few findings of each kind, not ten thousand. */
 struct rule_state {
-    unsigned unknown, misplaced, late, unproved, duplicates, texts;
+    unsigned unknown, misplaced, late, unproved, unproved_facts, duplicates, texts;
 };
 
 static bool in_question(const struct rules_input *in, uint32_t pcr) { return pcr < LIMIT_PCRS && (in->quoted & PCR_BIT(pcr)) != 0; }
@@ -122,6 +122,20 @@ static bool should_be_proved(const struct event *event)
     return is_windows(event);
 }
 
+/* A fact that is missing may be what was to be hidden (Secure Boot's policy, an image, a command line): where facts come from, that
+ * weighs as much as the worst of them, and no flood of others keeps it from being reported. */
+static void report_unproved(const struct rules_input *in, const struct event *event, const struct event_type *type,
+                            struct rule_state *state)
+{
+    bool grave = is_strict(event->pcr) || event->pcr >= SEPARATED_REGISTERS;
+    unsigned *n = grave ? &state->unproved_facts : &state->unproved;
+
+    if ((*n)++ < REPORTED_PER_RULE)
+        findings_add(in->findings, FINDING_LOG_UNPROVED, (int)event->pcr, event->number,
+                     "The data of %s in register %u does not hash to its digest.", type->name, event->pcr)
+            ->severity = grave ? SEVERITY_HIGH : SEVERITY_MEDIUM;
+}
+
 static void check_data(const struct rules_input *in, const struct event *event, struct rule_state *state)
 {
     const struct event_type *type = event_type_find(event->type);
@@ -129,9 +143,8 @@ static void check_data(const struct rules_input *in, const struct event *event, 
 
     if (!type || (event->type == EVENT_TYPE(EV_SEPARATOR) && event->pcr < SEPARATED_REGISTERS))
         return;
-    if ((mark->broken || (mark->proof == PROOF_MEASURED && should_be_proved(event))) && state->unproved++ < REPORTED_PER_RULE)
-        findings_add(in->findings, FINDING_LOG_UNPROVED, (int)event->pcr, event->number,
-                     "The data of %s in register %u does not hash to its digest.", type->name, event->pcr);
+    if (mark->broken || (mark->proof == PROOF_MEASURED && should_be_proved(event)))
+        report_unproved(in, event, type, state);
     if (is_strict(event->pcr) && (event->type == EVENT_TYPE(EV_EFI_ACTION) || event->type == EVENT_TYPE(EV_ACTION)) &&
         !is_printable(event->data) && state->texts++ < REPORTED_PER_RULE)
         findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)event->pcr, event->number, "%s in register %u holds no text.",

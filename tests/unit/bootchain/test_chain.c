@@ -349,7 +349,18 @@ TEST(a_command_whose_text_was_changed_counts_for_nothing_and_is_a_finding)
     REQUIRE(boot_read(&b));
     CHECK(!b.sample.chain.command_line);
     REQUIRE(said(&b, FINDING_BOOT_UNPROVED));
-    CHECK_INT(find(&b, FINDING_BOOT_UNPROVED).severity, SEVERITY_MEDIUM);
+    CHECK_INT(find(&b, FINDING_BOOT_UNPROVED).severity, SEVERITY_HIGH); /* as much as the option that it may hide */
+}
+
+TEST(an_initrd_command_whose_text_was_changed_does_not_prove_that_there_was_none)
+{
+    struct boot b CLEANUP(boot_done);
+
+    boot_stock(&b);
+    CHECK(boot_read(&b) && b.sample.chain.initrd == INITRD_MEASURED);
+    b.log.events[b.at.initrd_command].hashed = BYTES_LIT("another command");
+    REQUIRE(boot_read(&b));
+    CHECK_INT(b.sample.chain.initrd, INITRD_UNKNOWN);
 }
 
 TEST(a_boot_without_an_image_of_the_boot_manager_is_a_hole)

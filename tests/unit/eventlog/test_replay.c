@@ -531,6 +531,32 @@ static void check_not_better(const struct trial *original, const struct trial *t
             CHECK(was_proved(original, t, i));
 }
 
+/* Setup entries of the firmware are changed by the dozen before the one event that matters. */
+TEST(a_flood_of_unproved_events_does_not_drown_one_where_facts_come_from)
+{
+    struct log_builder b CLEANUP(log_builder_done) = { 0 };
+    struct trial t CLEANUP(done) = { 0 };
+    enum severity worst = SEVERITY_INFO;
+
+    log_builder_begin(&b, one_bank, 1);
+    for (int i = 0; i < 40; i++)
+        log_add_hashing(&b, 1, EVENT_TYPE(EV_EFI_ACTION), BYTES_LIT("measured"), BYTES_LIT("shown"));
+    log_add_separators(&b);
+    REQUIRE(run(&t, log_builder_bytes(&b), &b.pcrs));
+    for (size_t i = 0; i < t.findings.n; i++)
+        if (t.findings.items[i].id == FINDING_LOG_UNPROVED && t.findings.items[i].severity > worst)
+            worst = t.findings.items[i].severity;
+    CHECK_INT(worst, SEVERITY_MEDIUM);
+    log_add_hashing(&b, 7, EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY), BYTES_LIT("measured"), BYTES_LIT("shown"));
+    done(&t);
+    REQUIRE(run(&t, log_builder_bytes(&b), &b.pcrs));
+    worst = SEVERITY_INFO;
+    for (size_t i = 0; i < t.findings.n; i++)
+        if (t.findings.items[i].id == FINDING_LOG_UNPROVED && t.findings.items[i].pcr == 7)
+            worst = t.findings.items[i].severity;
+    CHECK_INT(worst, SEVERITY_HIGH);
+}
+
 /* Where a byte lies in its event. */
 static bool is_digest_byte(const struct trial *t, const struct bytes input, size_t offset)
 {
