@@ -1,0 +1,274 @@
+/* Every change to a sound log with its quote: never a better verdict than the original's, no new proved fact, and strictly worse wherever
+ * a quoted digest covers what changed.
+ *
+ * `make test` takes a sample: every 97th byte, and the fields and borders of every event. With TRUEBOOT_TEST_EXHAUSTIVE in
+ * the environment (`make test-exhaustive`) it is every byte: in all its 255 other values for the logs made here, in nine (each
+ * single bit, and all of them) for the larger logs of real machines; every truncation; every event removed, doubled, swapped with
+ * the next one. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include "base/file.h"
+#include "mutation.h"
+#include "support/test.h"
+#include "unit/bootchain/log_builder.h"
+
+enum { WORKERS = 2, SAMPLE_STEP = 97, SHOWN_FAILURES = 12 };
+
+static bool everything(void) { return getenv("TRUEBOOT_TEST_EXHAUSTIVE") != NULL; }
+
+/* ---- the work, for several threads ---------------------------------------------------------------------------------- */
+
+struct job {
+    const struct subject *s;
+    const char *what;
+    bool (*step)(struct job *j, struct arena *a, uint8_t *buffer, size_t i); /* false: no memory */
+    size_t n;
+    bool all_values;
+    atomic_size_t next, tried, failed, worse;
+    atomic_bool broken;
+    pthread_mutex_t lock; /* for notes */
+};
+
+static void judge_change(struct job *j, struct arena *a, struct bytes log, bool must_be_worse, size_t at, unsigned detail)
+{
+    struct outcome now;
+    const char *better;
+    bool worse;
+
+    if (!subject_try(j->s, a, log, &now)) {
+        j->broken = true;
+        return;
+    }
+    better = outcome_better(j->s, &now);
+    worse = outcome_worse(j->s, &now);
+    j->tried++;
+    j->worse += worse;
+    if (better || (must_be_worse && !worse)) {
+        pthread_mutex_lock(&j->lock);
+        if (j->failed++ < SHOWN_FAILURES)
+            test_note("%s, %s at %zu (%u): %s", j->s->name, j->what, at, detail,
+                      better ? better : "is no worse, and a quoted digest covers it");
+        pthread_mutex_unlock(&j->lock);
+    }
+}
+
+static void *work(void *context)
+{
+    struct job *j = context;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    uint8_t *buffer = malloc(2 * j->s->log.len + 1);
+    size_t i;
+
+    while (buffer && !j->broken && (i = j->next++) < j->n) {
+        if (!j->step(j, &a, buffer, i))
+            j->broken = true;
+        if (everything() && j->n >= 20 && i % (j->n / 20) == 0) {
+            pthread_mutex_lock(&j->lock);
+            test_note("%s: %s: %zu of %zu", j->s->name, j->what, i, j->n);
+            pthread_mutex_unlock(&j->lock);
+        }
+    }
+    free(buffer);
+    return NULL;
+}
+
+static void run(struct job *j)
+{
+    pthread_t threads[WORKERS];
+    size_t n = 0;
+
+    pthread_mutex_init(&j->lock, NULL);
+    while (n < WORKERS && pthread_create(&threads[n], NULL, work, j) == 0)
+        n++;
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&j->lock);
+    CHECK(n > 0 && !j->broken);
+    CHECK_INT(j->failed, 0);
+    test_note("%s: %s: %zu tried, %zu worse, %zu failed", j->s->name, j->what, (size_t)j->tried, (size_t)j->worse, (size_t)j->failed);
+}
+
+/* ---- single bytes ----------------------------------------------------------------------------------------------------- */
+
+static bool change_byte(struct job *j, struct arena *a, uint8_t *buffer, size_t at)
+{
+    const struct subject *s = j->s;
+    unsigned n = !everything() ? 2 : j->all_values ? 255 : 9;
+
+    memcpy(buffer, s->log.data, s->log.len);
+    for (unsigned k = 0; k < n; k++) {
+        static const uint8_t few[] = { 0x01, 0x80, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0xff };
+        uint8_t flip = j->all_values && everything() ? (uint8_t)(k + 1) : few[k];
+        arena_reset(a);
+        buffer[at] = s->log.data[at] ^ flip;
+        judge_change(j, a, (struct bytes){ buffer, s->log.len }, s->roles[at] == BYTE_COVERED, at, flip);
+    }
+    return true;
+}
+
+/* ---- truncations ------------------------------------------------------------------------------------------------------ */
+
+static bool has_judged_event_after(const struct subject *s, size_t offset)
+{
+    for (size_t i = s->n_events; i-- > 0 && s->events[i].to > offset;)
+        if (s->read->events[i].type != EVENT_TYPE(EV_NO_ACTION) && subject_judges(s, s->read->events[i].pcr))
+            return true;
+    return false;
+}
+
+static bool cut(struct job *j, struct arena *a, uint8_t *buffer, size_t len)
+{
+    (void)buffer;
+    arena_reset(a);
+    judge_change(j, a, bytes_slice(j->s->log, 0, len), has_judged_event_after(j->s, len), len, 0);
+    return true;
+}
+
+/* ---- whole events ------------------------------------------------------------------------------------------------------ */
+
+static size_t put(uint8_t *buffer, size_t at, struct bytes part)
+{
+    memcpy(buffer + at, part.data, part.len);
+    return at + part.len;
+}
+
+static struct bytes event_bytes(const struct subject *s, size_t i)
+{
+    return bytes_slice(s->log, s->events[i].from, s->events[i].to - s->events[i].from);
+}
+
+static bool is_judged(const struct subject *s, size_t i)
+{
+    return s->read->events[i].type != EVENT_TYPE(EV_NO_ACTION) && subject_judges(s, s->read->events[i].pcr);
+}
+
+/* Events of one register, in another order: another value, unless they are the same. */
+static bool swap_is_judged(const struct subject *s, size_t i)
+{
+    const struct event *e = &s->read->events[i], *next = &s->read->events[i + 1];
+
+    return is_judged(s, i) && is_judged(s, i + 1) && e->pcr == next->pcr && !bytes_equal(e->digests, next->digests);
+}
+
+static void change_event(struct job *j, struct arena *a, uint8_t *buffer, size_t i, unsigned how)
+{
+    const struct subject *s = j->s;
+    size_t end = s->events[s->n_events - 1].to, len = put(buffer, 0, bytes_slice(s->log, 0, s->events[i].from));
+    bool must_be_worse = how == 2 ? swap_is_judged(s, i) : is_judged(s, i);
+
+    if (how == 1)
+        len = put(buffer, len, event_bytes(s, i));
+    if (how == 2)
+        len = put(buffer, len, event_bytes(s, i + 1));
+    if (how != 0)
+        len = put(buffer, len, event_bytes(s, i));
+    for (size_t k = i + (how == 2 ? 2 : 1); k < s->n_events; k++)
+        len = put(buffer, len, event_bytes(s, k));
+    len = put(buffer, len, bytes_slice(s->log, end, s->log.len - end));
+    arena_reset(a);
+    judge_change(j, a, (struct bytes){ buffer, len }, must_be_worse, i, how);
+}
+
+static bool change_events(struct job *j, struct arena *a, uint8_t *buffer, size_t i)
+{
+    for (unsigned how = 0; how < 3; how++)
+        if (how < 2 || i + 1 < j->s->n_events)
+            change_event(j, a, buffer, i, how);
+    return true;
+}
+
+/* ---- sample or all ------------------------------------------------------------------------------------------------------- */
+
+static bool in_sample(const struct subject *s, size_t at)
+{
+    if (everything() || at % SAMPLE_STEP == 0)
+        return true;
+    for (size_t i = 0; i < s->n_events; i++) {
+        size_t data = s->events[i].to - s->read->events[i].data.len;
+        if (at == s->events[i].from || at == s->events[i].from + 4 || at == s->events[i].from + 8 || at == data - 4 || at == data ||
+            at + 1 == s->events[i].to)
+            return true;
+    }
+    return false;
+}
+
+static bool change_sampled_byte(struct job *j, struct arena *a, uint8_t *buffer, size_t at)
+{
+    return !in_sample(j->s, at) || change_byte(j, a, buffer, at);
+}
+
+static bool cut_sampled(struct job *j, struct arena *a, uint8_t *buffer, size_t at)
+{
+    return !in_sample(j->s, at) || cut(j, a, buffer, at);
+}
+
+static void change_all(const struct subject *s, bool all_values)
+{
+    struct job bytes = { .s = s, .what = "byte", .step = change_sampled_byte, .n = s->log.len, .all_values = all_values };
+    struct job cuts = { .s = s, .what = "cut", .step = cut_sampled, .n = s->log.len };
+    struct job events = { .s = s, .what = "event removed (0), doubled (1), swapped (2)", .step = change_events, .n = s->n_events };
+
+    test_note("%s: %zu bytes, %zu events, %zu facts, %s", s->name, s->log.len, s->n_events, s->original.facts.n,
+              verdict_name(s->original.alone));
+    run(&events);
+    run(&cuts);
+    run(&bytes);
+}
+
+/* ---- the logs -------------------------------------------------------------------------------------------------------------- */
+
+static void change_built(const char *name, struct built_log *log)
+{
+    struct subject s CLEANUP(subject_done) = { 0 };
+    struct boot_sample sample;
+
+    REQUIRE(built_read(log, NULL, &sample));
+    REQUIRE(subject_begin(&s, name, built_bytes(log), &sample.quoted));
+    change_all(&s, true);
+}
+
+static void change_real(const char *folder)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct subject s CLEANUP(subject_done) = { 0 };
+    struct boot_sample sample;
+    struct bytes log;
+    struct err err = ERR_INIT;
+    const char *root = shared_data(folder);
+
+    if (!root)
+        SKIP("shared data is absent");
+    REQUIRE(sample_read(&a, root, SAMPLE_ALL_BANKS, NULL, &sample));
+    REQUIRE_OK(file_read_in(&a, arena_printf(&a, "%s/binary_bios_measurements", root), LIMIT_LOG_BYTES, &log, &err), err);
+    REQUIRE(subject_begin(&s, folder, log, &sample.quoted));
+    CHECK_INT(s.original.alone, VERDICT_HEALTHY);
+    change_all(&s, false);
+}
+
+TEST(no_change_to_a_stock_boot_makes_it_better_and_each_covered_one_makes_it_worse)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct built_log log;
+    struct stock at;
+
+    built_stock(&a, &log, &at);
+    change_built("stock boot", &log);
+}
+
+/* Everything here has a reason to be Unhealthy that a change could try to hide. */
+TEST(no_change_to_a_boot_with_a_dangerous_option_hides_it)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct built_log log;
+    struct stock at;
+
+    built_stock(&a, &log, &at);
+    built_grub(&log, "kernel_cmdline: ", "/vmlinuz-6.1 root=/dev/vda1 init=/bin/sh");
+    log.events[at.cmdline] = log.events[--log.n];
+    change_built("boot with init=/bin/sh", &log);
+}
+
+TEST(no_change_to_a_real_boot_through_shim_and_grub_makes_it_better) { change_real("boot-logs/debian-sb-boot1"); }
+
+TEST(no_change_to_a_real_boot_of_a_unified_kernel_image_makes_it_better) { change_real("boot-logs/uki-sb-boot1"); }
