@@ -1,4 +1,5 @@
 #include "appraise/claims.h"
+#include "appraise/claims_events.h"
 #include "base/base64.h"
 
 enum { SCALAR_CLAIMS = 24 };
@@ -85,6 +86,23 @@ char *claims_pcrs_json(struct arena *a, const struct pcr_set *pcrs)
     return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
 }
 
+/* Only version 1.2 can look inside (9.2); others are spared the work. */
+static bool add_events(struct claim_list *list, struct arena *a, const struct appraise_request *request, const struct appraised *appraised,
+                       struct err *err)
+{
+    struct events_claim events;
+    struct policy_claim claim;
+
+    if (!request->policy || policy_version(request->policy) < 12)
+        return true;
+    if (!claims_events(a, appraised->replayed, NULL, &events, err))
+        return false;
+    claim = policy_claim_string("events", events.text);
+    claim.json = events.json;
+    add(list, claim);
+    return true;
+}
+
 bool claims_build(struct arena *a, const struct appraise_request *request, const struct appraised *appraised,
                   const struct policy_claim **ret, size_t *ret_n, struct err *err)
 {
@@ -108,6 +126,8 @@ bool claims_build(struct arena *a, const struct appraise_request *request, const
     else
         add_claims_without_log(&list);
     add_findings(&list, &appraised->appraisal.findings);
+    if (!add_events(&list, a, request, appraised, err))
+        return false;
     pcrs_claim = policy_claim_string("pcrs", bytes_of_string(pcrs));
     pcrs_claim.read_only = true;
     add(&list, pcrs_claim);
