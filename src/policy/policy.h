@@ -82,6 +82,8 @@ struct bytes policy_hash_input(const struct policy *policy);
 /* 10, 11 or 12 for 1.0, 1.1 and 1.2. */
 unsigned policy_version(const struct policy *policy);
 size_t policy_rule_count(const struct policy *policy, enum policy_section section);
+/* Whether some condition could match a claim of this type: without one the claim's presence changes nothing. */
+bool policy_may_use(const struct policy *policy, struct bytes type);
 
 /* ---- evaluation ---- */
 

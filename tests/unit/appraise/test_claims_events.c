@@ -206,3 +206,58 @@ TEST(a_real_log_gives_its_events_in_order)
     }
     test_note("%zu characters for %zu bytes of log", s.claim.text.len, file.len);
 }
+
+/* The published sample's way of asking whether Secure Boot was on. */
+TEST(a_policy_finds_the_secure_boot_variable_among_the_events)
+{
+    static const char text[] =
+        "version=1.2;configurationrules{};authorizationrules{=> permit();};issuancerules{"
+        "c:[type==\"events\", issuer==\"AttestationService\"] => add(type=\"efiConfigVariables\", value=JmesPath(c.value, "
+        "\"Events[?EventTypeString == 'EV_EFI_VARIABLE_DRIVER_CONFIG' && ProcessedData.VariableGuid == "
+        "'8BE4DF61-93CA-11D2-AA0D-00E098032B8C']\"));"
+        "c:[type==\"efiConfigVariables\", issuer==\"AttestationPolicy\"] => issue(type=\"secureBootEnabled\", "
+        "value=JsonToClaimValue(JmesPath(c.value, \"[?ProcessedData.UnicodeName == 'SecureBoot'] | length(@) == `1` && "
+        "@[0].ProcessedData.VariableData == 'AQ'\")));};";
+    CLEANUP(scene_done) struct scene s;
+    struct policy_error error = { .kind = POLICY_PARSING_ERROR };
+    const struct policy *policy;
+    struct policy_claim claim;
+    struct policy_outcome outcome;
+
+    scene_begin(&s);
+    log_add_variable(&s.b, 7, EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG), GUID_EFI_GLOBAL, "SecureBoot", BYTES_LIT("\1"));
+    log_add_variable(&s.b, 7, EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG), GUID_EFI_GLOBAL, "PK", BYTES_NONE);
+    REQUIRE(scene_claim(&s, 0xff));
+    REQUIRE_OK(policy_parse(&s.a, bytes_of_string(text), &policy, &error), error.err);
+    claim = policy_claim_string("events", s.claim.text);
+    claim.json = s.claim.json;
+    REQUIRE_OK(policy_evaluate(&s.a, policy, &claim, 1, NULL, &outcome, &error), error.err);
+    REQUIRE(outcome.n_outgoing == 1);
+    CHECK(outcome.outgoing[0].value.type == POLICY_BOOLEAN && outcome.outgoing[0].value.boolean);
+}
+
+TEST(a_policy_that_cannot_look_at_the_events_is_known_by_its_conditions)
+{
+    static const struct {
+        const char *rule;
+        bool may;
+    } rows[] = {
+        { "=> permit();", false },
+        { "[type==\"secureBootEnabled\"] => permit();", false },
+        { "[type==\"secureBootEnabled\", value==true] && ![type==\"x\"] => permit();", false },
+        { "[type==\"events\"] => permit();", true },
+        { "![type==\"events\"] => permit();", true },
+        { "[value==true] => permit();", true },
+        { "[type!=\"x\"] => permit();", true },
+        { "[type==\"x\"] && c:[issuer==\"AttestationService\"] => permit();", true },
+    };
+    CLEANUP(arena_done) struct arena a = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct policy_error error = { .kind = POLICY_PARSING_ERROR };
+        const struct policy *policy;
+        const char *text = arena_printf(&a, "version=1.2;authorizationrules{%s};issuancerules{};", rows[i].rule);
+        REQUIRE_OK(policy_parse(&a, bytes_of_string(text), &policy, &error), error.err);
+        CHECK_INT(policy_may_use(policy, BYTES_LIT("events")), rows[i].may);
+    }
+}
