@@ -113,6 +113,36 @@ static void add_chain(struct fact_list *list, const struct bootchain *chain)
         add_number(list, "Windows", (int64_t)windows[i] * 100 + (windows[i] ? (int64_t)i + 1 : 0));
 }
 
+static const char event_data[] = "data of an event";
+
+static uint64_t mix_json(uint64_t hash, const struct json *v)
+{
+    hash = mix(hash, (struct bytes){ (const uint8_t *)&v->type, sizeof v->type });
+    if (v->type == JSON_STRING)
+        return mix(hash, v->string);
+    if (v->type == JSON_NUMBER)
+        return mix(hash, (struct bytes){ (const uint8_t *)&v->number.value, sizeof v->number.value });
+    if (v->type == JSON_BOOLEAN)
+        return mix(hash, (struct bytes){ (const uint8_t *)&v->boolean, sizeof v->boolean });
+    for (size_t i = 0; v->type == JSON_ARRAY && i < v->array.n; i++)
+        hash = mix_json(hash, v->array.items[i]);
+    for (size_t i = 0; v->type == JSON_OBJECT && i < v->object.n; i++)
+        hash = mix_json(mix(hash, v->object.members[i].name), v->object.members[i].value);
+    return hash;
+}
+
+/* The claim "events" says by register what the data of each event proves; {} is nothing. */
+static void add_events(struct fact_list *list, const struct json *document)
+{
+    const struct json *events = json_get(document, "Events");
+
+    for (size_t i = 0; events && events->type == JSON_ARRAY && i < events->array.n; i++) {
+        const struct json *data = json_get(events->array.items[i], "ProcessedData"), *pcr = json_get(events->array.items[i], "PcrIndex");
+        if (data && pcr && data->type == JSON_OBJECT && data->object.n)
+            add_hash(list, (struct fact_hash){ mix_json(mix_json(0xcbf29ce484222325, pcr), data), event_data });
+    }
+}
+
 /* Booleans that are false, findings, and what the quote itself says say nothing about the log. */
 static void add_claims(struct fact_list *list, const struct policy_claim *claims, size_t n)
 {
@@ -120,7 +150,9 @@ static void add_claims(struct fact_list *list, const struct policy_claim *claims
         const struct policy_claim *c = &claims[i];
         if (bytes_starts_with(c->type, BYTES_LIT("trueboot.finding")) || bytes_equal_string(c->type, "trueboot.worstFinding"))
             continue;
-        if (c->value.type == POLICY_BOOLEAN && c->value.boolean)
+        if (c->json)
+            add_events(list, c->json);
+        else if (c->value.type == POLICY_BOOLEAN && c->value.boolean)
             add_fact(list, "claim", c->type, BYTES_NONE);
         else if (c->value.type == POLICY_STRING)
             add_fact(list, "claim", c->type, c->value.string);
@@ -211,21 +243,21 @@ bool subject_try(const struct subject *s, struct arena *a, struct bytes log, str
 
 static int goodness(enum verdict verdict) { return verdict == VERDICT_HEALTHY ? 2 : verdict == VERDICT_UNKNOWN ? 1 : 0; }
 
-/* The first fact of `some` that is not in `all`. */
-static const struct fact_hash *beyond(const struct facts *some, const struct facts *all)
+/* The first fact of `some` that is not in `all`, but for those of the kind `but` (may be NULL). */
+static const struct fact_hash *beyond(const struct facts *some, const struct facts *all, const char *but)
 {
     size_t k = 0;
 
     for (size_t i = 0; i < some->n; i++) {
         while (k < all->n && all->items[k].hash < some->items[i].hash)
             k++;
-        if (k == all->n || all->items[k].hash != some->items[i].hash)
+        if (some->items[i].what != but && (k == all->n || all->items[k].hash != some->items[i].hash))
             return &some->items[i];
     }
     return NULL;
 }
 
-const char *outcome_better(const struct subject *s, const struct outcome *now)
+const char *outcome_better(const struct subject *s, const struct outcome *now, bool labels_only)
 {
     const struct outcome *was = &s->original;
     const struct fact_hash *fresh;
@@ -236,7 +268,7 @@ const char *outcome_better(const struct subject *s, const struct outcome *now)
         return "verdict under the baseline";
     if (now->decision == DECISION_PERMITTED && was->decision != DECISION_PERMITTED)
         return "decision of the policy";
-    fresh = beyond(&now->facts, &s->known);
+    fresh = beyond(&now->facts, &s->known, labels_only ? event_data : NULL); /* the type decides how proved data is spelt */
     return fresh ? fresh->what : NULL;
 }
 
@@ -245,7 +277,7 @@ bool outcome_worse(const struct subject *s, const struct outcome *now)
     const struct outcome *was = &s->original;
 
     return goodness(now->alone) < goodness(was->alone) || goodness(now->judged) < goodness(was->judged) || now->worst > was->worst ||
-           now->worst_judged > was->worst_judged || now->n_serious > was->n_serious || beyond(&was->facts, &now->facts);
+           now->worst_judged > was->worst_judged || now->n_serious > was->n_serious || beyond(&was->facts, &now->facts, NULL);
 }
 
 /* ---- what the bytes of a log are ------------------------------------------------------------------------------------ */

@@ -64,7 +64,8 @@ bool subject_try(const struct subject *s, struct arena *a, struct bytes log, str
 /* The quote judges this register: it is quoted, and neither an application's nor IMA's nor one of dynamic launch. */
 bool subject_judges(const struct subject *s, uint32_t pcr);
 
-/* NULL when `now` is no better than the original; else what is better: a verdict, or a fact that was not there. */
-const char *outcome_better(const struct subject *s, const struct outcome *now);
+/* NULL when `now` is no better than the original; else what is better: a verdict, or a fact that was not there. `labels_only`: what
+ * changed is a label. */
+const char *outcome_better(const struct subject *s, const struct outcome *now, bool labels_only);
 /* A worse verdict, a worse finding or one more that counts, or a fact less. */
 bool outcome_worse(const struct subject *s, const struct outcome *now);

@@ -2,9 +2,9 @@
  * a quoted digest covers what changed.
  *
  * `make test` takes a sample: every 97th byte, and the fields and borders of every event. With TRUEBOOT_TEST_EXHAUSTIVE in
- * the environment (`make test-exhaustive`) it is every byte: in all its 255 other values for the logs made here, in nine (each
- * single bit, and all of them) for the larger logs of real machines; every truncation; every event removed, doubled, swapped with
- * the next one. */
+ * the environment (`make test-exhaustive`) it is every byte: in all its 255 other values for the sound log made here, in nine (each
+ * single bit, and all of them) for the larger ones of real machines and for those with something to hide; every truncation; every event
+ * removed, doubled, swapped with the next one. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ struct job {
     pthread_mutex_t lock; /* for notes */
 };
 
-static void judge_change(struct job *j, struct arena *a, struct bytes log, bool must_be_worse, size_t at, unsigned detail)
+static void judge_change(struct job *j, struct arena *a, struct bytes log, enum byte_role role, size_t at, unsigned detail)
 {
     struct outcome now;
     const char *better;
@@ -40,11 +40,11 @@ static void judge_change(struct job *j, struct arena *a, struct bytes log, bool 
         j->broken = true;
         return;
     }
-    better = outcome_better(j->s, &now);
+    better = outcome_better(j->s, &now, role == BYTE_LABEL);
     worse = outcome_worse(j->s, &now);
     j->tried++;
     j->worse += worse;
-    if (better || (must_be_worse && !worse)) {
+    if (better || (role == BYTE_COVERED && !worse)) {
         pthread_mutex_lock(&j->lock);
         if (j->failed++ < SHOWN_FAILURES)
             test_note("%s, %s at %zu (%u): %s", j->s->name, j->what, at, detail,
@@ -102,7 +102,7 @@ static bool change_byte(struct job *j, struct arena *a, uint8_t *buffer, size_t 
         uint8_t flip = j->all_values && everything() ? (uint8_t)(k + 1) : few[k];
         arena_reset(a);
         buffer[at] = s->log.data[at] ^ flip;
-        judge_change(j, a, (struct bytes){ buffer, s->log.len }, s->roles[at] == BYTE_COVERED, at, flip);
+        judge_change(j, a, (struct bytes){ buffer, s->log.len }, s->roles[at], at, flip);
     }
     return true;
 }
@@ -121,7 +121,7 @@ static bool cut(struct job *j, struct arena *a, uint8_t *buffer, size_t len)
 {
     (void)buffer;
     arena_reset(a);
-    judge_change(j, a, bytes_slice(j->s->log, 0, len), has_judged_event_after(j->s, len), len, 0);
+    judge_change(j, a, bytes_slice(j->s->log, 0, len), has_judged_event_after(j->s, len) ? BYTE_COVERED : BYTE_FORM, len, 0);
     return true;
 }
 
@@ -167,7 +167,7 @@ static void change_event(struct job *j, struct arena *a, uint8_t *buffer, size_t
         len = put(buffer, len, event_bytes(s, k));
     len = put(buffer, len, bytes_slice(s->log, end, s->log.len - end));
     arena_reset(a);
-    judge_change(j, a, (struct bytes){ buffer, len }, must_be_worse, i, how);
+    judge_change(j, a, (struct bytes){ buffer, len }, must_be_worse ? BYTE_COVERED : BYTE_FORM, i, how);
 }
 
 static bool change_events(struct job *j, struct arena *a, uint8_t *buffer, size_t i)
@@ -218,14 +218,15 @@ static void change_all(const struct subject *s, bool all_values)
 
 /* ---- the logs -------------------------------------------------------------------------------------------------------------- */
 
-static void change_built(const char *name, struct built_log *log)
+static void change_built(const char *name, struct built_log *log, bool sound)
 {
     struct subject s CLEANUP(subject_done) = { 0 };
     struct boot_sample sample;
 
     REQUIRE(built_read(log, NULL, &sample));
     REQUIRE(subject_begin(&s, name, built_bytes(log), &sample.quoted));
-    change_all(&s, true);
+    CHECK(sound == (s.original.alone == VERDICT_HEALTHY) && sound == (s.original.decision == DECISION_PERMITTED));
+    change_all(&s, sound);
 }
 
 static void change_real(const char *folder)
@@ -253,20 +254,94 @@ TEST(no_change_to_a_stock_boot_makes_it_better_and_each_covered_one_makes_it_wor
     struct stock at;
 
     built_stock(&a, &log, &at);
-    change_built("stock boot", &log);
+    change_built("stock boot", &log, true);
 }
 
-/* Everything here has a reason to be Unhealthy that a change could try to hide. */
-TEST(no_change_to_a_boot_with_a_dangerous_option_hides_it)
-{
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct built_log log;
-    struct stock at;
+/* Boots with one reason each to be Unhealthy, which a change could try to hide. */
+#define GLOBAL   "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
+#define SECURITY "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f"
+#define SHIM     "\x50\xab\x5d\x60\x46\xe0\x00\x43\xab\xb6\x3d\xd8\x10\xdd\x8b\x23"
+#define CONFIG   EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG)
 
-    built_stock(&a, &log, &at);
-    built_grub(&log, "kernel_cmdline: ", "/vmlinuz-6.1 root=/dev/vda1 init=/bin/sh");
-    log.events[at.cmdline] = log.events[--log.n];
-    change_built("boot with init=/bin/sh", &log);
+/* The last event goes into the place of the one at `at`, or before it. */
+static void put_in_place(struct built_log *log, size_t at) { log->events[at] = log->events[--log->n]; }
+
+static void put_before(struct built_log *log, size_t at)
+{
+    struct built_event last = log->events[log->n - 1];
+
+    memmove(&log->events[at + 1], &log->events[at], (log->n - 1 - at) * sizeof last);
+    log->events[at] = last;
+}
+
+static void dangerous_option(struct built_log *log, const struct stock *at)
+{
+    built_grub(log, "kernel_cmdline: ", "/vmlinuz-6.1 root=/dev/vda1 init=/bin/sh");
+    put_in_place(log, at->cmdline);
+}
+
+static void secure_boot_off(struct built_log *log, const struct stock *at)
+{
+    built_variable(log, 7, CONFIG, GLOBAL, "SecureBoot", BYTES_LIT("\0"));
+    put_in_place(log, at->secure_boot);
+}
+
+static void no_platform_key(struct built_log *log, const struct stock *at)
+{
+    built_variable(log, 7, CONFIG, GLOBAL, "PK", BYTES_NONE);
+    put_in_place(log, at->pk);
+}
+
+static void audit_mode(struct built_log *log, const struct stock *at)
+{
+    built_variable(log, 7, CONFIG, GLOBAL, "AuditMode", BYTES_LIT("\1"));
+    put_before(log, at->separator7);
+}
+
+static void debugger(struct built_log *log, const struct stock *at)
+{
+    built_text(log, 7, EVENT_TYPE(EV_EFI_ACTION), "UEFI Debug Mode");
+    put_before(log, at->separator7);
+}
+
+static void shim_without_validation(struct built_log *log, const struct stock *at)
+{
+    (void)at;
+    built_variable(log, 7, EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY), SHIM, "MokSBState", BYTES_LIT("\1"));
+    built_add(log, 14, EVENT_TYPE(EV_IPL), BYTES_LIT("MokSBState\0"), BYTES_LIT("\1"));
+}
+
+static void revoked_loader(struct built_log *log, const struct stock *at)
+{
+    struct digest d;
+    uint8_t hashes[1][32];
+
+    digest_compute(DIGEST_SHA256, BYTES_LIT("grub"), &d);
+    memcpy(hashes[0], d.value, 32);
+    built_variable(log, 7, CONFIG, SECURITY, "dbx", built_hash_list(log->a, hashes, 1));
+    put_in_place(log, at->dbx);
+}
+
+TEST(no_change_to_a_boot_hides_the_one_reason_to_refuse_it)
+{
+    static const struct {
+        const char *what;
+        void (*spoil)(struct built_log *log, const struct stock *at);
+    } cases[] = {
+        { "boot with init=/bin/sh", dangerous_option }, { "boot without Secure Boot", secure_boot_off },
+        { "boot in setup mode", no_platform_key },      { "boot in audit mode", audit_mode },
+        { "boot with a debugger", debugger },           { "boot with a shim that validates nothing", shim_without_validation },
+        { "boot of a revoked loader", revoked_loader },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct built_log log;
+        struct stock at;
+        built_stock(&a, &log, &at);
+        cases[i].spoil(&log, &at);
+        change_built(cases[i].what, &log, false);
+    }
 }
 
 TEST(no_change_to_a_real_boot_through_shim_and_grub_makes_it_better) { change_real("boot-logs/debian-sb-boot1"); }
