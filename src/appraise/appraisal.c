@@ -161,5 +161,7 @@ void appraisal_write(struct json_out *out, const struct appraisal *a)
     json_end(out);
     facts_write(out, &a->facts);
     findings_write(out, "findings", &a->findings);
+    if (a->findings.overflow)
+        json_put_boolean(out, "moreFindings", true);
     boot_record_write(out, "boot", &a->boot);
 }

@@ -308,6 +308,17 @@ static bool read_head(struct arena *a, const struct json *v, struct appraisal *r
            read_digest("sha256", json_text(json_get(v, "evidence"), BYTES_NONE), &r->evidence_digest, err);
 }
 
+/* More was found than the list holds: such a list is never Healthy, read back neither. */
+static bool read_overflow(const struct json *v, struct findings *findings, struct err *err)
+{
+    bool more = false;
+
+    if (json_get(v, "moreFindings") && !need_boolean(v, "moreFindings", &more, err))
+        return false;
+    findings->overflow |= more;
+    return true;
+}
+
 bool appraisal_read(struct arena *a, const struct json *v, struct appraisal *ret, struct err *err)
 {
     struct appraisal *r = ARENA_NEW(a, struct appraisal); /* large: not on the stack */
@@ -317,7 +328,8 @@ bool appraisal_read(struct arena *a, const struct json *v, struct appraisal *ret
     if (!v || v->type != JSON_OBJECT)
         return err_set(err, ERR_MALFORMED, "appraisal: not an object");
     if (!read_head(a, v, r, err) || !read_tpm(v, r, err) || !read_facts(a, v, &r->facts, err) ||
-        !findings_read(a, json_get(v, "findings"), &r->findings, err) || !boot_record_read(a, json_get(v, "boot"), &r->boot, err))
+        !findings_read(a, json_get(v, "findings"), &r->findings, err) || !read_overflow(v, &r->findings, err) ||
+        !boot_record_read(a, json_get(v, "boot"), &r->boot, err))
         return err_within(err, "appraisal");
     *ret = *r;
     return true;

@@ -193,12 +193,22 @@ bool vm_patch(void *context, const struct http_request *request, struct http_res
     return true;
 }
 
+/* What the monitor remembers of a TPM means nothing for the next one (monitor/monitor.h, MONITOR_MEMORY_KEY). */
+static bool forget_tpm(const struct management *m, struct arena *a, const char *vm, struct err *err)
+{
+    const char *key = arena_printf(a, "monitor.memory.%s", vm);
+
+    if (!key)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a note");
+    return store_setting_delete(m->store, key, err) || err->code == ERR_NOT_FOUND;
+}
+
 bool vm_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const struct management *m = context;
     struct store_vm vm;
 
-    if (!find_vm(m, request, &vm, err) || !store_vm_delete(m->store, vm.vm, true, err))
+    if (!find_vm(m, request, &vm, err) || !store_vm_delete(m->store, vm.vm, true, err) || !forget_tpm(m, request->arena, vm.vm, err))
         return false;
     response->status = 204;
     return true;
@@ -225,7 +235,8 @@ bool vm_release_identity(void *context, const struct http_request *request, stru
     const struct management *m = context;
     struct store_vm vm;
 
-    if (!find_vm(m, request, &vm, err) || !forget_duplicate(m, request->arena, vm.vm, err) || !store_identity_release(m->store, vm.vm, err))
+    if (!find_vm(m, request, &vm, err) || !forget_duplicate(m, request->arena, vm.vm, err) ||
+        !store_identity_release(m->store, vm.vm, err) || !forget_tpm(m, request->arena, vm.vm, err))
         return false;
     response->status = 204;
     return true;

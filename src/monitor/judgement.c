@@ -28,6 +28,9 @@ bool monitor_read_record(const struct monitor *monitor, struct arena *a, const s
         return err_within(err, "appraisal %s", row->id);
     if (!bytes_equal_string(jws.typ, "trueboot-appraisal+jws"))
         return err_set(err, ERR_UNTRUSTED, "appraisal %s is signed by %s, but is no appraisal record", row->id, provider->issuer);
+    if (!ret->provider || strcmp(ret->provider, provider->issuer) != 0)
+        return err_set(err, ERR_UNTRUSTED, "appraisal %s is signed with the key of %s, but names another issuer", row->id,
+                       provider->issuer);
     if (strcmp(ret->id, row->id) != 0 || strcmp(ret->vm, row->vm) != 0)
         return err_set(err, ERR_UNTRUSTED, "appraisal %s was stored under another name", row->id);
     return true;
@@ -47,38 +50,58 @@ struct judging {
     bool has_baseline;
     struct store_baseline baseline_row;
     struct baseline baseline;
+    struct vm_memory memory;
 };
 
 /* Within one boot the clock only runs forward; equal counters mean one boot. A second machine with a copy of this TPM shows up here
  * as well: the two take turns in going back. */
-static bool went_back(const struct store_appraisal *before, const struct appraisal *now)
+static bool went_back(const struct vm_memory *before, const struct appraisal *now)
 {
+    if (!before->has_counters)
+        return false;
     if (before->reset_count != now->reset_count)
         return before->reset_count > now->reset_count;
     if (before->restart_count != now->restart_count)
         return before->restart_count > now->restart_count;
-    return now->clock_safe && before->clock > (int64_t)now->clock_ms;
+    return now->clock_safe && before->clock_ms > (int64_t)now->clock_ms;
 }
 
-/* Counters that went back: a snapshot was restored, or the TPM was cleared. It stays a finding until a person approves. */
-static bool note_rollback(struct judging *j, struct err *err)
+static void remember_counters(struct vm_memory *memory, const struct appraisal *now)
+{
+    memory->has_counters = true;
+    memory->reset_count = now->reset_count;
+    memory->restart_count = now->restart_count;
+    memory->clock_ms = (int64_t)(now->clock_ms & INT64_MAX);
+}
+
+/* Counters that went back: a snapshot was restored, or the TPM was cleared. It stays a finding until a person approves, whatever
+ * comes after it. */
+static void note_rollback(struct judging *j)
 {
     const struct appraisal *now = &j->out->appraisal;
-    const struct store_appraisal *rows;
-    size_t n;
+    struct vm_memory *memory = &j->memory;
 
-    if (!now->quote_verified)
-        return true;
-    if (!store_appraisal_list(j->monitor->store, j->a, j->vm, (struct store_cursor){ j->row->time_ms, j->row->id }, 1, &rows, &n, err))
-        return false;
-    if (n == 1 && went_back(&rows[0], now))
+    if (now->quote_verified && went_back(memory, now)) {
+        memory->rolled_back = true;
         findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
-                     "the TPM's counters are lower than when it last attested (resets %u after %lld, restarts %u after %lld)",
-                     now->reset_count, (long long)rows[0].reset_count, now->restart_count, (long long)rows[0].restart_count);
-    else if (j->has_before && j->before.baseline_version == j->out->baseline_version && strstr(j->before.findings, "\"tpm.rollback\""))
+                     "the TPM's counters are lower than when it last attested (resets %u after %u, restarts %u after %u)", now->reset_count,
+                     memory->reset_count, now->restart_count, memory->restart_count);
+        return;
+    }
+    if (now->quote_verified)
+        remember_counters(memory, now);
+    if (memory->rolled_back)
         findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
                      "the TPM's counters went back at an earlier boot, and nobody has approved that yet");
-    return true;
+}
+
+static void remember_verdict(struct judging *j)
+{
+    if (j->out->verdict == VERDICT_UNKNOWN)
+        return;
+    j->memory.has_settled = true;
+    j->memory.settled = j->out->verdict;
+    j->memory.settled_ms = j->out->appraisal.time_ms;
 }
 
 /* Enrolment saw this VM's TPM claimed by another VM, or another's by this one (management/enrolment.c). */
@@ -159,21 +182,36 @@ static const char *worst_id(const struct findings *findings)
     return "";
 }
 
+/* A first baseline is learned from a boot that nothing speaks against: not from one whose TPM was restored or copied. */
+static bool may_learn(const struct judging *j)
+{
+    return !j->has_baseline && baseline_may_learn(&j->out->appraisal) && !j->twin.len && !j->memory.rolled_back &&
+           !went_back(&j->memory, &j->out->appraisal);
+}
+
+static bool judge_boot(struct judging *j, struct err *err)
+{
+    if (!monitor_memory_get(j->monitor->store, j->a, j->vm, &j->memory, err))
+        return false;
+    if (may_learn(j) && !store_baseline_of(j, false, "trueboot", "first healthy boot, learned component by component", err))
+        return false;
+    j->out->findings = (struct findings){ .arena = j->a };
+    if (!judge(j->a, &j->out->appraisal, NULL, j->has_baseline ? &j->baseline : NULL, j->monitor->reference, &j->out->findings,
+               &j->out->verdict, err))
+        return false;
+    note_rollback(j);
+    note_duplicate(j);
+    j->out->verdict = verdict_of(&j->out->findings);
+    remember_verdict(j);
+    return monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
+}
+
 static bool make_judgement(struct judging *j, struct err *err)
 {
     struct store_judgement row = { .vm = j->vm, .appraisal_id = j->row->id, .judged_ms = j->monitor->now_ms() };
-    const struct baseline *baseline;
 
-    if (!j->has_baseline && baseline_may_learn(&j->out->appraisal) &&
-        !store_baseline_of(j, false, "trueboot", "first healthy boot, learned component by component", err))
+    if (!judge_boot(j, err))
         return false;
-    baseline = j->has_baseline ? &j->baseline : NULL;
-    j->out->findings = (struct findings){ .arena = j->a };
-    if (!judge(j->a, &j->out->appraisal, NULL, baseline, j->monitor->reference, &j->out->findings, &j->out->verdict, err) ||
-        !note_rollback(j, err))
-        return false;
-    note_duplicate(j);
-    j->out->verdict = verdict_of(&j->out->findings);
     row.baseline_version = j->out->baseline_version;
     row.verdict = verdict_name(j->out->verdict);
     row.reason = worst_id(&j->out->findings);
@@ -237,6 +275,18 @@ bool monitor_judge(const struct monitor *monitor, struct arena *a, const char *v
     return judge_once(monitor, a, vm, ret, err) || (err->code == ERR_CONFLICT && judge_once(monitor, a, vm, ret, err));
 }
 
+/* What an operator approves may be a restored TPM, too: its counters count from here on. */
+static bool accept_counters(struct judging *j, struct err *err)
+{
+    if (!j->out->appraisal.quote_verified)
+        return err_set(err, ERR_UNTRUSTED, "the last evidence's quote does not verify: there is no boot to approve");
+    if (!monitor_memory_get(j->monitor->store, j->a, j->vm, &j->memory, err))
+        return false;
+    remember_counters(&j->memory, &j->out->appraisal);
+    j->memory.rolled_back = false;
+    return monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
+}
+
 bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, const char *by, const char *reason, struct judged *ret,
                      struct err *err)
 {
@@ -252,7 +302,7 @@ bool monitor_approve(const struct monitor *monitor, struct arena *a, const char 
         return false;
     if (!any)
         return err_set(err, ERR_NOT_FOUND, "this VM has not attested yet: there is no boot to approve");
-    if (!store_baseline_of(j, true, by, reason, err))
+    if (!accept_counters(j, err) || !store_baseline_of(j, true, by, reason, err))
         return false;
     return monitor_judge(monitor, a, vm, ret, err);
 }

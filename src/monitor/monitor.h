@@ -10,8 +10,8 @@
 
 /* A provider whose records and tokens count. */
 struct trusted_provider {
-    const char *issuer;       /* exact */
-    const char *provider;     /* its name in stored rows */
+    const char *issuer;              /* exact */
+    const char *provider;            /* its name in stored rows */
     const struct pubkey *key;        /* of report tokens */
     const struct pubkey *record_key; /* of appraisal records */
 };
@@ -62,6 +62,23 @@ MUST_CHECK bool monitor_judge(const struct monitor *monitor, struct arena *a, co
 MUST_CHECK bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, const char *by, const char *reason,
                                 struct judged *ret, struct err *err);
 
+/* What judging one boot must know of earlier ones: kept apart from appraisals and judgements, so that no number of later ones pushes it
+ * out of sight (attack-suite.md I9, S6). */
+#define MONITOR_MEMORY_KEY "monitor.memory.%s" /* the setting; management removes it with the VM or its identity */
+
+struct vm_memory {
+    bool has_counters; /* of the newest genuine quote that did not go back */
+    uint32_t reset_count, restart_count;
+    int64_t clock_ms;
+    bool rolled_back; /* and nobody has approved that yet */
+    bool has_settled; /* the last verdict that was Healthy or Unhealthy, and when that evidence was appraised */
+    enum verdict settled;
+    int64_t settled_ms;
+};
+
+/* Nothing remembered is no error: *ret is then empty. */
+MUST_CHECK bool monitor_memory_get(struct store *store, struct arena *a, const char *vm, struct vm_memory *ret, struct err *err);
+MUST_CHECK bool monitor_memory_put(struct store *store, struct arena *a, const char *vm, const struct vm_memory *memory, struct err *err);
 /* monitor_read_record verifies and reads one stored record. */
 MUST_CHECK bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row,
                                     struct appraisal *ret, struct err *err);
@@ -70,6 +87,7 @@ MUST_CHECK bool monitor_read_record(const struct monitor *monitor, struct arena 
 
 struct vm_status {
     struct store_vm vm;
+    const char *trouble; /* why the stored evidence cannot be judged, or NULL; `judged` is empty then */
     struct judged judged;
     bool has_contact;
     struct store_contact contact;

@@ -38,23 +38,35 @@ static void gather(const struct vm_status *s, int64_t last_settled, struct healt
                                                          : LAST_UNSETTLED;
 }
 
-/* The last judgement that was Healthy or Unhealthy: evidence that cannot be judged must not erase an Unhealthy (attack S6). */
-static bool find_settled(const struct monitor *monitor, struct arena *a, const char *vm, struct store_judgement *ret, bool *ret_found,
-                         struct err *err)
+/* What must not be lost when the newest evidence says nothing: an Unhealthy stands (attack-suite.md S6). */
+static bool recall(const struct monitor *monitor, struct arena *a, const char *vm, struct health_facts *facts, struct err *err)
 {
-    enum { LOOK_BACK = 100 };
-    const struct store_judgement *rows;
-    size_t n;
+    struct vm_memory memory;
 
-    *ret_found = false;
-    if (!store_judgement_list(monitor->store, a, vm, (struct store_cursor){ 0 }, LOOK_BACK, &rows, &n, err))
+    if (!monitor_memory_get(monitor->store, a, vm, &memory, err))
         return false;
-    for (size_t i = 0; i < n && !*ret_found; i++)
-        if (strcmp(rows[i].verdict, verdict_name(VERDICT_UNKNOWN)) != 0) {
-            *ret = rows[i];
-            *ret_found = true;
-        }
+    facts->last_settled = memory.has_settled ? memory.settled_ms : 0;
+    if (memory.has_settled && memory.settled == VERDICT_UNHEALTHY)
+        facts->last = LAST_UNHEALTHY;
     return true;
+}
+
+/* A damaged or foreign record is this VM's trouble and nobody else's; it never reads as Healthy (attack-suite.md S3). */
+static bool is_about_this_vm(const struct err *err)
+{
+    return err->code == ERR_UNTRUSTED || err->code == ERR_MALFORMED || err->code == ERR_TRUNCATED || err->code == ERR_UNSUPPORTED ||
+           err->code == ERR_LIMIT;
+}
+
+static bool judge_for_status(const struct monitor *monitor, struct arena *a, struct vm_status *s, struct err *err)
+{
+    if (monitor_judge(monitor, a, s->vm.vm, &s->judged, err))
+        return true;
+    if (!is_about_this_vm(err))
+        return false;
+    s->judged = (struct judged){ .any = false };
+    s->trouble = arena_string(a, bytes_of_string(err->text));
+    return s->trouble || err_set(err, ERR_NO_MEMORY, "no memory for a status");
 }
 
 bool monitor_status(const struct monitor *monitor, struct arena *a, const struct store_vm *vm, int64_t now_ms, struct vm_status *ret,
@@ -62,7 +74,6 @@ bool monitor_status(const struct monitor *monitor, struct arena *a, const struct
 {
     struct vm_status *s = ARENA_NEW(a, struct vm_status); /* large: not on the stack */
     struct health_facts facts;
-    int64_t last_settled;
 
     if (!s)
         return err_set(err, ERR_NO_MEMORY, "no memory for a status");
@@ -70,20 +81,14 @@ bool monitor_status(const struct monitor *monitor, struct arena *a, const struct
     s->has_contact = store_contact_get(monitor->store, a, vm->vm, &s->contact, err);
     if (!s->has_contact && err->code != ERR_NOT_FOUND)
         return false;
-    if (!monitor_judge(monitor, a, vm->vm, &s->judged, err))
+    if (!judge_for_status(monitor, a, s, err))
         return false;
-    last_settled = s->judged.any ? s->judged.appraisal.time_ms : 0;
-    gather(s, last_settled, &facts);
-    if (facts.last == LAST_UNSETTLED) {
-        struct store_judgement settled;
-        bool found;
-        if (!find_settled(monitor, a, vm->vm, &settled, &found, err))
-            return false;
-        facts.last_settled = found ? settled.judged_ms : 0;
-        if (found && strcmp(settled.verdict, verdict_name(VERDICT_UNHEALTHY)) == 0)
-            facts.last = LAST_UNHEALTHY;
-    }
+    gather(s, s->judged.any ? s->judged.appraisal.time_ms : 0, &facts);
+    if ((s->trouble || facts.last == LAST_UNSETTLED) && !recall(monitor, a, vm->vm, &facts, err))
+        return false;
     s->health = health_derive(&facts, monitor->times, now_ms);
+    if (s->trouble && s->health.status != HEALTH_UNHEALTHY && s->health.status != HEALTH_NOT_MONITORED)
+        s->health = (struct health){ .status = HEALTH_UNKNOWN, .reason = HEALTH_REASON_UNSETTLED };
     *ret = *s;
     return true;
 }
@@ -214,6 +219,11 @@ static const char *error_message(const struct vm_status *s)
 
     if (s->health.status == HEALTH_HEALTHY)
         return NULL;
+    if (s->trouble)
+        return s->trouble;
+    /* An Unhealthy that stands from before: the newest evidence's findings are not why. */
+    if (s->health.reason == HEALTH_REASON_JUDGED && s->judged.any && s->judged.verdict == VERDICT_UNKNOWN)
+        return health_reason_text(s->health.reason);
     if (s->health.reason == HEALTH_REASON_JUDGED || s->health.reason == HEALTH_REASON_UNSETTLED)
         for (size_t i = 0; s->judged.any && i < findings->n; i++)
             if (findings->items[i].severity == worst)

@@ -333,8 +333,8 @@ static void shape_log(struct built_log *log, const struct stock *at, const struc
         secure_boot->data = secure_boot->hashed = off;
         log->events[at->authority_db].gone = log->events[at->authority_shim].gone = true;
     }
-    if (shape->no_initrd)
-        log->events[at->initrd_file].gone = true;
+    for (size_t i = at->config_command; shape->silent_loader && i <= at->initrd_file; i++)
+        log->events[i].gone |= log->events[i].pcr == 8 || log->events[i].pcr == 9;
 }
 
 bool test_boot_make(struct arena *a, const struct boot_shape *shape, struct test_boot *ret)

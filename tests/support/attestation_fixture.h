@@ -85,7 +85,7 @@ struct boot_shape {
     const char *command_line; /* NULL: the stock one */
     const char *kernel;       /* NULL: the stock one */
     bool secure_boot_off;
-    bool no_initrd; /* the initrd is used, and nothing measures it: a medium finding */
+    bool silent_loader; /* measures neither texts nor files: a medium finding, because nothing says which initrd ran */
 };
 
 struct test_boot {

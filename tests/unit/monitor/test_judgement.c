@@ -1,0 +1,443 @@
+/* Records against baselines: what a VM is called, and what makes that change (architecture.md decision 4; attack-suite.md I8, I9, S3, S6). */
+#include <pthread.h>
+#include <stdlib.h>
+#include "support/attestation_fixture.h"
+#include "support/test.h"
+
+static struct judged *judged_now(struct fixture *f, const struct test_vm *vm)
+{
+    struct judged *j = ARENA_NEW(&f->a, struct judged);
+    struct err err = ERR_INIT;
+
+    if (!j)
+        abort();
+    if (!monitor_judge(&f->monitor, &f->a, vm->uuid, j, &err)) {
+        test_note("%s", err.text);
+        return NULL;
+    }
+    return j;
+}
+
+/* Attests, a minute later, and judges; a judgement in any case. */
+static struct judged *attest_and_judge(struct fixture *f, const struct test_vm *vm)
+{
+    struct attestation t;
+    struct answer answer;
+    struct judged *j;
+
+    fixture_time += 60000;
+    if (!attestation_begin(f, vm, &t))
+        abort();
+    attestation_send(&t, &answer);
+    j = judged_now(f, vm);
+    if (!j)
+        abort();
+    return j;
+}
+
+/* Evidence whose registers moved while they were quoted: authentic, and it cannot be judged. */
+static void send_raced(struct fixture *f, const struct test_vm *vm)
+{
+    struct attestation t;
+    struct answer answer;
+    struct pcr_set quoted;
+
+    fixture_time += 60000;
+    if (!attestation_begin(f, vm, &t))
+        abort();
+    quoted = t.shown;
+    quoted.banks[0].value[10].value[0] ^= 1;
+    t.quote.pcrs = &quoted;
+    attestation_send(&t, &answer);
+    CHECK_STRING(answer.inner, "quote.pcr_digest");
+}
+
+static const char *status_of_vm(struct fixture *f, const struct test_vm *vm, const char **ret_reason)
+{
+    struct answer answer;
+    const struct json *properties;
+
+    fixture_ask(f, &answer, "GET", arena_printf(&f->a, "/v1/vms/%s/status", vm->name), NULL);
+    properties = json_get(answer.json, "properties");
+    if (ret_reason)
+        *ret_reason = arena_string(&f->a, json_text(json_at(properties, "trueboot", "reasonCode", NULL), BYTES_NONE));
+    return arena_string(&f->a, json_text(json_get(properties, "healthStatus"), BYTES_NONE));
+}
+
+static void approve(struct fixture *f, const struct test_vm *vm, struct answer *answer)
+{
+    fixture_ask(f, answer, "POST", arena_printf(&f->a, "/v1/vms/%s/baseline:approve", vm->name), "{\"reason\":\"planned\"}");
+}
+
+TEST(nothing_is_judged_before_anything_was_appraised)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct judged *j = judged_now(&f, vm);
+
+    REQUIRE(j != NULL);
+    CHECK(!j->any);
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Pending");
+}
+
+TEST(the_first_healthy_boot_becomes_the_baseline_and_a_reboot_fits_it)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct judged *j = attest_and_judge(&f, vm);
+
+    CHECK_INT(j->verdict, VERDICT_HEALTHY);
+    CHECK_INT(j->baseline_version, 1);
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ 0 }));
+    j = attest_and_judge(&f, vm);
+    CHECK_INT(j->verdict, VERDICT_HEALTHY);
+    CHECK_INT(j->baseline_version, 1);
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Healthy");
+}
+
+TEST(a_changed_command_line_is_unhealthy_until_it_is_approved)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct judged *j = attest_and_judge(&f, vm);
+    struct answer answer;
+
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ .command_line = "/vmlinuz-6.1 root=/dev/vda1 ro audit=0" }));
+    j = attest_and_judge(&f, vm);
+    CHECK_INT(j->verdict, VERDICT_UNHEALTHY);
+    CHECK(findings_have(&j->findings, FINDING_BOOT_CMDLINE_CHANGED));
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Unhealthy");
+    fixture_time += 60000;
+    approve(&f, vm, &answer);
+    CHECK_INT(answer.status, 200);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Healthy"));
+    j = attest_and_judge(&f, vm);
+    CHECK_INT(j->verdict, VERDICT_HEALTHY);
+    CHECK_INT(j->baseline_version, 2);
+    /* and the way back is a change as well */
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ 0 }));
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
+}
+
+TEST(an_unhealthy_first_boot_is_not_learned)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct judged *j;
+
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ .secure_boot_off = true }));
+    j = attest_and_judge(&f, vm);
+    CHECK_INT(j->verdict, VERDICT_UNHEALTHY);
+    CHECK_INT(j->baseline_version, 0);
+    CHECK(findings_have(&j->findings, FINDING_SECUREBOOT_DISABLED));
+}
+
+/* Secure Boot off is not for a baseline to decide, whoever approves it. */
+TEST(approval_accepts_medium_findings_and_never_secure_boot_off)
+{
+    FIXTURE(f);
+    struct test_vm *hole = fixture_vm(&f, "web1"), *off = fixture_vm(&f, "web2");
+    struct answer answer;
+
+    REQUIRE(fixture_reboot(&f, hole, &(struct boot_shape){ .silent_loader = true }));
+    CHECK_INT(attest_and_judge(&f, hole)->verdict, VERDICT_UNHEALTHY);
+    approve(&f, hole, &answer);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Healthy"));
+    REQUIRE(fixture_reboot(&f, off, &(struct boot_shape){ .secure_boot_off = true }));
+    CHECK_INT(attest_and_judge(&f, off)->verdict, VERDICT_UNHEALTHY);
+    approve(&f, off, &answer);
+    CHECK_INT(answer.status, 200);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Unhealthy"));
+}
+
+TEST(there_is_nothing_to_approve_before_a_boot_was_attested)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct answer answer;
+
+    approve(&f, vm, &answer);
+    CHECK_INT(answer.status, 404);
+    send_raced(&f, vm);
+    approve(&f, vm, &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK_INT(judged_now(&f, vm)->baseline_version, 0);
+}
+
+/* ---- counters that go back --------------------------------------------------------------------------------------------------- */
+
+static void restore_snapshot(struct test_vm *vm) { vm->boot.clock.reset_count -= 3; }
+
+TEST(counters_that_went_back_stay_a_finding_until_a_person_approves)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct answer answer;
+
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    restore_snapshot(vm);
+    CHECK(findings_have(&attest_and_judge(&f, vm)->findings, FINDING_TPM_ROLLBACK));
+    for (int boot = 0; boot < 6; boot++) { /* beyond where it was */
+        REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ 0 }));
+        CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
+    }
+    approve(&f, vm, &answer);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Healthy"));
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ 0 }));
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+}
+
+/* Evidence without a genuine quote shows no counters: it must hide neither the rollback nor where the counters were. */
+TEST(evidence_that_cannot_be_judged_hides_no_rollback)
+{
+    FIXTURE(f);
+    struct test_vm *before = fixture_vm(&f, "web1"), *after = fixture_vm(&f, "web2");
+
+    CHECK_INT(attest_and_judge(&f, before)->verdict, VERDICT_HEALTHY);
+    send_raced(&f, before);
+    (void)judged_now(&f, before);
+    restore_snapshot(before);
+    CHECK_INT(attest_and_judge(&f, before)->verdict, VERDICT_UNHEALTHY);
+
+    CHECK_INT(attest_and_judge(&f, after)->verdict, VERDICT_HEALTHY);
+    restore_snapshot(after);
+    CHECK_INT(attest_and_judge(&f, after)->verdict, VERDICT_UNHEALTHY);
+    send_raced(&f, after);
+    (void)judged_now(&f, after);
+    CHECK_INT(attest_and_judge(&f, after)->verdict, VERDICT_UNHEALTHY);
+}
+
+TEST(a_boot_whose_counters_went_back_is_not_learned)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct test_boot sound = vm->boot;
+    struct judged *j;
+
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ .secure_boot_off = true }));
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
+    vm->boot = sound; /* one reset earlier */
+    j = attest_and_judge(&f, vm);
+    CHECK_INT(j->verdict, VERDICT_UNHEALTHY);
+    CHECK_INT(j->baseline_version, 0);
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
+}
+
+TEST(a_clock_that_went_back_within_one_boot_is_a_rollback_only_if_it_was_safe)
+{
+    static const bool safe[] = { true, false };
+    FIXTURE(f);
+
+    for (size_t i = 0; i < ARRAY_LEN(safe); i++) {
+        struct test_vm *vm = fixture_vm(&f, i ? "web2" : "web1");
+        CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+        vm->boot.clock.clock_ms -= 5;
+        vm->boot.clock.safe = safe[i];
+        CHECK_INT(attest_and_judge(&f, vm)->verdict, safe[i] ? VERDICT_UNHEALTHY : VERDICT_HEALTHY);
+    }
+}
+
+/* ---- what does not erase an Unhealthy ------------------------------------------------------------------------------------------- */
+
+TEST(no_number_of_unsettled_appraisals_erases_an_unhealthy)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const char *reason;
+
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ .secure_boot_off = true }));
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
+    for (int i = 0; i < 110; i++) {
+        send_raced(&f, vm);
+        CHECK_INT(judged_now(&f, vm)->verdict, VERDICT_UNKNOWN);
+    }
+    CHECK_STRING(status_of_vm(&f, vm, &reason), "Unhealthy");
+    CHECK_STRING(reason, "Judged");
+    fixture_time += 100LL * 24 * 3600 * 1000;
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Unhealthy");
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ 0 }));
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Healthy");
+}
+
+TEST(an_unsettled_appraisal_leaves_a_healthy_standing_for_as_long_as_it_would_have_stood)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    send_raced(&f, vm);
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Healthy");
+    fixture_time += health_times_default.interval + health_times_default.grace;
+    send_raced(&f, vm);
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Unknown");
+}
+
+/* ---- copies ---------------------------------------------------------------------------------------------------------------------- */
+
+TEST(two_vms_that_claim_one_tpm_are_both_unhealthy_until_it_is_released)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct err err = ERR_INIT;
+
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    REQUIRE_OK(store_setting_put(f.store, arena_printf(&f.a, MONITOR_DUPLICATE_KEY, vm->uuid),
+                                 BYTES_LIT("22222222-2222-4333-8444-000000000002"), &err),
+               err);
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Unhealthy");
+    CHECK(findings_have(&judged_now(&f, vm)->findings, FINDING_TPM_IDENTITY_DUPLICATED));
+    fixture_time += 1000;
+    REQUIRE_OK(store_setting_delete(f.store, arena_printf(&f.a, MONITOR_DUPLICATE_KEY, vm->uuid), &err), err);
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Healthy");
+}
+
+/* ---- records ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A row whose record is `record` instead of the VM's newest. */
+static bool put_record(struct fixture *f, const struct test_vm *vm, const char *id, struct bytes record, const char *provider)
+{
+    struct store_appraisal row;
+    struct err err = ERR_INIT;
+
+    fixture_time += 60000;
+    if (!store_appraisal_latest(f->store, &f->a, vm->uuid, &row, &err))
+        abort();
+    row.id = id;
+    row.vm = vm->uuid;
+    row.time_ms = fixture_time;
+    row.record = record;
+    row.provider = provider;
+    return store_appraisal_add(f->store, &row, BYTES_NONE, 5, &err);
+}
+
+TEST(a_record_that_was_tampered_with_is_an_error_and_never_healthy)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct store_appraisal row;
+    struct bytes record;
+    struct judged *j = ARENA_NEW(&f.a, struct judged);
+    struct answer answer;
+    struct err err = ERR_INIT;
+
+    REQUIRE(j && attest_and_judge(&f, vm)->verdict == VERDICT_HEALTHY);
+    REQUIRE_OK(store_appraisal_latest(f.store, &f.a, vm->uuid, &row, &err), err);
+    REQUIRE(arena_copy(&f.a, row.record, &record));
+    ((uint8_t *)record.data)[record.len / 2] ^= 1;
+    REQUIRE(put_record(&f, vm, "00000000000000000000000000000001", record, "shared"));
+    CHECK(!monitor_judge(&f.monitor, &f.a, vm->uuid, j, &err));
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Unknown"));
+    CHECK(json_is_string(json_at(answer.json, "properties", "bootIntegrityValidated", NULL), "Unknown"));
+    CHECK(bytes_find(json_text(json_at(answer.json, "properties", "errorMessage", NULL), BYTES_NONE), BYTES_LIT("0001")) != SIZE_MAX);
+}
+
+TEST(a_damaged_record_does_not_erase_an_unhealthy)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ .secure_boot_off = true }));
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
+    REQUIRE(put_record(&f, vm, "00000000000000000000000000000001", BYTES_LIT("x.y.z"), "shared"));
+    CHECK_STRING(status_of_vm(&f, vm, NULL), "Unhealthy");
+}
+
+TEST(a_genuine_record_under_another_name_vm_or_provider_is_refused)
+{
+    FIXTURE(f);
+    struct test_vm *one = fixture_vm(&f, "web1"), *two = fixture_vm(&f, "web2");
+    struct judged *j = ARENA_NEW(&f.a, struct judged);
+    struct store_appraisal row;
+    struct err err = ERR_INIT;
+
+    REQUIRE(j && attest_and_judge(&f, one)->verdict == VERDICT_HEALTHY && attest_and_judge(&f, two)->verdict == VERDICT_HEALTHY);
+    REQUIRE_OK(store_appraisal_latest(f.store, &f.a, one->uuid, &row, &err), err);
+    REQUIRE(put_record(&f, one, "00000000000000000000000000000001", row.record, "shared")); /* an old boot shown as new */
+    CHECK(!monitor_judge(&f.monitor, &f.a, one->uuid, j, &err) && err.code == ERR_UNTRUSTED);
+    REQUIRE(put_record(&f, two, row.id, row.record, "shared")); /* another VM's boot */
+    CHECK(!monitor_judge(&f.monitor, &f.a, two->uuid, j, &err) && err.code == ERR_UNTRUSTED);
+    REQUIRE(put_record(&f, two, "00000000000000000000000000000002", row.record, "somebody"));
+    CHECK(!monitor_judge(&f.monitor, &f.a, two->uuid, j, &err) && err.code == ERR_UNTRUSTED);
+}
+
+/* A report token is signed by the same key, and is no record. */
+TEST(a_token_is_no_record)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct judged *j = ARENA_NEW(&f.a, struct judged);
+    struct bytes token;
+    struct err err = ERR_INIT;
+
+    REQUIRE(j && attest_once(&f, vm, &token));
+    REQUIRE(put_record(&f, vm, "00000000000000000000000000000001", token, "shared"));
+    CHECK(!monitor_judge(&f.monitor, &f.a, vm->uuid, j, &err));
+}
+
+TEST(one_vm_that_cannot_be_judged_does_not_hide_the_others)
+{
+    FIXTURE(f);
+    struct test_vm *one = fixture_vm(&f, "web1"), *two = fixture_vm(&f, "web2");
+    struct answer answer;
+    const struct json *list;
+
+    REQUIRE(attest_and_judge(&f, one)->verdict == VERDICT_HEALTHY && attest_and_judge(&f, two)->verdict == VERDICT_HEALTHY);
+    REQUIRE(put_record(&f, one, "00000000000000000000000000000001", BYTES_LIT("x.y.z"), "shared"));
+    fixture_ask(&f, &answer, "GET", "/v1/status", NULL);
+    CHECK_INT(answer.status, 200);
+    list = json_get(answer.json, "value");
+    REQUIRE(list && list->type == JSON_ARRAY && list->array.n == 2);
+    CHECK(json_is_string(json_at(list->array.items[0], "properties", "healthStatus", NULL), "Unknown"));
+    CHECK(json_is_string(json_at(list->array.items[1], "properties", "healthStatus", NULL), "Healthy"));
+}
+
+/* ---- threads ------------------------------------------------------------------------------------------------------------------------ */
+
+enum { THREADS = 8 };
+
+struct judge_thread {
+    struct fixture *f;
+    const char *vm;
+    struct judged *judged;
+    struct arena a;
+    struct err err;
+    bool fine;
+};
+
+static void *judge_thread(void *context)
+{
+    struct judge_thread *t = context;
+
+    t->judged = ARENA_NEW(&t->a, struct judged);
+    t->fine = t->judged && monitor_judge(&t->f->monitor, &t->a, t->vm, t->judged, &t->err);
+    return NULL;
+}
+
+TEST(threads_that_judge_at_once_come_to_one_end)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct judge_thread t[THREADS];
+    pthread_t threads[THREADS];
+    const struct store_baseline *baselines;
+    struct err err = ERR_INIT;
+    size_t n;
+
+    REQUIRE(attest_once(&f, vm, NULL));
+    for (int i = 0; i < THREADS; i++) {
+        t[i] = (struct judge_thread){ .f = &f, .vm = vm->uuid };
+        if (pthread_create(&threads[i], NULL, judge_thread, &t[i]) != 0)
+            abort();
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        if (!t[i].fine)
+            test_note("%s", t[i].err.text);
+        CHECK(t[i].fine && t[i].judged->verdict == VERDICT_HEALTHY && t[i].judged->baseline_version == 1);
+        arena_done(&t[i].a);
+    }
+    REQUIRE_OK(store_baseline_list(f.store, &f.a, vm->uuid, 0, 10, &baselines, &n, &err), err);
+    CHECK_INT(n, 1);
+}

@@ -1,0 +1,201 @@
+/* What agents report: tokens, nonces, words (guest-agent.md 8.2, control-plane.md 10). */
+#include "base/base64.h"
+#include "support/attestation_fixture.h"
+#include "support/test.h"
+
+static void say(struct fixture *f, struct test_vm *vm, const char *what, const char *body, struct answer *ret)
+{
+    const char *path = arena_printf(&f->a, "/report/v1/%s%s", vm->uuid, what);
+
+    fixture_call(f,
+                 &(struct call){ .method = "POST",
+                                 .path = path,
+                                 .body = bytes_of_string(body),
+                                 .authorization = fixture_authorization(f, vm, "POST", path, bytes_of_string(body)) },
+                 ret);
+}
+
+static const char *fetch_nonce(struct fixture *f, struct test_vm *vm)
+{
+    struct answer answer;
+
+    say(f, vm, "/nonce", "", &answer);
+    CHECK_INT(answer.status, 200);
+    return arena_string(&f->a, json_text(json_get(answer.json, "nonce"), BYTES_NONE));
+}
+
+static const char *token_for(struct fixture *f, const struct test_vm *vm, const char *nonce)
+{
+    struct attestation t;
+    struct answer answer;
+
+    if (!attestation_begin(f, vm, &t))
+        return "";
+    t.rp_data = nonce;
+    attestation_send(&t, &answer);
+    return arena_string(&f->a, answer_token(f, &answer));
+}
+
+static void report(struct fixture *f, struct test_vm *vm, const char *token, const char *boot_id, struct answer *ret)
+{
+    say(f, vm, "", arena_printf(&f->a, "{\"token\":\"%s\",\"bootId\":\"%s\",\"agentVersion\":\"1\"}", token, boot_id), ret);
+}
+
+TEST(a_report_is_answered_with_times_and_the_next_nonce)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct store_contact contact;
+    struct answer answer;
+    struct bytes nonce;
+    struct err err = ERR_INIT;
+
+    report(&f, vm, token_for(&f, vm, fetch_nonce(&f, vm)), "boot", &answer);
+    CHECK_INT(answer.status, 202);
+    CHECK(json_get(answer.json, "nextReportSeconds") && json_get(answer.json, "nextHeartbeatSeconds"));
+    REQUIRE(base64_decode(&f.a, BASE64_URL, json_text(json_get(answer.json, "nonce"), BYTES_NONE), &nonce, &err));
+    CHECK(monitor_nonce_check(&f.monitor, vm->uuid, nonce, fixture_time, &err));
+    REQUIRE_OK(store_contact_get(f.store, &f.a, vm->uuid, &contact, &err), err);
+    CHECK_INT(contact.last_report_ms, fixture_time);
+    CHECK_STRING(contact.boot_id, "boot");
+}
+
+TEST(the_same_token_twice_is_fine_and_changes_nothing)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const char *token = token_for(&f, vm, fetch_nonce(&f, vm));
+    struct answer first, second;
+    struct answer status[2];
+
+    report(&f, vm, token, "boot", &first);
+    fixture_ask(&f, &status[0], "GET", "/v1/vms/web1/status", NULL);
+    fixture_time += 5000;
+    report(&f, vm, token, "boot", &second);
+    fixture_ask(&f, &status[1], "GET", "/v1/vms/web1/status", NULL);
+    CHECK_INT(first.status, 202);
+    CHECK_INT(second.status, 202);
+    CHECK_BYTES(json_at(status[0].json, "properties", "timestamp", NULL)->string,
+                json_at(status[1].json, "properties", "timestamp", NULL)->string);
+}
+
+TEST(a_token_of_another_boot_is_a_conflict)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const char *token = token_for(&f, vm, fetch_nonce(&f, vm));
+    struct answer answer;
+
+    report(&f, vm, token, "boot", &answer);
+    CHECK_INT(answer.status, 202);
+    report(&f, vm, token, "another boot", &answer);
+    CHECK_INT(answer.status, 409);
+}
+
+TEST(a_token_of_another_vm_is_refused)
+{
+    FIXTURE(f);
+    struct test_vm *one = fixture_vm(&f, "web1"), *two = fixture_vm(&f, "web2");
+    struct answer answer;
+
+    report(&f, one, token_for(&f, two, fetch_nonce(&f, one)), "boot", &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK_STRING(answer.code, "InvalidToken");
+}
+
+TEST(a_nonce_of_another_vm_or_none_or_an_expired_one_is_refused)
+{
+    FIXTURE(f);
+    struct test_vm *one = fixture_vm(&f, "web1"), *two = fixture_vm(&f, "web2");
+    const char *old = fetch_nonce(&f, one);
+    struct answer answer;
+
+    report(&f, one, token_for(&f, one, fetch_nonce(&f, two)), "boot", &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK_STRING(answer.code, "NonceMismatch");
+    report(&f, one, token_for(&f, one, NULL), "boot", &answer);
+    CHECK_STRING(answer.code, "NonceMismatch");
+    report(&f, one, token_for(&f, one, "!"), "boot", &answer);
+    CHECK_STRING(answer.code, "NonceMismatch");
+    fixture_time += 2 * health_times_default.interval + health_times_default.boot_deadline + 1;
+    report(&f, one, token_for(&f, one, old), "boot", &answer);
+    CHECK_STRING(answer.code, "NonceMismatch");
+}
+
+TEST(tokens_that_do_not_hold_are_refused)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const char *token = token_for(&f, vm, fetch_nonce(&f, vm));
+    struct store_appraisal row;
+    struct answer answer;
+    struct err err = ERR_INIT;
+    char *altered = arena_string(&f.a, bytes_of_string(token));
+
+    REQUIRE(altered != NULL);
+    altered[strlen(altered) / 2] ^= 1;
+    report(&f, vm, altered, "boot", &answer);
+    CHECK_STRING(answer.code, "InvalidToken");
+    report(&f, vm, "x.y.z", "boot", &answer);
+    CHECK_STRING(answer.code, "InvalidToken");
+    /* a record is signed by the same key, and is no token */
+    REQUIRE_OK(store_appraisal_latest(f.store, &f.a, vm->uuid, &row, &err), err);
+    report(&f, vm, arena_printf(&f.a, "%.*s", BYTES_FMT(row.record)), "boot", &answer);
+    CHECK_STRING(answer.code, "InvalidToken");
+    fixture_time += 2 * 24 * 3600 * INT64_C(1000);
+    report(&f, vm, token, "boot", &answer);
+    CHECK_STRING(answer.code, "InvalidToken");
+    f.provider.issuer = "https://another.test";
+    report(&f, vm, token, "boot", &answer);
+    CHECK_STRING(answer.code, "InvalidToken");
+}
+
+TEST(a_report_without_a_token_counts_as_contact_only)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct answer answer;
+
+    say(&f, vm, "", "{\"bootId\":\"b\",\"failure\":{\"code\":\"TPM_GONE\",\"message\":\"no answer\\u001b[2J\"}}", &answer);
+    CHECK_INT(answer.status, 202);
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Pending"));
+    CHECK(bytes_starts_with(json_text(json_at(answer.json, "properties", "trueboot", "agentError", NULL), BYTES_NONE),
+                            BYTES_LIT("TPM_GONE: no answer")));
+    CHECK(bytes_find(answer.body, BYTES_LIT("\x1b")) == SIZE_MAX && bytes_find(answer.body, BYTES_LIT("\\u001b")) == SIZE_MAX);
+}
+
+TEST(words_of_agents_are_cut_and_made_safe)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    char body[8192] = "{\"state\":\"";
+    struct store_contact contact;
+    struct answer answer;
+    struct err err = ERR_INIT;
+
+    memset(body + strlen(body), 'x', 5000);
+    strcat(body, "\",\"kernelVersion\":\"<script>\\u202e\\n\"}");
+    say(&f, vm, "/heartbeat", body, &answer);
+    CHECK_INT(answer.status, 202);
+    REQUIRE_OK(store_contact_get(f.store, &f.a, vm->uuid, &contact, &err), err);
+    CHECK(strlen(contact.state) <= 200);
+    CHECK(!strchr(contact.kernel_version, '\n') && !strstr(contact.kernel_version, "\u202e"));
+}
+
+TEST(bodies_that_are_no_object_are_refused_or_say_nothing)
+{
+    static const char *const bodies[] = { "{", "nonsense", "{}x" };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct answer answer;
+
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        say(&f, vm, "", bodies[i], &answer);
+        CHECK_INT(answer.status, 400);
+        say(&f, vm, "/heartbeat", bodies[i], &answer);
+        CHECK_INT(answer.status, 400);
+    }
+    say(&f, vm, "", "[]", &answer);
+    CHECK_INT(answer.status, 202);
+}
