@@ -2,8 +2,10 @@
 #include "appraise/claims.h"
 #include "base/clock.h"
 #include "bootchain/plain.h"
+#include "eventlog/ima.h"
 #include "eventlog/log.h"
 #include "eventlog/replay.h"
+#include "eventlog/systemd_log.h"
 
 /* What one appraisal carries from step to step. */
 struct work {
@@ -59,23 +61,70 @@ static bool check_quote(struct work *w, bool *ret_verified, struct err *err)
     return true;
 }
 
-/* join_logs reads every TCG log and systemd's; what cannot be read is a finding, and the events up to that place count. */
+/* append_log joins one more log; what cannot be read is a finding, and the events up to that place count. */
+static bool append_log(struct work *w, struct eventlog *log, struct bytes content, bool *any, struct err *err)
+{
+    bool fits = *any ? eventlog_append(w->a, log, content, err) : eventlog_parse(w->a, content, log, err);
+
+    if (!fits && err->code == ERR_NO_MEMORY)
+        return false;
+    if (!fits)
+        findings_add(w->findings, FINDING_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", err->text);
+    else
+        *any = true;
+    return true;
+}
+
+/* systemd's own log becomes one more TCG log, as the agent would have sent it (guest-agent.md 3.7). */
+static bool append_systemd_log(struct work *w, struct eventlog *log, bool *any, struct err *err)
+{
+    struct writer events CLEANUP(writer_done) = { .limit = LIMIT_LOG_BYTES };
+    struct systemd_log records;
+    struct bytes content;
+
+    if (w->request->evidence->systemd_log.len == 0)
+        return true;
+    if (!systemd_log_parse(w->a, w->request->evidence->systemd_log, &records, err) || !systemd_log_as_events(&records, &events, err)) {
+        if (err->code == ERR_NO_MEMORY)
+            return false;
+        findings_add(w->findings, FINDING_SYSTEMD_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", err->text);
+        return true;
+    }
+    if (!writer_ok(&events) || !arena_copy(w->a, writer_bytes(&events), &content))
+        return err_set(err, ERR_NO_MEMORY, "no memory for systemd's log");
+    return append_log(w, log, content, any, err);
+}
+
 static bool join_logs(struct work *w, struct eventlog *log, bool *ret_any, struct err *err)
 {
     const struct evidence *e = w->request->evidence;
 
     *ret_any = false;
-    for (size_t i = 0; i < e->n_logs; i++) {
-        bool fits;
-        if (e->logs[i].kind != EVIDENCE_LOG_TCG || e->logs[i].content.len == 0)
-            continue;
-        fits = *ret_any ? eventlog_append(w->a, log, e->logs[i].content, err) : eventlog_parse(w->a, e->logs[i].content, log, err);
-        if (!fits && err->code == ERR_NO_MEMORY)
+    for (size_t i = 0; i < e->n_logs; i++)
+        if (e->logs[i].kind == EVIDENCE_LOG_TCG && e->logs[i].content.len && !append_log(w, log, e->logs[i].content, ret_any, err))
             return false;
-        if (!fits)
-            findings_add(w->findings, FINDING_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT, "log %zu: %s", i, err->text);
-        else
-            *ret_any = true;
+    return append_systemd_log(w, log, ret_any, err);
+}
+
+/* check_ima explains register 10 by the kernel's list of measured files, where one was sent (attestation-service.md 6.5 step 10). */
+static bool check_ima(struct work *w, struct err *err)
+{
+    const struct evidence *e = w->request->evidence;
+    const struct verified_ima *verified;
+    struct ima_list list;
+
+    for (size_t i = 0; i < e->n_logs; i++) {
+        if (e->logs[i].kind != EVIDENCE_LOG_IMA || e->logs[i].content.len == 0)
+            continue;
+        if (!ima_parse(w->a, e->logs[i].content, &list, err)) {
+            if (err->code == ERR_NO_MEMORY)
+                return false;
+            findings_add(w->findings, FINDING_IMA_MALFORMED, 10, FINDING_NO_EVENT, "%s", err->text);
+        } else if (!ima_verify(w->a, &list, verified_quote_pcrs(w->out->quote), replayed_computed(w->out->replayed), w->findings, &verified,
+                               err) &&
+                   err->code == ERR_NO_MEMORY) {
+            return false;
+        }
     }
     return true;
 }
@@ -197,7 +246,7 @@ bool appraise(struct arena *a, const struct appraise_request *request, struct ap
     if (!check_quote(&w, &verified, err))
         return err_set(err, ERR_NO_MEMORY, "no memory to verify a quote");
     if (verified) {
-        if (!check_logs(&w, err))
+        if (!check_logs(&w, err) || !check_ima(&w, err))
             return false;
         registers_judge(&out->appraisal.boot.registers, w.findings);
         if (!note_facts(&w, err) || !run_policy(&w, err))

@@ -188,6 +188,7 @@ static bool add_systemd_log(struct run *r, struct bytes text)
         return err_within(&r->err, "systemd's log");
     if (!arena_copy(&r->cli->arena, writer_bytes(&w), &events))
         return err_set(&r->err, ERR_NO_MEMORY, "no memory for systemd's log");
+    r->out->evidence.systemd_log = BYTES_NONE; /* it is among the logs now */
     return add_log(r, EVIDENCE_LOG_TCG, events);
 }
 
@@ -380,11 +381,12 @@ static bool read_time(struct run *r)
 
 /* ---- judging ---- */
 
-/* An IMA list that was handed in has to explain register 10; what its files are worth is an IMA policy's matter. */
+/* How many entries of the IMA list the quote covers, for people; appraise() has raised the finding if it covers none. */
 static bool check_ima(struct run *r)
 {
     struct offline *o = r->out;
     struct pcr_set *start = ARENA_NEW(&r->cli->arena, struct pcr_set);
+    struct findings said_already = { .arena = &r->cli->arena };
     const struct verified_ima *ima;
     struct err err = ERR_INIT;
 
@@ -392,8 +394,7 @@ static bool check_ima(struct run *r)
         return true;
     if (!start || !replay_logs(r, start))
         return err_set(&r->err, ERR_NO_MEMORY, "no memory for register values");
-    o->ima_verified =
-        ima_verify(&r->cli->arena, o->ima, verified_quote_pcrs(o->appraised.quote), start, &o->appraised.appraisal.findings, &ima, &err);
+    o->ima_verified = ima_verify(&r->cli->arena, o->ima, verified_quote_pcrs(o->appraised.quote), start, &said_already, &ima, &err);
     if (o->ima_verified)
         o->ima_fits = verified_ima_n(ima);
     else if (err.code == ERR_NO_MEMORY)
