@@ -1,9 +1,7 @@
 /* Attack suite 4.1: quotes. */
 #include "attack.h"
 #include <stdlib.h>
-#include "attestation/challenge.h"
-#include "tpm/key_profile.h"
-#include "tpm/key_template.h"
+#include "tpm/public.h"
 
 /* Nothing behind a refused quote may be looked at: no boot chain, no claims, no registers. */
 static bool nothing_believed(const struct attack *x)
@@ -185,76 +183,6 @@ TEST(Q5_every_check_of_a_quote_that_fails_fails_the_verdict)
     }
 }
 
-static int by_bytes(const void *a, const void *b) { return memcmp(a, b, CHALLENGE_LEN); }
-
-static void check_that_challenges_differ(size_t n)
-{
-    struct challenges *c = NULL;
-    struct err err = ERR_INIT;
-    uint8_t(*all)[CHALLENGE_LEN] = calloc(n, sizeof *all);
-    size_t same = 0, bits = 0;
-
-    REQUIRE(all);
-    REQUIRE_OK(challenges_new(&c, &err), err);
-    for (size_t i = 0; i < n; i++) {
-        struct arena a CLEANUP(arena_done) = { 0 };
-        struct bytes context;
-        if (!challenge_make(c, "https://here", 1000, &a, all[i], &context, &err)) {
-            CHECK(false);
-            break;
-        }
-        for (size_t k = 0; k < CHALLENGE_LEN; k++)
-            bits += (size_t)__builtin_popcount(all[i][k]);
-    }
-    qsort(all, n, sizeof *all, by_bytes);
-    for (size_t i = 1; i < n; i++)
-        same += memcmp(all[i - 1], all[i], sizeof *all) == 0;
-    CHECK_INT(same, 0);
-    CHECK(8 * CHALLENGE_LEN >= 128);
-    /* Each bit is a coin: 10⁵ × 128 throws stay within a thousandth of one half (ten standard deviations are 0.0014). */
-    CHECK(bits > n * CHALLENGE_LEN * 8 / 1000 * 498 && bits < n * CHALLENGE_LEN * 8 / 1000 * 502);
-    challenges_free(c);
-    free(all);
-}
-
-static void check_that_challenges_are_used_once(void)
-{
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct challenges *c = NULL, *restarted = NULL;
-    struct err err = ERR_INIT;
-    uint8_t challenge[CHALLENGE_LEN];
-    struct open_challenge open;
-    struct bytes context;
-
-    REQUIRE_OK(challenges_new(&c, &err), err);
-    REQUIRE_OK(challenge_make(c, "https://here", 1000, &a, challenge, &context, &err), err);
-    CHECK(!challenge_open(c, "https://elsewhere", context, 1000, &open, &err) && err.code == ERR_UNTRUSTED);
-    REQUIRE_OK(challenge_open(c, "https://here", context, 1000, &open, &err), err);
-    CHECK(memcmp(open.challenge, challenge, sizeof challenge) == 0);
-    CHECK(challenge_use(c, &open, 1000, &err));
-    CHECK(!challenge_use(c, &open, 1001, &err) && err.code == ERR_UNTRUSTED);
-    CHECK(!challenge_open(c, "https://here", context, 1001, &open, &err) || !challenge_use(c, &open, 1001, &err));
-
-    REQUIRE_OK(challenge_make(c, "https://here", 1000, &a, challenge, &context, &err), err);
-    CHECK(!challenge_open(c, "https://here", context, 1001 + LIMIT_CHALLENGE_SECONDS * 1000, &open, &err));
-    REQUIRE_OK(challenges_new(&restarted, &err), err); /* keys live in memory: a restart voids what is outstanding */
-    CHECK(!challenge_open(restarted, "https://here", context, 1001, &open, &err) && err.code == ERR_UNTRUSTED);
-    challenges_free(restarted);
-    challenges_free(c);
-}
-
-TEST(Q6_challenges_never_repeat_and_are_good_for_one_machine_once_and_not_for_long)
-{
-    ATTACK(x);
-    static const uint8_t of_another[32] = { 0xc0, 0xff, 0xef };
-
-    check_that_challenges_differ(100000);
-    check_that_challenges_are_used_once();
-    /* A quote that was captured, or made for another VM's challenge. */
-    x.nonce = BYTES_OF(of_another);
-    CHECK_QUOTE_REFUSED(x, QUOTE_NONCE);
-}
-
 TEST(Q7_qualifying_data_of_another_length_is_refused)
 {
     static const uint8_t padded[65] = { 0xc0, 0xff, 0xee };
@@ -278,45 +206,6 @@ TEST(Q7_qualifying_data_of_another_length_is_refused)
         x.nonce = BYTES_NONE; /* and an empty challenge does not mean any */
         CHECK_QUOTE_REFUSED(x, QUOTE_NONCE);
     }
-}
-
-static bool accepted_as_ak(const struct tpm_public *pub)
-{
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct findings list = { .arena = &a };
-
-    return key_profile_check(KEY_PROFILE_AK, pub, FINDING_AK_ATTRIBUTES, &list) && list.n == 0;
-}
-
-TEST(Q8_a_key_that_is_not_a_restricted_signing_key_of_this_tpm_is_no_attestation_key)
-{
-    static const enum object_attribute needed[] = { OBJECT_RESTRICTED, OBJECT_SIGN, OBJECT_FIXED_TPM, OBJECT_FIXED_PARENT,
-                                                    OBJECT_SENSITIVE_DATA_ORIGIN };
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct tpm_public pub, changed;
-    struct err err = ERR_INIT;
-
-    REQUIRE_OK(ak_template(&a, 0, &pub, &err), err);
-    CHECK(accepted_as_ak(&pub));
-    for (unsigned set = 1; set < 1u << ARRAY_LEN(needed); set++) { /* each of them, and every combination */
-        changed = pub;
-        for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-            if (set >> i & 1)
-                changed.attributes &= ~(uint32_t)needed[i];
-        CHECK(!accepted_as_ak(&changed));
-    }
-    changed = pub;
-    changed.attributes |= OBJECT_DECRYPT;
-    CHECK(!accepted_as_ak(&changed));
-    changed = pub;
-    changed.scheme = (struct tpm_scheme){ .algorithm = TPM_ALG_NULL }; /* the caller would choose the scheme */
-    CHECK(!accepted_as_ak(&changed));
-    changed = pub;
-    changed.scheme.hash = 0x0004; /* SHA-1 */
-    CHECK(!accepted_as_ak(&changed));
-    changed = pub;
-    changed.name_algorithm = DIGEST_SHA1;
-    CHECK(!accepted_as_ak(&changed));
 }
 
 static void check_keys_that_are_too_weak(void)

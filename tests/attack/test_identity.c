@@ -1,0 +1,359 @@
+/* Attack suite 4.3: whose TPM it is. */
+#include <pthread.h>
+#include <stdlib.h>
+#include "base/base64.h"
+#include "base/reader.h"
+#include "crypto/encrypt.h"
+#include "support/attestation_fixture.h"
+#include "support/test.h"
+#include "tpm/kdf.h"
+#include "unit/x509/cert_builder.h"
+#include "x509/chain.h"
+#include "x509/ek_cert.h"
+
+static char *b64(struct fixture *f, struct bytes b) { return base64_in(&f->a, BASE64_URL, b); }
+
+static void begin(struct fixture *f, const struct test_vm *vm, struct bytes ek_public, struct answer *answer)
+{
+    fixture_ask(f, answer, "POST", "/enroll/v1/begin", "{\"ekCerts\":[\"%s\"],\"ekPub\":\"%s\",\"akPub\":\"%s\"}", b64(f, vm->ek_cert),
+                b64(f, ek_public), b64(f, vm->ak_public));
+}
+
+static struct bytes member(struct fixture *f, const struct answer *answer, const char *name)
+{
+    struct bytes ret = BYTES_NONE;
+    struct err err = ERR_INIT;
+
+    if (!base64_decode_any(&f->a, json_text(json_get(answer->json, name), BYTES_NONE), &ret, &err))
+        return BYTES_NONE;
+    return ret;
+}
+
+/* TPM2_ActivateCredential: opens the secret if it was made for this EK and this AK (Part 1, 24). */
+static bool open_credential(struct fixture *f, const struct privkey *ek, struct bytes ak_name, const struct answer *begun,
+                            uint8_t ret[static 32])
+{
+    struct bytes blob = member(f, begun, "credentialBlob"), encrypted = member(f, begun, "encryptedSecret"), body, integrity, identity;
+    struct reader r = reader_over(encrypted);
+    uint8_t seed[PRIVKEY_PLAIN_MAX], key[32], plain[34];
+    struct digest hmac;
+    struct err err = ERR_INIT;
+    size_t len;
+
+    if (!read_u16be_prefixed(&r, &body) || !privkey_decrypt_oaep(ek, DIGEST_SHA256, BYTES_LIT("IDENTITY\0"), body, seed, &len, &err))
+        return false;
+    r = reader_over(blob);
+    if (!read_u16be_prefixed(&r, &body))
+        return false;
+    r = reader_over(body);
+    if (!read_u16be_prefixed(&r, &integrity))
+        return false;
+    identity = read_rest(&r);
+    tpm_kdf_a(DIGEST_SHA256, (struct bytes){ seed, 32 }, "INTEGRITY", BYTES_NONE, BYTES_NONE, key, 32);
+    hmac_compute(DIGEST_SHA256, (struct bytes){ key, 32 }, (const struct bytes[]){ identity, ak_name }, 2, &hmac);
+    if (!bytes_equal(integrity, digest_bytes(&hmac)) || identity.len != sizeof plain)
+        return false;
+    tpm_kdf_a(DIGEST_SHA256, (struct bytes){ seed, 32 }, "STORAGE", ak_name, BYTES_NONE, key, 16);
+    if (!decrypt_aes_cfb((struct bytes){ key, 16 }, identity, plain, &err))
+        return false;
+    memcpy(ret, plain + 2, 32);
+    return true;
+}
+
+static void prove(const uint8_t secret[static 32], const char *id, struct bytes ak_name, uint8_t ret[static 32])
+{
+    const struct bytes zero = { (const uint8_t *)"", 1 };
+    const struct bytes parts[] = { BYTES_LIT("trueboot-enroll-1"), zero, bytes_of_string(id), zero, ak_name };
+
+    hmac_sha256((struct bytes){ secret, 32 }, parts, ARRAY_LEN(parts), ret);
+}
+
+/* The body of an activation: the quote of `vm` over the server's nonce, and a proof. */
+static struct bytes activation(struct fixture *f, const struct test_vm *vm, const struct answer *begun, const char *id,
+                               const uint8_t proof[static 32])
+{
+    struct attestation t = { .f = f, .vm = vm, .a = &f->a };
+    const char *quote = attestation_object(&t, &vm->boot, vm->ak, member(f, begun, "nonce"));
+    const char *text = arena_printf(&f->a, "%.*s,\"enrollId\":\"%s\",\"proof\":\"%s\"}", (int)strlen(quote) - 1, quote, id,
+                                    b64(f, (struct bytes){ proof, 32 }));
+
+    if (!text)
+        abort();
+    return bytes_of_string(text);
+}
+
+static void activate(struct fixture *f, struct bytes body, struct arena *arena, struct answer *answer)
+{
+    fixture_call(f, &(struct call){ .path = "/enroll/v1/activate", .body = body, .arena = arena }, answer);
+}
+
+static const char *id_of(struct fixture *f, const struct answer *begun)
+{
+    return arena_string(&f->a, json_text(json_get(begun->json, "enrollId"), BYTES_NONE));
+}
+
+static bool is_enrolled(struct fixture *f, const char *vm)
+{
+    struct store_identity identity;
+    struct err err = ERR_INIT;
+
+    return store_identity_active(f->store, &f->a, vm, &identity, &err);
+}
+
+static struct test_vm *newcomer(struct fixture *f, unsigned number)
+{
+    struct test_vm *vm = fixture_machine(f, "new", number);
+
+    CHECK(fixture_add_to_inventory(f, vm));
+    return vm;
+}
+
+TEST(I1_the_credential_is_made_for_the_key_of_the_certificate_and_no_other)
+{
+    FIXTURE(f);
+    struct test_vm *vm = newcomer(&f, 1), *thief = fixture_machine(&f, "thief", 2);
+    uint8_t secret[32];
+    struct answer answer;
+
+    begin(&f, vm, thief->ek_public, &answer); /* another key than the certificate's */
+    CHECK_INT(answer.status, 400);
+    CHECK(!json_get(answer.json, "credentialBlob"));
+    begin(&f, vm, vm->ek_public, &answer);
+    REQUIRE(answer.status == 200);
+    CHECK(!open_credential(&f, thief->ek, vm->ak_name, &answer, secret)); /* another TPM */
+    CHECK(!open_credential(&f, vm->ek, thief->ak_name, &answer, secret)); /* without that AK */
+    CHECK(open_credential(&f, vm->ek, vm->ak_name, &answer, secret));
+}
+
+TEST(I2_an_activation_with_a_wrong_an_absent_or_a_used_proof_is_refused)
+{
+    FIXTURE(f);
+    struct test_vm *vm = newcomer(&f, 1), *other = fixture_machine(&f, "other", 2);
+    static const uint8_t zeros[32];
+    uint8_t secret[32], proof[32];
+    struct answer begun, again, answer;
+    struct bytes right;
+
+    begin(&f, vm, vm->ek_public, &begun);
+    REQUIRE(begun.status == 200 && open_credential(&f, vm->ek, vm->ak_name, &begun, secret));
+    activate(&f, activation(&f, vm, &begun, id_of(&f, &begun), zeros), NULL, &answer);
+    CHECK_INT(answer.status, 400);
+    prove(secret, "another id", vm->ak_name, proof); /* over another enrolment */
+    activate(&f, activation(&f, vm, &begun, id_of(&f, &begun), proof), NULL, &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK(!is_enrolled(&f, vm->uuid));
+
+    begin(&f, vm, vm->ek_public, &begun);
+    begin(&f, vm, vm->ek_public, &again);
+    REQUIRE(begun.status == 200 && again.status == 200 && open_credential(&f, vm->ek, vm->ak_name, &begun, secret));
+    prove(secret, id_of(&f, &again), vm->ak_name, proof); /* the secret of one, the id of another */
+    activate(&f, activation(&f, vm, &again, id_of(&f, &again), proof), NULL, &answer);
+    CHECK_INT(answer.status, 400);
+    prove(secret, id_of(&f, &begun), vm->ak_name, proof);
+    activate(&f, activation(&f, other, &begun, id_of(&f, &begun), proof), NULL, &answer); /* another key quotes */
+    CHECK_INT(answer.status, 400);
+    activate(&f, activation(&f, vm, &begun, "00000000000000000000000000000000", proof), NULL, &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK(!is_enrolled(&f, vm->uuid));
+
+    right = activation(&f, vm, &begun, id_of(&f, &begun), proof);
+    activate(&f, right, NULL, &answer);
+    CHECK_INT(answer.status, 200);
+    CHECK(is_enrolled(&f, vm->uuid));
+    activate(&f, right, NULL, &answer); /* replayed */
+    CHECK_INT(answer.status, 400);
+
+    begin(&f, vm, vm->ek_public, &begun); /* and too late */
+    REQUIRE(begun.status == 200 && open_credential(&f, vm->ek, vm->ak_name, &begun, secret));
+    prove(secret, id_of(&f, &begun), vm->ak_name, proof);
+    fixture_time += LIMIT_ENROLMENT_SECONDS * 1000 + 1;
+    activate(&f, activation(&f, vm, &begun, id_of(&f, &begun), proof), NULL, &answer);
+    CHECK_INT(answer.status, 400);
+}
+
+TEST(I3_evidence_is_believed_from_the_very_key_that_was_activated)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "one"), old;
+    struct attestation t;
+    struct answer answer;
+    const char *verdict;
+
+    REQUIRE(attest_once(&f, vm, NULL));
+    REQUIRE(attestation_begin(&f, vm, &t)); /* another key signs under the enrolled one's certificate */
+    t.quote_key = test_key(PRIVKEY_P256, 20);
+    attestation_send(&t, &answer);
+    CHECK(answer.status == 400 && !answer_token(&f, &answer).len);
+    old = *vm;
+    REQUIRE(fixture_new_ak(&f, vm, test_key(PRIVKEY_P256, 21))); /* enrolled again: the old key is no longer the VM's */
+    REQUIRE(fixture_enrol(&f, vm));
+    CHECK(!attest_once(&f, &old, NULL));
+    REQUIRE(attestation_begin(&f, &old, &t));
+    attestation_send(&t, &answer);
+    CHECK(answer.status == 400 && strcmp(answer.inner, "tpm.ak_replaced") == 0);
+    if (test_failed())
+        test_note("%u %s %s", answer.status, answer.inner, answer.message);
+    CHECK(attest_once(&f, vm, NULL));
+    fixture_appraisals(&f, vm->uuid, &verdict);
+    CHECK_STRING(verdict, "Healthy");
+}
+
+struct contender {
+    struct fixture *f;
+    struct bytes body;
+    unsigned status;
+};
+
+static void *contend(void *context)
+{
+    struct contender *c = context;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct answer answer;
+
+    activate(c->f, c->body, &a, &answer);
+    c->status = answer.status;
+    return NULL;
+}
+
+TEST(I4_a_vm_that_has_an_identity_keeps_it_and_of_many_that_want_one_one_wins)
+{
+    enum { N = 6 };
+    FIXTURE(f);
+    struct test_vm *vms[N];
+    struct contender contenders[N];
+    pthread_t threads[N];
+    unsigned won = 0;
+    struct answer answer;
+
+    for (unsigned i = 0; i < N; i++) { /* TPMs of their own that all claim to be the same VM */
+        struct cert *cert CLEANUP(cert_free_at) = NULL;
+        struct answer begun;
+        uint8_t secret[32], proof[32];
+        struct err err = ERR_INIT;
+        vms[i] = fixture_machine(&f, "vm", 1 + i);
+        memcpy(vms[i]->uuid, vms[0]->uuid, sizeof vms[i]->uuid);
+        REQUIRE(i || fixture_add_to_inventory(&f, vms[0]));
+        REQUIRE_OK(ca_issue_ek(f.host_ca, arena_printf(&f.a, "vm:%s", vms[0]->uuid), privkey_public(vms[i]->ek), fixture_time, &cert, &err),
+                   err);
+        REQUIRE(arena_copy(&f.a, cert->der, &vms[i]->ek_cert));
+        begin(&f, vms[i], vms[i]->ek_public, &begun);
+        REQUIRE(begun.status == 200 && open_credential(&f, vms[i]->ek, vms[i]->ak_name, &begun, secret));
+        prove(secret, id_of(&f, &begun), vms[i]->ak_name, proof);
+        contenders[i] = (struct contender){ &f, activation(&f, vms[i], &begun, id_of(&f, &begun), proof), 0 };
+    }
+    for (unsigned i = 0; i < N; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, contend, &contenders[i]) == 0);
+    for (unsigned i = 0; i < N; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < N; i++) {
+        won += contenders[i].status == 200;
+        CHECK(contenders[i].status == 200 || contenders[i].status == 409);
+    }
+    CHECK_INT(won, 1);
+    for (unsigned i = 0; i < N; i++) /* and afterwards nobody takes it away */
+        if (contenders[i].status != 200) {
+            begin(&f, vms[i], vms[i]->ek_public, &answer);
+            CHECK_INT(answer.status, 409);
+        }
+    CHECK(is_enrolled(&f, vms[0]->uuid));
+}
+
+static bool is_believed(const struct cert_plan *plan, struct trust_store *store, const char **ret_why, struct arena *a)
+{
+    const struct chain_options options = { .purpose = CHAIN_EK, .now_ms = PLAN_NOW };
+    struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct err err = ERR_INIT;
+    bool fine = cert_parse(plan_der(a, plan), &cert, &err) && chain_verify(store, cert, NULL, 0, &options, &chain, &err);
+
+    *ret_why = arena_printf(a, "%s", err.text);
+    return fine;
+}
+
+TEST(I5_endorsement_certificates_that_are_not_what_they_should_be_are_refused_with_a_reason)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct cert_plan root_plan = { .cn = "host CA", .ca = true, .key = 1, .signer = 1 };
+    struct cert *root CLEANUP(cert_free_at) = plan_cert(&root_plan);
+    struct trust_store *store CLEANUP(trust_store_free_at) = NULL;
+    struct cert_plan good = { .cn = "vm:11111111-2222-4333-8444-555555555555",
+                              .issuer = root,
+                              .key = 2,
+                              .signer = 1,
+                              .eku = PLAN_EKU_EK,
+                              .tpm_names = true,
+                              .key_usage = "0308" /* keyAgreement */ };
+    const char *why;
+    struct err err = ERR_INIT;
+
+    REQUIRE(root);
+    REQUIRE_OK(trust_store_new(&(struct trust_entry){ TRUST_CA, root }, 1, &store, &err), err);
+    CHECK(is_believed(&good, store, &why, &a));
+    if (test_failed())
+        test_note("%s", why);
+    for (int wrong = 0; wrong < 11; wrong++) {
+        struct cert_plan plan = good;
+        /* clang-format off */
+        switch (wrong) {
+        case 0: plan.expired = true; break;
+        case 1: plan.not_yet = true; break;
+        case 2: plan.eku = PLAN_EKU_AK; break;
+        case 3: plan.eku = PLAN_EKU_NONE; break;
+        case 4: plan.ca = true; plan.key_usage = NULL; break;
+        case 5: plan.tpm_names = false; break;
+        case 6: plan.critical_unknown = true; break;
+        case 7: plan.weak_signature = true; break;
+        case 8: plan.twice = true; break;
+        case 9: plan.explicit_false = true; break; /* not DER */
+        case 10: plan.signer = 3; break;           /* somebody else signed */
+        }
+        /* clang-format on */
+        CHECK(!is_believed(&plan, store, &why, &a) && why[0]);
+        if (test_failed()) {
+            test_note("case %d", wrong);
+            break;
+        }
+    }
+    good.names_not_critical = !good.names_not_critical; /* critical or not: both are usual */
+    CHECK(is_believed(&good, store, &why, &a));
+}
+
+TEST(I11_names_of_machines_that_are_more_than_names_are_refused)
+{
+    static const char *const names[] = { "../../etc/passwd",
+                                         "a/b",
+                                         "%2e%2e%2fetc",
+                                         "",
+                                         " ",
+                                         ".",
+                                         "..",
+                                         "a\\u0000b",
+                                         "a\\nb",
+                                         "a\\u001b[2J",
+                                         "x\\u202ey",
+                                         "'; DROP TABLE vms; --",
+                                         "<script>alert(1)</script>" };
+    FIXTURE(f);
+    struct answer answer;
+    char *endless = ARENA_ARRAY(&f.a, 10 * 1024 + 1, char);
+    struct err err = ERR_INIT;
+    int64_t n;
+
+    REQUIRE(endless);
+    memset(endless, 'a', 10 * 1024);
+    for (size_t i = 0; i <= ARRAY_LEN(names); i++) {
+        fixture_ask(&f, &answer, "POST", "/v1/vms", "{\"name\":\"%s\",\"vmId\":\"11111111-2222-4333-8444-555555555555\"}",
+                    i < ARRAY_LEN(names) ? names[i] : endless);
+        CHECK_INT(answer.status, 400);
+        if (answer.status != 400)
+            test_note("name \"%.40s\": %u", i < ARRAY_LEN(names) ? names[i] : endless, answer.status);
+    }
+    for (size_t i = 0; i <= ARRAY_LEN(names); i++) {
+        fixture_ask(&f, &answer, "POST", "/v1/vms", "{\"name\":\"web1\",\"vmId\":\"%s\"}", i < ARRAY_LEN(names) ? names[i] : endless);
+        CHECK_INT(answer.status, 400);
+        if (answer.status != 400)
+            test_note("UUID \"%.40s\": %u", i < ARRAY_LEN(names) ? names[i] : endless, answer.status);
+    }
+    REQUIRE_OK(store_vm_count(f.store, &n, &err), err);
+    CHECK_INT(n, 0);
+}
