@@ -120,9 +120,10 @@ static bool check_ima(struct work *w, struct err *err)
             if (err->code == ERR_NO_MEMORY)
                 return false;
             findings_add(w->findings, FINDING_IMA_MALFORMED, 10, FINDING_NO_EVENT, "%s", err->text);
-        } else if (!ima_verify(w->a, &list, verified_quote_pcrs(w->out->quote), replayed_computed(w->out->replayed), w->findings, &verified,
-                               err) &&
-                   err->code == ERR_NO_MEMORY) {
+        } else if (ima_verify(w->a, &list, verified_quote_pcrs(w->out->quote), replayed_computed(w->out->replayed), w->findings, &verified,
+                              err)) {
+            w->out->ima = verified;
+        } else if (err->code == ERR_NO_MEMORY) {
             return false;
         }
     }

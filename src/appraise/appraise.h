@@ -30,6 +30,7 @@ struct appraised {
     struct appraisal appraisal;
     const struct verified_quote *quote;   /* NULL when refused */
     const struct replayed_log *replayed;  /* the log against the quote; NULL when refused */
+    const struct verified_ima *ima;       /* the kernel's list of files; NULL without one that register 10 proves */
     const struct bootchain *chain;        /* NULL without a log */
     const struct policy_outcome *outcome; /* NULL when the policy did not run, or failed */
 };

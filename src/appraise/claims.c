@@ -95,7 +95,7 @@ static bool add_events(struct claim_list *list, struct arena *a, const struct ap
 
     if (!request->policy || policy_version(request->policy) < 12 || !policy_may_use(request->policy, BYTES_LIT("events")))
         return true;
-    if (!claims_events(a, appraised->replayed, NULL, &events, err))
+    if (!claims_events(a, appraised->replayed, appraised->ima, &events, err))
         return false;
     claim = policy_claim_string("events", events.text);
     claim.json = events.json;

@@ -1,10 +1,12 @@
 /* The measured events in the words of policies. */
 #include "appraise/claims_events.h"
 #include "base/file.h"
+#include "eventlog/ima.h"
 #include "eventlog/replay.h"
 #include "json/parse.h"
 #include "support/eventlog_builder.h"
 #include "support/test.h"
+#include "x509/ca.h"
 
 struct scene {
     struct arena a;
@@ -260,4 +262,68 @@ TEST(a_policy_that_cannot_look_at_the_events_is_known_by_its_conditions)
         REQUIRE_OK(policy_parse(&a, bytes_of_string(text), &policy, &error), error.err);
         CHECK_INT(policy_may_use(policy, BYTES_LIT("events")), rows[i].may);
     }
+}
+
+/* ---- the kernel's list ---- */
+
+static void add_field(struct writer *w, struct bytes value)
+{
+    write_u32le(w, (uint32_t)value.len);
+    write_bytes(w, value);
+}
+
+/* One entry of a binary list: file digest, name, one more field; register 10 is extended with it. */
+static void add_ima(struct writer *list, struct digest *pcr, const char *template, const char *name, struct bytes last)
+{
+    struct writer data CLEANUP(writer_done) = { 0 };
+    struct digest digest;
+
+    digest_compute(DIGEST_SHA256, strcmp(template, "ima-buf") == 0 ? last : bytes_of_string(name), &digest);
+    write_u32le(&data, 8 + 32);
+    write_bytes(&data, BYTES_LIT("sha256:\0"));
+    write_bytes(&data, digest_bytes(&digest));
+    add_field(&data, (struct bytes){ (const uint8_t *)name, strlen(name) + 1 });
+    add_field(&data, last);
+    digest_compute(DIGEST_SHA1, writer_bytes(&data), &digest);
+    write_u32le(list, 10);
+    write_bytes(list, digest_bytes(&digest));
+    add_field(list, bytes_of_string(template));
+    add_field(list, writer_bytes(&data));
+    digest_compute(DIGEST_SHA256, writer_bytes(&data), &digest);
+    digest_extend(pcr, digest_bytes(&digest));
+}
+
+TEST(entries_of_the_kernels_list_follow_the_log_as_far_as_register_10_proves_them)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    CLEANUP(ca_free_at) struct ca *ca = NULL;
+    struct writer list CLEANUP(writer_done) = { 0 };
+    struct pcr_set pcrs = { .n_banks = 1, .banks = { { .algorithm = DIGEST_SHA256, .present = 1u << 10 } } };
+    struct digest later, *pcr = &pcrs.banks[0].value[10];
+    struct findings findings = { .arena = &a };
+    const struct verified_ima *ima;
+    struct events_claim claim;
+    struct ima_list parsed;
+    struct err err = ERR_INIT;
+    const char *events;
+
+    pcr_reset_value(DIGEST_SHA256, 10, pcr);
+    REQUIRE_OK(ca_new("Key of the kernel", 0, &ca, &err), err);
+    add_ima(&list, pcr, "ima-sig", "/bin/true", BYTES_LIT("sig"));
+    add_ima(&list, pcr, "ima-buf", "kernel_version", BYTES_LIT("6.1.0"));
+    add_ima(&list, pcr, "ima-buf", ".builtin_trusted_keys", ca_cert(ca, 0)->der);
+    later = *pcr;
+    add_ima(&list, &later, "ima-sig", "/bin/after-the-quote", BYTES_NONE);
+    REQUIRE_OK(ima_parse(&a, writer_bytes(&list), &parsed, &err) && ima_verify(&a, &parsed, &pcrs, NULL, &findings, &ima, &err), err);
+    REQUIRE_OK(claims_events(&a, NULL, ima, &claim, &err), err);
+    events = arena_string(&a, claim.text);
+    CHECK_INT(json_get(claim.json, "Events")->array.n, 3);
+    CHECK(strstr(events, "\"EventSeq\":0,\"PcrIndex\":10,\"EventTypeString\":\"IMA_MEASUREMENT_EVENT\",\"ProcessedData\":"
+                         "{\"FileName\":\"/bin/true\",\"FileDigest\":\"sha256:") != NULL);
+    CHECK(strstr(events, "\"Signature\":\"c2ln\",\"Template\":\"ima-sig\"}") != NULL);
+    CHECK(strstr(events, "{\"KernelVersion\":\"6.1.0\",\"Template\":\"ima-buf\"}") != NULL);
+    CHECK(strstr(events, "{\"Keyring\":\".builtin_trusted_keys\",\"CertificateSubject\":\"CN=Key of the kernel\",") != NULL);
+    CHECK(strstr(events, "after-the-quote") == NULL);
+    if (test_failed())
+        test_note("%s", events);
 }
