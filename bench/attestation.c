@@ -1,0 +1,371 @@
+/* One attestation of the demo VM's evidence, step by step, next to what OpenSSL needs for the same crypto (issue of the first
+ * milestone: the sum of one RSA-2048 verification per signature checked, SHA-256 over what must be hashed, one RS256 signature).
+ *
+ * The steps are those of attestation/attest.c in its order; the whole is attest_tpm() itself, so that the two can be compared. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "attestation/attest.h"
+#include "attestation/message.h"
+#include "attestation/record.h"
+#include "attestation/token.h"
+#include "base/hex.h"
+#include "bench.h"
+#include "bootchain/plain.h"
+#include "crypto/random.h"
+#include "demo_vm.h"
+#include "eventlog/replay.h"
+#include "openssl_figures.h"
+#include "tpm/quote.h"
+
+enum { ROUNDS = 200, WARM_UP = 10, SIGNATURES_CHECKED = 2 /* the request's and the quote's; the key's chain is cached */ };
+
+/* clang-format off */
+#define STEPS(X)                                                                                   \
+    X(MESSAGE,   "message: JSON body, base64, envelope")                                           \
+    X(REQUEST,   "request: JWS taken apart, payload read, evidence hashed")                        \
+    X(CHALLENGE, "challenge: opened, used up")                                                     \
+    X(JWS,       "request's signature (PS256)")                                                    \
+    X(VOUCH,     "attestation key: certificate recalled, bare key compared")                       \
+    X(IDENTIFY,  "whose key: one row read from the database")                                      \
+    X(QUOTE,     "quote: checks, signature (RS256)")                                               \
+    X(LOG,       "event log read")                                                                 \
+    X(REPLAY,    "registers replayed, events proved")                                              \
+    X(CHAIN,     "what the events mean: facts, components, findings")                              \
+    X(POLICY,    "words for people, claims, policy")                                               \
+    X(TOKEN,     "token: claims written, signed (RS256)")                                          \
+    X(ANSWER,    "answer: envelope, base64")
+/* clang-format on */
+
+enum step {
+#define X(name, text) STEP_##name,
+    STEPS(X)
+#undef X
+        STEPS_COUNT
+};
+
+static const char *const step_texts[] = {
+#define X(name, text) text,
+    STEPS(X)
+#undef X
+};
+
+struct hashed { /* bytes */
+    size_t request, quote, events, extends, token;
+};
+
+struct run {
+    struct demo_vm *demo;
+    struct openssl_figures *openssl;
+    struct series steps[STEPS_COUNT], whole_appraise, record, stored, verify, sign, es256, hash, sha_evidence;
+    struct hashed hashed;
+    struct appraised appraised;
+    size_t body_len, evidence_len, token_len, record_len, n_events;
+    size_t arena_used;
+};
+
+/* What one pass through the steps leaves behind. */
+struct pass {
+    struct arena *a;
+    struct attest_message message;
+    struct jws jws;
+    struct attest_request request;
+    struct vouched_key ak;
+    struct trust_store *roots;
+    const struct policy_claim *claims;
+    size_t n_claims;
+    struct digest nonce;
+};
+
+static void pass_done(struct pass *p)
+{
+    attest_request_done(&p->request);
+    trust_store_free(p->roots);
+    vouched_key_done(&p->ak);
+}
+
+static bool read_steps(struct run *r, struct pass *p, const struct http_request *http, struct err *err)
+{
+    struct attestation_service *s = &r->demo->service;
+    double last = cpu_us();
+    const struct json *body;
+    const struct verified_jws *verified;
+    struct open_challenge challenge;
+    int64_t now = s->now_ms();
+
+    if (!http_body_json(http, NULL, &body, err) || !attest_message_read(p->a, body, &p->message, err))
+        return false;
+    series_lap(&r->steps[STEP_MESSAGE], &last);
+    if (!jws_parse(p->a, p->message.request, LIMIT_ATTEST_BODY_BYTES, &p->jws, err) ||
+        !attest_request_read(p->a, &p->jws, &p->request, err))
+        return false;
+    series_lap(&r->steps[STEP_REQUEST], &last);
+    if (!challenge_open(s->challenges, s->issuer, p->request.service_context, now, &challenge, err) ||
+        !challenge_use(s->challenges, &challenge, now, err))
+        return false;
+    series_lap(&r->steps[STEP_CHALLENGE], &last);
+    if (!jws_verify(p->a, &p->jws, p->request.request_key.key, JWS_ALLOW(JWS_PS256), &verified, err))
+        return false;
+    series_lap(&r->steps[STEP_JWS], &last);
+    p->roots = trust_slot_get(s->ak_roots);
+    if (!vouch_for(s->vouched, p->roots, p->request.current.aik_cert, p->request.current.aik_pub, now, &p->ak, err))
+        return false;
+    series_lap(&r->steps[STEP_VOUCH], &last);
+    return true;
+}
+
+/* As identify_vm of attest.c. */
+static bool identify_step(struct run *r, struct pass *p, struct err *err)
+{
+    struct store_identity identity;
+    double last = cpu_us();
+
+    if (!store_identity_active(r->demo->service.store, p->a, DEMO_VM_UUID, &identity, err))
+        return false;
+    if (!bytes_equal(identity.ak_cert, p->ak.cert->der))
+        return err_set(err, ERR_INTERNAL, "the demo VM's key is another");
+    series_lap(&r->steps[STEP_IDENTIFY], &last);
+    return true;
+}
+
+static bool appraise_steps(struct run *r, struct pass *p, struct err *err)
+{
+    const struct evidence *e = &p->request.current;
+    const struct quote_claim claim = { .attest = e->quote, .signature = e->signature, .form = SIGNATURE_FORM_TPMT, .pcrs = &e->pcrs };
+    struct quote_expectations want = { .ak = p->ak.key, .nonce = digest_bytes(&p->nonce), .required_pcr_mask = 0xffffff };
+    struct findings findings = { .arena = p->a };
+    struct bootchain *chain = ARENA_NEW(p->a, struct bootchain);
+    const struct verified_quote *quote;
+    const struct replayed_log *replayed;
+    struct eventlog log;
+    double last = cpu_us();
+
+    if (!chain)
+        return err_set(err, ERR_NO_MEMORY, "no memory");
+    if (!quote_verify(p->a, &claim, &want, &findings, &quote, err))
+        return false;
+    registers_judge(verified_quote_pcrs(quote), &findings);
+    series_lap(&r->steps[STEP_QUOTE], &last);
+    if (!eventlog_parse(p->a, e->logs[0].content, &log, err))
+        return false;
+    series_lap(&r->steps[STEP_LOG], &last);
+    if (!replay_verify(p->a, &log, verified_quote_pcrs(quote), NULL, &findings, &replayed, err))
+        return false;
+    series_lap(&r->steps[STEP_REPLAY], &last);
+    if (!bootchain_read(p->a, replayed, NULL, &findings, chain, err))
+        return false;
+    series_lap(&r->steps[STEP_CHAIN], &last);
+
+    r->n_events = log.n_events;
+    r->hashed.quote = e->quote.len + LIMIT_PCRS * digest_len(DIGEST_SHA256);
+    r->hashed.events = r->hashed.extends = 0;
+    for (size_t i = 0; i < log.n_events; i++) {
+        bool extends = log.events[i].type != EVENT_TYPE(EV_NO_ACTION) && log.events[i].pcr < LIMIT_PCRS;
+        r->hashed.events += replayed_proved(replayed, i).len;
+        r->hashed.extends += extends ? 2 * digest_len(DIGEST_SHA256) : 0;
+    }
+    return true;
+}
+
+static bool token_steps(struct run *r, struct pass *p, struct err *err)
+{
+    struct attestation_service *s = &r->demo->service;
+    struct appraise_request request = { .evidence = &p->request.current,
+                                        .form = SIGNATURE_FORM_TPMT,
+                                        .ak = p->ak.key,
+                                        .ak_trusted = p->ak.trusted,
+                                        .nonce = digest_bytes(&p->nonce),
+                                        .policy = r->demo->provider->policies[PROVIDER_TPM].policy,
+                                        .now_ms = s->now_ms() };
+    struct writer message CLEANUP(writer_done) = { 0 }, answer CLEANUP(writer_done) = { 0 };
+    struct json_out inner = json_out_to(&message, JSON_COMPACT), out = json_out_to(&answer, JSON_COMPACT);
+    char jti[TOKEN_JTI_LEN];
+    struct bytes token;
+    double last = cpu_us();
+
+    if (!appraise(p->a, &request, &r->appraised, err))
+        return false;
+    series_lap(&r->whole_appraise, &last);
+    if (r->appraised.appraisal.decision != DECISION_PERMITTED)
+        return err_set(err, ERR_INTERNAL, "the demo VM's evidence is refused: %s",
+                       r->appraised.appraisal.findings.n ? r->appraised.appraisal.findings.items[0].text : "no finding says why");
+    memcpy(r->appraised.appraisal.vm, DEMO_VM_UUID, sizeof DEMO_VM_UUID);
+    r->appraised.appraisal.provider = s->issuer;
+    r->appraised.appraisal.policy_hash = r->demo->provider->policies[PROVIDER_TPM].hash;
+    if (!report_token_make(s, r->demo->provider, p->a, &r->appraised, &p->request, &token, jti, err))
+        return false;
+    series_lap(&r->steps[STEP_TOKEN], &last);
+    json_begin_object(&inner, NULL);
+    json_put_bytes(&inner, "report", token);
+    json_end(&inner);
+    attest_message_write(&out, &p->message, writer_bytes(&message));
+    series_lap(&r->steps[STEP_ANSWER], &last);
+    r->token_len = token.len;
+    r->hashed.token = token.len;
+    return writer_ok(&answer) || err_set(err, ERR_NO_MEMORY, "no memory for an answer");
+}
+
+/* The record: written and signed; storing it is not in here. */
+static bool record_step(struct run *r, struct pass *p, struct err *err)
+{
+    struct appraisal *appraisal = &r->appraised.appraisal;
+    uint8_t id[(APPRAISAL_ID_LEN - 1) / 2];
+    double last = cpu_us();
+    struct bytes record;
+
+    if (!random_bytes(id, sizeof id, err))
+        return false;
+    hex_encode(BYTES_OF(id), appraisal->id);
+    if (!record_make(&r->demo->service, p->a, appraisal, &record, err))
+        return false;
+    series_lap(&r->record, &last);
+    r->record_len = record.len;
+    return true;
+}
+
+static bool pass_through_steps(struct run *r, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct pass p CLEANUP(pass_done) = { .a = &a };
+    struct http_request http = { .arena = &a, .method = "POST" };
+
+    if (!demo_vm_request(r->demo, &a, &http.body, err) || !read_steps(r, &p, &http, err))
+        return false;
+    attest_request_nonce(&p.request, &p.nonce);
+    r->body_len = http.body.len;
+    r->evidence_len = p.request.current.raw.len;
+    r->hashed.request = p.jws.signing_input.len + p.request.request_jwk->raw.len + 1 + CHALLENGE_LEN;
+    return identify_step(r, &p, err) && appraise_steps(r, &p, err) && token_steps(r, &p, err) && record_step(r, &p, err);
+}
+
+/* attest_tpm as the HTTP server calls it. With `stored` the VM is known: its record is signed and stored, on disk. */
+static bool whole(struct run *r, struct series *into, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct arena own CLEANUP(arena_done) = { 0 };
+    struct http_request http = { .arena = &own, .method = "POST" };
+    struct http_response response = { .arena = &own, .status = 200 };
+    double last;
+    bool fine;
+
+    if (!demo_vm_request(r->demo, &a, &http.body, err))
+        return false;
+    last = cpu_us();
+    fine = attest_tpm(&r->demo->service, r->demo->provider, &http, &response, err);
+    series_lap(into, &last);
+    if (fine && response.status != 200)
+        fine = err_set(err, ERR_INTERNAL, "answered with %u: %.*s", response.status,
+                       BYTES_FMT(bytes_slice(writer_bytes(&response.body), 0, 200)));
+    r->arena_used = own.used;
+    writer_done(&response.body);
+    return fine;
+}
+
+static bool figures(struct run *r, struct err *err)
+{
+    const struct hashed *h = &r->hashed;
+    double last = cpu_us();
+    bool fine = openssl_verify_rsa2048(r->openssl);
+
+    series_lap(&r->verify, &last);
+    fine = openssl_sign_rs256(r->openssl) && fine;
+    series_lap(&r->sign, &last);
+    fine = openssl_sign_es256(r->openssl) && fine;
+    series_lap(&r->es256, &last);
+    fine = openssl_sha256(r->openssl, h->request + h->quote + h->events + h->extends + h->token) && fine;
+    series_lap(&r->hash, &last);
+    fine = openssl_sha256(r->openssl, r->evidence_len) && fine;
+    series_lap(&r->sha_evidence, &last);
+    return fine || err_set(err, ERR_INTERNAL, "libcrypto failed");
+}
+
+static bool measure(struct run *r, int rounds, struct err *err)
+{
+    for (int i = 0; i < rounds; i++)
+        if (!pass_through_steps(r, err) || !whole(r, &r->stored, err) || !figures(r, err))
+            return false;
+    return true;
+}
+
+static void forget_samples(struct run *r)
+{
+    struct series *all[] = { &r->whole_appraise, &r->record, &r->stored, &r->verify, &r->sign, &r->es256, &r->hash, &r->sha_evidence };
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        all[i]->n = 0;
+    for (size_t i = 0; i < STEPS_COUNT; i++)
+        r->steps[i].n = 0;
+}
+
+static double step_us(const struct run *r, enum step step)
+{
+    double inside = 0;
+
+    if (step != STEP_POLICY)
+        return series_median(&r->steps[step]);
+    for (enum step s = STEP_QUOTE; s <= STEP_CHAIN; s++)
+        inside += series_median(&r->steps[s]);
+    return series_median(&r->whole_appraise) - inside;
+}
+
+static void print_ratio(const char *what, double openssl, double ours)
+{
+    printf("  %-58s %10.1f us  = %.0f %% OpenSSL\n", what, ours, 100 * openssl / ours);
+}
+
+static void report(const struct run *r)
+{
+    double verify = series_median(&r->verify), sign = series_median(&r->sign), es256 = series_median(&r->es256),
+           hash = series_median(&r->hash), record = series_median(&r->record), steps = 0;
+    double bound = SIGNATURES_CHECKED * verify + hash + sign;
+    const struct hashed *h = &r->hashed;
+
+    print_heading("1. One attestation in this process");
+    printf("  evidence: %s, %zu bytes, %zu events, bank sha256; body %zu bytes\n", r->demo->log_name, r->demo->log.len, r->n_events,
+           r->body_len);
+    printf(" OpenSSL alone\n");
+    print_row("RSA-2048 verification, for each of 2 signatures", verify, 0);
+    print_row("RS256 signature", sign, 0);
+    print_row("SHA-256 over all that must be hashed", hash, 0);
+    printf("    request %zu, quote and registers %zu, event data %zu, extends %zu, token %zu bytes\n", h->request, h->quote, h->events,
+           h->extends, h->token);
+    print_row("the bound: their sum", bound, 0);
+    printf(" ours, step by step; share of the sum of steps\n");
+    for (enum step s = 0; s < STEPS_COUNT; s++)
+        steps += step_us(r, s);
+    for (enum step s = 0; s < STEPS_COUNT; s++)
+        print_row(step_texts[s], step_us(r, s), steps);
+    print_ratio("verified, judged, token issued", bound, steps);
+    print_row("the appraisal record: written and signed", record, 0);
+    print_ratio("with the record (the bound has no second signature)", bound, steps + record);
+    printf("    the record is %zu bytes; OpenSSL's ES256 signature alone %.1f us, RS256 %.1f us, SHA-256 over the evidence %.1f us\n",
+           r->record_len, es256, sign, series_median(&r->sha_evidence));
+    print_ratio("attest_tpm() whole, with SQLite: this thread's time", bound, series_median(&r->stored));
+    printf("  arena %zu KiB, %.1f x the body\n", r->arena_used / 1024, (double)r->arena_used / (double)r->body_len);
+}
+
+bool bench_attestation(struct openssl_figures *openssl, struct err *err)
+{
+    struct demo_vm *demo CLEANUP(demo_vm_free_at) = NULL;
+    struct run *r;
+    bool fine;
+
+    if (!demo_vm_new(&demo, err))
+        return false;
+    if (!demo) {
+        print_heading("1. One attestation in this process");
+        printf("  left out: neither tests/data/boots/clean.log nor the shared data is here\n");
+        return true;
+    }
+    r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(err, ERR_NO_MEMORY, "no memory for samples");
+    r->demo = demo;
+    r->openssl = openssl;
+    fine = measure(r, WARM_UP, err);
+    forget_samples(r);
+    fine = fine && measure(r, ROUNDS, err);
+    if (fine)
+        report(r);
+    free(r);
+    return fine;
+}
