@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "attestation/provider_api.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "management/api_tokens.h"
 
-enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64 };
+enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64, N_TABLES = 4 };
 
 #define LOCATION "local" /* where the shared provider is, as clients of the original expect a place */
 
@@ -224,13 +225,13 @@ static void observe(void *context, const struct http_request *request, const str
 
 static bool start_http(struct server *s, const char *keys, struct err *err)
 {
-    struct http_routes *tables = ARENA_ARRAY(&s->arena, 3, struct http_routes);
+    struct http_routes *tables = ARENA_ARRAY(&s->arena, N_TABLES, struct http_routes);
     struct names *names = ARENA_NEW(&s->arena, struct names);
     struct group *operators = getgrnam("trueboot");
     struct http_server_config config = { .listen = s->config->listen,
                                          .unix_socket = s->config->socket,
                                          .unix_gid = operators ? operators->gr_gid : 0,
-                                         .n_tables = 3,
+                                         .n_tables = N_TABLES,
                                          .identify = identify,
                                          .observe = observe,
                                          .context = s };
@@ -241,6 +242,7 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
     tables[0] = (struct http_routes){ attestation_routes, attestation_n_routes, &s->attestation };
     tables[1] = (struct http_routes){ monitor_routes, monitor_n_routes, &s->monitor };
     tables[2] = (struct http_routes){ management_routes, management_n_routes, &s->management };
+    tables[3] = (struct http_routes){ provider_routes, provider_n_routes, &s->attestation };
     config.tables = tables;
     collect_names(s, names);
     if (!keystore_tls(keys, "tls", s->root_ca, names->items, names->n, clock_now_ms(), &s->arena, &config.cert_pem, &config.key_pem, err))

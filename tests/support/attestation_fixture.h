@@ -39,7 +39,7 @@ struct fixture {
     struct trusted_provider provider;
     struct monitor monitor;
     struct management management;
-    struct http_routes tables[3];
+    struct http_routes tables[4];
 };
 
 /* False with a note. */

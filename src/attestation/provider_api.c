@@ -1,0 +1,392 @@
+#include "attestation/provider_api.h"
+#include <strings.h>
+#include "attestation/provider.h"
+#include "base/hex.h"
+#include "jose/jwk.h"
+
+#define RESOURCE_TYPE "Microsoft.Attestation/attestationProviders"
+/* What /v1/providers stands for. */
+static const char no_subscription[] = "00000000-0000-0000-0000-000000000000", no_group[] = "trueboot";
+
+static const char *caller_name(const struct http_request *request)
+{
+    return request->caller.subject ? request->caller.subject : http_role_name(request->caller.role);
+}
+
+static const char *param(const struct http_request *request, const char *name, const char *otherwise)
+{
+    struct bytes value = http_param(request, name);
+
+    return value.data ? arena_string(request->arena, value) : otherwise;
+}
+
+/* ---- the resource ---------------------------------------------------------------------------------------------------- */
+
+static const char *enabled(bool on) { return on ? "Enabled" : "Disabled"; }
+
+static void put_properties(struct json_out *out, const char *attest_uri, bool isolated, bool public_network, bool tpm_authentication)
+{
+    json_begin_object(out, "properties");
+    json_put_string(out, "attestUri", attest_uri);
+    json_put_string(out, "status", "Ready");
+    json_put_string(out, "trustModel", isolated ? "Isolated" : "AAD");
+    json_put_string(out, "publicNetworkAccess", enabled(public_network));
+    json_put_string(out, "tpmAttestationAuthentication", enabled(tpm_authentication));
+    json_begin_array(out, "privateEndpointConnections");
+    json_end(out);
+    json_end(out);
+}
+
+static void put_provider(struct arena *a, struct json_out *out, const struct store_provider *p)
+{
+    json_begin_object(out, NULL);
+    json_put_string(
+        out, "id",
+        arena_printf(a, "/subscriptions/%s/resourceGroups/%s/providers/" RESOURCE_TYPE "/%s", p->subscription, p->resource_group, p->name));
+    json_put_string(out, "name", p->name);
+    json_put_string(out, "type", RESOURCE_TYPE);
+    json_put_string(out, "location", p->location);
+    json_put_raw(out, "tags", bytes_of_string(p->tags));
+    put_properties(out, p->attest_uri, p->isolated, p->public_network_access, p->tpm_authentication);
+    json_begin_object(out, "systemData");
+    json_put_string(out, "createdBy", p->created_by);
+    json_put_string(out, "createdByType", "User");
+    json_put_time(out, "createdAt", p->created_ms);
+    json_end(out);
+    json_end(out);
+}
+
+static void put_shared(struct arena *a, struct json_out *out, const struct provider *p)
+{
+    json_begin_object(out, NULL);
+    json_put_string(out, "id", arena_printf(a, "providers/" RESOURCE_TYPE "/%s", p->name));
+    json_put_string(out, "name", p->name);
+    json_put_string(out, "type", RESOURCE_TYPE);
+    json_put_string(out, "location", p->location);
+    put_properties(out, p->issuer, false, true, p->tpm_authentication);
+    json_end(out);
+}
+
+/* ---- bodies ---------------------------------------------------------------------------------------------------------- */
+
+static bool read_switch(const struct json *properties, const char *name, bool *ret, struct err *err)
+{
+    const struct json *v = json_get_no_case(properties, name);
+
+    if (!v)
+        return true;
+    if (!json_is_string(v, "Enabled") && !json_is_string(v, "Disabled"))
+        return err_set(err, ERR_MALFORMED, "properties.%s is not \"Enabled\" or \"Disabled\"", name);
+    *ret = json_is_string(v, "Enabled");
+    return true;
+}
+
+static bool read_changes(struct arena *a, const struct json *body, struct store_provider *p, struct err *err)
+{
+    const struct json *tags = json_get_no_case(body, "tags"), *properties = json_get_no_case(body, "properties");
+
+    if (tags && tags->type != JSON_OBJECT)
+        return err_set(err, ERR_MALFORMED, "tags is not an object");
+    for (size_t i = 0; tags && i < tags->object.n; i++)
+        if (tags->object.members[i].value->type != JSON_STRING)
+            return err_set(err, ERR_MALFORMED, "a tag's value is not a string");
+    if (tags) {
+        p->tags = json_to_string(a, tags, JSON_COMPACT);
+        if (!p->tags)
+            return err_set(err, ERR_NO_MEMORY, "no memory for tags");
+    }
+    return read_switch(properties, "publicNetworkAccess", &p->public_network_access, err) &&
+           read_switch(properties, "tpmAttestationAuthentication", &p->tpm_authentication, err);
+}
+
+static bool read_signer(struct arena *a, const struct json *key, struct store_signer *ret, struct err *err)
+{
+    struct cert *certs[LIMIT_CHAIN_CERTS];
+    struct err why = ERR_INIT;
+    bool fine;
+    size_t n;
+
+    if (!json_get(key, "x5c") || !jwk_parse_certs(json_get(key, "x5c"), certs, &n, &why) || n == 0)
+        return err_set(err, ERR_MALFORMED, "policySigningCertificates: a key is not an X509 security key%s%s", why.text[0] ? ": " : "",
+                       why.text);
+    fine = certs[0]->key && arena_copy(a, certs[0]->der, &ret->der);
+    if (fine)
+        ret->sha256 = hex_in(a, (struct bytes){ certs[0]->sha256, CERT_SHA256_LEN });
+    else
+        err_set(err, ERR_UNSUPPORTED, "policySigningCertificates: %s", certs[0]->key_problem ? certs[0]->key_problem : "out of memory");
+    for (size_t i = 0; i < n; i++)
+        cert_free(certs[i]);
+    return fine && (ret->sha256 || err_set(err, ERR_NO_MEMORY, "no memory for a certificate"));
+}
+
+/* The presence of policySigningCertificates makes a provider Isolated. */
+static bool read_signers(const struct http_request *request, const struct json *properties, const struct store_provider *p,
+                         struct store_signer **ret, size_t *ret_n, struct err *err)
+{
+    const struct json *given = json_get_no_case(properties, "policySigningCertificates"), *keys = json_get(given, "keys");
+    struct store_signer *signers = ARENA_ARRAY(request->arena, PROVIDER_SIGNERS_MAX, struct store_signer);
+
+    *ret_n = 0;
+    if (!given || given->type == JSON_NULL)
+        return true;
+    if (!keys || keys->type != JSON_ARRAY || keys->array.n == 0)
+        return err_set(err, ERR_MALFORMED, "properties.policySigningCertificates has no keys");
+    if (keys->array.n > PROVIDER_SIGNERS_MAX)
+        return err_set(err, ERR_MALFORMED, "properties.policySigningCertificates has more than %d keys", PROVIDER_SIGNERS_MAX);
+    if (!signers)
+        return err_set(err, ERR_NO_MEMORY, "no memory for signers");
+    for (size_t i = 0; i < keys->array.n; i++) {
+        signers[i] = (struct store_signer){ .provider = p->name, .added_ms = p->created_ms, .by = p->created_by };
+        if (!read_signer(request->arena, keys->array.items[i], &signers[i], err))
+            return false;
+    }
+    *ret = signers;
+    *ret_n = keys->array.n;
+    return true;
+}
+
+/* properties.trueboot.attestUri: a name of its own in the DNS; otherwise a path of this server, which needs nothing. */
+static bool read_uri(const struct attestation_service *s, struct arena *a, const struct json *properties, struct store_provider *p,
+                     struct err *err)
+{
+    const struct json *given = json_at(properties, "trueboot", "attestUri", NULL);
+    struct bytes uri = json_text(given, BYTES_NONE);
+
+    if (!given) {
+        p->attest_uri = arena_printf(a, "%s/providers/%s", s->issuer, p->name);
+    } else {
+        if (!bytes_starts_with(uri, BYTES_LIT("https://")) || bytes_find(bytes_slice(uri, 8, SIZE_MAX), BYTES_LIT("/")) != SIZE_MAX ||
+            uri.len < 10)
+            return err_set(err, ERR_MALFORMED, "properties.trueboot.attestUri is not https://HOST or https://HOST:PORT");
+        if (bytes_equal_string(uri, s->issuer))
+            return err_set(err, ERR_CONFLICT, "properties.trueboot.attestUri is the shared provider's");
+        p->attest_uri = arena_string(a, uri);
+    }
+    return p->attest_uri || err_set(err, ERR_NO_MEMORY, "no memory for an address");
+}
+
+/* ---- calls ----------------------------------------------------------------------------------------------------------- */
+
+/* The provider named by the path. Below /subscriptions the name alone counts within its subscription and group. */
+static bool find(const struct attestation_service *s, const struct http_request *request, struct store_provider *ret, struct err *err)
+{
+    const char *name = param(request, "name", ""), *subscription = param(request, "subscription", NULL),
+               *group = param(request, "group", NULL);
+    struct store_provider row;
+
+    if (!name)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a name");
+    if (!store_provider_get(s->store, request->arena, name, &row, err))
+        return false;
+    if ((subscription && strcasecmp(subscription, row.subscription) != 0) || (group && strcasecmp(group, row.resource_group) != 0))
+        return err_set(err, ERR_NOT_FOUND, "there is no such attestation provider");
+    *ret = row;
+    return true;
+}
+
+static bool answer(const struct http_request *request, struct http_response *response, unsigned status, const struct store_provider *p)
+{
+    struct json_out out = http_response_json(response, status);
+
+    put_provider(request->arena, &out, p);
+    return true;
+}
+
+static bool get_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct attestation_service *s = context;
+    struct store_provider p;
+
+    return find(s, request, &p, err) && answer(request, response, 200, &p);
+}
+
+static bool change(const struct attestation_service *s, const struct http_request *request, const struct json *body,
+                   struct http_response *response, struct err *err)
+{
+    struct store_provider p;
+
+    if (!find(s, request, &p, err) || !read_changes(request->arena, body, &p, err) || !store_provider_update(s->store, &p, err) ||
+        !providers_reload(s->providers, p.name, err))
+        return false;
+    return answer(request, response, 200, &p);
+}
+
+static bool create(const struct attestation_service *s, const struct http_request *request, const struct json *body,
+                   struct http_response *response, struct err *err)
+{
+    const struct json *properties = json_get_no_case(body, "properties");
+    struct store_provider p = { .name = param(request, "name", ""),
+                                .subscription = param(request, "subscription", no_subscription),
+                                .resource_group = param(request, "group", no_group),
+                                .tpm_authentication = true,
+                                .public_network_access = true,
+                                .tags = "{}",
+                                .created_ms = s->now_ms(),
+                                .created_by = caller_name(request) };
+    struct bytes location = json_text(json_get_no_case(body, "location"), BYTES_NONE);
+    struct store_signer *signers = NULL;
+    size_t n_signers;
+
+    if (!location.len || !properties || properties->type != JSON_OBJECT)
+        return err_set(err, ERR_MALFORMED, "location and properties are required");
+    p.location = arena_string(request->arena, location);
+    if (!p.name || !p.subscription || !p.resource_group || !p.location)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a provider");
+    if (strcmp(p.name, s->provider) == 0)
+        return err_set(err, ERR_CONFLICT, "%s is the shared provider", p.name);
+    if (!read_changes(request->arena, body, &p, err) || !read_uri(s, request->arena, properties, &p, err) ||
+        !read_signers(request, properties, &p, &signers, &n_signers, err))
+        return false;
+    p.isolated = n_signers > 0;
+    if (!store_provider_create(s->store, &p, signers, n_signers, err) || !providers_reload(s->providers, p.name, err))
+        return false;
+    return answer(request, response, 201, &p);
+}
+
+/* Creates, or changes what may be changed; name, trust model and signers of one that is there stay. */
+static bool put_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct json_options strict = { .refuse_duplicates = true };
+    const struct attestation_service *s = context;
+    const char *name = param(request, "name", "");
+    struct store_provider p;
+    const struct json *body;
+
+    if (!name)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a name");
+    if (!http_body_json(request, &strict, &body, err))
+        return false;
+    if (store_provider_get(s->store, request->arena, name, &p, err))
+        return change(s, request, body, response, err);
+    return err->code == ERR_NOT_FOUND && create(s, request, body, response, err);
+}
+
+static bool patch_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct json_options strict = { .refuse_duplicates = true };
+    const struct json *body;
+
+    return http_body_json(request, &strict, &body, err) && change(context, request, body, response, err);
+}
+
+static bool delete_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct attestation_service *s = context;
+    struct store_provider p;
+    bool found = find(s, request, &p, err);
+
+    if (!found && err->code != ERR_NOT_FOUND)
+        return false;
+    if (found && (!store_provider_delete(s->store, p.name, err) || !providers_reload(s->providers, p.name, err)))
+        return false;
+    response->status = found ? 200 : 204;
+    return true;
+}
+
+static bool get_list(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct attestation_service *s = context;
+    const char *subscription = param(request, "subscription", NULL), *group = param(request, "group", NULL);
+    const struct store_provider *rows;
+    struct json_out out;
+    size_t n;
+
+    if (!store_provider_list(s->store, request->arena, NULL, LIMIT_LIST_PAGE, &rows, &n, err))
+        return false;
+    out = http_response_json(response, 200);
+    json_begin_object(&out, NULL);
+    json_begin_array(&out, "value");
+    for (size_t i = 0; i < n; i++)
+        if ((!subscription || strcasecmp(subscription, rows[i].subscription) == 0) &&
+            (!group || strcasecmp(group, rows[i].resource_group) == 0))
+            put_provider(request->arena, &out, &rows[i]);
+    json_end(&out);
+    json_end(&out);
+    return true;
+}
+
+static bool get_defaults(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct attestation_service *s = context;
+    const struct provider *shared CLEANUP(provider_free_at) = providers_shared(s->providers);
+    struct json_out out = http_response_json(response, 200);
+
+    (void)err;
+    json_begin_object(&out, NULL);
+    json_begin_array(&out, "value");
+    put_shared(request->arena, &out, shared);
+    json_end(&out);
+    json_end(&out);
+    return true;
+}
+
+/* "East US" and "eastus" are one place. */
+static bool same_place(struct bytes a, const char *b)
+{
+    for (size_t i = 0; i < a.len; i++) {
+        if (a.data[i] == ' ')
+            continue;
+        while (*b == ' ')
+            b++;
+        if (!*b || strncasecmp((const char *)&a.data[i], b++, 1) != 0)
+            return false;
+    }
+    return !*b;
+}
+
+static bool get_default(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct attestation_service *s = context;
+    const struct provider *shared CLEANUP(provider_free_at) = providers_shared(s->providers);
+    struct json_out out;
+
+    if (!same_place(http_param(request, "location"), shared->location))
+        return err_set(err, ERR_NOT_FOUND, "there is no shared provider in that location; the one here is in %s", shared->location);
+    out = http_response_json(response, 200);
+    put_shared(request->arena, &out, shared);
+    return true;
+}
+
+static bool get_operations(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    static const char *const names[] = { "read", "write", "delete", "attestation/read", "attestation/write", "attestation/delete" };
+    struct json_out out = http_response_json(response, 200);
+
+    (void)context;
+    (void)err;
+    json_begin_object(&out, NULL);
+    json_begin_array(&out, "value");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        json_begin_object(&out, NULL);
+        json_put_string(&out, "name", arena_printf(request->arena, RESOURCE_TYPE "/%s", names[i]));
+        json_end(&out);
+    }
+    json_end(&out);
+    json_end(&out);
+    return true;
+}
+
+#define SUBSCRIPTION "/subscriptions/{subscription}"
+#define GROUP        SUBSCRIPTION "/resourceGroups/{group}/providers/" RESOURCE_TYPE
+#define SERVICE      "/providers/Microsoft.Attestation"
+#define OF_ONE(path)                                                                     \
+    { "GET", path, HTTP_READER, 0, HTTP_NO_BODY, get_one, 0 },                           \
+        { "PUT", path, HTTP_OWNER, LIMIT_POLICY_BODY_BYTES, HTTP_JSON, put_one, 0 },     \
+        { "PATCH", path, HTTP_OWNER, LIMIT_POLICY_BODY_BYTES, HTTP_JSON, patch_one, 0 }, \
+    {                                                                                    \
+        "DELETE", path, HTTP_OWNER, 0, HTTP_NO_BODY, delete_one, 0                       \
+    }
+
+/* clang-format off */
+const struct http_route provider_routes[] = {
+    OF_ONE(GROUP "/{name}"),
+    OF_ONE("/v1/providers/{name}"),
+    { "GET", GROUP, HTTP_READER, 0, HTTP_NO_BODY, get_list, 0 },
+    { "GET", SUBSCRIPTION "/providers/" RESOURCE_TYPE, HTTP_READER, 0, HTTP_NO_BODY, get_list, 0 },
+    { "GET", "/v1/providers", HTTP_READER, 0, HTTP_NO_BODY, get_list, 0 },
+    { "GET", SUBSCRIPTION SERVICE "/defaultProviders", HTTP_READER, 0, HTTP_NO_BODY, get_defaults, 0 },
+    { "GET", SUBSCRIPTION SERVICE "/locations/{location}/defaultProvider", HTTP_READER, 0, HTTP_NO_BODY, get_default, 0 },
+    { "GET", SERVICE "/operations", HTTP_READER, 0, HTTP_NO_BODY, get_operations, 0 },
+};
+/* clang-format on */
+const size_t provider_n_routes = ARRAY_LEN(provider_routes);
