@@ -1,4 +1,5 @@
 #include "keystore/keystore.h"
+#include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include "base/file.h"
@@ -123,25 +124,45 @@ bool keystore_signing_key(const char *dir, const char *name, enum signing_family
 
 static bool name_matches(const struct cert_alt_name *have, const char *want)
 {
-    return have->kind == ALT_NAME_DNS && bytes_equal_string(have->value, want);
+    uint8_t address[16];
+
+    if (have->kind == ALT_NAME_DNS)
+        return bytes_equal_string(have->value, want);
+    if (have->kind != ALT_NAME_IP || inet_pton(have->value.len == 4 ? AF_INET : AF_INET6, want, address) != 1)
+        return false;
+    return bytes_equal(have->value, (struct bytes){ address, have->value.len });
 }
 
-/* Addresses are compared through a certificate that is made for them: has_names only looks at DNS names and counts addresses. */
+static bool has_name(const struct cert *cert, const char *want)
+{
+    struct bytes rest = cert->alt_names;
+    struct cert_alt_name alt;
+
+    while (cert_alt_name_next(&rest, &alt))
+        if (name_matches(&alt, want))
+            return true;
+    return false;
+}
+
+/* Valid for a while yet, and for these names, no more and no fewer: an address that this machine gave back may be another's now. */
 static bool still_good(const struct cert *cert, const char *const *names, size_t n_names, int64_t now_ms)
 {
-    size_t n_have = 0, n_dns = 0, n_found = 0;
     struct bytes rest = cert->alt_names;
     struct cert_alt_name alt;
 
     if (cert->not_after_ms < now_ms + tls_renewal_ms || cert->not_before_ms > now_ms)
         return false;
+    for (size_t i = 0; i < n_names; i++)
+        if (!has_name(cert, names[i]))
+            return false;
     while (cert_alt_name_next(&rest, &alt)) {
-        n_have++;
-        n_dns += alt.kind == ALT_NAME_DNS;
-        for (size_t i = 0; i < n_names; i++)
-            n_found += name_matches(&alt, names[i]);
+        bool wanted = false;
+        for (size_t i = 0; i < n_names && !wanted; i++)
+            wanted = name_matches(&alt, names[i]);
+        if (!wanted)
+            return false;
     }
-    return n_have == n_names && n_found == n_dns;
+    return true;
 }
 
 bool keystore_tls(const char *dir, const char *name, const struct ca *ca, const char *const *names, size_t n_names, int64_t now_ms,

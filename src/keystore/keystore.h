@@ -19,6 +19,6 @@ MUST_CHECK bool keystore_signing_key(const char *dir, const char *name, enum sig
                                      struct err *err);
 
 /* The TLS key and a certificate of `ca` for `names`. The key stays; the certificate is made anew when it expires within a month or
- * lacks one of the names. Both as PEM in `a`. */
+ * its names are not exactly these. Both as PEM in `a`. */
 MUST_CHECK bool keystore_tls(const char *dir, const char *name, const struct ca *ca, const char *const *names, size_t n_names,
                              int64_t now_ms, struct arena *a, struct bytes *ret_cert_pem, struct bytes *ret_key_pem, struct err *err);

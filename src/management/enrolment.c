@@ -158,7 +158,9 @@ static bool decode(struct arena *a, const struct json *text, const char *what, s
 {
     if (!text || text->type != JSON_STRING || text->string.len / 4 * 3 > limit)
         return err_set(err, ERR_MALFORMED, "%s is not base64url of at most %zu bytes", what, limit);
-    return base64_decode_any(a, text->string, ret, err) || err_within(err, "%s", what);
+    if (!base64_decode_any(a, text->string, ret, err))
+        return err_within(err, "%s", what);
+    return ret->len <= limit || err_set(err, ERR_MALFORMED, "%s has more than %zu bytes", what, limit);
 }
 
 /* The endorsement key of one certificate: parsed once, and that one object is what the credential is made for (CVE-2021-3406). */
@@ -211,7 +213,7 @@ static size_t read_extra(struct arena *a, const struct json *list, struct cert *
     return n;
 }
 
-/* The first endorsement certificate that holds; the reason is that of the first one that did not. */
+/* The first endorsement certificate that holds; when none does, the reason is the last one's. */
 static bool find_endorsement(const struct management *m, struct arena *a, const struct json *body, struct endorsement *ret, struct err *err)
 {
     const struct json *certs, *pubs = json_get(body, "ekPubs");
@@ -402,6 +404,25 @@ static bool note_duplicate(const struct management *m, struct arena *a, const ch
            store_setting_put(m->store, of_owner, bytes_of_string(vm), err);
 }
 
+struct registration {
+    const struct management *m;
+    struct arena *a;
+    const struct pending *p;
+    const struct store_identity *identity;
+    char owner[UUID_TEXT_LEN]; /* the VM that has this TPM already, or "" */
+};
+
+/* Looking and registering are one step: of two TPMs that say they are this VM, at the same moment, one becomes it (attack I4). */
+static bool register_in(struct store *tx, void *context, struct err *err)
+{
+    struct registration *r = context;
+    struct management inside = *r->m;
+
+    inside.store = tx;
+    r->owner[0] = '\0';
+    return check_identity(&inside, r->a, r->p, err) && store_identity_register(tx, r->identity, r->owner, err);
+}
+
 static bool register_identity(const struct management *m, struct arena *a, const struct pending *p, const struct cert *cert,
                               struct err *err)
 {
@@ -411,15 +432,15 @@ static bool register_identity(const struct management *m, struct arena *a, const
                                        .ek_cert_sha256 = p->ek_cert_sha256,
                                        .ek_pub_name = hex_in(a, tpm_name_bytes(&p->ek_name)),
                                        .enrolled_ms = m->now_ms() };
-    char owner[UUID_TEXT_LEN];
+    struct registration r = { .m = m, .a = a, .p = p, .identity = &identity };
 
     if (!identity.ak_name || !identity.ek_pub_name)
         return err_set(err, ERR_NO_MEMORY, "no memory for an identity");
-    if (store_identity_register(m->store, &identity, owner, err))
+    if (store_transaction(m->store, register_in, &r, err))
         return true;
-    if (err->code != ERR_CONFLICT)
+    if (err->code != ERR_CONFLICT || !r.owner[0])
         return false;
-    return note_duplicate(m, a, p->vm, owner, err) && err_set(err, ERR_CONFLICT, "this TPM already belongs to VM %s", owner);
+    return note_duplicate(m, a, p->vm, r.owner, err) && err_set(err, ERR_CONFLICT, "this TPM already belongs to VM %s", r.owner);
 }
 
 static bool activate(const struct management *m, const struct http_request *request, struct pending *p, struct http_response *response,
@@ -439,7 +460,7 @@ static bool activate(const struct management *m, const struct http_request *requ
         return err_set(err, ERR_UNTRUSTED, "enrollId is unknown, expired or used up: begin again");
     if (!decode(a, json_get(body, "proof"), "proof", 64, &proof, err) || !check_proof(p, proof, err) ||
         !tpm_public_decode_2b((struct bytes){ p->ak_public, p->ak_public_len }, &ak_public, err) || !tpm_public_key(&ak_public, &ak, err) ||
-        !check_quote(a, body, p, ak, err) || !check_identity(m, a, p, err) || !ca_issue_ak(m->ak_ca, p->vm, ak, m->now_ms(), &cert, err))
+        !check_quote(a, body, p, ak, err) || !ca_issue_ak(m->ak_ca, p->vm, ak, m->now_ms(), &cert, err))
         return false;
     if (!remove_done(m->enrolments, p->id))
         return err_set(err, ERR_UNTRUSTED, "enrollId was used already: begin again");
