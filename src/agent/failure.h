@@ -72,9 +72,9 @@ struct failure {
 void failure_record(struct failure *why, enum failure_id id, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void failure_adopt(struct failure *why, enum failure_id id, const struct err *err);
 void failure_prefix(struct failure *why, const char *fmt, ...) PRINTF_LIKE(2, 3);
-#define failure_set(why, id, ...) (failure_record((why), (id), __VA_ARGS__), err_failed())
+#define failure_set(why, id, ...)  (failure_record((why), (id), __VA_ARGS__), err_failed())
 #define failure_from(why, id, err) (failure_adopt((why), (id), (err)), err_failed())
-#define failure_within(why, ...) (failure_prefix((why), __VA_ARGS__), err_failed())
+#define failure_within(why, ...)   (failure_prefix((why), __VA_ARGS__), err_failed())
 
 const char *failure_name(enum failure_id id);   /* "AK_REPLACED"; "NONE" */
 const char *failure_reason(enum failure_id id); /* "TPM.IdentityChanged"; "" */

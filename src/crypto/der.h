@@ -23,7 +23,7 @@ enum der_tag {
     DER_SEQUENCE = 0x30,
     DER_SET = 0x31,
 };
-#define DER_CONTEXT(n) (0x80 | (n))
+#define DER_CONTEXT(n)             (0x80 | (n))
 #define DER_CONTEXT_CONSTRUCTED(n) (0xa0 | (n))
 
 /* Any element. `ret_whole` (may be NULL) is the element with its header. */

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/bytes.h"
 
+/* clang-format off */
 /*   name      TPM_ALG_ID  length  name in logs and JSON   (TCG Algorithm Registry 1.32) */
 #define DIGEST_ALGORITHMS(X)                     \
     X(SHA1,     0x0004,     20,     "sha1")       \
@@ -12,6 +13,7 @@
     X(SHA3_256, 0x0027,     32,     "sha3_256")   \
     X(SHA3_384, 0x0028,     48,     "sha3_384")   \
     X(SHA3_512, 0x0029,     64,     "sha3_512")
+/* clang-format on */
 
 enum digest_algorithm {
     DIGEST_NONE,
@@ -27,9 +29,9 @@ struct digest {
     uint8_t value[DIGEST_MAX_LEN]; /* digest_len(algorithm) bytes count */
 };
 
-size_t digest_len(enum digest_algorithm algorithm);          /* 0 for DIGEST_NONE */
-const char *digest_name(enum digest_algorithm algorithm);    /* "sha256"; "none" */
-uint16_t digest_tpm_id(enum digest_algorithm algorithm);     /* 0x0010 (TPM_ALG_NULL) for DIGEST_NONE */
+size_t digest_len(enum digest_algorithm algorithm);       /* 0 for DIGEST_NONE */
+const char *digest_name(enum digest_algorithm algorithm); /* "sha256"; "none" */
+uint16_t digest_tpm_id(enum digest_algorithm algorithm);  /* 0x0010 (TPM_ALG_NULL) for DIGEST_NONE */
 /* DIGEST_NONE for what we do not know. */
 enum digest_algorithm digest_from_tpm_id(uint16_t tpm_id);
 enum digest_algorithm digest_from_name(struct bytes name);

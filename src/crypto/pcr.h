@@ -5,7 +5,7 @@
 
 struct pcr_bank {
     enum digest_algorithm algorithm;
-    uint32_t present;                       /* bit i: value[i] is known */
+    uint32_t present; /* bit i: value[i] is known */
     struct digest value[LIMIT_PCRS];
 };
 

@@ -31,4 +31,5 @@ MUST_CHECK bool privkey_decrypt_oaep(const struct privkey *key, enum digest_algo
 MUST_CHECK bool privkey_decrypt_pkcs1(const struct privkey *key, struct bytes cipher, uint8_t ret_plain[static PRIVKEY_PLAIN_MAX],
                                       size_t *ret_len, struct err *err);
 /* The shared X coordinate, the curve's full length. */
-MUST_CHECK bool privkey_ecdh(const struct privkey *key, const struct pubkey *peer, uint8_t ret_x[static 66], size_t *ret_len, struct err *err);
+MUST_CHECK bool privkey_ecdh(const struct privkey *key, const struct pubkey *peer, uint8_t ret_x[static 66], size_t *ret_len,
+                             struct err *err);

@@ -24,23 +24,23 @@ void pubkey_free_at(struct pubkey **key);
 enum key_type pubkey_type(const struct pubkey *key);
 unsigned pubkey_bits(const struct pubkey *key);
 enum ec_curve pubkey_curve(const struct pubkey *key);
-size_t ec_curve_len(enum ec_curve curve);            /* bytes of a coordinate: 32, 48, 66; 0 for CURVE_NONE */
-const char *ec_curve_name(enum ec_curve curve);      /* "P-256" …; "none" */
+size_t ec_curve_len(enum ec_curve curve);       /* bytes of a coordinate: 32, 48, 66; 0 for CURVE_NONE */
+const char *ec_curve_name(enum ec_curve curve); /* "P-256" …; "none" */
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b);
 /* Views live as long as the key. */
 struct bytes pubkey_spki(const struct pubkey *key);  /* DER SubjectPublicKeyInfo */
 struct bytes pubkey_rsa_n(const struct pubkey *key); /* minimal length */
 struct bytes pubkey_rsa_e(const struct pubkey *key);
-struct bytes pubkey_ec_x(const struct pubkey *key);  /* the curve's full length */
+struct bytes pubkey_ec_x(const struct pubkey *key); /* the curve's full length */
 struct bytes pubkey_ec_y(const struct pubkey *key);
 
 /* pubkey_verify checks `signature` over `message`. ECDSA signatures are r || s, each of the curve's length: see
  * signature_from_der and the TPM's decoder for other forms. ERR_UNTRUSTED when it does not verify. */
-MUST_CHECK bool pubkey_verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash,
-                              struct bytes message, struct bytes signature, struct err *err);
+MUST_CHECK bool pubkey_verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash, struct bytes message,
+                              struct bytes signature, struct err *err);
 /* The same over SHA-1, which pubkey_verify refuses: for operators who allow TPMs that sign with nothing better. */
-MUST_CHECK bool pubkey_verify_sha1(const struct pubkey *key, enum signature_scheme scheme, struct bytes message,
-                                   struct bytes signature, struct err *err);
+MUST_CHECK bool pubkey_verify_sha1(const struct pubkey *key, enum signature_scheme scheme, struct bytes message, struct bytes signature,
+                                   struct err *err);
 
 /* More holders of one key: pubkey_ref counts one more, each calls pubkey_free. */
 struct pubkey *pubkey_ref(const struct pubkey *key);

@@ -11,18 +11,18 @@
 /* What the data of an event is; describe.h and bootchain/ choose a decoder by it. */
 enum event_content {
     CONTENT_OPAQUE,
-    CONTENT_NO_ACTION,       /* no_action.h */
-    CONTENT_SEPARATOR,       /* four bytes; separator.h rules in replay.h */
-    CONTENT_TEXT,            /* ASCII or UTF-8, sometimes UTF-16 */
-    CONTENT_TAGGED,          /* sipa.h or systemd_boot.h */
-    CONTENT_IPL,             /* grub.h, shim.h, systemd_boot.h, systemd_log.h */
-    CONTENT_VERSION,         /* UTF-16 text or a GUID */
-    CONTENT_VARIABLE,        /* uefi_variable.h */
-    CONTENT_BOOT_VARIABLE,   /* uefi_variable.h, then boot_option.h */
-    CONTENT_AUTHORITY,       /* uefi_variable.h, then signature_list.h or shim.h */
-    CONTENT_IMAGE,           /* image_load.h */
-    CONTENT_GPT,             /* gpt.h */
-    CONTENT_BLOB,            /* firmware_blob.h */
+    CONTENT_NO_ACTION,     /* no_action.h */
+    CONTENT_SEPARATOR,     /* four bytes; separator.h rules in replay.h */
+    CONTENT_TEXT,          /* ASCII or UTF-8, sometimes UTF-16 */
+    CONTENT_TAGGED,        /* sipa.h or systemd_boot.h */
+    CONTENT_IPL,           /* grub.h, shim.h, systemd_boot.h, systemd_log.h */
+    CONTENT_VERSION,       /* UTF-16 text or a GUID */
+    CONTENT_VARIABLE,      /* uefi_variable.h */
+    CONTENT_BOOT_VARIABLE, /* uefi_variable.h, then boot_option.h */
+    CONTENT_AUTHORITY,     /* uefi_variable.h, then signature_list.h or shim.h */
+    CONTENT_IMAGE,         /* image_load.h */
+    CONTENT_GPT,           /* gpt.h */
+    CONTENT_BLOB,          /* firmware_blob.h */
     CONTENT_BLOB2,
     CONTENT_TABLES,
     CONTENT_TABLES2,
@@ -40,10 +40,10 @@ enum event_covers {
  * only firmware's own code and settings go to (ROM): nothing rests on its type there. Registers 4, 5 and 7 and those of the
  * operating system are strict: an event retyped or misplaced there could hide a genuine one (attack L1, L2). Hence in register 4 no
  * type whose digest need not be that of its data but the images'. */
-#define PCRS_ANY 0xffffffffu
-#define PCRS_0_7 0x000000ffu
-#define PCRS_ROM 0x0000004fu /* 0–3 and 6 */
-#define PCRS_OS 0xffffff00u
+#define PCRS_ANY   0xffffffffu
+#define PCRS_0_7   0x000000ffu
+#define PCRS_ROM   0x0000004fu /* 0–3 and 6 */
+#define PCRS_OS    0xffffff00u
 #define PCR_BIT(n) (1u << (n))
 
 /* clang-format off */

@@ -9,7 +9,7 @@ struct gpt_partition {
     struct bytes unique; /* the same */
     uint64_t first_lba, last_lba;
     uint64_t attributes;
-    struct bytes name;   /* UTF-16LE, 72 bytes */
+    struct bytes name; /* UTF-16LE, 72 bytes */
 };
 
 struct gpt {

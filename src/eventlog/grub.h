@@ -6,11 +6,11 @@
 #include "eventlog/log.h"
 
 enum grub_kind {
-    GRUB_NOT,             /* not in GRUB's registers, or not its form */
-    GRUB_COMMAND,         /* "grub_cmd: " */
-    GRUB_KERNEL_CMDLINE,  /* "kernel_cmdline: " */
-    GRUB_MODULE_CMDLINE,  /* "module_cmdline: " */
-    GRUB_FILE,            /* a path, in register 9 */
+    GRUB_NOT,            /* not in GRUB's registers, or not its form */
+    GRUB_COMMAND,        /* "grub_cmd: " */
+    GRUB_KERNEL_CMDLINE, /* "kernel_cmdline: " */
+    GRUB_MODULE_CMDLINE, /* "module_cmdline: " */
+    GRUB_FILE,           /* a path, in register 9 */
 };
 
 struct grub_event {

@@ -6,31 +6,40 @@
 #include "eventlog/log.h"
 #include "findings/finding.h"
 
-enum ima_template { IMA_TEMPLATE_OTHER, IMA_TEMPLATE_IMA, IMA_TEMPLATE_NG, IMA_TEMPLATE_NGV2, IMA_TEMPLATE_SIG, IMA_TEMPLATE_SIGV2,
-                    IMA_TEMPLATE_BUF, IMA_TEMPLATE_MODSIG, IMA_TEMPLATE_EVM_SIG };
+enum ima_template {
+    IMA_TEMPLATE_OTHER,
+    IMA_TEMPLATE_IMA,
+    IMA_TEMPLATE_NG,
+    IMA_TEMPLATE_NGV2,
+    IMA_TEMPLATE_SIG,
+    IMA_TEMPLATE_SIGV2,
+    IMA_TEMPLATE_BUF,
+    IMA_TEMPLATE_MODSIG,
+    IMA_TEMPLATE_EVM_SIG
+};
 
 struct ima_entry {
     uint32_t number;
-    uint32_t pcr;                 /* 10 unless the kernel was configured otherwise */
+    uint32_t pcr; /* 10 unless the kernel was configured otherwise */
     enum ima_template template;
     struct bytes template_name;
-    struct bytes template_digest; /* as the list has it: SHA-1, or another bank's in the kernel's per-bank lists */
-    bool violation;               /* digest all zero: extends all ones */
-    bool proved;                  /* template_digest hashes from the entry's own fields; see verified_ima_proved() */
-    struct bytes template_data;   /* fields in binary form, which is what is hashed (but for template "ima", which is hashed with
+    struct bytes template_digest;         /* as the list has it: SHA-1, or another bank's in the kernel's per-bank lists */
+    bool violation;                       /* digest all zero: extends all ones */
+    bool proved;                          /* template_digest hashes from the entry's own fields; see verified_ima_proved() */
+    struct bytes template_data;           /* fields in binary form, which is what is hashed (but for template "ima", which is hashed with
                                      its name filled up to 256 bytes); for ascii lists rebuilt in the arena, empty for unknown templates */
     enum digest_algorithm file_algorithm; /* DIGEST_NONE when unknown: file_algorithm_name has it */
     struct bytes file_algorithm_name;
     struct bytes file_digest;
-    struct bytes name;            /* file name, or what a buffer is ("kernel_version", ".builtin_trusted_keys") */
-    struct bytes signature;       /* ima-sig: security.ima signature; ima-modsig: the file's signature */
-    struct bytes buffer;          /* ima-buf: the measured data */
+    struct bytes name;                  /* file name, or what a buffer is ("kernel_version", ".builtin_trusted_keys") */
+    struct bytes signature;             /* ima-sig: security.ima signature; ima-modsig: the file's signature */
+    struct bytes buffer;                /* ima-buf: the measured data */
     struct bytes modsig, modsig_digest; /* ima-modsig: appended signature and the digest that it covers */
 };
 
 struct ima_list {
     bool ascii;
-    bool truncated; /* the input ends inside an entry; the entries before are there */
+    bool truncated;                    /* the input ends inside an entry; the entries before are there */
     enum digest_algorithm list_digest; /* of template_digest */
     size_t n;
     struct ima_entry *entries;

@@ -6,7 +6,7 @@
 
 struct image_load {
     uint64_t address;
-    uint64_t length;    /* in memory */
+    uint64_t length; /* in memory */
     uint64_t link_time_address;
     struct bytes device_path; /* device_path.h; empty when the loader gave none */
     struct bytes excess;      /* bytes after the path that its length does not account for */

@@ -39,7 +39,7 @@ struct eventlog_bank {
 struct eventlog_part {
     enum eventlog_format format;
     enum eventlog_state state;
-    bool continued;           /* it has no header of its own; the banks are those of the log before it */
+    bool continued; /* it has no header of its own; the banks are those of the log before it */
     size_t n_banks;
     struct eventlog_bank banks[LIMIT_LOG_BANKS]; /* as the Spec ID event declares; {sha1} for EVENTLOG_SHA1 */
     uint32_t first_event, n_events;
@@ -52,11 +52,11 @@ struct eventlog_part {
 enum { EVENT_PCR_NONE = 0xffffffff /* Windows' records after the end: EV_NO_ACTION, extends nothing */ };
 
 struct event {
-    uint32_t number;  /* its place in the joined log, from 0, header events included */
-    uint32_t pcr;     /* 0–23, or anything for EV_NO_ACTION */
+    uint32_t number; /* its place in the joined log, from 0, header events included */
+    uint32_t pcr;    /* 0–23, or anything for EV_NO_ACTION */
     uint32_t type;
-    uint32_t offset;  /* of its first byte in its own log */
-    uint16_t part;    /* which log */
+    uint32_t offset; /* of its first byte in its own log */
+    uint16_t part;   /* which log */
     uint16_t n_digests;
     struct bytes digests; /* as written: SHA-1 format 20 bytes; else {u16le algorithm, value}…; use event_digest() */
     struct bytes data;

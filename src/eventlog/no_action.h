@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
+/* clang-format off */
 /*    name               signature, 16 bytes or its beginning     what it says */
 #define NO_ACTION_KINDS(X)                                                                                                    \
     X(SPEC_ID,           "Spec ID Event",                         "which format the log has")                                 \
@@ -12,6 +13,7 @@
     X(HCRTM,             "H-CRTM",                                "that the processor measured the first firmware")           \
     X(NV_INSTANCE,       "NvIndexInstance",                       "a measurement that went to a TPM NV index")                \
     X(NV_DYNAMIC,        "NvIndexDynamic",                        "a measurement that went to a TPM NV index")
+/* clang-format on */
 
 enum no_action_kind {
     NO_ACTION_OTHER,
@@ -22,10 +24,10 @@ enum no_action_kind {
 
 struct no_action {
     enum no_action_kind kind;
-    uint8_t locality;        /* STARTUP_LOCALITY */
-    struct bytes body;       /* after the 16 bytes of signature */
+    uint8_t locality;  /* STARTUP_LOCALITY */
+    struct bytes body; /* after the 16 bytes of signature */
     /* SP800_155 (Event, Event2 and Event3 share the beginning) */
-    uint32_t vendor_id;      /* IANA enterprise number */
+    uint32_t vendor_id; /* IANA enterprise number */
     struct bytes manifest_guid;
 };
 

@@ -32,7 +32,7 @@ enum proof_rule {
 #define X(name, slug, text) PROOF_RULE_##name,
     PROOF_RULES(X)
 #undef X
-    PROOF_RULE_COUNT
+        PROOF_RULE_COUNT
 };
 
 /* How much is known about an event. Only what is PROVED may become a fact. */

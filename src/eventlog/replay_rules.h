@@ -9,8 +9,8 @@
 enum { SEPARATED_REGISTERS = 8 }; /* 0–7 end with EV_SEPARATOR (PFP 3.3.2) */
 
 struct separators {
-    bool sound[SEPARATED_REGISTERS];      /* exactly one, with a legal value that its digest proves */
-    uint32_t event[SEPARATED_REGISTERS];  /* its number, if sound */
+    bool sound[SEPARATED_REGISTERS];     /* exactly one, with a legal value that its digest proves */
+    uint32_t event[SEPARATED_REGISTERS]; /* its number, if sound */
 };
 
 struct rules_input {

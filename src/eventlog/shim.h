@@ -5,13 +5,13 @@
 
 enum shim_kind {
     SHIM_NOT,
-    SHIM_MOK_LIST,         /* digest: of the signature lists; not in the log */
+    SHIM_MOK_LIST, /* digest: of the signature lists; not in the log */
     SHIM_MOK_LIST_X,
     SHIM_MOK_LIST_TRUSTED, /* digest: of one byte */
     SHIM_MOK_SB_STATE,     /* digest: of one byte; 1: validation switched off */
     SHIM_MOK_DB_STATE,     /* digest: of one byte; 1: the firmware's db is ignored */
     SHIM_SBAT_LEVEL,
-    SHIM_OTHER,            /* in register 14, of another name */
+    SHIM_OTHER, /* in register 14, of another name */
 };
 
 /* By the name in an EV_IPL of register 14: a label. */

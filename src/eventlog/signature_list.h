@@ -32,10 +32,10 @@ enum signature_kind {
 
 struct signature {
     enum signature_kind kind;
-    struct bytes owner; /* UUID_LEN bytes, EFI_GUID byte order */
-    struct bytes data;  /* DER certificate, digest, …; for X509_SHA*: the digest of the to-be-signed part alone */
+    struct bytes owner;         /* UUID_LEN bytes, EFI_GUID byte order */
+    struct bytes data;          /* DER certificate, digest, …; for X509_SHA*: the digest of the to-be-signed part alone */
     struct bytes revoked_since; /* X509_SHA*: EFI_TIME, 16 bytes; all zero means always */
-    uint32_t list;      /* which list of the variable, from 0 */
+    uint32_t list;              /* which list of the variable, from 0 */
 };
 
 struct signature_lists {

@@ -37,8 +37,8 @@ struct sipa_record {
     const struct sipa_type *type; /* may be NULL */
     unsigned depth;               /* 0 at the top */
     struct bytes payload;
-    size_t offset;                /* of the record in the data */
-    uint32_t parent;              /* id of the aggregate around it; 0 at the top */
+    size_t offset;   /* of the record in the data */
+    uint32_t parent; /* id of the aggregate around it; 0 at the top */
 };
 
 /* Called in document order: enter for every record, aggregates before their content; leave after an aggregate's content. Return false

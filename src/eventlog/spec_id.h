@@ -8,8 +8,8 @@ struct spec_id {
     const char *signature;   /* "Spec ID Event03", "…02" (EFI 1.2), "…00" (BIOS) */
     uint32_t platform_class; /* 0 client, 1 server */
     uint8_t major, minor, errata;
-    uint8_t uintn_size;      /* 1: 32 bits, 2: 64 bits; 0 for the BIOS edition */
-    size_t n_algorithms;     /* 0 but for Event03 */
+    uint8_t uintn_size;  /* 1: 32 bits, 2: 64 bits; 0 for the BIOS edition */
+    size_t n_algorithms; /* 0 but for Event03 */
     struct {
         uint16_t tpm_id, len;
     } algorithms[LIMIT_LOG_BANKS];

@@ -18,6 +18,7 @@ struct tagged_event {
 /* False when the data is not exactly one tagged event. */
 MUST_CHECK bool tagged_event_parse(struct bytes data, struct tagged_event *ret);
 
+/* clang-format off */
 /*    name            tag          what the digest is of */
 #define LOADER_TAGS(X)                                                                          \
     X(LOAD_OPTIONS,   0x8f3b22edu, "command line given to the kernel's EFI stub")               \
@@ -27,6 +28,7 @@ MUST_CHECK bool tagged_event_parse(struct bytes data, struct tagged_event *ret);
     X(INITRD_ADDON,   0x49dffe0fu, "initial RAM disk that the loader added")                    \
     X(UCODE_ADDON,    0xdac08e1au, "microcode that the loader added")                           \
     X(UKI_PROFILE,    0x13aed6dbu, "profile of the unified kernel image")
+/* clang-format on */
 
 enum loader_tag {
     LOADER_TAG_NONE,
@@ -73,7 +75,8 @@ struct uki_event {
 /* uki_events walks register 11 of a log and says for each event what it is. *ret has log->n_events elements. `is_content` needs the
  * first event of the pair to be proved to be the name: `marks` may be NULL (then it goes by place). */
 struct event_mark;
-MUST_CHECK bool uki_events(struct arena *a, const struct eventlog *log, const struct event_mark *marks, struct uki_event **ret, struct err *err);
+MUST_CHECK bool uki_events(struct arena *a, const struct eventlog *log, const struct event_mark *marks, struct uki_event **ret,
+                           struct err *err);
 const char *uki_section_name(enum uki_section section); /* ".linux" */
 const char *uki_section_text(enum uki_section section); /* "Linux kernel" */
 

@@ -32,15 +32,15 @@ struct systemd_digest {
 };
 
 struct systemd_record {
-    uint32_t pcr;              /* LIMIT_PCRS and above: measured to an NV index, extends no register */
+    uint32_t pcr; /* LIMIT_PCRS and above: measured to an NV index, extends no register */
     size_t n_digests;
     struct systemd_digest digests[LIMIT_LOG_BANKS];
     enum systemd_event event;
-    struct bytes event_type;   /* as written */
-    struct bytes string;       /* content.string; UTF-8; empty when absent */
+    struct bytes event_type; /* as written */
+    struct bytes string;     /* content.string; UTF-8; empty when absent */
     bool has_string;
     struct bytes boot_id;
-    struct bytes json;         /* the record's text, without RS and line end */
+    struct bytes json; /* the record's text, without RS and line end */
 };
 
 /* One record's JSON, as the agent puts it into an EV_IPL event. */

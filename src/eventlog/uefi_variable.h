@@ -5,8 +5,8 @@
 #include "base/uuid.h"
 
 struct uefi_variable {
-    struct bytes guid;  /* UUID_LEN bytes, EFI_GUID byte order */
-    struct bytes name;  /* UTF-16LE, without NUL at the end */
+    struct bytes guid; /* UUID_LEN bytes, EFI_GUID byte order */
+    struct bytes name; /* UTF-16LE, without NUL at the end */
     struct bytes data;
     struct bytes excess; /* bytes after the data that the lengths do not account for */
 };

@@ -7,10 +7,10 @@
 
 /* A claimed key: somebody sent it. Strings are views into the JSON value. */
 struct jwk {
-    struct pubkey *key;                     /* from n/e or x/y; else from the first certificate */
-    struct bytes kid, alg, use;             /* empty when absent */
+    struct pubkey *key;         /* from n/e or x/y; else from the first certificate */
+    struct bytes kid, alg, use; /* empty when absent */
     size_t n_certs;
-    struct cert *certs[LIMIT_CHAIN_CERTS];  /* x5c, leaf first */
+    struct cert *certs[LIMIT_CHAIN_CERTS]; /* x5c, leaf first */
 };
 
 /* jwk_parse reads "RSA" and "EC" keys with n/e, x/y or x5c. Where both are there, they must be the same key. base64url without

@@ -12,10 +12,10 @@ enum { JWKS_KID_MAX = 45, JWKS_KEYS_MAX = 64 };
 
 struct signing_key {
     enum signing_family family;
-    enum jws_algorithm algorithm;           /* RS256, or ES256 for P-256 keys */
+    enum jws_algorithm algorithm; /* RS256, or ES256 for P-256 keys */
     struct privkey *key;
     size_t n_chain;
-    struct cert *chain[LIMIT_CHAIN_CERTS];  /* leaf first */
+    struct cert *chain[LIMIT_CHAIN_CERTS]; /* leaf first */
     char kid[JWKS_KID_MAX];
 };
 
@@ -25,8 +25,8 @@ MUST_CHECK bool signing_key_init(struct signing_key *k, enum signing_family fami
 void signing_key_done(struct signing_key *k);
 
 /* The two kid formulas. */
-void kid_of_public_key(const struct pubkey *key, char ret[static JWKS_KID_MAX]);  /* b64(SHA-256(PEM || NUL)) */
-void kid_of_certificate(const struct cert *cert, char ret[static JWKS_KID_MAX]);  /* b64u(SHA-1(DER)) */
+void kid_of_public_key(const struct pubkey *key, char ret[static JWKS_KID_MAX]); /* b64(SHA-256(PEM || NUL)) */
+void kid_of_certificate(const struct cert *cert, char ret[static JWKS_KID_MAX]); /* b64u(SHA-1(DER)) */
 
 /* Tokens of the self-signed family: header {"alg","jku","kid","typ"}; `jku` may be NULL. */
 MUST_CHECK bool signing_key_sign_token(const struct signing_key *k, struct arena *a, const char *jku, struct bytes payload,
@@ -59,5 +59,5 @@ const struct jwk *jwks_find(const struct jwks *jwks, struct bytes kid);
 
 /* jwks_verify picks the key by kid (required), pins its algorithms (the entry's alg, else jws_algorithms_of) and verifies. ERR_NOT_FOUND
  * for an unknown kid: fetch the list once more (attack-suite.md S14). */
-MUST_CHECK bool jwks_verify(struct arena *a, const struct jwks *jwks, const struct jws *jws, unsigned allowed, const struct verified_jws **ret,
-                            struct err *err);
+MUST_CHECK bool jwks_verify(struct arena *a, const struct jwks *jwks, const struct jws *jws, unsigned allowed,
+                            const struct verified_jws **ret, struct err *err);

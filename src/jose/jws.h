@@ -27,15 +27,15 @@ enum jws_algorithm {
 #define X(name, text, key, scheme, hash, curve) JWS_##name,
     JWS_ALGORITHMS(X)
 #undef X
-    JWS_ALGORITHM_COUNT
+        JWS_ALGORITHM_COUNT
 };
 #define JWS_ALLOW(algorithm) (1u << (algorithm))
-#define JWS_ALLOW_ALL ((1u << JWS_ALGORITHM_COUNT) - 1)
+#define JWS_ALLOW_ALL        ((1u << JWS_ALGORITHM_COUNT) - 1)
 
 /* What somebody sent. All views point into the arena or the text. */
 struct jws {
-    struct bytes compact;         /* as received, trimmed */
-    struct bytes signing_input;   /* "header.payload" as received */
+    struct bytes compact;       /* as received, trimmed */
+    struct bytes signing_input; /* "header.payload" as received */
     const struct json *header;
     enum jws_algorithm algorithm; /* what the header claims */
     struct bytes kid, typ;        /* empty when absent */

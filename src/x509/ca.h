@@ -6,10 +6,10 @@
 #include "crypto/privkey.h"
 #include "x509/cert.h"
 
-#define CA_BACKDATE_MS (5 * 60 * INT64_C(1000))
-#define CA_DAY_MS (24 * 60 * 60 * INT64_C(1000))
+#define CA_BACKDATE_MS    (5 * 60 * INT64_C(1000))
+#define CA_DAY_MS         (24 * 60 * 60 * INT64_C(1000))
 #define CA_AK_VALIDITY_MS (365 * CA_DAY_MS)
-#define CA_VALIDITY_MS (3650 * CA_DAY_MS)
+#define CA_VALIDITY_MS    (3650 * CA_DAY_MS)
 enum { CA_CHAIN_MAX = 4, CA_AK_CERT_BYTES_MAX = 1500 /* fits an NV index of libtpms: guest-agent.md 2.4 */ };
 
 struct ca;

@@ -8,8 +8,8 @@ enum ca_profile { CA_PROFILE_ROOT, CA_PROFILE_BELOW, CA_PROFILE_AK, CA_PROFILE_E
 
 struct ca_request {
     enum ca_profile profile;
-    const char *common_name;      /* of the subject */
-    const struct pubkey *key;     /* of the subject */
+    const char *common_name;  /* of the subject */
+    const struct pubkey *key; /* of the subject */
     int64_t not_before_ms, not_after_ms;
     const struct cert *issuer;    /* NULL: self-signed */
     const struct privkey *signer; /* the issuer's key */

@@ -23,39 +23,39 @@ enum cert_key_usage {
 /* Extended key usages that mean something to us. */
 enum cert_eku {
     EKU_ANY = 1 << 0,
-    EKU_TLS_SERVER = 1 << 1,     /* 1.3.6.1.5.5.7.3.1 */
-    EKU_TLS_CLIENT = 1 << 2,     /* 1.3.6.1.5.5.7.3.2 */
-    EKU_TPM_EK = 1 << 3,         /* 2.23.133.8.1, tcg-kp-EKCertificate */
-    EKU_TPM_PLATFORM = 1 << 4,   /* 2.23.133.8.2, tcg-kp-PlatformAttributeCertificate */
-    EKU_TPM_AK = 1 << 5,         /* 2.23.133.8.3, tcg-kp-AIKCertificate */
+    EKU_TLS_SERVER = 1 << 1,   /* 1.3.6.1.5.5.7.3.1 */
+    EKU_TLS_CLIENT = 1 << 2,   /* 1.3.6.1.5.5.7.3.2 */
+    EKU_TPM_EK = 1 << 3,       /* 2.23.133.8.1, tcg-kp-EKCertificate */
+    EKU_TPM_PLATFORM = 1 << 4, /* 2.23.133.8.2, tcg-kp-PlatformAttributeCertificate */
+    EKU_TPM_AK = 1 << 5,       /* 2.23.133.8.3, tcg-kp-AIKCertificate */
     EKU_OTHER = 1 << 6,
 };
 
 struct cert {
-    struct bytes der;                   /* the whole certificate */
-    uint8_t sha256[CERT_SHA256_LEN];    /* of der: the name to cache it under */
-    struct bytes tbs;                   /* the signed part */
-    unsigned version;                   /* 1 or 3 */
-    struct bytes serial;                /* big-endian, minimal, not negative; at most 20 bytes */
-    struct bytes issuer, subject;       /* DER Name, header included */
-    struct bytes common_name;           /* the subject's last CN, UTF-8; empty when there is none or it is not UTF-8 text */
+    struct bytes der;                /* the whole certificate */
+    uint8_t sha256[CERT_SHA256_LEN]; /* of der: the name to cache it under */
+    struct bytes tbs;                /* the signed part */
+    unsigned version;                /* 1 or 3 */
+    struct bytes serial;             /* big-endian, minimal, not negative; at most 20 bytes */
+    struct bytes issuer, subject;    /* DER Name, header included */
+    struct bytes common_name;        /* the subject's last CN, UTF-8; empty when there is none or it is not UTF-8 text */
     int64_t not_before_ms, not_after_ms;
-    struct bytes spki;                  /* DER SubjectPublicKeyInfo */
-    const struct pubkey *key;           /* NULL: a key that crypto/pubkey.h does not make; key_problem says why */
-    const char *key_problem;            /* a sentence, or NULL */
+    struct bytes spki;        /* DER SubjectPublicKeyInfo */
+    const struct pubkey *key; /* NULL: a key that crypto/pubkey.h does not make; key_problem says why */
+    const char *key_problem;  /* a sentence, or NULL */
 
     bool has_basic_constraints, is_ca;
-    int path_len;                       /* CERT_NO_PATH_LEN: unlimited */
+    int path_len; /* CERT_NO_PATH_LEN: unlimited */
     bool has_key_usage;
-    unsigned key_usage;                 /* of enum cert_key_usage */
+    unsigned key_usage; /* of enum cert_key_usage */
     bool has_ekus;
-    unsigned ekus;                      /* of enum cert_eku */
+    unsigned ekus; /* of enum cert_eku */
     size_t n_eku_oids;
     struct bytes eku_oids[CERT_EKUS_MAX];
     struct bytes subject_key_id, authority_key_id; /* empty when absent */
     bool has_alt_names, alt_names_critical;
-    struct bytes alt_names;             /* content of the GeneralNames sequence; see cert_alt_name_next */
-    struct bytes unknown_critical;      /* OID content of the first critical extension that we do not process, or empty */
+    struct bytes alt_names;        /* content of the GeneralNames sequence; see cert_alt_name_next */
+    struct bytes unknown_critical; /* OID content of the first critical extension that we do not process, or empty */
 
     /* The signature is only readable through cert_is_signed_by. */
     enum signature_scheme signature_scheme;

@@ -8,10 +8,10 @@
 #include "x509/trust.h"
 
 enum chain_purpose {
-    CHAIN_EK,            /* x509/ek_cert.h */
-    CHAIN_AK,            /* x509/ak_cert.h */
-    CHAIN_CLOUD_AK,      /* an AK certificate of AzureGuest evidence: ak_cert_check_cloud */
-    CHAIN_PLATFORM,      /* TPM platform certificate: EKU 2.23.133.8.2 */
+    CHAIN_EK,       /* x509/ek_cert.h */
+    CHAIN_AK,       /* x509/ak_cert.h */
+    CHAIN_CLOUD_AK, /* an AK certificate of AzureGuest evidence: ak_cert_check_cloud */
+    CHAIN_PLATFORM, /* TPM platform certificate: EKU 2.23.133.8.2 */
     CHAIN_TLS_SERVER,
     CHAIN_POLICY_SIGNER, /* signs policies: digitalSignature if it has key usages; may itself be a CA (self-signed signers are usual) */
     CHAIN_TOKEN_SIGNER,  /* signs tokens: the same */

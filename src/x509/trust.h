@@ -32,5 +32,5 @@ bool trust_store_has(const struct trust_store *store, enum trust_kind kind, cons
 struct trust_slot;
 MUST_CHECK bool trust_slot_new(struct trust_store *first, struct trust_slot **ret, struct err *err); /* takes the reference */
 void trust_slot_free(struct trust_slot *slot);
-struct trust_store *trust_slot_get(struct trust_slot *slot);                      /* a new reference */
-void trust_slot_replace(struct trust_slot *slot, struct trust_store *next);       /* takes the reference */
+struct trust_store *trust_slot_get(struct trust_slot *slot);                /* a new reference */
+void trust_slot_replace(struct trust_slot *slot, struct trust_store *next); /* takes the reference */
