@@ -37,6 +37,28 @@ TEST(base64_refuses_what_has_a_second_spelling)
     }
 }
 
+TEST(long_base64_text_is_read_as_short_text_is)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    uint8_t data[3000];
+
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * i / 7 + i);
+    for (size_t n = 1500; n < 1560; n++) { /* around the length from which another way is taken */
+        struct bytes out;
+        REQUIRE_OK(base64_decode(&a, BASE64_URL, bytes_of_string(base64_in(&a, BASE64_URL, (struct bytes){ data, n })), &out, &err), err);
+        CHECK_BYTES(out, ((struct bytes){ data, n }));
+    }
+    for (size_t i = 0; i < 4000; i += 7) {
+        char *text = base64_in(&a, BASE64_STANDARD, BYTES_OF(data));
+        struct bytes out;
+        text[i] = "!-\0\xff"[i % 4];
+        CHECK(!base64_decode(&a, BASE64_STANDARD, (struct bytes){ (const uint8_t *)text, 4000 }, &out, &err));
+        CHECK(err.code == ERR_MALFORMED);
+    }
+}
+
 TEST(the_two_alphabets_are_kept_apart_unless_asked)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
