@@ -47,7 +47,7 @@ static bool read_request(struct attestation *t, struct err *err)
         return false;
     if (!bytes_equal_ct(t->request.challenge, BYTES_OF(t->challenge.challenge)))
         return err_set(err, ERR_UNTRUSTED, "challenge is not the one that service_context holds");
-    if (!jws_verify(t->a, &t->jws, t->request.request_key.key, JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256),
+    if (!jws_verify(t->a, &t->jws, t->request.request_key.jwk.key, JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256),
                     &verified, err))
         return err_within(err, "request");
     return challenge_use(t->service->challenges, &t->challenge, t->now_ms, err);
@@ -111,6 +111,15 @@ static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, s
     return true;
 }
 
+/* Step 12: keys that the TPM certified; only a genuine quote says which key may have done so. */
+static bool check_keys(struct attestation *t, struct err *err)
+{
+    struct appraised *appraised = &t->appraised;
+
+    return !appraised->quote || attest_request_check_keys(&t->request, t->ak.key, verified_quote_qualified_signer(appraised->quote),
+                                                          &appraised->appraisal.findings, err);
+}
+
 /* Steps 5 to 13: the pure part. */
 static bool appraise_request(struct attestation *t, struct err *err)
 {
@@ -126,10 +135,9 @@ static bool appraise_request(struct attestation *t, struct err *err)
 
     if (!prefix)
         return err_set(err, ERR_NO_MEMORY, "no memory for claims");
-    attest_request_nonce(&t->request, &nonce);
-    request.nonce = digest_bytes(&nonce);
+    request.nonce = attest_request_nonce(&t->request, &nonce);
     return attest_request_claims(t->a, &t->request, prefix, &request.claims, &request.n_claims, err) &&
-           appraise(t->a, &request, &t->appraised, err) && name_appraisal(&t->appraised.appraisal, t, err);
+           appraise(t->a, &request, &t->appraised, err) && check_keys(t, err) && name_appraisal(&t->appraised.appraisal, t, err);
 }
 
 /* {"version":1,"vm":…,"time":…,"nonce":…,"current_attestation":…}: what `trueboot verify` reads again later. */
@@ -138,12 +146,11 @@ static bool evidence_file(struct attestation *t, struct writer *w)
     struct json_out out = json_out_to(w, JSON_COMPACT);
     struct digest nonce;
 
-    attest_request_nonce(&t->request, &nonce);
     json_begin_object(&out, NULL);
     json_put_integer(&out, "version", 1);
     json_put_string(&out, "vm", t->vm);
     json_put_time(&out, "time", t->now_ms);
-    json_put_base64url(&out, "nonce", digest_bytes(&nonce));
+    json_put_base64url(&out, "nonce", attest_request_nonce(&t->request, &nonce));
     json_put_raw(&out, "current_attestation", t->request.current.raw);
     json_end(&out);
     return writer_ok(w);

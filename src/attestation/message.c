@@ -95,38 +95,36 @@ static bool optional_text(const struct json *v, const char *name, size_t limit, 
     return true;
 }
 
-/* The binding of the request key: we take tpm_quote with SHA-2 (6.4.2); SHA-1 never. */
-static bool read_binding(const struct json *key, struct attest_request *r, struct err *err)
+static bool read_request_key(struct arena *a, const struct json *data, struct attest_request *r, struct err *err)
 {
-    static const struct {
-        const char *name;
-        enum digest_algorithm hash;
-    } hashes[] = { { "sha-256", DIGEST_SHA256 }, { "sha-384", DIGEST_SHA384 }, { "sha-512", DIGEST_SHA512 } };
-    const struct json *quote = json_at(key, "info", "tpm_quote", NULL);
-    struct bytes name;
-
-    if (!quote)
-        return err_set(err, ERR_UNSUPPORTED, "request_key.info has no tpm_quote: the key is not bound to the quote");
-    if (!json_need_string(quote, "hash_alg", &name, err))
-        return err_within(err, "request_key.info.tpm_quote");
-    for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
-        if (same_word(name, hashes[i].name)) {
-            r->binding = hashes[i].hash;
-            return true;
-        }
-    return err_set(err, ERR_UNSUPPORTED, "request_key.info.tpm_quote.hash_alg is not sha-256, sha-384 or sha-512");
-}
-
-static bool read_request_key(const struct json *data, struct attest_request *r, struct err *err)
-{
-    const struct json *key, *jwk;
+    const struct json *key;
 
     if (!json_need_object(data, "request_key", &key, err))
         return false;
-    if (!json_need_object(key, "jwk", &jwk, err) || !jwk_parse(jwk, &r->request_key, err))
+    if (!bound_key_read(a, key, &r->request_key, err))
         return err_within(err, "request_key");
-    r->request_jwk = jwk;
-    return read_binding(key, r, err);
+    return r->request_key.binding != KEY_UNBOUND ||
+           err_set(err, ERR_UNSUPPORTED, "request_key.info has neither tpm_quote nor tpm_certify: the key is not bound to the TPM");
+}
+
+static bool read_other_keys(struct arena *a, const struct json *data, struct attest_request *r, struct err *err)
+{
+    const struct json *keys = json_get(data, "other_keys");
+
+    if (!keys || keys->type == JSON_NULL)
+        return true;
+    if (keys->type != JSON_ARRAY)
+        return err_set(err, ERR_MALFORMED, "other_keys is not an array");
+    if (keys->array.n > LIMIT_OTHER_KEYS)
+        return err_set(err, ERR_LIMIT, "other_keys has %zu entries, more than %d", keys->array.n, LIMIT_OTHER_KEYS);
+    for (size_t i = 0; i < keys->array.n; i++) {
+        if (!bound_key_read(a, keys->array.items[i], &r->other_keys[i], err))
+            return err_within(err, "other_keys[%zu]", i);
+        r->n_other_keys = i + 1;
+        if (r->other_keys[i].binding == KEY_BOUND_BY_QUOTE)
+            return err_set(err, ERR_UNSUPPORTED, "other_keys[%zu]: tpm_quote binds request_key alone", i);
+    }
+    return true;
 }
 
 static bool read_evidence(struct arena *a, const struct json *data, struct attest_request *r, struct err *err)
@@ -148,23 +146,20 @@ static bool read_evidence(struct arena *a, const struct json *data, struct attes
 
 static bool read_payload(struct arena *a, const struct json *payload, struct attest_request *r, struct err *err)
 {
-    const struct json *data, *other;
+    const struct json *data;
     struct bytes type;
 
     if (!json_need_string(payload, "att_type", &type, err) || !json_need_object(payload, "att_data", &data, err))
         return false;
     if (!bytes_equal_string(type, "basic"))
         return err_set(err, ERR_UNSUPPORTED, "att_type is not \"basic\": enclave reports are not verified by this service");
-    other = json_get(data, "other_keys");
-    if (other && other->type != JSON_NULL && !(other->type == JSON_ARRAY && other->array.n == 0))
-        return err_set(err, ERR_UNSUPPORTED, "other_keys is not empty: only request_key is certified by this service");
     r->custom_claims = json_get(data, "custom_claims");
     if (r->custom_claims && r->custom_claims->type == JSON_NULL)
         r->custom_claims = NULL;
     return read_base64(a, data, "challenge", LIMIT_NONCE_BYTES, &r->challenge, err) &&
            read_base64(a, data, "service_context", 1024, &r->service_context, err) && optional_text(data, "rp_id", 1024, &r->rp_id, err) &&
-           optional_text(data, "rp_data", 4096, &r->rp_data, err) && read_request_key(data, r, err) &&
-           (read_evidence(a, data, r, err) || err_within(err, "tpm_att_data"));
+           optional_text(data, "rp_data", 4096, &r->rp_data, err) && read_request_key(a, data, r, err) &&
+           read_other_keys(a, data, r, err) && (read_evidence(a, data, r, err) || err_within(err, "tpm_att_data"));
 }
 
 bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_request *ret, struct err *err)
@@ -189,12 +184,48 @@ bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_r
     return true;
 }
 
-void attest_request_done(struct attest_request *request) { jwk_done(&request->request_key); }
-
-void attest_request_nonce(const struct attest_request *request, struct digest *ret)
+void attest_request_done(struct attest_request *request)
 {
-    const struct bytes parts[] = { request->request_jwk->raw, { (const uint8_t *)"", 1 }, request->challenge };
-    digest_compute_parts(request->binding, parts, ARRAY_LEN(parts), ret);
+    bound_key_done(&request->request_key);
+    for (size_t i = 0; i < request->n_other_keys; i++)
+        bound_key_done(&request->other_keys[i]);
+}
+
+struct bytes attest_request_nonce(const struct attest_request *request, struct digest *space)
+{
+    const struct bytes parts[] = { request->request_key.text->raw, { (const uint8_t *)"", 1 }, request->challenge };
+
+    if (request->request_key.binding == KEY_CERTIFIED)
+        return request->challenge;
+    digest_compute_parts(request->request_key.hash, parts, ARRAY_LEN(parts), space);
+    return digest_bytes(space);
+}
+
+bool attest_request_check_keys(const struct attest_request *request, const struct pubkey *ak, struct bytes qualified_signer,
+                               struct findings *findings, struct err *err)
+{
+    if (!bound_key_check(&request->request_key, ak, request->challenge, qualified_signer, findings, err))
+        return false;
+    for (size_t i = 0; i < request->n_other_keys; i++)
+        if (!bound_key_check(&request->other_keys[i], ak, request->challenge, qualified_signer, findings, err))
+            return false;
+    return true;
+}
+
+bool attest_request_key_texts(struct arena *a, const struct attest_request *request, const char **ret_key, const char **ret_other_keys,
+                              struct err *err)
+{
+    struct writer key CLEANUP(writer_done) = { 0 }, others CLEANUP(writer_done) = { 0 };
+    struct json_out key_out = json_out_to(&key, JSON_COMPACT), others_out = json_out_to(&others, JSON_COMPACT);
+
+    bound_key_write(&key_out, NULL, &request->request_key);
+    json_begin_array(&others_out, NULL);
+    for (size_t i = 0; i < request->n_other_keys; i++)
+        bound_key_write(&others_out, NULL, &request->other_keys[i]);
+    json_end(&others_out);
+    *ret_key = writer_ok(&key) ? arena_string(a, writer_bytes(&key)) : NULL;
+    *ret_other_keys = writer_ok(&others) && request->n_other_keys ? arena_string(a, writer_bytes(&others)) : NULL;
+    return (*ret_key && (*ret_other_keys || !request->n_other_keys)) || err_set(err, ERR_NO_MEMORY, "no memory for keys");
 }
 
 static bool read_claim(struct arena *a, const struct json *entry, const char *prefix, struct policy_claim *ret, struct err *err)
@@ -224,21 +255,24 @@ bool attest_request_claims(struct arena *a, const struct attest_request *request
                            size_t *ret_n, struct err *err)
 {
     const struct json *list = request->custom_claims;
+    const char *key, *other_keys;
     struct policy_claim *claims;
+    size_t n_custom = list && list->type == JSON_ARRAY ? list->array.n : 0, n = 0;
 
-    *ret = NULL;
-    *ret_n = 0;
-    if (!list)
-        return true;
-    if (list->type != JSON_ARRAY || list->array.n > LIMIT_CUSTOM_CLAIMS)
+    if (list && (list->type != JSON_ARRAY || n_custom > LIMIT_CUSTOM_CLAIMS))
         return err_set(err, ERR_LIMIT, "custom_claims is not an array of at most %d", LIMIT_CUSTOM_CLAIMS);
-    claims = ARENA_ARRAY(a, list->array.n, struct policy_claim);
+    if (!attest_request_key_texts(a, request, &key, &other_keys, err))
+        return false;
+    claims = ARENA_ARRAY(a, n_custom + 2, struct policy_claim);
     if (!claims)
         return err_set(err, ERR_NO_MEMORY, "no memory for claims");
-    for (size_t i = 0; i < list->array.n; i++)
-        if (!read_claim(a, list->array.items[i], prefix, &claims[i], err))
+    claims[n++] = policy_claim_string("x-ms-tpm-request-key", bytes_of_string(key));
+    if (other_keys)
+        claims[n++] = policy_claim_string("x-ms-tpm-other-keys", bytes_of_string(other_keys));
+    for (size_t i = 0; i < n_custom; i++)
+        if (!read_claim(a, list->array.items[i], prefix, &claims[n++], err))
             return err_within(err, "custom_claims[%zu]", i);
     *ret = claims;
-    *ret_n = list->array.n;
+    *ret_n = n;
     return true;
 }

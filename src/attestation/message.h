@@ -3,7 +3,7 @@
  * Every view points into the arena or the body, which must outlive it. Errors name the member. */
 #pragma once
 #include "appraise/evidence.h"
-#include "jose/jwk.h"
+#include "attestation/bound_key.h"
 #include "jose/jws.h"
 #include "policy/policy.h"
 
@@ -27,11 +27,11 @@ struct attest_request {
     struct evidence boot;
     struct bytes challenge;
     struct bytes service_context;
-    struct bytes rp_id;               /* text as sent, or BYTES_NONE */
-    struct bytes rp_data;             /* text as sent, or BYTES_NONE: returned unchanged */
-    struct jwk request_key;           /* release with attest_request_done */
-    const struct json *request_jwk;   /* its raw characters are what the quote binds */
-    enum digest_algorithm binding;    /* hash of the tpm_quote binding */
+    struct bytes rp_id;                            /* text as sent, or BYTES_NONE */
+    struct bytes rp_data;                          /* text as sent, or BYTES_NONE: returned unchanged */
+    struct bound_key request_key;                  /* signs the request; release with attest_request_done */
+    struct bound_key other_keys[LIMIT_OTHER_KEYS]; /* certified, or unbound */
+    size_t n_other_keys;
     const struct json *custom_claims; /* array, or NULL */
 };
 
@@ -39,9 +39,17 @@ struct attest_request {
 MUST_CHECK bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_request *ret, struct err *err);
 void attest_request_done(struct attest_request *request);
 
-/* H(jwk characters || 00 || challenge): the qualifying data that the current quote must carry (6.4.2). */
-void attest_request_nonce(const struct attest_request *request, struct digest *ret);
+/* The qualifying data that the current quote must carry (6.4.2): H(jwk characters || 00 || challenge), which is made in *space, or, for a
+ * certified request key, the challenge itself. */
+struct bytes attest_request_nonce(const struct attest_request *request, struct digest *space);
 
-/* Custom claims become incoming claims named PREFIX + name (9.7). The error names the entry. */
+/* bound_key_check for every key of the request. */
+MUST_CHECK bool attest_request_check_keys(const struct attest_request *request, const struct pubkey *ak, struct bytes qualified_signer,
+                                          struct findings *findings, struct err *err);
+/* The policy key objects: x-ms-tpm-request-key, and the array x-ms-tpm-other-keys (NULL text: there are none). In the arena. */
+MUST_CHECK bool attest_request_key_texts(struct arena *a, const struct attest_request *request, const char **ret_key,
+                                         const char **ret_other_keys, struct err *err);
+
+/* The keys become claims of the service; custom claims become claims named PREFIX + name (9.7). The error names the entry. */
 MUST_CHECK bool attest_request_claims(struct arena *a, const struct attest_request *request, const char *prefix,
                                       const struct policy_claim **ret, size_t *ret_n, struct err *err);

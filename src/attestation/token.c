@@ -81,28 +81,6 @@ static char *trueboot_json(struct arena *a, const struct appraisal *appraisal)
     return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
 }
 
-/* The policy key object of 9.6: the request key in the words of policies, re-serialised without unknown members. */
-static char *request_key_json(struct arena *a, const struct attest_request *request)
-{
-    struct writer w CLEANUP(writer_done) = { 0 };
-    struct json_out out = json_out_to(&w, JSON_COMPACT);
-
-    json_begin_object(&out, NULL);
-    json_begin_object(&out, "jwk");
-    jwk_write_key(&out, request->request_key.key);
-    json_end(&out);
-    json_begin_object(&out, "info");
-    json_begin_object(&out, "tpm_quote");
-    json_put_string(&out, "hash_alg",
-                    request->binding == DIGEST_SHA384   ? "sha-384"
-                    : request->binding == DIGEST_SHA512 ? "sha-512"
-                                                        : "sha-256");
-    json_end(&out);
-    json_end(&out);
-    json_end(&out);
-    return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
-}
-
 static char *signer_json(struct arena *a, const struct cert *signer)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
@@ -117,18 +95,23 @@ static bool collect(struct arena *a, const struct provider *provider, const stru
 {
     const struct policy_outcome *outcome = appraised->outcome;
     const struct cert *signer = provider->policies[PROVIDER_TPM].signer;
-    struct named_json *list = ARENA_ARRAY(a, outcome->n_outgoing + 4, struct named_json);
+    struct named_json *list = ARENA_ARRAY(a, outcome->n_outgoing + 5, struct named_json);
+    const char *key, *other_keys;
     size_t n = 0;
 
     if (!list)
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
+    if (!attest_request_key_texts(a, request, &key, &other_keys, err))
+        return false;
     for (size_t i = 0; i < outcome->n_outgoing; i++)
         if (!is_reserved(outcome->outgoing[i].type) && token_claim_is_first(outcome, i))
             list[n++] = (struct named_json){ outcome->outgoing[i].type, token_claim_json(a, outcome, i) };
     list[n++] = (struct named_json){ BYTES_LIT("x-ms-attestation-type"), "\"tpm\"" };
     if (signer)
         list[n++] = (struct named_json){ BYTES_LIT("x-ms-policy-signer"), signer_json(a, signer) };
-    list[n++] = (struct named_json){ BYTES_LIT("x-ms-tpm-request-key"), request_key_json(a, request) };
+    list[n++] = (struct named_json){ BYTES_LIT("x-ms-tpm-request-key"), key };
+    if (other_keys)
+        list[n++] = (struct named_json){ BYTES_LIT("x-ms-tpm-other-keys"), other_keys };
     list[n++] = (struct named_json){ BYTES_LIT("trueboot"), trueboot_json(a, &appraised->appraisal) };
     for (size_t i = 0; i < n; i++)
         if (!list[i].json)
@@ -157,7 +140,7 @@ static void write_fixed(struct json_out *out, const struct provider *provider, c
     }
     json_begin_object(out, "cnf");
     json_begin_object(out, "jwk");
-    jwk_write_key(out, request->request_key.key);
+    jwk_write_key(out, request->request_key.jwk.key);
     json_end(out);
     json_end(out);
     json_put_string(out, "x-ms-policy-hash", provider->policies[PROVIDER_TPM].hash);
