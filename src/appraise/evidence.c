@@ -131,13 +131,22 @@ bool evidence_read(struct arena *a, const struct json *att, struct evidence *ret
     return true;
 }
 
+/* A label that may be absent, null or empty. */
+static bool read_label(const struct json *file, const char *name, struct bytes *ret, struct err *err)
+{
+    const struct json *member = json_get(file, name);
+
+    *ret = json_text(member, BYTES_NONE);
+    return !member || member->type == JSON_NULL || member->type == JSON_STRING || err_set(err, ERR_MALFORMED, "%s is not a string", name);
+}
+
 static bool read_file_members(struct arena *a, const struct json *file, struct evidence_file *f, struct err *err)
 {
     const struct json *current, *boot = json_get(file, "boot_attestation");
-    struct bytes vm = json_text(json_get(file, "vm"), BYTES_NONE), time = json_text(json_get(file, "time"), BYTES_NONE);
+    struct bytes vm, time;
     int64_t version;
 
-    if (!json_need_integer(file, "version", &version, err))
+    if (!json_need_integer(file, "version", &version, err) || !read_label(file, "vm", &vm, err) || !read_label(file, "time", &time, err))
         return false;
     if (version != 1)
         return err_set(err, ERR_UNSUPPORTED, "version %lld is not 1", (long long)version);

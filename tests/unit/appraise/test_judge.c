@@ -1,0 +1,135 @@
+/* What makes a VM Healthy, and what a person may accept. */
+#include "appraise/baseline.h"
+#include "support/test.h"
+
+TEST(the_worst_settled_finding_decides)
+{
+    static const struct {
+        enum severity severity;
+        bool unsettled;
+        enum verdict verdict;
+    } rows[] = { { SEVERITY_INFO, false, VERDICT_HEALTHY },       { SEVERITY_LOW, false, VERDICT_HEALTHY },
+                 { SEVERITY_MEDIUM, false, VERDICT_UNHEALTHY },   { SEVERITY_HIGH, false, VERDICT_UNHEALTHY },
+                 { SEVERITY_CRITICAL, false, VERDICT_UNHEALTHY }, { SEVERITY_LOW, true, VERDICT_HEALTHY },
+                 { SEVERITY_MEDIUM, true, VERDICT_UNKNOWN },      { SEVERITY_CRITICAL, true, VERDICT_UNKNOWN } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct findings list = { .arena = &a };
+        struct finding *f = findings_add(&list, FINDING_BOOT_CMDLINE_CHANGED, 8, 1, "x");
+        f->severity = rows[i].severity;
+        f->unsettled = rows[i].unsettled;
+        CHECK_INT(verdict_of(&list), rows[i].verdict);
+        /* something settled and worse beside it wins; something fine does not */
+        findings_add(&list, FINDING_BOOT_ORDER_CHANGED, 1, 1, "low");
+        CHECK_INT(verdict_of(&list), rows[i].verdict);
+        findings_add(&list, FINDING_SECUREBOOT_DISABLED, 7, 1, "high");
+        CHECK_INT(verdict_of(&list), VERDICT_UNHEALTHY);
+    }
+}
+
+TEST(no_finding_is_healthy_and_too_many_are_not)
+{
+    struct findings list = { 0 };
+
+    CHECK_INT(verdict_of(&list), VERDICT_HEALTHY);
+    list.overflow = true;
+    CHECK_INT(verdict_of(&list), VERDICT_UNHEALTHY);
+}
+
+/* Judges an appraisal with one finding of each kind, in turn, under a baseline that accepts that very kind. */
+TEST(a_baseline_lowers_medium_findings_about_the_boot_and_nothing_else)
+{
+    for (enum finding_id id = 0; id < FINDING_ID_COUNT; id++) {
+        const struct finding_kind *kind = finding_kind(id);
+        bool acceptable = kind->severity == SEVERITY_MEDIUM && (kind->phase != PHASE_EVIDENCE || id == FINDING_LOG_EXIT_BOOT_SERVICES);
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
+        struct findings judged = { .arena = &a };
+        struct baseline accepting = { .accepts = &id, .n_accepts = 1 };
+        enum verdict verdict;
+        struct err err = ERR_INIT;
+
+        REQUIRE(appraisal != NULL);
+        appraisal->findings.arena = &a;
+        findings_add(&appraisal->findings, id, FINDING_NO_PCR, FINDING_NO_EVENT, "x");
+        REQUIRE_OK(judge(&a, appraisal, NULL, &accepting, NULL, &judged, &verdict, &err), err);
+        if (judged.items[0].severity != (acceptable ? SEVERITY_INFO : kind->severity))
+            test_note("%s", kind->id);
+        CHECK_INT(judged.items[0].severity, acceptable ? SEVERITY_INFO : kind->severity);
+        CHECK_INT(verdict, acceptable || kind->severity < SEVERITY_MEDIUM ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
+    }
+}
+
+TEST(what_is_raised_to_high_or_unsettled_is_not_accepted)
+{
+    static const enum finding_id accepts[] = { FINDING_BOOT_CMDLINE_CHANGED };
+
+    for (int unsettled = 0; unsettled < 2; unsettled++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
+        struct findings judged = { .arena = &a };
+        struct baseline accepting = { .accepts = accepts, .n_accepts = 1 };
+        struct finding *f;
+        enum verdict verdict;
+        struct err err = ERR_INIT;
+
+        REQUIRE(appraisal != NULL);
+        appraisal->findings.arena = &a;
+        f = findings_add(&appraisal->findings, FINDING_BOOT_CMDLINE_CHANGED, 8, 1, "x");
+        f->unsettled = unsettled;
+        f->severity = unsettled ? SEVERITY_MEDIUM : SEVERITY_HIGH;
+        REQUIRE_OK(judge(&a, appraisal, NULL, &accepting, NULL, &judged, &verdict, &err), err);
+        CHECK_INT(verdict, unsettled ? VERDICT_UNKNOWN : VERDICT_UNHEALTHY);
+    }
+}
+
+TEST(a_baseline_is_learned_without_a_word_only_from_a_sound_boot)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct appraisal *good = ARENA_NEW(&a, struct appraisal), *x = ARENA_NEW(&a, struct appraisal);
+
+    REQUIRE(good && x);
+    good->quote_verified = good->ak_trusted = good->boot.has_log = true;
+    good->verdict = VERDICT_HEALTHY;
+    CHECK(baseline_may_learn(good));
+    for (int i = 0; i < 5; i++) {
+        *x = *good;
+        x->quote_verified = i != 0;
+        x->ak_trusted = i != 1;
+        x->boot.has_log = i != 2;
+        x->verdict = i == 3 ? VERDICT_UNHEALTHY : i == 4 ? VERDICT_UNKNOWN : VERDICT_HEALTHY;
+        CHECK(!baseline_may_learn(x));
+    }
+}
+
+TEST(nothing_is_learned_from_a_quote_that_does_not_verify)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct appraisal *x = ARENA_NEW(&a, struct appraisal);
+    struct baseline learned;
+    struct err err = ERR_INIT;
+
+    REQUIRE(x != NULL);
+    CHECK(!baseline_learn(&a, x, true, &learned, &err) && err.code == ERR_UNTRUSTED);
+}
+
+TEST(the_worst_finding_comes_first)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct appraisal *x = ARENA_NEW(&a, struct appraisal);
+    struct findings judged = { .arena = &a };
+    enum verdict verdict;
+    struct err err = ERR_INIT;
+
+    REQUIRE(x != NULL);
+    x->findings.arena = &a;
+    findings_add(&x->findings, FINDING_BOOT_ORDER_CHANGED, 1, 1, "low");
+    findings_add(&x->findings, FINDING_BOOT_CMDLINE_CHANGED, 8, 1, "medium");
+    findings_add(&x->findings, FINDING_BOOT_REVOKED_IMAGE, 4, 1, "critical");
+    findings_add(&x->findings, FINDING_FIRMWARE_DEBUGGER, 0, 1, "high");
+    REQUIRE_OK(judge(&a, x, NULL, NULL, NULL, &judged, &verdict, &err), err);
+    REQUIRE(judged.n == 4);
+    for (size_t i = 1; i < judged.n; i++)
+        CHECK(judged.items[i - 1].severity > judged.items[i].severity);
+}
