@@ -14,6 +14,7 @@ $(BUILD)/build.ninja:
 
 guest: all
 	@guest/fetch_guest_parts $(BUILD)/guest-parts
+	@ninja -C $(BUILD) --quiet tools/reference.pack
 
 demo: guest
 	@demo/demo

@@ -50,7 +50,7 @@ struct appraisal {
     struct appraisal_facts facts;
     struct findings findings;
     struct boot_record boot; /* components and registers: what baselines are made of */
-    const char *reference;   /* name and date of the reference knowledge used, or NULL */
+    const char *reference;   /* name, date and age of the reference knowledge used, or NULL */
 };
 
 /* The JSON object of an appraisal; the caller has begun it (and may add members of its own). */

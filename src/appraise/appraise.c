@@ -175,9 +175,10 @@ static bool note_facts(struct work *w, struct err *err)
             return err_set(err, ERR_NO_MEMORY, "no memory for facts");
     }
     if (reference && reference->name) {
-        char date[CLOCK_TEXT_LEN];
-        clock_format(reference->as_of_ms, date);
-        w->out->appraisal.reference = arena_printf(w->a, "%s, %.10s", reference->name, date);
+        const char *age = reference_age(w->a, reference, w->request->now_ms);
+        w->out->appraisal.reference = age ? arena_printf(w->a, "%s (%s)", reference->name, age) : NULL;
+        if (!w->out->appraisal.reference)
+            return err_set(err, ERR_NO_MEMORY, "no memory for facts");
     }
     return true;
 }

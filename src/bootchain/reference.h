@@ -64,6 +64,9 @@ MUST_CHECK bool reference_parse(struct arena *a, struct bytes text, struct boot_
 /* The mirror: reference_parse gives an equal reference back. */
 void reference_write(struct writer *w, const struct boot_reference *reference);
 
+/* How old it is, in words: "2025-02-18, 276 days old", or "date unknown". NULL: no memory. */
+const char *reference_age(struct arena *a, const struct boot_reference *reference, int64_t now_ms);
+
 /* reference_with_update makes a reference that knows what `reference` (may be NULL) knows and the entries of a dbx update besides; texts of the
  * older one win. `name` and `as_of_ms` describe the result. */
 struct secure_boot_data;

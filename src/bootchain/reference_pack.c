@@ -324,3 +324,15 @@ bool reference_with_update(struct arena *a, const struct boot_reference *referen
     *ret = made;
     return true;
 }
+
+const char *reference_age(struct arena *a, const struct boot_reference *reference, int64_t now_ms)
+{
+    char date[CLOCK_TEXT_LEN];
+    int64_t days = (now_ms - reference->as_of_ms) / (INT64_C(24) * 3600 * 1000);
+
+    if (!reference->as_of_ms)
+        return "date unknown";
+    clock_format(reference->as_of_ms, date);
+    return days >= 0 ? arena_printf(a, "%.10s, %lld day%s old", date, (long long)days, days == 1 ? "" : "s")
+                     : arena_printf(a, "%.10s", date);
+}

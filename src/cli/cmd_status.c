@@ -141,6 +141,7 @@ static void print_phases(struct cli *cli, const struct json *status)
         line(phases[i].title, show_member(cli, json_get(last, "phases"), phases[i].name));
     line("Command line", show_member(cli, last, "commandLine"));
     line("Appraisal", show_member(cli, last, "appraisal"));
+    line("Reference data", show_member(cli, last, "reference") ? show_member(cli, last, "reference") : "none");
 }
 
 void status_print_one(struct cli *cli, const struct json *status, bool explain)

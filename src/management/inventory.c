@@ -45,6 +45,7 @@ bool server_get(void *context, const struct http_request *request, struct http_r
     json_put_string(&out, "url", m->url);
     json_put_string(&out, "profile", m->profile);
     json_put_string(&out, "caPem", m->ca_pem);
+    refdata_put(&out, "reference", m->reference);
     json_end(&out);
     return true;
 }

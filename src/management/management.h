@@ -2,6 +2,7 @@
  * an AK certificate (guest-agent.md 2.5, architecture.md decision 7). */
 #pragma once
 #include "http/route.h"
+#include "refdata/refdata.h"
 #include "store/store.h"
 #include "x509/ca.h"
 #include "x509/trust.h"
@@ -14,6 +15,7 @@ struct management {
     struct trust_slot *ak_roots, *ek_roots;
     struct enrolments *enrolments;
     const char *version, *data_dir, *url, *profile; /* what GET /v1/server tells */
+    const struct refdata *reference;                /* this as well; NULL: none */
     const char *ca_pem;                             /* certificate that signs our TLS certificate: what agents trust */
     int64_t (*now_ms)(void);
 };

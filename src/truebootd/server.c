@@ -144,6 +144,31 @@ static bool identify(void *context, const struct http_request *request, struct h
     return true;
 }
 
+/* ---- reference data ---- */
+
+/* A pack of the operator's own that cannot be used must not keep the server from starting: the log says so, and the default one is used. */
+static bool load_reference(struct server *s, struct err *err)
+{
+    const char *own = arena_printf(&s->arena, "%s/" REFDATA_FILE, s->config->data), *problem;
+    char entries[48];
+
+    if (!own)
+        return err_set(err, ERR_NO_MEMORY, "no memory for reference data");
+    s->reference = refdata_load(&s->arena, own, &problem);
+    if (problem)
+        log_event(LOG_WARNING, problem, NULL);
+    if (!s->reference) {
+        log_event(LOG_WARNING, "no reference data: revoked images that a machine's own dbx does not list are not noticed", NULL);
+        return true;
+    }
+    snprintf(entries, sizeof entries, "%zu", refdata_entries(&s->reference->reference));
+    log_event(LOG_INFO, "reference data", "name", s->reference->reference.name, "asOf",
+              reference_age(&s->arena, &s->reference->reference, clock_now_ms()), "entries", entries, "file", s->reference->path, NULL);
+    s->attestation.reference = s->monitor.reference = &s->reference->reference;
+    s->management.reference = s->reference;
+    return true;
+}
+
 /* ---- parts ---- */
 
 static void on_appraisal(void *context, const char *vm)
@@ -261,7 +286,7 @@ bool server_start(const struct config *config, struct server *s, struct err *err
     s->attestation.issuer = make_url(s);
     umask(0027);
     snprintf(database, sizeof database, "%.*s/trueboot.db", PATH_MAX - 16, config->data);
-    fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) &&
+    fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) && load_reference(s, err) &&
            store_open(database, &s->store, err) && start_management(s, err) && start_attestation(s, err) && start_monitor(s, err) &&
            start_http(s, keys, err);
     if (!fine)

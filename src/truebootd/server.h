@@ -5,12 +5,14 @@
 #include "keystore/keystore.h"
 #include "management/management.h"
 #include "monitor/monitor.h"
+#include "refdata/refdata.h"
 #include "truebootd/config.h"
 
 struct server {
     const struct config *config;
     struct arena arena; /* what lives as long as the server */
     struct store *store;
+    const struct refdata *reference; /* NULL: none */
     struct ca *root_ca, *ak_ca, *token_ca;
     struct attestation_service attestation;
     struct trusted_provider provider;
