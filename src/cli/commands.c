@@ -1,11 +1,26 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_commands[] = {
-    &command_status,          &command_vm_create,        &command_vm_add,           &command_vm_list,      &command_vm_show,
-    &command_vm_start,        &command_vm_stop,          &command_vm_update,        &command_vm_delete,    &command_vm_release_identity,
-    &command_baseline_show,   &command_baseline_approve, &command_baseline_learn,   &command_verify,       &command_eventlog_show,
-    &command_eventlog_replay, &command_eventlog_diff,    &command_eventlog_explain, &command_quote_verify, &command_bootchain_show,
-    &command_evidence_get,    &command_root_add,         &command_root_list,        &command_root_remove,  &command_query,
-    &command_server_status,
+    &command_status,          &command_vm_create,
+    &command_vm_add,          &command_vm_list,
+    &command_vm_show,         &command_vm_start,
+    &command_vm_stop,         &command_vm_update,
+    &command_vm_delete,       &command_vm_release_identity,
+    &command_baseline_show,   &command_baseline_approve,
+    &command_baseline_learn,  &command_verify,
+    &command_eventlog_show,   &command_eventlog_replay,
+    &command_eventlog_diff,   &command_eventlog_explain,
+    &command_quote_verify,    &command_bootchain_show,
+    &command_evidence_get,    &command_root_add,
+    &command_root_list,       &command_root_remove,
+    &command_policy_show,     &command_policy_set,
+    &command_policy_reset,    &command_policy_history,
+    &command_policy_lint,     &command_policy_test,
+    &command_provider_create, &command_provider_show,
+    &command_provider_list,   &command_provider_delete,
+    &command_token_create,    &command_token_list,
+    &command_token_revoke,    &command_query,
+    &command_server_status,   &command_data_show,
+    &command_data_update,
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);

@@ -1,0 +1,216 @@
+/* trueboot provider, token: attestation providers, and tokens for callers. */
+#include <string.h>
+#include "base/file.h"
+#include "base/base64.h"
+#include "cli/commands.h"
+#include "x509/cert.h"
+
+enum { SIGNERS_MAX = 64, BUNDLE_MAX = 1024 * 1024 };
+
+static int call_and_print(struct cli *cli, const char *method, const char *path, const char *body,
+                          void (*table)(struct cli *, const struct json *))
+{
+    const struct json *answer;
+    int code = path ? remote_call(cli, method, path, body, &answer) : cli_fail(EXIT_ERROR, "out of memory");
+
+    return code == EXIT_OK ? cli_print(cli, answer, table) : code;
+}
+
+/* Names and ids are letters and digits; anything else cannot exist and must not change the address. */
+static const char *route_to(struct cli *cli, const char *folder, const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
+            return NULL;
+    return *name ? arena_printf(&cli->arena, "/v1/%s/%s", folder, name) : NULL;
+}
+
+/* ---- provider -------------------------------------------------------------------------------------------------------- */
+
+static void provider_table(struct cli *cli, const struct json *v)
+{
+    static const char *const headings[] = { "NAME", "TRUST MODEL", "LOCATION", "TPM AUTHENTICATION", "PUBLIC NETWORK", "ADDRESS" };
+    const struct json *list = json_get(v, "value");
+    struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
+    size_t n = list && list->type == JSON_ARRAY ? list->array.n : 1;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct json *p = list ? list->array.items[i] : v, *properties = json_get(p, "properties");
+        table_row(t,
+                  (const char *const[]){ show_member(cli, p, "name"), show_member(cli, properties, "trustModel"),
+                                         show_member(cli, p, "location"), show_member(cli, properties, "tpmAttestationAuthentication"),
+                                         show_member(cli, properties, "publicNetworkAccess"), show_member(cli, properties, "attestUri") });
+    }
+    table_print(t, stdout);
+}
+
+/* The certificates of every --signer, as the keys of policySigningCertificates. */
+static bool put_signers(struct cli *cli, struct json_out *out, struct err *err)
+{
+    struct bytes content;
+
+    json_begin_object(out, "policySigningCertificates");
+    json_begin_array(out, "keys");
+    for (size_t i = 0; cli_option_at(cli, "signer", i); i++) {
+        struct cert *certs[SIGNERS_MAX];
+        size_t n;
+        if (!file_read_in(&cli->arena, cli_option_at(cli, "signer", i), BUNDLE_MAX, &content, err))
+            return false;
+        if (!cert_parse_bundle(content, certs, SIGNERS_MAX, &n, err))
+            return err_within(err, "%s", cli_option_at(cli, "signer", i));
+        for (size_t k = 0; k < n; k++) {
+            const char *der = base64_in(&cli->arena, BASE64_STANDARD, certs[k]->der);
+            json_begin_object(out, NULL);
+            json_put_string(out, "kty", certs[k]->key && pubkey_type(certs[k]->key) == KEY_EC ? "EC" : "RSA");
+            json_begin_array(out, "x5c");
+            json_put_string(out, NULL, der);
+            json_end(out);
+            json_end(out);
+            cert_free(certs[k]);
+        }
+    }
+    json_end(out);
+    json_end(out);
+    return true;
+}
+
+static const char *provider_body(struct cli *cli, struct err *err)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+    const char *location = cli_option(cli, "location"), *uri = cli_option(cli, "uri");
+
+    json_begin_object(&out, NULL);
+    json_put_string(&out, "location", location ? location : "local");
+    json_begin_object(&out, "properties");
+    json_put_string(&out, "tpmAttestationAuthentication", cli_flag(cli, "tpm-authentication", true) ? "Enabled" : "Disabled");
+    json_put_string(&out, "publicNetworkAccess", cli_flag(cli, "public-network", true) ? "Enabled" : "Disabled");
+    if (uri) {
+        json_begin_object(&out, "trueboot");
+        json_put_string(&out, "attestUri", uri);
+        json_end(&out);
+    }
+    if (cli_was_given(cli, "signer") && !put_signers(cli, &out, err))
+        return NULL;
+    json_end(&out);
+    json_end(&out);
+    return writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
+}
+
+static int bad_name(const char *what, const char *name)
+{
+    return cli_fail(EXIT_NOT_FOUND, "there is no %s %s: its name is letters and digits", what, name);
+}
+
+static int run_provider_create(struct cli *cli)
+{
+    const char *path = route_to(cli, "providers", cli->arguments[0]);
+    const struct json *there;
+    struct err err = ERR_INIT, quiet = ERR_INIT;
+    const char *body = provider_body(cli, &err);
+
+    if (!path)
+        return cli_fail(EXIT_USAGE, "a provider's name is 3 to 24 lower-case letters and digits");
+    if (!body)
+        return err.code ? cli_fail_err(&err) : cli_fail(EXIT_ERROR, "out of memory");
+    if (remote_try(cli, "GET", path, NULL, &there, &quiet) == 200)
+        return cli_fail(EXIT_CONFLICT, "there is a provider %s already", cli->arguments[0]);
+    return call_and_print(cli, "PUT", path, body, provider_table);
+}
+
+static int run_provider_show(struct cli *cli)
+{
+    const char *path = route_to(cli, "providers", cli->arguments[0]);
+    return path ? call_and_print(cli, "GET", path, NULL, provider_table) : bad_name("provider", cli->arguments[0]);
+}
+
+static int run_provider_list(struct cli *cli) { return call_and_print(cli, "GET", "/v1/providers", NULL, provider_table); }
+
+static int run_provider_delete(struct cli *cli)
+{
+    const char *path = route_to(cli, "providers", cli->arguments[0]);
+    int code = path ? remote_call(cli, "GET", path, NULL, NULL) : bad_name("provider", cli->arguments[0]);
+
+    return code == EXIT_OK ? remote_call(cli, "DELETE", path, NULL, NULL) : code;
+}
+
+static const struct cli_option create_options[] = {
+    { "location", "NAME", "where it is, for people (default: local)" },
+    { "signer", "FILE", "certificate that may sign its policies; makes its trust model Isolated; repeatable" },
+    { "uri", "URL", "https://HOST[:PORT] that it is called by, and issuer of its tokens (default: a path of the server)" },
+    { "tpm-authentication", NULL, "attesting a TPM wants a caller with the role reader (default: true)" },
+    { "public-network", NULL, "answer over the network, not only the local socket (default: true)" },
+};
+const struct cli_command command_provider_create = {
+    "provider create",  "NAME", 1, 1, "Make an attestation provider with policies of its own", create_options, ARRAY_LEN(create_options),
+    run_provider_create
+};
+const struct cli_command command_provider_show = { "provider show",  "NAME", 1, 1, "An attestation provider and its switches", NULL, 0,
+                                                   run_provider_show };
+const struct cli_command command_provider_list = { "provider list",  "", 0, 0, "All attestation providers but the shared one", NULL, 0,
+                                                   run_provider_list };
+const struct cli_command command_provider_delete = {
+    "provider delete", "NAME", 1, 1, "Delete a provider, its policies and its signers", NULL, 0, run_provider_delete
+};
+
+/* ---- token ----------------------------------------------------------------------------------------------------------- */
+
+static void token_table(struct cli *cli, const struct json *v)
+{
+    static const char *const headings[] = { "ID", "NAME", "ROLE", "EXPIRES", "MADE BY" };
+    const struct json *list = json_get(v, "value");
+    struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
+
+    for (size_t i = 0; list && list->type == JSON_ARRAY && i < list->array.n; i++) {
+        const struct json *row = list->array.items[i];
+        table_row(t, (const char *const[]){ show_member(cli, row, "id"), show_member(cli, row, "name"), show_member(cli, row, "role"),
+                                            show_member(cli, row, "expires"), show_member(cli, row, "by") });
+    }
+    table_print(t, stdout);
+}
+
+static void new_token(struct cli *cli, const struct json *v)
+{
+    printf("%s\n", show_member(cli, v, "token"));
+    fprintf(stderr, "This is the only time it is shown. It has the role %s and ends %s; its id is %s.\n", show_member(cli, v, "role"),
+            show_member(cli, v, "expires"), show_member(cli, v, "id"));
+}
+
+static int run_token_create(struct cli *cli)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+    const char *role = cli_option(cli, "role"), *days = cli_option(cli, "days"), *body;
+
+    if (!role)
+        return cli_fail(EXIT_USAGE, "--role reader, --role contributor or --role owner is needed");
+    if (days && (!*days || strspn(days, "0123456789") != strlen(days) || strlen(days) > 4))
+        return cli_fail(EXIT_USAGE, "--days is a number");
+    json_begin_object(&out, NULL);
+    json_put_string(&out, "name", cli->arguments[0]);
+    json_put_string(&out, "role", role);
+    if (days)
+        json_put_raw(&out, "days", bytes_of_string(days));
+    json_end(&out);
+    body = writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
+    return body ? call_and_print(cli, "POST", "/v1/tokens", body, new_token) : cli_fail(EXIT_ERROR, "out of memory");
+}
+
+static int run_token_list(struct cli *cli) { return call_and_print(cli, "GET", "/v1/tokens", NULL, token_table); }
+
+static int run_token_revoke(struct cli *cli)
+{
+    const char *path = route_to(cli, "tokens", cli->arguments[0]);
+    return path ? remote_call(cli, "DELETE", path, NULL, NULL) : bad_name("token", cli->arguments[0]);
+}
+
+static const struct cli_option token_options[] = {
+    { "role", "ROLE", "reader, contributor or owner" },
+    { "days", "N", "until it ends (default: 90)" },
+};
+const struct cli_command command_token_create = {
+    "token create", "NAME", 1, 1, "Make a token for a program; shown once", token_options, ARRAY_LEN(token_options), run_token_create
+};
+const struct cli_command command_token_list = { "token list",  "", 0, 0, "The tokens that there are, without their secrets", NULL, 0,
+                                                run_token_list };
+const struct cli_command command_token_revoke = { "token revoke", "ID", 1, 1, "End a token now", NULL, 0, run_token_revoke };
