@@ -1,5 +1,6 @@
 /* POST /attest/{type}: from the socket to a token or a refusal (attestation-service.md 6.5). */
 #include "attestation/attest.h"
+#include "attestation/boot_evidence.h"
 #include "attestation/message.h"
 #include "attestation/record.h"
 #include "attestation/refusal.h"
@@ -24,6 +25,7 @@ struct attestation {
     char vm[UUID_TEXT_LEN]; /* "" unless the key is the active identity of a VM that we know */
     bool ak_replaced;       /* the certificate names a VM whose active key is another */
     struct appraised appraised;
+    struct boot_evidence *boot; /* NULL: none came */
 };
 
 static void attestation_done(struct attestation *t)
@@ -32,6 +34,8 @@ static void attestation_done(struct attestation *t)
         attest_request_done(&t->request);
     trust_store_free(t->roots);
     vouched_key_done(&t->ak);
+    if (t->boot)
+        vouched_key_done(&t->boot->ak);
 }
 
 /* Steps 1 to 3: shape, challenge, possession of the request key. */
@@ -111,6 +115,27 @@ static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, s
     return true;
 }
 
+/* Step 11, before the policy runs: it may ask about the boot's events. */
+static bool appraise_boot(struct attestation *t, struct appraise_request *current, struct err *err)
+{
+    struct policy_claim *claims;
+    size_t n;
+
+    if (!t->request.has_boot)
+        return true;
+    t->boot = ARENA_NEW(t->a, struct boot_evidence);
+    claims = ARENA_ARRAY(t->a, current->n_claims + BOOT_EVIDENCE_CLAIMS, struct policy_claim);
+    if (!t->boot || !claims)
+        return err_set(err, ERR_NO_MEMORY, "no memory for boot_attestation");
+    if (!boot_evidence_appraise(t->a, t->service->vouched, t->roots, current, &t->request.boot, t->boot, err) ||
+        !boot_evidence_claims(t->a, t->boot, current->policy, claims, &n, err))
+        return false;
+    memcpy(claims + n, current->claims, current->n_claims * sizeof *claims);
+    current->claims = claims;
+    current->n_claims += n;
+    return true;
+}
+
 /* Step 12: keys that the TPM certified; only a genuine quote says which key may have done so. */
 static bool check_keys(struct attestation *t, struct err *err)
 {
@@ -136,8 +161,12 @@ static bool appraise_request(struct attestation *t, struct err *err)
     if (!prefix)
         return err_set(err, ERR_NO_MEMORY, "no memory for claims");
     request.nonce = attest_request_nonce(&t->request, &nonce);
-    return attest_request_claims(t->a, &t->request, prefix, &request.claims, &request.n_claims, err) &&
-           appraise(t->a, &request, &t->appraised, err) && check_keys(t, err) && name_appraisal(&t->appraised.appraisal, t, err);
+    if (!attest_request_claims(t->a, &t->request, prefix, &request.claims, &request.n_claims, err) || !appraise_boot(t, &request, err) ||
+        !appraise(t->a, &request, &t->appraised, err))
+        return false;
+    if (t->boot)
+        boot_evidence_judge(t->boot, t->ak.key, &t->appraised);
+    return check_keys(t, err) && name_appraisal(&t->appraised.appraisal, t, err);
 }
 
 /* {"version":1,"vm":…,"time":…,"nonce":…,"current_attestation":…}: what `trueboot verify` reads again later. */

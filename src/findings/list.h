@@ -64,6 +64,10 @@ X(SEALING_KEY, "sealing_key.attributes", CRITICAL, EVIDENCE, "Key for the answer
   "An answer encrypted to it could be opened elsewhere, or without the attested registers.", "Update the agent in {vm} and attest again.")
 X(SEALING_POLICY, "sealing_key.policy", CRITICAL, EVIDENCE, "Key for the answer is not bound to the quoted registers",
   "It would open the answer in another state than the one attested.", "Attest again: a register may have moved since the key was made.")
+X(BOOT_ATTESTATION_KEY, "boot_attestation.other_key", CRITICAL, EVIDENCE, "Evidence of the boot is signed by another key",
+  "What was attested at boot and what is attested now must come from one TPM.", "Attest again; if it happens again, treat {vm} as compromised.")
+X(BOOT_ATTESTATION_OTHER, "boot_attestation.other_boot", CRITICAL, EVIDENCE, "Evidence of the boot is of another boot",
+  "Only a quote since the same reset of the TPM says how this machine started.", "Attest again; if it happens again, treat {vm} as compromised.")
 X(ISOLATION, "isolation.unsupported", CRITICAL, EVIDENCE, "Isolation evidence that nobody here can verify",
   "A hardware report of a confidential VM came along; taking the VM for less than it says would hide a lie.", "Attest as a Trusted Launch VM, or at a service that verifies SEV-SNP and TDX reports.")
 
