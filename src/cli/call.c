@@ -36,7 +36,8 @@ int main(int argc, char **argv)
     struct arena a CLEANUP(arena_done) = { 0 };
     struct writer body CLEANUP(writer_done) = { .limit = CALL_BODY_MAX };
     struct http_client *client CLEANUP(http_client_free_at) = NULL;
-    const char *ca = getenv("TRUEBOOT_CA"), *line;
+    const char *ca = getenv("TRUEBOOT_CA"), *token = getenv("TRUEBOOT_TOKEN"), *line;
+    struct http_field credentials = { .name = BYTES_LIT("Authorization") };
     struct http_client_config config = { .ca_file = ca && *ca ? ca : NULL,
                                          .user_agent = "trueboot/" TRUEBOOT_VERSION,
                                          .max_response = CALL_ANSWER_MAX };
@@ -50,8 +51,14 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     call = (struct http_call){ .method = argv[1], .url = argv[2] };
-    if (argc == 4)
+    if (argc == 4) {
         config.unix_socket = argv[3] + strlen("unix:");
+    } else if (token && *token) {
+        line = arena_printf(&a, "Bearer %s", token);
+        credentials.value = line ? bytes_of_string(line) : BYTES_NONE;
+        call.headers = &credentials;
+        call.n_headers = 1;
+    }
     if (!read_body(&body, &err) || !http_client_new(&config, &client, &err))
         return failed(&a, failure, &err);
     call.body = writer_bytes(&body);

@@ -3,7 +3,8 @@
  * libcurl and the thirty libraries that it brings cost more time at every start than a whole offline command takes; so the program that
  * links them is another one, run only when a server is asked. One request per run:
  *
- *   trueboot-call METHOD URL [unix:SOCKET]        TRUEBOOT_CA in the environment names a CA file
+ *   trueboot-call METHOD URL [unix:SOCKET]        TRUEBOOT_CA in the environment names a CA file, TRUEBOOT_TOKEN is sent as
+ *                                                 API token, but never over the local socket
  *   standard input   the body, until its end
  *   standard output  "STATUS\n" and the answer's body; or, without an answer, "0 CODE FAILURE\n" and one sentence: CODE is err_slug's,
  *                    FAILURE http_failure_slug's */
