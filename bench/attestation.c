@@ -73,7 +73,8 @@ struct pass {
     struct trust_store *roots;
     const struct policy_claim *claims;
     size_t n_claims;
-    struct digest nonce;
+    struct digest nonce_space;
+    struct bytes nonce;
 };
 
 static void pass_done(struct pass *p)
@@ -103,7 +104,7 @@ static bool read_steps(struct run *r, struct pass *p, const struct http_request 
         !challenge_use(s->challenges, &challenge, now, err))
         return false;
     series_lap(&r->steps[STEP_CHALLENGE], &last);
-    if (!jws_verify(p->a, &p->jws, p->request.request_key.key, JWS_ALLOW(JWS_PS256), &verified, err))
+    if (!jws_verify(p->a, &p->jws, p->request.request_key.jwk.key, JWS_ALLOW(JWS_PS256), &verified, err))
         return false;
     series_lap(&r->steps[STEP_JWS], &last);
     p->roots = trust_slot_get(s->ak_roots);
@@ -131,7 +132,7 @@ static bool appraise_steps(struct run *r, struct pass *p, struct err *err)
 {
     const struct evidence *e = &p->request.current;
     const struct quote_claim claim = { .attest = e->quote, .signature = e->signature, .form = SIGNATURE_FORM_TPMT, .pcrs = &e->pcrs };
-    struct quote_expectations want = { .ak = p->ak.key, .nonce = digest_bytes(&p->nonce), .required_pcr_mask = 0xffffff };
+    struct quote_expectations want = { .ak = p->ak.key, .nonce = p->nonce, .required_pcr_mask = 0xffffff };
     struct findings findings = { .arena = p->a };
     struct bootchain *chain = ARENA_NEW(p->a, struct bootchain);
     const struct verified_quote *quote;
@@ -173,7 +174,7 @@ static bool token_steps(struct run *r, struct pass *p, struct err *err)
                                         .form = SIGNATURE_FORM_TPMT,
                                         .ak = p->ak.key,
                                         .ak_trusted = p->ak.trusted,
-                                        .nonce = digest_bytes(&p->nonce),
+                                        .nonce = p->nonce,
                                         .policy = r->demo->provider->policies[PROVIDER_TPM].policy,
                                         .now_ms = s->now_ms() };
     struct writer message CLEANUP(writer_done) = { 0 }, answer CLEANUP(writer_done) = { 0 };
@@ -230,10 +231,10 @@ static bool pass_through_steps(struct run *r, struct err *err)
 
     if (!demo_vm_request(r->demo, &a, &http.body, err) || !read_steps(r, &p, &http, err))
         return false;
-    attest_request_nonce(&p.request, &p.nonce);
+    p.nonce = attest_request_nonce(&p.request, &p.nonce_space);
     r->body_len = http.body.len;
     r->evidence_len = p.request.current.raw.len;
-    r->hashed.request = p.jws.signing_input.len + p.request.request_jwk->raw.len + 1 + CHALLENGE_LEN;
+    r->hashed.request = p.jws.signing_input.len + r->demo->request_jwk.len + 1 + CHALLENGE_LEN;
     return identify_step(r, &p, err) && appraise_steps(r, &p, err) && token_steps(r, &p, err) && record_step(r, &p, err);
 }
 
