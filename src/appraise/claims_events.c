@@ -113,7 +113,7 @@ static const char *bank_name(enum digest_algorithm algorithm)
         [DIGEST_SM3_256] = "SM3_256", [DIGEST_SHA3_256] = "SHA3_256", [DIGEST_SHA3_384] = "SHA3_384", [DIGEST_SHA3_512] = "SHA3_512"
     };
 
-    return algorithm < ARRAY_LEN(names) ? names[algorithm] : NULL;
+    return algorithm < ARRAY_LEN(names) ? names[algorithm] : "?";
 }
 
 static const struct json *digests(struct arena *a, const struct replayed_log *log, const struct event *event)

@@ -72,7 +72,7 @@ static void check_not_better(const struct original *o, const struct trial *t)
 {
     for (size_t i = 0; i < t->log.n_events; i++)
         if (replayed_mark(t->replayed, i)->proof == PROOF_PROVED && !was_proved(o, t, i))
-            CHECK(!"a new proved fact");
+            CHECK(false && "a new proved fact");
     CHECK(findings_worst(&t->findings) >= findings_worst(&o->t.findings));
 }
 
@@ -125,7 +125,7 @@ static void change_bytes(struct original *o, size_t stride, unsigned *n)
                 CHECK(findings_worst(&t.findings) == SEVERITY_CRITICAL);
             if (covered == DATA_COVERED && (findings_worst(&t.findings) < SEVERITY_MEDIUM || t.findings.n <= o->t.findings.n)) {
                 test_note("offset %zu, 0x%02x", offset, flips[j]);
-                CHECK(!"covered data was changed unseen");
+                CHECK(false && "covered data was changed unseen");
             }
             free((void *)copy.data);
             ++*n;
