@@ -1,0 +1,26 @@
+/* The body of PUT /policies/{type}: whatever is accepted unsigned for an AAD provider has a text that reads back from the stored form;
+ * an Isolated provider without signers accepts nothing. */
+#include "attestation/policy_text.h"
+#include "attestation/signed_request.h"
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct provider aad = { .name = "aad", .issuer = "https://a" }, isolated = { .name = "iso", .isolated = true };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct signed_request r CLEANUP(signed_request_done) = { 0 }, none CLEANUP(signed_request_done) = { 0 };
+    const struct http_request request = { .arena = &a, .body = { data, size } };
+    struct cert *signer CLEANUP(cert_free_at) = NULL;
+    struct bytes text, stored;
+    struct err err = ERR_INIT;
+
+    ENSURE(!signed_request_read(&request, "policyCertificateToAdd", &isolated, 0, &none, &err));
+    if (!signed_request_read(&request, "policyCertificateToAdd", &aad, 0, &r, &err))
+        return 0;
+    ENSURE(r.compact.len <= size && r.compact.len >= 2);
+    if (policy_text_read(&a, r.payload, false, &text, &err)) {
+        ENSURE(provider_stored_policy(&a, r.compact, &stored, &signer, &err));
+        ENSURE(bytes_equal(text, stored) && (signer != NULL) == (r.signer != NULL));
+    }
+    return 0;
+}
