@@ -110,6 +110,7 @@ static const struct json *verdict_value(struct cli *cli, const struct offline *o
     json_put_boolean(&out, "nonceChecked", o->nonce_checked);
     json_put_boolean(&out, "baseline", o->baseline != NULL);
     json_put_string(&out, "policy", decisions[a->decision]);
+    json_put_string(&out, "reference", a->reference);
     put_facts(&out, o);
     findings_put(&cli->arena, &out, "findings", &o->findings, a->vm[0] ? a->vm : NULL);
     json_end(&out);
@@ -139,6 +140,7 @@ static void verdict_table(struct cli *cli, const struct json *v)
     line("Quote", yes_no(v, "quoteVerified", "verified", "not verified"));
     line("Freshness", yes_no(v, "nonceChecked", "nonce checked", "not checked: no --nonce"));
     line("Baseline", yes_no(v, "baseline", "compared", "none: only what can be judged alone was judged"));
+    line("Reference data", show_member(cli, v, "reference") ? show_member(cli, v, "reference") : "none: revocations are not looked for");
     line("Secure Boot", show_member(cli, facts, "secureBoot"));
     line("Setup mode", show_member(cli, facts, "setupMode"));
     line("Boot", show_member(cli, facts, "boot"));

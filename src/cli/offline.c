@@ -9,6 +9,7 @@
 #include "eventlog/systemd_log.h"
 #include "jose/jwk.h"
 #include "json/parse.h"
+#include "refdata/refdata.h"
 #include "tpm/tools_format.h"
 #include "x509/chain.h"
 #include "x509/ek_cert.h"
@@ -379,6 +380,27 @@ static bool read_time(struct run *r)
            err_set(&r->err, ERR_MALFORMED, "--as-of is not an RFC 3339 time such as 2026-11-21T12:00:00Z");
 }
 
+/* A pack that was asked for must do; without one, whatever there is serves, and the result says which. */
+static bool read_reference(struct run *r)
+{
+    const char *given = cli_option(r->cli, "data"), *problem = NULL;
+    const struct refdata *data = NULL;
+    struct refdata *named = ARENA_NEW(&r->cli->arena, struct refdata);
+
+    if (!named)
+        return err_set(&r->err, ERR_NO_MEMORY, "no memory for reference data");
+    if (!given)
+        data = refdata_load(&r->cli->arena, refdata_user_path(&r->cli->arena), &problem);
+    else if (refdata_read(&r->cli->arena, given, named, &r->err))
+        data = named;
+    else
+        return false;
+    if (problem)
+        fprintf(stderr, "trueboot: note: %s\n", problem);
+    r->request.reference = data ? &data->reference : NULL;
+    return true;
+}
+
 /* ---- judging ---- */
 
 /* How many entries of the IMA list the quote covers, for people; appraise() has raised the finding if it covers none. */
@@ -414,15 +436,16 @@ static bool judge_evidence(struct run *r)
     if (o->has_file)
         memcpy(o->appraised.appraisal.vm, o->file.vm, sizeof o->appraised.appraisal.vm);
     o->findings.arena = &r->cli->arena;
-    return judge(&r->cli->arena, &o->appraised.appraisal, o->appraised.chain, o->baseline, NULL, &o->findings, &o->verdict, &r->err);
+    return judge(&r->cli->arena, &o->appraised.appraisal, o->appraised.chain, o->baseline, r->request.reference, &o->findings, &o->verdict,
+                 &r->err);
 }
 
 int offline_appraise(struct cli *cli, struct offline *ret)
 {
     struct run r CLEANUP(run_done) = { .cli = cli, .out = ret, .err = ERR_INIT };
-    static bool (*const steps[])(struct run * r) = { read_time,  read_evidence_file, read_policy,   read_baseline,
-                                                     read_nonce, read_required,      read_key,      read_identity,
-                                                     read_logs,  read_quote,         judge_evidence };
+    static bool (*const steps[])(struct run * r) = { read_time,      read_evidence_file, read_policy,   read_baseline,
+                                                     read_reference, read_nonce,         read_required, read_key,
+                                                     read_identity,  read_logs,          read_quote,    judge_evidence };
 
     static const char *const needed[] = { "quote", "signature", "ak" };
 

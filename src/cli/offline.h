@@ -20,6 +20,7 @@
         { "ek-root", "FILE", "CA certificates that it must chain to, PEM or DER" },                                                \
         { "baseline", "FILE", "what a good boot consists of, from `trueboot baseline learn` or `baseline show`" },                 \
         { "policy", "FILE", "attestation policy; without it findings alone judge" },                                               \
+        { "data", "FILE", "reference data pack (default: what `trueboot data show` names)" },                                      \
     {                                                                                                                              \
         "as-of", "TIME", "judge as at this time, RFC 3339 (default: now)"                                                          \
     }
