@@ -129,7 +129,8 @@ static bool cut(struct job *j, struct arena *a, uint8_t *buffer, size_t len)
 
 static size_t put(uint8_t *buffer, size_t at, struct bytes part)
 {
-    memcpy(buffer + at, part.data, part.len);
+    if (part.len)
+        memcpy(buffer + at, part.data, part.len);
     return at + part.len;
 }
 
