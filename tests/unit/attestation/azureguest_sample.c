@@ -286,7 +286,7 @@ struct bytes guest_request(struct guest *g)
     struct built_quote quote, certify;
     struct tpm_name name;
     struct err err = ERR_INIT;
-    struct bytes text;
+    struct bytes text = BYTES_NONE;
 
     if (!tpm_public_name(&g->enc_public, &name, &err))
         test_note("error: %s", err.text);

@@ -23,7 +23,7 @@ static bool real_text(struct sample_service *s, struct bytes *ret)
     if (file_read_in(&s->a, path, 1 << 20, &file, &err) && json_parse(&s->a, file, NULL, &body, &err) &&
         base64_decode_any(&s->a, json_text(json_get(body, "AttestationInfo"), BYTES_NONE), ret, &err))
         return true;
-    CHECK(!"the real request can be read");
+    CHECK(false && "the real request can be read");
     return false;
 }
 

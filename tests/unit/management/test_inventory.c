@@ -110,7 +110,7 @@ TEST(bodies_with_wrong_members_are_refused_and_change_nothing)
 TEST(addresses_of_vms_that_are_none_are_not_found)
 {
     static const char *const paths[] = { "/v1/vms/nobody",
-                                         "/v1/vms/" UUID2,
+                                         ("/v1/vms/" UUID2),
                                          "/v1/vms/%27%20or%201=1",
                                          "/v1/vms/nobody/status",
                                          "/v1/vms/nobody/baseline",
