@@ -1,5 +1,5 @@
 /* Policies and their signers, through the routes. */
-#include <stdio.h>
+#include <pthread.h>
 #include "attestation/provider.h"
 #include "base/base64.h"
 #include "base/hex.h"
@@ -290,6 +290,52 @@ TEST(versions_types_providers_and_roles_are_checked)
     }
     for (size_t i = 0; i < attestation_n_routes; i++)
         CHECK(attestation_routes[i].role == HTTP_ANONYMOUS || attestation_routes[i].forbidden == 401);
+}
+
+/* Half of the threads set one of two policies, the others read: each answer is one of the two, whole. */
+struct busy {
+    struct fixture *f;
+    struct bytes jws; /* BYTES_NONE: reads */
+    unsigned wrong;
+};
+
+static void *keep_busy(void *context)
+{
+    struct busy *b = context;
+
+    for (int i = 0; i < 20; i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        const struct provider *p CLEANUP(provider_free_at) = NULL;
+        struct answer answer;
+
+        fixture_call(b->f,
+                     &(struct call){
+                         .method = b->jws.len ? "PUT" : "GET", .path = AT("/policies/Tpm"), .body = b->jws, .as = HTTP_OWNER, .arena = &a },
+                     &answer);
+        p = providers_get(b->f->attestation.providers, BYTES_LIT("myprov"));
+        b->wrong += answer.status != 200 || !p || !policy_text(p->policies[PROVIDER_TPM].policy).len;
+    }
+    return NULL;
+}
+
+TEST(policies_are_replaced_while_others_read_them)
+{
+    FIXTURE(f);
+    struct busy busy[4] = { { .f = &f }, { .f = &f }, { .f = &f }, { .f = &f } };
+    pthread_t threads[ARRAY_LEN(busy)];
+    struct answer answer;
+
+    REQUIRE(provider_make(&f, NULL));
+    busy[0].jws = unsecured(&f, policy_payload(&f, PERMIT_ALL));
+    busy[1].jws = unsecured(&f, policy_payload(&f, "version= 1.0;authorizationrules{=> deny();};issuancerules{};"));
+    for (size_t i = 0; i < ARRAY_LEN(busy); i++)
+        REQUIRE(pthread_create(&threads[i], NULL, keep_busy, &busy[i]) == 0);
+    for (size_t i = 0; i < ARRAY_LEN(busy); i++) {
+        pthread_join(threads[i], NULL);
+        CHECK_INT(busy[i].wrong, 0);
+    }
+    send(&f, "GET", AT("/policies/Tpm/history"), BYTES_NONE, &answer);
+    CHECK_INT(json_get(answer.json, "value")->array.n, 40);
 }
 
 /* ---- attesting ------------------------------------------------------------------------------------------------------- */
