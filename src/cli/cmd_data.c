@@ -53,8 +53,7 @@ static void show_table(struct cli *cli, const struct json *v)
         if (pack && pack->type == JSON_OBJECT)
             pack_rows(cli, pack);
         else
-            puts(i && !cli_flag(cli, "offline", false) && json_is_string(json_get(v, "serverState"), "unreachable") ? "  does not answer"
-                                                                                                                    : "  none");
+            printf("  %s\n", i && !json_is_string(json_get(v, "serverState"), "answers") ? show_member(cli, v, "serverState") : "none");
     }
 }
 

@@ -17,22 +17,19 @@ static const char *from_environment(struct arena *a, const char *variable)
 
 const char *refdata_default_path(struct arena *a)
 {
-    const char *given = from_environment(a, "TRUEBOOT_REFERENCE"), *slash, *beside, *below;
-    char self[PATH_MAX];
+    const char *given = from_environment(a, "TRUEBOOT_REFERENCE"), *beside;
+    char self[PATH_MAX], *slash;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
     if (given)
         return given;
     self[n > 0 ? n : 0] = '\0';
-    slash = strrchr(self, '/');
-    if (slash) {
-        /* build/trueboot, build/src/cli/trueboot; the pack is build/tools/reference.pack. */
-        beside = arena_printf(a, "%.*s/tools/" REFDATA_FILE, (int)(slash - self), self);
-        below = arena_printf(a, "%.*s/../../tools/" REFDATA_FILE, (int)(slash - self), self);
-        if (!beside || !below)
-            return NULL;
-        if (file_exists(beside) || file_exists(below))
-            return file_exists(beside) ? beside : below;
+    /* build/trueboot (a link to it), build/src/cli/trueboot; the pack is build/tools/reference.pack. */
+    for (int i = 0; i < 3 && (slash = strrchr(self, '/')) != NULL; i++) {
+        *slash = '\0';
+        beside = arena_printf(a, "%s/tools/" REFDATA_FILE, self);
+        if (!beside || file_exists(beside))
+            return beside;
     }
     return TRUEBOOT_DATADIR "/" REFDATA_FILE;
 }
