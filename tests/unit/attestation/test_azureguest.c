@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "json/parse.h"
+#include "support/attestation_fixture.h"
 
 #define PERMIT_ALL "version= 1.0;authorizationrules{=> permit();};issuancerules{};"
 
@@ -424,4 +425,22 @@ TEST(a_draft_policy_wants_a_reader_and_makes_an_unsecured_token)
     CHECK(bytes_starts_with(token, BYTES_LIT("eyJhbGciOiJub25lIn0.")) && bytes_ends_with(token, BYTES_LIT(".")));
     service_post(&s, guest_request(&g), ",\"draftPolicyForAttestation\":\"version= 7;\"", &answer);
     CHECK_STRING(answer.code, "PolicyParsingError");
+}
+
+TEST(the_service_routes_the_type_in_any_spelling_and_with_either_name_of_the_member)
+{
+    static const char *const paths[] = { "/attest/AzureGuest?api-version=2020-10-01", "/attest/azureguest?api-version=2025-06-01" };
+    static const char *const members[] = { "AttestationInfo", "attestationInfo" };
+    FIXTURE(f);
+    SERVICE(s);
+    CLEANUP(guest_done) struct guest g;
+
+    REQUIRE(guest_init(&s, &g));
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        const char *body = arena_printf(&s.a, "{\"%s\":\"%s\"}", members[i], base64_in(&s.a, BASE64_URL, guest_request(&g)));
+        struct answer answer;
+        fixture_call(&f, &(struct call){ .path = paths[i], .body = bytes_of_string(body), .as = HTTP_ANONYMOUS }, &answer);
+        CHECK_INT(answer.status, 400);
+        CHECK_STRING(answer.inner, "tpm.ak_untrusted");
+    }
 }
