@@ -2,6 +2,7 @@
 #include "attestation/azureguest.h"
 #include <stdlib.h>
 #include "attestation/azureguest_claims.h"
+#include "attestation/management_token.h"
 #include "attestation/refusal.h"
 #include "attestation/sealed_answer.h"
 #include "attestation/token.h"
@@ -220,16 +221,12 @@ static bool is_taken(const struct azureguest_claim *members, size_t n, struct by
     return bytes_starts_with(name, BYTES_LIT("x-ms-")) || memchr(name.data, 0, name.len);
 }
 
-/* A flat JWK: clients cannot read another shape (4.2). */
 static const char *signer_json(struct arena *a, const struct cert *signer)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
 
-    json_begin_object(&out, NULL);
-    json_put_string(&out, "kty", signer->key && pubkey_type(signer->key) == KEY_EC ? "EC" : "RSA");
-    jwk_write_certs(&out, &signer, 1);
-    json_end(&out);
+    management_token_put_signer(&out, NULL, signer);
     return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
 }
 
@@ -328,7 +325,7 @@ static bool refuse_with(struct http_response *response, const char *code, const 
 static const struct finding *bad_evidence(const struct azureguest *t)
 {
     const struct finding *own = refusal_of_evidence(&t->findings), *appraised = refusal_of_evidence(&t->appraised.appraisal.findings);
-    bool own_first = own && own->id < FINDING_CERTIFY_MALFORMED;
+    bool own_first = own && (own->id < FINDING_CERTIFY_MALFORMED || own->id == FINDING_ISOLATION);
 
     return own_first || !appraised ? own : appraised;
 }

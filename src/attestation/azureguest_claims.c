@@ -131,10 +131,11 @@ static struct windows_details read_windows(const struct replayed_log *log)
 
     for (size_t i = 0; i < events->n_events; i++) {
         const struct event *e = &events->events[i];
-        struct bytes records = replayed_proved(log, i);
+        bool speaks = e->type == EVENT_TYPE(EV_EVENT_TAG) && (e->pcr == 12 || e->pcr == 13) && replayed_proved(log, i).len;
         d.pcr = e->pcr;
-        if (e->type == EVENT_TYPE(EV_EVENT_TAG) && (e->pcr == 12 || e->pcr == 13) && records.len && !sipa_walk(records, &visitor, &ignored))
-            continue; /* not well formed: it says nothing */
+        /* What is not well formed visits nothing, and says nothing. */
+        if (speaks && !sipa_walk(replayed_proved(log, i), &visitor, &ignored))
+            ignored = ERR_INIT;
     }
     return d;
 }
