@@ -1,4 +1,5 @@
 /* The report token: members, their order, what a policy cannot say (attestation-service.md 6.6, 9.7, 11). */
+#include "attestation/provider.h"
 #include "attestation/token.h"
 #include "jose/jwt.h"
 #include "support/attestation_fixture.h"
@@ -211,4 +212,34 @@ TEST(custom_claims_reach_the_policy_under_a_name_that_only_they_have)
     REQUIRE(p != NULL);
     CHECK(json_get(p, "secureBootEnabled")->boolean);
     CHECK(json_get(p, "aikValidated")->type == JSON_BOOLEAN && json_get(p, "aikValidated")->boolean);
+}
+
+/* A policy that says more than it may: what stands for the service itself is not its to say. */
+#define SAY(name) "=> issue(type=\"" name "\", value=\"mine\");"
+static const char greedy[] = "version= 1.2; authorizationrules{ => permit(); }; issuancerules{" SAY("nbf") SAY("exp") SAY("iat") SAY("iss")
+    SAY("jti") SAY("ver") SAY("rp_data") SAY("nonce") SAY("cnf") SAY("aud") SAY("sub") SAY("trueboot") SAY("x-ms-ver")
+        SAY("x-ms-policy-hash") SAY("x-ms-attestation-type") SAY("x-ms-tpm-request-key") SAY("x-ms-new")
+            SAY("mine") "=> issue(type=\"twice\", value=\"a\"); => issue(type=\"twice\", value=2); => issue(type=\"twice\", value=true);};";
+
+TEST(a_policy_overwrites_no_reserved_name_and_says_the_rest)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const struct provider *shared CLEANUP(provider_free_at) = providers_shared(f.attestation.providers);
+    struct policy_error why = { 0 };
+    const struct policy *policy;
+    const struct json *p;
+    struct attestation t;
+    struct jws jws;
+
+    REQUIRE(policy_parse(&f.a, bytes_of_string(greedy), &policy, &why));
+    ((struct provider *)shared)->policies[PROVIDER_TPM].policy = policy;
+    REQUIRE(attestation_begin(&f, vm, &t));
+    p = attested_payload(&f, &t, &jws);
+    REQUIRE(p != NULL);
+    CHECK_STRING(names_of(&f.a, p), "nbf exp iat iss jti ver x-ms-ver cnf x-ms-policy-hash mine trueboot twice x-ms-attestation-type "
+                                    "x-ms-tpm-request-key");
+    for (size_t i = 0; i < p->object.n; i++)
+        CHECK(json_is_string(p->object.members[i].value, "mine") == bytes_equal_string(p->object.members[i].name, "mine"));
+    CHECK_BYTES(json_get(p, "twice")->raw, BYTES_LIT("[\"a\",2,true]"));
 }
