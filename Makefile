@@ -23,9 +23,9 @@ demo: guest
 test: guest
 	@tools/run_tests $(BUILD) unit system
 
-# Everything with real processes and real VMs.
+# What is too long for `make test`: more real VMs.
 test-system: guest
-	@tools/run_tests $(BUILD) system system-long
+	@tools/run_tests $(BUILD) system-long
 
 test-exhaustive: all
 	@tools/run_tests $(BUILD) exhaustive

@@ -33,7 +33,7 @@ bool walk_digests(struct walk *w, const struct event *event, size_t *ret_n, cons
     if (!digests)
         return walk_no_memory(w);
     for (size_t i = 0; i < w->n_banks; i++) {
-        struct bytes value = event_digest(w->events, event, w->banks[i]);
+        struct bytes value = replayed_digest_in(w->log, event->number, w->banks[i]);
         if (value.len != digest_len(w->banks[i]))
             continue;
         digests[n].algorithm = w->banks[i];
@@ -149,7 +149,10 @@ static void order_banks(struct walk *w)
 
     for (size_t i = 0; i < quoted->n_banks; i++) {
         enum digest_algorithm bank = quoted->banks[i].algorithm;
-        size_t at = w->n_banks++;
+        size_t at;
+        if (quoted->banks[i].present == 0) /* named in the quote, but nothing in it */
+            continue;
+        at = w->n_banks++;
         for (; at > 0 && digest_len(w->banks[at - 1]) < digest_len(bank); at--)
             w->banks[at] = w->banks[at - 1];
         w->banks[at] = bank;

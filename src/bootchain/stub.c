@@ -35,7 +35,7 @@ bool stub_remember_option(struct walk *w, struct bytes raw, const char *path)
 bool stub_remember_measured(struct walk *w, const struct step *s, const char *text)
 {
     struct known_line line = { .text = text, .path = "", .digest = { .algorithm = w->banks[0] } };
-    struct bytes value = event_digest(w->events, s->event, w->banks[0]);
+    struct bytes value = replayed_digest_in(w->log, s->event->number, w->banks[0]);
 
     if (value.len != digest_len(w->banks[0]))
         return true;
@@ -76,7 +76,7 @@ static const char *line_text(struct walk *w, struct known_line *line)
 
 static struct known_line *find_line(struct walk *w, const struct event *event)
 {
-    struct bytes value = event_digest(w->events, event, w->banks[0]);
+    struct bytes value = replayed_digest_in(w->log, event->number, w->banks[0]);
 
     for (size_t i = 0; i < w->n_lines; i++)
         if (bytes_equal(value, digest_bytes(&w->lines[i].digest)))

@@ -62,12 +62,16 @@ static void approved_table(struct cli *cli, const struct json *status) { status_
 
 static int run_baseline_approve(struct cli *cli)
 {
-    const char *reason = cli_option(cli, "reason");
-    const char *body = json_body(cli, "reason", reason ? reason : "approved on the command line", NULL, BYTES_NONE);
+    const char *reason = cli_option(cli, "reason"), *appraisal = cli_option(cli, "appraisal");
+    const char *body = json_body(cli, "reason", reason ? reason : "approved on the command line", appraisal ? "appraisal" : NULL,
+                                 appraisal ? bytes_of_string(appraisal) : BYTES_NONE);
     return call_and_print(cli, "POST", vm_route(cli, cli->arguments[0], "/baseline:approve"), body, approved_table);
 }
 
-static const struct cli_option approve_options[] = { { "reason", "TEXT", "why; kept with the baseline" } };
+static const struct cli_option approve_options[] = {
+    { "reason", "TEXT", "why; kept with the baseline" },
+    { "appraisal", "ID", "the one you have looked at (status --explain names it): refused when the VM has attested again since" },
+};
 const struct cli_command command_baseline_show = { "baseline show",  "NAME", 1, 1, "What a good boot of this VM consists of", NULL, 0,
                                                    run_baseline_show };
 const struct cli_command command_baseline_approve = {

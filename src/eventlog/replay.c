@@ -401,12 +401,27 @@ enum register_state replayed_register(const struct replayed_log *log, unsigned p
 
 const struct event_mark *replayed_mark(const struct replayed_log *log, size_t i) { return &log->marks[i]; }
 
+struct bytes replayed_digest_in(const struct replayed_log *log, size_t i, enum digest_algorithm bank)
+{
+    const struct event *event = &log->log->events[i];
+
+    if (log->marks[i].proof == PROOF_LABEL || event->pcr >= LIMIT_PCRS || !pcr_find(&log->quoted, bank, event->pcr))
+        return BYTES_NONE;
+    return event_digest(log->log, event, bank);
+}
+
 struct bytes replayed_digest(const struct replayed_log *log, size_t i, enum digest_algorithm *ret_algorithm)
 {
-    if (log->marks[i].proof == PROOF_LABEL)
-        return BYTES_NONE;
-    *ret_algorithm = log->strongest;
-    return event_digest(log->log, &log->log->events[i], log->strongest);
+    struct bytes best = BYTES_NONE;
+
+    for (size_t b = 0; b < log->quoted.n_banks; b++) {
+        struct bytes value = replayed_digest_in(log, i, log->quoted.banks[b].algorithm);
+        if (value.len > best.len) {
+            best = value;
+            *ret_algorithm = log->quoted.banks[b].algorithm;
+        }
+    }
+    return best;
 }
 
 struct bytes replayed_proved(const struct replayed_log *log, size_t i)

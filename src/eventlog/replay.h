@@ -49,7 +49,10 @@ const struct pcr_set *replayed_computed(const struct replayed_log *log); /* what
 enum register_state replayed_register(const struct replayed_log *log, unsigned pcr);
 /* Everything known about event number i (< n_events). PROVED and MEASURED only where its register is explained. */
 const struct event_mark *replayed_mark(const struct replayed_log *log, size_t i);
-/* The event's digest in the strongest quoted bank, if its register is explained; else empty. */
+/* The event's digest in one bank, if that bank of the quote holds the event's register, and the register is explained; else empty. A log
+ * may list digests of banks that nobody quoted: those are anybody's words. */
+struct bytes replayed_digest_in(const struct replayed_log *log, size_t i, enum digest_algorithm bank);
+/* The same in the strongest bank that quotes the register. */
 struct bytes replayed_digest(const struct replayed_log *log, size_t i, enum digest_algorithm *ret_algorithm);
 /* The proved bytes of event i; empty (NULL) unless PROVED. */
 struct bytes replayed_proved(const struct replayed_log *log, size_t i);

@@ -28,7 +28,7 @@ static struct health verdict(enum health_status status, enum health_reason reaso
 /* A verdict belongs to a boot: one that was given before the VM was last started says nothing about this boot. */
 static bool judged_this_boot(const struct health_facts *f)
 {
-    return f->last_verified > 0 && (f->power != POWER_RUNNING || f->last_verified >= f->power_since);
+    return f->last_verified > 0 && !f->newer_boot && (f->power != POWER_RUNNING || f->last_verified >= f->power_since);
 }
 
 static bool lies_in_the_future(const struct health_facts *f, int64_t now)

@@ -52,6 +52,7 @@ struct health_facts {
     bool has_vtpm;
     enum power_state power;
     int64_t power_since;
+    bool newer_boot;      /* the agent speaks of a boot after the one that was judged */
     int64_t last_contact; /* heartbeat, report or evidence, whichever came last */
     enum { LAST_NONE, LAST_HEALTHY, LAST_UNHEALTHY, LAST_UNSETTLED } last;
     int64_t last_verified; /* when the last judged evidence was appraised */

@@ -287,8 +287,8 @@ static bool accept_counters(struct judging *j, struct err *err)
     return monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
 }
 
-bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, const char *by, const char *reason, struct judged *ret,
-                     struct err *err)
+bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes appraisal, const char *by,
+                     const char *reason, struct judged *ret, struct err *err)
 {
     struct judged *out = ARENA_NEW(a, struct judged);
     struct judging *j = ARENA_NEW(a, struct judging);
@@ -302,6 +302,8 @@ bool monitor_approve(const struct monitor *monitor, struct arena *a, const char 
         return false;
     if (!any)
         return err_set(err, ERR_NOT_FOUND, "this VM has not attested yet: there is no boot to approve");
+    if (appraisal.len && !bytes_equal_string(appraisal, row.id))
+        return err_set(err, ERR_CONFLICT, "the VM has attested again since: look at it once more, then approve appraisal %s", row.id);
     if (!accept_counters(j, err) || !store_baseline_of(j, true, by, reason, err))
         return false;
     return monitor_judge(monitor, a, vm, ret, err);

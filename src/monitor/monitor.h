@@ -58,9 +58,10 @@ struct judged {
  * reads it. Judging twice changes nothing. */
 MUST_CHECK bool monitor_judge(const struct monitor *monitor, struct arena *a, const char *vm, struct judged *ret, struct err *err);
 
-/* monitor_approve makes the latest appraisal's boot the baseline, in an operator's name, and judges again. */
-MUST_CHECK bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, const char *by, const char *reason,
-                                struct judged *ret, struct err *err);
+/* monitor_approve makes the latest appraisal's boot the baseline, in an operator's name, and judges again. `appraisal` (may be empty) is the one
+ * that the operator has looked at: CONFLICT when it is not the latest any more. */
+MUST_CHECK bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes appraisal, const char *by,
+                                const char *reason, struct judged *ret, struct err *err);
 
 /* What judging one boot must know of earlier ones: kept apart from appraisals and judgements, so that no number of later ones pushes it
  * out of sight (attack-suite.md I9, S6). */

@@ -99,8 +99,8 @@ static bool approve_baseline(void *context, const struct http_request *request, 
         return false;
     reason = arena_string(request->arena, json_text(json_get(body, "reason"), BYTES_LIT("approved")));
     if (!reason ||
-        !monitor_approve(monitor, request->arena, vm.vm, request->caller.subject ? request->caller.subject : "local", reason, judged,
-                         err) ||
+        !monitor_approve(monitor, request->arena, vm.vm, json_text(json_get(body, "appraisal"), BYTES_NONE),
+                         request->caller.subject ? request->caller.subject : "local", reason, judged, err) ||
         !monitor_status(monitor, request->arena, &vm, monitor->now_ms(), status, err))
         return false;
     out = http_response_json(response, 200);

@@ -32,6 +32,7 @@ static void gather(const struct vm_status *s, int64_t last_settled, struct healt
     if (!s->judged.any)
         return;
     ret->last_verified = s->judged.appraisal.time_ms;
+    ret->newer_boot = s->has_contact && s->judged.appraisal.quote_verified && s->contact.reset_count > s->judged.appraisal.reset_count;
     ret->last_contact = later(ret->last_contact, ret->last_verified);
     ret->last = s->judged.verdict == VERDICT_HEALTHY     ? LAST_HEALTHY
                 : s->judged.verdict == VERDICT_UNHEALTHY ? LAST_UNHEALTHY

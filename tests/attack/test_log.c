@@ -162,6 +162,50 @@ TEST(L4_every_quoted_bank_must_replay)
     }
 }
 
+/* The changed log with the digests that the honest one has in `bank`: what an attacker writes who cannot choose what is quoted. */
+static bool forge_bank(struct attack *x, struct bytes changed, struct bytes honest, enum digest_algorithm bank, struct bytes *ret)
+{
+    struct eventlog a, b;
+    struct bytes forged;
+
+    if (changed.len != honest.len || !arena_copy(&x->a, changed, &forged) || !eventlog_parse(&x->a, changed, &a, &x->err) ||
+        !eventlog_parse(&x->a, honest, &b, &x->err) || a.n_events != b.n_events)
+        return false;
+    for (size_t i = 0; i < a.n_events; i++) {
+        struct bytes to = event_digest(&a, &a.events[i], bank), from = event_digest(&b, &b.events[i], bank);
+        if (to.len && to.len == from.len)
+            memcpy((uint8_t *)forged.data + (to.data - changed.data), from.data, from.len);
+    }
+    *ret = forged;
+    return true;
+}
+
+TEST(L4_digests_of_a_bank_that_nobody_quoted_prove_nothing)
+{
+    static const enum digest_algorithm both[] = { DIGEST_SHA384, DIGEST_SHA256 };
+    static const uint32_t listed[] = { 0, 1u << 16 }; /* the forged bank is empty in the quote, or holds a register of no interest */
+    struct baseline baseline;
+    ATTACK(sound);
+
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    for (size_t i = 0; i < ARRAY_LEN(listed); i++) {
+        struct bytes honest;
+        ATTACK(x);
+        x.baseline = &baseline;
+        REQUIRE_OK(attack_use_banks(&x, both, ARRAY_LEN(both)), x.err);
+        honest = attack_log(&x);
+        x.log.events[x.at.initrd_file].hashed = BYTES_LIT("another initial RAM disk");
+        REQUIRE_OK(attack_measure(&x), x.err);
+        REQUIRE_OK(forge_bank(&x, attack_log(&x), honest, DIGEST_SHA256, &x.raw_log), x.err);
+        x.quoted.banks[1].present &= listed[i];
+        REQUIRE_OK(attack_send(&x), x.err);
+        CHECK(x.verdict == VERDICT_UNHEALTHY);
+        if (x.verdict != VERDICT_UNHEALTHY)
+            attack_show(&x);
+    }
+}
+
 TEST(L5_a_bank_that_firmware_never_extended_is_never_healthy)
 {
     static const enum digest_algorithm banks[] = { DIGEST_SHA1, DIGEST_SHA256 }, other[] = { DIGEST_SHA384 };

@@ -111,3 +111,11 @@ TEST(a_clock_that_went_back_does_not_keep_a_verdict_alive)
     struct health_facts f = healthy_vm();
     check_at(&f, T0 - 24 * hour, HEALTH_UNKNOWN, HEALTH_REASON_CLOCK);
 }
+
+TEST(a_boot_that_the_agent_speaks_of_but_nobody_judged_is_not_healthy)
+{
+    struct health_facts f = healthy_vm();
+    f.power = POWER_UNKNOWN;
+    f.newer_boot = true;
+    check_at(&f, T0 + hour, HEALTH_UNKNOWN, HEALTH_REASON_BOOT_OVERDUE);
+}
