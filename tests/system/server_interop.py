@@ -69,7 +69,9 @@ class Server:
     def start(self):
         self.log = open(self.data + ".log", "ab")
         self.process = subprocess.Popen([f"{BUILD}/src/truebootd/truebootd", "--data", self.data, "--listen", f"127.0.0.1:{self.port}"],
-                                        stdout=self.log, stderr=self.log)
+                                        stdout=self.log, stderr=self.log,
+                                        # What packages know of revocations differs from machine to machine; this boot is made up.
+                                        env={**os.environ, "TRUEBOOT_REFERENCE": self.data + ".no-reference"})
         for _ in range(200):
             if self.process.poll() is not None:
                 return False
