@@ -1,4 +1,5 @@
 #include "store/sqlite_connection.h"
+#include "base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,6 +53,20 @@ static const char writer_settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchro
                                       "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;";
 static const char reader_settings[] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;";
 
+/* Turning a new file into WAL mode, and recovering a log, answer "busy" at once when another process does the same: SQLite does not call
+ * the busy handler there, for fear of a deadlock. Waiting and trying again is what it asks for. */
+static bool settle(struct sqlite_connection *connection, const char *settings, struct err *err)
+{
+    int64_t give_up = clock_monotonic_ms() + BUSY_TIMEOUT_MS;
+
+    while (sqlite3_exec(connection->db, settings, NULL, NULL, NULL) != SQLITE_OK) {
+        if ((sqlite3_errcode(connection->db) & 0xff) != SQLITE_BUSY || clock_monotonic_ms() >= give_up)
+            return sqlite_failure(connection, err);
+        sqlite3_sleep(5);
+    }
+    return true;
+}
+
 bool sqlite_connection_open(const char *file, bool reads_only, struct sqlite_connection **ret, struct err *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -69,7 +84,7 @@ bool sqlite_connection_open(const char *file, bool reads_only, struct sqlite_con
         return false;
     }
     sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
-    if (!sqlite_connection_script(connection, reads_only ? reader_settings : writer_settings, err)) {
+    if (!settle(connection, reads_only ? reader_settings : writer_settings, err)) {
         sqlite_connection_close(connection);
         return false;
     }
