@@ -16,7 +16,7 @@ bool evp_failed(struct err *err, enum err_code code, const char *what);
 void evp_pkey_free_at(EVP_PKEY **pkey);
 void evp_pkey_ctx_free_at(EVP_PKEY_CTX **ctx);
 
-/* The libcrypto side of a public key. */
+/* The libcrypto side of a public key (pubkey_evp.c). */
 EVP_PKEY *evp_of_pubkey(const struct pubkey *key);
 const char *evp_group_name(enum ec_curve curve);
 /* The public half of any libcrypto key, through the checks of pubkey_from_…. */

@@ -2,20 +2,15 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <openssl/core_names.h>
-#include <openssl/param_build.h>
-#include <openssl/x509.h>
 #include "crypto/der.h"
-#include "crypto/evp.h"
+#include "crypto/key_handle.h"
 #include "crypto/pem.h"
-#include "crypto/signature.h"
 
 enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 8192, RSA_EXPONENT_BYTES_MAX = 8, COORDINATE_MAX = 66 };
 
 struct pubkey {
     atomic_uint holders;
-    _Atomic(struct evp_prepared *) prepared; /* for verifying, the way this key was used first; NULL until then */
-    EVP_PKEY *pkey;
+    struct key_handle *handle; /* the same key, ready for the crypto library */
     enum key_type type;
     enum ec_curve curve;
     unsigned bits;
@@ -25,7 +20,7 @@ struct pubkey {
 };
 
 struct curve {
-    const char *name, *group;
+    const char *name;
     uint8_t len;
     uint16_t bits;
     struct bytes oid;
@@ -37,10 +32,10 @@ struct curve {
 static const struct curve *curve_of(enum ec_curve curve)
 {
     static const struct curve curves[] = {
-        [CURVE_NONE] = { "none", NULL, 0, 0, { NULL, 0 } },
-        [CURVE_P256] = { "P-256", "prime256v1", 32, 256, { (const uint8_t *)"\x2a\x86\x48\xce\x3d\x03\x01\x07", 8 } },
-        [CURVE_P384] = { "P-384", "secp384r1", 48, 384, { (const uint8_t *)"\x2b\x81\x04\x00\x22", 5 } },
-        [CURVE_P521] = { "P-521", "secp521r1", 66, 521, { (const uint8_t *)"\x2b\x81\x04\x00\x23", 5 } },
+        [CURVE_NONE] = { "none", 0, 0, { NULL, 0 } },
+        [CURVE_P256] = { "P-256", 32, 256, { (const uint8_t *)"\x2a\x86\x48\xce\x3d\x03\x01\x07", 8 } },
+        [CURVE_P384] = { "P-384", 48, 384, { (const uint8_t *)"\x2b\x81\x04\x00\x22", 5 } },
+        [CURVE_P521] = { "P-521", 66, 521, { (const uint8_t *)"\x2b\x81\x04\x00\x23", 5 } },
     };
 
     return &curves[(unsigned)curve < ARRAY_LEN(curves) ? curve : CURVE_NONE];
@@ -50,9 +45,7 @@ size_t ec_curve_len(enum ec_curve curve) { return curve_of(curve)->len; }
 
 const char *ec_curve_name(enum ec_curve curve) { return curve_of(curve)->name; }
 
-const char *evp_group_name(enum ec_curve curve) { return curve_of(curve)->group; }
-
-EVP_PKEY *evp_of_pubkey(const struct pubkey *key) { return key->pkey; }
+struct key_handle *key_handle_of(const struct pubkey *key) { return key->handle; }
 
 static struct bytes without_leading_zeros(struct bytes b)
 {
@@ -70,18 +63,6 @@ static unsigned bit_length(struct bytes minimal)
     for (uint8_t top = minimal.data[0]; !(top & 0x80); top = (uint8_t)(top << 1))
         bits--;
     return bits;
-}
-
-static EVP_PKEY *pkey_from(const char *algorithm, OSSL_PARAM_BLD *builder)
-{
-    CLEANUP(evp_pkey_ctx_free_at) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
-    OSSL_PARAM *params = builder ? OSSL_PARAM_BLD_to_param(builder) : NULL;
-    EVP_PKEY *pkey = NULL;
-
-    if (!ctx || !params || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        pkey = NULL;
-    OSSL_PARAM_free(params);
-    return pkey;
 }
 
 /* The key with its SPKI behind it; `first` and `second` are found in the SPKI by the caller. */
@@ -115,21 +96,6 @@ static void write_rsa_spki(struct writer *w, struct bytes n, struct bytes e)
     der_end(w, outer, DER_SEQUENCE);
 }
 
-static bool rsa_pkey(struct bytes n, struct bytes e, EVP_PKEY **ret)
-{
-    BIGNUM *bn_n = BN_bin2bn(n.data, (int)n.len, NULL), *bn_e = BN_bin2bn(e.data, (int)e.len, NULL);
-    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-
-    *ret = NULL;
-    if (bn_n && bn_e && builder && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, bn_n) == 1 &&
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, bn_e) == 1)
-        *ret = pkey_from("RSA", builder);
-    OSSL_PARAM_BLD_free(builder);
-    BN_free(bn_n);
-    BN_free(bn_e);
-    return *ret != NULL;
-}
-
 bool pubkey_from_rsa(struct bytes n, struct bytes e, struct pubkey **ret, struct err *err)
 {
     struct writer spki = { 0 };
@@ -155,8 +121,8 @@ bool pubkey_from_rsa(struct bytes n, struct bytes e, struct pubkey **ret, struct
     /* e ends the SPKI; n ends where e's header, two bytes and perhaps a sign byte, begins. */
     key->second = bytes_slice(key->spki, key->spki.len - e.len, e.len);
     key->first = bytes_slice(key->spki, key->spki.len - e.len - 2 - (e.data[0] >= 0x80) - n.len, n.len);
-    if (!rsa_pkey(n, e, &key->pkey))
-        return evp_failed(err, ERR_MALFORMED, "RSA key");
+    if (!key_handle_rsa(n, e, &key->handle, err))
+        return false;
     *ret = TAKE(key);
     return true;
 }
@@ -171,19 +137,6 @@ static void write_ec_spki(struct writer *w, const struct curve *curve, struct by
     der_end(w, at, DER_SEQUENCE);
     der_write_bit_bytes(w, point);
     der_end(w, outer, DER_SEQUENCE);
-}
-
-/* libcrypto refuses points that are not on the curve. */
-static EVP_PKEY *ec_pkey(const char *group, struct bytes point)
-{
-    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    EVP_PKEY *pkey = NULL;
-
-    if (builder && OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
-        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point.data, point.len) == 1)
-        pkey = pkey_from("EC", builder);
-    OSSL_PARAM_BLD_free(builder);
-    return pkey;
 }
 
 bool pubkey_from_ec(enum ec_curve curve_id, struct bytes x, struct bytes y, struct pubkey **ret, struct err *err)
@@ -214,11 +167,8 @@ bool pubkey_from_ec(enum ec_curve curve_id, struct bytes x, struct bytes y, stru
     key->bits = curve->bits;
     key->second = bytes_slice(key->spki, key->spki.len - curve->len, curve->len);
     key->first = bytes_slice(key->spki, key->spki.len - 2 * (size_t)curve->len, curve->len);
-    key->pkey = ec_pkey(curve->group, uncompressed);
-    if (!key->pkey) {
-        evp_failed(err, ERR_MALFORMED, "EC key");
-        return err_set(err, ERR_MALFORMED, "point is not on the curve %s", curve->name);
-    }
+    if (!key_handle_ec(curve_id, uncompressed, &key->handle, err))
+        return false;
     *ret = TAKE(key);
     return true;
 }
@@ -277,19 +227,6 @@ bool pubkey_from_pem(struct bytes pem, struct pubkey **ret, struct err *err)
     return pem_next(&a, &pem, "PUBLIC KEY", &der, err) && pubkey_from_spki(der, ret, err);
 }
 
-bool evp_to_pubkey(EVP_PKEY *pkey, struct pubkey **ret, struct err *err)
-{
-    uint8_t *der = NULL;
-    int len = i2d_PUBKEY(pkey, &der);
-    bool ok;
-
-    if (len <= 0)
-        return evp_failed(err, ERR_UNSUPPORTED, "public half of a key");
-    ok = pubkey_from_spki((struct bytes){ der, (size_t)len }, ret, err);
-    OPENSSL_free(der);
-    return ok;
-}
-
 struct pubkey *pubkey_ref(const struct pubkey *key)
 {
     struct pubkey *counted = (struct pubkey *)key;
@@ -302,8 +239,7 @@ void pubkey_free(struct pubkey *key)
 {
     if (!key || atomic_fetch_sub_explicit(&key->holders, 1, memory_order_acq_rel) != 1)
         return;
-    evp_prepared_free(atomic_load(&key->prepared));
-    EVP_PKEY_free(key->pkey);
+    key_handle_free(key->handle);
     free(key);
 }
 
@@ -341,28 +277,15 @@ char *pubkey_pem(const struct pubkey *key, struct arena *a)
 static bool verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash, struct bytes message,
                    struct bytes signature, struct err *err)
 {
-    CLEANUP(evp_pkey_ctx_free_at) EVP_PKEY_CTX *ctx = NULL;
-    uint8_t der[SIGNATURE_EC_DER_MAX];
+    size_t len = key->type == KEY_EC ? 2 * ec_curve_len(key->curve) : key->first.len;
     struct digest digest;
 
     if ((scheme == SIGNATURE_ECDSA) != (key->type == KEY_EC))
         return err_set(err, ERR_UNTRUSTED, "the signature's algorithm is not one of the key");
-    if (key->type == KEY_EC) {
-        if (!signature_to_der(key->curve, signature, der, &signature.len, err))
-            return false;
-        signature.data = der;
-    } else if (signature.len != key->first.len) {
-        return err_set(err, ERR_UNTRUSTED, "signature of %zu bytes; the key makes %zu", signature.len, key->first.len);
-    }
+    if (signature.len != len)
+        return err_set(err, ERR_UNTRUSTED, "signature of %zu bytes; the key makes %zu", signature.len, len);
     digest_compute(hash, message, &digest);
-    ctx = evp_context(key->pkey, &((struct pubkey *)key)->prepared, scheme, hash, false); /* what the key stands for does not change */
-    if (!ctx)
-        return evp_failed(err, ERR_INTERNAL, "signature check");
-    if (EVP_PKEY_verify(ctx, signature.data, signature.len, digest.value, digest_len(hash)) != 1) {
-        evp_failed(err, ERR_UNTRUSTED, "signature");
-        return err_set(err, ERR_UNTRUSTED, "the signature is not this key's, or what it covers was changed");
-    }
-    return true;
+    return key_handle_verify(key->handle, scheme, &digest, signature, err);
 }
 
 bool pubkey_verify(const struct pubkey *key, enum signature_scheme scheme, enum digest_algorithm hash, struct bytes message,
