@@ -72,8 +72,11 @@ static const char providers[] = "CREATE TABLE providers ("
                                 " sha256 TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, created_ms BIGINT NOT NULL,"
                                 " expires_ms BIGINT NOT NULL, by_whom TEXT NOT NULL);";
 
+static const char token_profiles[] = "ALTER TABLE providers ADD COLUMN token_profile TEXT NOT NULL DEFAULT 'original';";
+
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
+    { "how a provider's tokens are made", token_profiles },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

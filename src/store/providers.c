@@ -4,6 +4,20 @@
 
 enum { TAGS_MAX_BYTES = 16 * 1024, URI_MAX_BYTES = 512, WHO_MAX_BYTES = 256, NAME_MIN = 3, NAME_MAX = 24 };
 
+static const char *const profile_names[] = { [TOKENS_ORIGINAL] = "original", [TOKENS_ES256] = "es256", [TOKENS_EAR] = "ear", NULL };
+
+const char *token_profile_name(enum token_profile profile) { return profile_names[profile]; }
+
+bool token_profile_from_name(struct bytes name, enum token_profile *ret)
+{
+    for (enum token_profile i = 0; i < TOKEN_PROFILE_COUNT; i++)
+        if (bytes_equal_string(name, profile_names[i])) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
 /* The order of PROVIDER_COLUMNS. */
 static const struct field provider_fields[] = {
     { FIELD_TEXT, offsetof(struct store_provider, name), NULL },
@@ -18,6 +32,7 @@ static const struct field provider_fields[] = {
     { FIELD_INTEGER, offsetof(struct store_provider, created_ms), NULL },
     { FIELD_TEXT, offsetof(struct store_provider, created_by), NULL },
     { FIELD_INTEGER, offsetof(struct store_provider, version), NULL },
+    { FIELD_NAME, offsetof(struct store_provider, token_profile), profile_names },
 };
 static const struct record provider_record = RECORD("attestation provider", struct store_provider, provider_fields);
 
@@ -97,8 +112,12 @@ bool store_provider_get(struct store *store, struct arena *a, const char *name, 
 
 bool store_provider_update(struct store *store, const struct store_provider *p, struct err *err)
 {
-    struct sql_value params[] = { sql_text(p->name), sql_integer(p->tpm_authentication), sql_integer(p->public_network_access),
-                                  sql_text(p->tags), sql_integer(p->version) };
+    struct sql_value params[] = { sql_text(p->name),
+                                  sql_integer(p->tpm_authentication),
+                                  sql_integer(p->public_network_access),
+                                  sql_text(p->tags),
+                                  sql_integer(p->version),
+                                  sql_text(token_profile_name(p->token_profile)) };
     int64_t changes;
 
     if (!check_provider(p, err) || !sql_write(store, SQL_PROVIDER_UPDATE, params, ARRAY_LEN(params), &changes, err))

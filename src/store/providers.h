@@ -6,6 +6,12 @@
 
 /* ---- providers ------------------------------------------------------------------------------------------------------- */
 
+/* How a provider's tokens are made: as the original's (RS256), the same members with ES256, or as EAT Attestation Results with ES256. */
+enum token_profile { TOKENS_ORIGINAL, TOKENS_ES256, TOKENS_EAR, TOKEN_PROFILE_COUNT };
+
+const char *token_profile_name(enum token_profile profile); /* "original", "es256", "ear" */
+MUST_CHECK bool token_profile_from_name(struct bytes name, enum token_profile *ret);
+
 struct store_provider {
     const char *name;           /* 3 to 24 lower-case letters and digits */
     const char *subscription;   /* as in the path it was created by */
@@ -19,6 +25,7 @@ struct store_provider {
     int64_t created_ms;
     const char *created_by;
     int64_t version; /* grows by one with each update; 1 when created */
+    enum token_profile token_profile;
 };
 
 struct store_signer {
@@ -33,7 +40,7 @@ struct store_signer {
 MUST_CHECK bool store_provider_create(struct store *store, const struct store_provider *provider, const struct store_signer *signers,
                                       size_t n_signers, struct err *err);
 MUST_CHECK bool store_provider_get(struct store *store, struct arena *a, const char *name, struct store_provider *ret, struct err *err);
-/* Compare and set as store_vm_update: switches and tags change, the rest stays. */
+/* Compare and set as store_vm_update: switches, tags and the token profile change, the rest stays. */
 MUST_CHECK bool store_provider_update(struct store *store, const struct store_provider *provider, struct err *err);
 /* With its policies, their history and its signers. */
 MUST_CHECK bool store_provider_delete(struct store *store, const char *name, struct err *err);

@@ -17,7 +17,7 @@
     "ak_counter, ak_counter_boot"
 #define PROVIDER_COLUMNS                                                                                                                \
     "name, subscription, resource_group, location, attest_uri, isolated, tpm_authentication, public_network_access, tags, created_ms, " \
-    "created_by, version"
+    "created_by, version, token_profile"
 #define SIGNER_COLUMNS    "provider, sha256, der, added_ms, by_whom"
 #define POLICY_COLUMNS    "provider, type, version, jws, hash, by_whom, time_ms"
 #define API_TOKEN_COLUMNS "sha256, name, role, created_ms, expires_ms, by_whom"
@@ -112,10 +112,10 @@
     X(SETTING_DROP, WRITE, "DELETE FROM settings WHERE key = $1")                                                                          \
                                                                                                                                            \
     X(PROVIDER_ADD, WRITE, "INSERT INTO providers (" PROVIDER_COLUMNS ") "                                                                 \
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING")                                        \
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (name) DO NOTHING")                                   \
     X(PROVIDER_GET, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name = $1")                                                    \
-    X(PROVIDER_UPDATE, WRITE, "UPDATE providers SET tpm_authentication = $2, public_network_access = $3, tags = $4, version = $5 + 1 "     \
-        "WHERE name = $1 AND version = $5")                                                                                                \
+    X(PROVIDER_UPDATE, WRITE, "UPDATE providers SET tpm_authentication = $2, public_network_access = $3, tags = $4, version = $5 + 1, "    \
+        "token_profile = $6 WHERE name = $1 AND version = $5")                                                                                                \
     X(PROVIDER_DROP, WRITE, "DELETE FROM providers WHERE name = $1")                                                                       \
     X(PROVIDER_DROP_POLICIES, WRITE, "DELETE FROM policies WHERE provider = $1")                                                           \
     X(PROVIDER_DROP_SIGNERS, WRITE, "DELETE FROM policy_signers WHERE provider = $1")                                                      \

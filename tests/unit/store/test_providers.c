@@ -35,6 +35,26 @@ TEST(a_provider_is_kept_as_it_was_made_and_its_name_is_taken)
     CHECK(!store_provider_get(f.store, &f.arena, "other", &got, &f.err) && f.err.code == ERR_NOT_FOUND);
 }
 
+TEST(a_provider_makes_tokens_as_the_original_until_it_is_told_otherwise)
+{
+    FIXTURE(f);
+    struct store_provider row = provider_row("myprov"), got;
+
+    REQUIRE_OK(store_provider_create(f.store, &row, NULL, 0, &f.err), f.err);
+    REQUIRE_OK(store_provider_get(f.store, &f.arena, "myprov", &got, &f.err), f.err);
+    CHECK_STRING(token_profile_name(got.token_profile), "original");
+    for (enum token_profile p = TOKENS_ES256; p < TOKEN_PROFILE_COUNT; p++) {
+        enum token_profile named;
+
+        got.token_profile = p;
+        REQUIRE_OK(store_provider_update(f.store, &got, &f.err), f.err);
+        REQUIRE_OK(store_provider_get(f.store, &f.arena, "myprov", &got, &f.err), f.err);
+        CHECK(got.token_profile == p);
+        CHECK(token_profile_from_name(bytes_of_string(token_profile_name(p)), &named) && named == p);
+    }
+    CHECK(!token_profile_from_name(BYTES_LIT("ES256"), &got.token_profile));
+}
+
 TEST(names_that_cannot_be_part_of_an_address_are_refused)
 {
     static const char *const names[] = { "", "ab", "Upper", "with-dash", "a.b", "abcdefghijklmnopqrstuvwxy", "ümlaut" };
