@@ -2,22 +2,10 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "agent/run.h"
-#include "base/file.h"
+#include "agent/verb.h"
 #include "base/hex.h"
+#include "base/limits.h"
 #include "base/log.h"
-
-enum { EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 5, EXIT_REFUSED = 10, EXIT_BAD_CONFIG = 53 };
-
-struct invocation {
-    struct arena arena;
-    struct config_places places;
-    struct agent_config config;
-    const char *output;
-    struct bytes nonce;
-    bool no_start_delay, anew;
-    unsigned cycles;
-};
 
 struct verb {
     const char *name;
@@ -25,116 +13,6 @@ struct verb {
     bool needs_config;
     const char *help;
 };
-
-static int failed(const char *what, const struct failure *why)
-{
-    fprintf(stderr, "trueboot-agent: %s: %s [%s]\n", what, why->text, failure_name(why->id));
-    if (why->id == FAILURE_REFUSED)
-        return EXIT_REFUSED;
-    return why->id == FAILURE_UNREACHABLE || why->id == FAILURE_TLS || why->id == FAILURE_PROXY_AUTH ? EXIT_UNREACHABLE : EXIT_ERROR;
-}
-
-static void say(void *context, const char *step, const char *detail)
-{
-    (void)context;
-    fprintf(stderr, "trueboot-agent: %s%s%s\n", step, detail ? ": " : "", detail ? detail : "");
-}
-
-static void open_session(struct invocation *in, struct session *session)
-{
-    session_init(session, &in->config);
-    session->progress = say;
-}
-
-static int verb_run(struct invocation *in)
-{
-    const struct run_options options = { .no_start_delay = in->no_start_delay, .cycles = in->cycles };
-
-    return run_daemon(&in->config, &options);
-}
-
-static int verb_enroll(struct invocation *in)
-{
-    struct session session CLEANUP(session_done);
-    struct failure why = FAILURE_INIT;
-
-    open_session(in, &session);
-    if (!session_enrol(&session, in->anew, &why))
-        return failed("enroll", &why);
-    printf("%s\n", session.state.vm_id);
-    return 0;
-}
-
-static int put_out(const char *path, struct bytes content)
-{
-    struct err err = ERR_INIT;
-
-    if (strcmp(path, "-") == 0)
-        return fwrite(content.data, 1, content.len, stdout) == content.len && fflush(stdout) == 0 ? 0 : EXIT_ERROR;
-    if (file_write(path, content, 0600, &err))
-        return 0;
-    fprintf(stderr, "trueboot-agent: %s\n", err.text);
-    return EXIT_ERROR;
-}
-
-static int write_evidence(struct invocation *in, struct session *session)
-{
-    struct writer w CLEANUP(writer_done) = { 0 };
-    struct failure why = FAILURE_INIT;
-
-    if (!session_evidence(session, in->nonce, &w, &why))
-        return failed("once", &why);
-    return put_out(in->output, writer_bytes(&w));
-}
-
-/* With --output: evidence for carrying by hand, no server needed. Else one attestation; the token goes to standard output. */
-static int verb_once(struct invocation *in)
-{
-    struct session session CLEANUP(session_done);
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct failure why = FAILURE_INIT;
-    struct attest_result result;
-
-    open_session(in, &session);
-    session.state.in_memory = true;
-    if (in->output)
-        return write_evidence(in, &session);
-    if (!session_attest(&session, &a, &result, &why))
-        return failed("once", &why);
-    printf("%.*s\n", BYTES_FMT(result.token));
-    return 0;
-}
-
-static int verb_status(struct invocation *in)
-{
-    struct bytes text;
-    struct err err = ERR_INIT;
-    char *path = arena_printf(&in->arena, "%s/status.json", in->config.run_dir);
-
-    if (!path || !file_read_in(&in->arena, path, 65536, &text, &err)) {
-        fprintf(stderr, "trueboot-agent: no status: the agent does not run here (%s)\n", err.text);
-        return 3;
-    }
-    return put_out("-", text);
-}
-
-static int verb_reset(struct invocation *in)
-{
-    const struct ak_options options = { .handle = in->config.ak_handle, .handle_fallback = in->config.ak_handle_fallback };
-    struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
-    struct session session CLEANUP(session_done);
-    struct failure why = FAILURE_INIT;
-    struct err err = ERR_INIT;
-
-    open_session(in, &session);
-    if (!tpm_device_open(in->config.tcti, &tpm, &why) || !ak_forget(tpm, &options, &session.state.ak, &why))
-        return failed("reset", &why);
-    if (!state_erase(in->config.state_dir, &err)) {
-        fprintf(stderr, "trueboot-agent: reset: %s\n", err.text);
-        return EXIT_ERROR;
-    }
-    return 0;
-}
 
 static int verb_version(struct invocation *in)
 {
@@ -293,7 +171,7 @@ static const struct verb *find_verb(const char *name)
 static int usage(const char *problem)
 {
     fprintf(stderr, "trueboot-agent: %s\n", problem);
-    return EXIT_USAGE;
+    return VERB_EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -310,7 +188,7 @@ int main(int argc, char **argv)
         return usage(err.text);
     if (verb->needs_config && !config_load(&in.config, &in.arena, &in.places, &err)) {
         fprintf(stderr, "trueboot-agent: configuration: %s\n", err.text);
-        return EXIT_BAD_CONFIG;
+        return VERB_EXIT_BAD_SETTINGS;
     }
     if (!parse_options(&in, argc - 1, argv + 1, false, &err))
         return usage(err.text);

@@ -1,0 +1,33 @@
+/* agent/verb.h: what `trueboot-agent VERB` does (guest-agent.md 1.1). main.c reads options and the configuration, then calls one of these;
+ * each prints for people on standard error, answers on standard output, and returns an exit code (6.5). */
+#pragma once
+#include "agent/config.h"
+#include "agent/failure.h"
+
+enum verb_exit {
+    VERB_EXIT_OK = 0,
+    VERB_EXIT_ERROR = 1,
+    VERB_EXIT_USAGE = 2,
+    VERB_EXIT_NO_STATUS = 3, /* status: the agent does not run here */
+    VERB_EXIT_BAD_SETTINGS = 53,
+};
+
+struct invocation {
+    struct arena arena;
+    struct config_places places;
+    struct agent_config config;
+    const char *output;
+    struct bytes nonce;
+    bool no_start_delay, anew;
+    unsigned cycles;
+};
+
+int verb_run(struct invocation *in);
+int verb_enroll(struct invocation *in);
+int verb_once(struct invocation *in);
+int verb_status(struct invocation *in);
+int verb_reset(struct invocation *in);
+
+/* For the verbs. verb_failed prints "WHAT: why [CODE]" and gives the exit code of the failure's class. */
+int verb_failed(const char *what, const struct failure *why);
+int verb_put_out(const char *path /* "-": standard output */, struct bytes content);
