@@ -157,14 +157,13 @@ const struct cli_command command_provider_delete = {
 
 static void token_table(struct cli *cli, const struct json *v)
 {
-    static const char *const headings[] = { "ID", "NAME", "ROLE", "SCOPE", "LAST USED", "EXPIRES", "MADE BY" };
+    static const char *const headings[] = { "ID", "NAME", "ROLE", "EXPIRES", "MADE BY" };
     const struct json *list = json_get(v, "value");
     struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
 
     for (size_t i = 0; list && list->type == JSON_ARRAY && i < list->array.n; i++) {
         const struct json *row = list->array.items[i];
         table_row(t, (const char *const[]){ show_member(cli, row, "id"), show_member(cli, row, "name"), show_member(cli, row, "role"),
-                                            show_member(cli, row, "scope"), show_member(cli, row, "lastUsed"),
                                             show_member(cli, row, "expires"), show_member(cli, row, "by") });
     }
     table_print(t, stdout);
@@ -181,7 +180,7 @@ static int run_token_create(struct cli *cli)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
-    const char *role = cli_option(cli, "role"), *days = cli_option(cli, "days"), *scope = cli_option(cli, "scope"), *body;
+    const char *role = cli_option(cli, "role"), *days = cli_option(cli, "days"), *body;
 
     if (!role)
         return cli_fail(EXIT_USAGE, "--role reader, --role contributor or --role owner is needed");
@@ -192,8 +191,6 @@ static int run_token_create(struct cli *cli)
     json_put_string(&out, "role", role);
     if (days)
         json_put_raw(&out, "days", bytes_of_string(days));
-    if (scope)
-        json_put_string(&out, "scope", scope);
     json_end(&out);
     body = writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
     return body ? call_and_print(cli, "POST", "/v1/tokens", body, new_token) : cli_fail(EXIT_ERROR, "out of memory");
@@ -210,7 +207,6 @@ static int run_token_revoke(struct cli *cli)
 static const struct cli_option token_options[] = {
     { "role", "ROLE", "reader, contributor or owner" },
     { "days", "N", "until it ends (default: 90)" },
-    { "scope", "provider/NAME|vm/NAME", "good for that provider's endpoints, or that VM's addresses, only" },
 };
 const struct cli_command command_token_create = {
     "token create", "NAME", 1, 1, "Make a token for a program; shown once", token_options, ARRAY_LEN(token_options), run_token_create

@@ -73,14 +73,10 @@ static const char providers[] = "CREATE TABLE providers ("
                                 " expires_ms BIGINT NOT NULL, by_whom TEXT NOT NULL);";
 
 static const char token_profiles[] = "ALTER TABLE providers ADD COLUMN token_profile TEXT NOT NULL DEFAULT 'original';";
-/* When a token was used last, to the minute; and what it is good for: '' for everything that its role may. */
-static const char token_use[] = "ALTER TABLE api_tokens ADD COLUMN last_used_ms BIGINT NOT NULL DEFAULT 0;"
-                                "ALTER TABLE api_tokens ADD COLUMN scope TEXT NOT NULL DEFAULT '';";
 
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
     { "how a provider's tokens are made", token_profiles },
-    { "use and scope of API tokens", token_use },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

@@ -85,8 +85,6 @@ struct store_api_token {
     int64_t created_ms;
     int64_t expires_ms;
     const char *by;
-    int64_t last_used_ms; /* 0: never */
-    const char *scope;    /* "": everything that the role may; "provider/NAME", "vm/NAME" */
 };
 
 MUST_CHECK bool store_api_token_add(struct store *store, const struct store_api_token *token, struct err *err);
@@ -94,6 +92,4 @@ MUST_CHECK bool store_api_token_add(struct store *store, const struct store_api_
 MUST_CHECK bool store_api_token_get(struct store *store, struct arena *a, const char *sha256, struct store_api_token *ret, struct err *err);
 MUST_CHECK bool store_api_token_list(struct store *store, struct arena *a, const char *after_sha256, size_t limit,
                                      const struct store_api_token **ret, size_t *ret_n, struct err *err);
-/* Never goes back; a token that is gone is no error. */
-MUST_CHECK bool store_api_token_used(struct store *store, const char *sha256, int64_t now_ms, struct err *err);
 MUST_CHECK bool store_api_token_delete(struct store *store, const char *sha256, struct err *err);

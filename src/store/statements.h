@@ -20,7 +20,7 @@
     "created_by, version, token_profile"
 #define SIGNER_COLUMNS    "provider, sha256, der, added_ms, by_whom"
 #define POLICY_COLUMNS    "provider, type, version, jws, hash, by_whom, time_ms"
-#define API_TOKEN_COLUMNS "sha256, name, role, created_ms, expires_ms, by_whom, last_used_ms, scope"
+#define API_TOKEN_COLUMNS "sha256, name, role, created_ms, expires_ms, by_whom"
 #define TOKEN_COLUMNS     "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
 
 /* clang-format off */
@@ -131,9 +131,7 @@
     X(POLICY_LIST, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 AND version < $3 "                     \
         "ORDER BY version DESC LIMIT $4")                                                                                                  \
                                                                                                                                            \
-    X(API_TOKEN_ADD, WRITE, "INSERT INTO api_tokens (" API_TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "                      \
-        "ON CONFLICT (sha256) DO NOTHING")                                                                                                 \
-    X(API_TOKEN_USED, WRITE, "UPDATE api_tokens SET last_used_ms = $2 WHERE sha256 = $1 AND last_used_ms < $2")                            \
+    X(API_TOKEN_ADD, WRITE, "INSERT INTO api_tokens (" API_TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO NOTHING")\
     X(API_TOKEN_GET, READ, "SELECT " API_TOKEN_COLUMNS " FROM api_tokens WHERE sha256 = $1")                                               \
     X(API_TOKEN_LIST, READ, "SELECT " API_TOKEN_COLUMNS " FROM api_tokens WHERE sha256 > $1 ORDER BY sha256 LIMIT $2")                     \
     X(API_TOKEN_DROP, WRITE, "DELETE FROM api_tokens WHERE sha256 = $1")                                                                   \

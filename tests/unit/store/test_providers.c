@@ -151,9 +151,7 @@ TEST(a_deleted_provider_leaves_nothing_for_the_next_one_of_its_name)
 TEST(api_tokens_are_found_by_digest_listed_and_deleted)
 {
     FIXTURE(f);
-    struct store_api_token
-        row = { .sha256 = SHA_1, .name = "ci", .role = "reader", .created_ms = 1, .expires_ms = 2, .by = "uid 0", .scope = "" },
-        got;
+    struct store_api_token row = { .sha256 = SHA_1, .name = "ci", .role = "reader", .created_ms = 1, .expires_ms = 2, .by = "uid 0" }, got;
     const struct store_api_token *list;
     size_t n;
 
