@@ -63,13 +63,15 @@ static void check_baseline(struct arena *a, const struct baseline *x)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 }, b CLEANUP(arena_done) = { 0 };
+    static struct arena a, b;
     struct appraisal appraisal;
     struct baseline baseline;
     const struct json *v;
     struct err err = ERR_INIT;
     bool is_appraisal, is_baseline;
 
+    arena_reset(&a);
+    arena_reset(&b);
     if (!json_parse(&a, (struct bytes){ data, size }, NULL, &v, &err))
         return 0;
     is_appraisal = appraisal_read(&a, v, &appraisal, &err);

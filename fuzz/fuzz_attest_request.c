@@ -64,8 +64,9 @@ static void read_body(struct arena *a, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
 
+    arena_reset(&a);
     if (size == 0)
         return 0;
     if (data[0] == 'b')

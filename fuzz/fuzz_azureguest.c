@@ -39,10 +39,13 @@ static void message_is_sound(const struct azureguest_message *m)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    CLEANUP(arena_done) struct arena a = { 0 };
-    struct azureguest_message *m = arena_alloc(&a, sizeof *m), *again = arena_alloc(&a, sizeof *again);
+    static struct arena a;
+    struct azureguest_message *m, *again;
     struct err err = ERR_INIT;
 
+    arena_reset(&a);
+    m = ARENA_NEW(&a, struct azureguest_message);
+    again = ARENA_NEW(&a, struct azureguest_message);
     ENSURE(m && again);
     if (!azureguest_message_read(&a, (struct bytes){ data, size }, m, &err)) {
         ENSURE(err.code != ERR_NONE && err.text[0] != '\0');

@@ -127,15 +127,15 @@ static bool remeasure(struct arena *a, struct bytes input, struct writer *w)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena first = { 0 }, second = { 0 };
+    static struct arena first, second;
     struct writer w = { 0 };
 
+    arena_reset(&first);
+    arena_reset(&second);
     run(&first, (struct bytes){ data, size });
     arena_reset(&first);
     if (remeasure(&first, (struct bytes){ data, size }, &w))
         run(&second, writer_bytes(&w));
     writer_done(&w);
-    arena_done(&first);
-    arena_done(&second);
     return 0;
 }

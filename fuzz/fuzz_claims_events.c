@@ -4,6 +4,9 @@
 #include "fuzz.h"
 #include "json/parse.h"
 
+/* The log's own parts, the claim as values and as text, and both once more as they were read back. */
+enum { BYTES_PER_BYTE = 1024, FIXED = 512 * 1024 };
+
 static void event_is_proved(const struct json *item, const struct replayed_log *replayed)
 {
     const struct json *data = json_get(item, "ProcessedData");
@@ -17,7 +20,7 @@ static void event_is_proved(const struct json *item, const struct replayed_log *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    CLEANUP(arena_done) struct arena a = { 0 };
+    static struct arena a;
     struct findings findings = { .arena = &a };
     const struct replayed_log *replayed;
     const struct json *parsed, *list;
@@ -26,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pcr_set quoted;
     struct err err = ERR_INIT;
 
+    arena_reset(&a);
     if (!eventlog_parse(&a, (struct bytes){ data, size }, &log, &err))
         return 0;
     replay_compute(&log, &quoted);
@@ -33,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     ENSURE(claims_events(&a, replayed, NULL, &claim, &err));
     ENSURE(json_parse(&a, claim.text, NULL, &parsed, &err) && json_equal(parsed, claim.json));
+    ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
     list = json_get(parsed, "Events");
     ENSURE(list && list->type == JSON_ARRAY);
     for (size_t i = 0; i < list->array.n; i++)

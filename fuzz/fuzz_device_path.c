@@ -13,13 +13,14 @@ static bool is_safe(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
     struct bytes path = { data, size };
     struct device_path_node node;
     struct err err = ERR_INIT;
     char *text;
     bool sound;
 
+    arena_reset(&a);
     while (path.len) {
         size_t before = path.len;
         if (!device_path_next(&path, &node, &sound))

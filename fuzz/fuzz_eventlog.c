@@ -56,13 +56,14 @@ static void check_replay(struct arena *a, const struct eventlog *log)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
     struct err err = ERR_INIT;
     struct eventlog log;
     struct event_mark *marks;
     struct uki_event *uki;
     size_t first;
 
+    arena_reset(&a);
     if (size < 2 || size > LIMIT_LOG_BYTES)
         return 0;
     first = data[0] | (size_t)data[1] << 8;

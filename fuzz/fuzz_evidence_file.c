@@ -24,11 +24,12 @@ static void check_evidence(const struct evidence *e, const uint8_t *data, size_t
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
     char uuid[UUID_TEXT_LEN];
     struct evidence_file f;
     struct err err = ERR_INIT;
 
+    arena_reset(&a);
     if (evidence_file_read(&a, (struct bytes){ data, size }, &f, &err)) {
         ENSURE(!f.vm[0] || (uuid_canonical(bytes_of_string(f.vm), uuid) && strcmp(uuid, f.vm) == 0));
         ENSURE(f.nonce.len <= LIMIT_NONCE_BYTES && f.ek_cert.len <= LIMIT_CERT_BYTES);

@@ -6,13 +6,14 @@ enum { K_FIXED = 64 * 1024, K_INPUT = 32 }; /* an entry of 24 bytes takes some 3
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
     struct findings findings = { .arena = &a };
     struct err err = ERR_INIT;
     struct ima_list list;
     struct pcr_set *quoted;
     const struct verified_ima *ima;
 
+    arena_reset(&a);
     if (!ima_parse(&a, (struct bytes){ data, size }, &list, &err)) {
         ENSURE(err.code != ERR_NONE && err.text[0]);
         return 0;

@@ -5,6 +5,9 @@
 #include "json/parse.h"
 #include "json/write.h"
 
+/* Of both parsers; what evaluation takes is bounded by its steps, and each step may make one value of the input's size at most. */
+enum { BYTES_PER_BYTE = 256, FIXED = 16 * 1024 };
+
 static void check_error(struct arena *a, struct bytes text, const struct jmespath_error *error)
 {
     ENSURE(error->text[0] && error->offset <= text.len);
@@ -13,7 +16,7 @@ static void check_error(struct arena *a, struct bytes text, const struct jmespat
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
     const uint8_t *nul = size ? memchr(data, 0, size) : NULL;
     size_t len = nul ? (size_t)(nul - data) : size;
     struct bytes text = { data, len }, json = nul ? (struct bytes){ nul + 1, size - len - 1 } : BYTES_LIT("{\"a\":[1,{\"b\":\"c\"}]}");
@@ -24,12 +27,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = ERR_INIT;
     bool found;
 
+    arena_reset(&a);
     if (!jmespath_parse(&a, text, &expr, &error)) {
+        ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
         check_error(&a, text, &error);
         return 0;
     }
-    if (!json_parse(&a, json, NULL, &value, &err))
+    if (!json_parse(&a, json, NULL, &value, &err)) {
+        ENSURE(err.code != ERR_NONE && err.text[0]);
         return 0;
+    }
+    ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
     found = jmespath_search(&a, expr, value, &first, &result, &error);
     if (!found)
         check_error(&a, text, &error);

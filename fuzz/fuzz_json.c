@@ -3,6 +3,9 @@
 #include "json/parse.h"
 #include "json/write.h"
 
+/* A value of two characters becomes a node, a pointer to it, and room for twice as many. */
+enum { BYTES_PER_BYTE = 256, FIXED = 4 * 1024 };
+
 static void check_raw(const struct json *v, const uint8_t *data, size_t size)
 {
     ENSURE(v->raw.len && lies_within(v->raw, data, size));
@@ -29,14 +32,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct json_options all[] = { { .max_depth = 512 }, { .refuse_duplicates = true }, { .allow_trailing = true } };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        struct arena a CLEANUP(arena_done) = { 0 };
+        static struct arena a;
         struct err err = ERR_INIT;
         const struct json *v;
 
+        arena_reset(&a);
         if (!json_parse(&a, (struct bytes){ data, size }, &all[i], &v, &err)) {
             ENSURE(err.code != ERR_NONE && err.text[0]);
+            ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
             continue;
         }
+        ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
         check_raw(v, data, size);
         check_round_trip(&a, v, JSON_COMPACT);
         check_round_trip(&a, v, JSON_INDENTED);

@@ -5,6 +5,9 @@
 
 static const struct policy_limits limits = { .steps = 50000, .claims = 500, .value_bytes = 1 << 20 };
 
+/* Of the parser alone: a rule of a few characters becomes its nodes, and its place in the text. Evaluation is bounded by `limits`. */
+enum { BYTES_PER_BYTE = 512, FIXED = 16 * 1024 };
+
 static void check_error(struct arena *a, const struct policy_error *error)
 {
     ENSURE(error->err.code != ERR_NONE && error->err.text[0]);
@@ -44,7 +47,7 @@ static void check_outcome(const struct policy_outcome *outcome, const struct pol
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
     const uint8_t *nul = size ? memchr(data, 0, size) : NULL;
     size_t len = nul ? (size_t)(nul - data) : size;
     struct bytes text = { data, len }, events = nul ? (struct bytes){ nul + 1, size - len - 1 } : BYTES_LIT("{\"Events\":[{\"x\":1}]}");
@@ -52,11 +55,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct policy_outcome outcome, again;
     const struct policy *policy;
 
+    arena_reset(&a);
     if (!policy_parse(&a, text, &policy, &error)) {
         ENSURE(error.kind == POLICY_PARSING_ERROR);
+        ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
         check_error(&a, &error);
         return 0;
     }
+    ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
     ENSURE(bytes_equal(policy_text(policy), text));
     if (evaluate(&a, policy, events, &outcome)) {
         ENSURE(evaluate(&a, policy, events, &again));

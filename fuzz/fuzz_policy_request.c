@@ -4,23 +4,31 @@
 #include "attestation/signed_request.h"
 #include "fuzz.h"
 
+/* Two readings of the body: base64, headers and claims as JSON, certificates. */
+enum { BYTES_PER_BYTE = 1024, FIXED = 256 * 1024 };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct provider aad = { .name = "aad", .issuer = "https://a" }, isolated = { .name = "iso", .isolated = true };
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
     struct signed_request r CLEANUP(signed_request_done) = { 0 }, none CLEANUP(signed_request_done) = { 0 };
     const struct http_request request = { .arena = &a, .body = { data, size } };
     struct cert *signer CLEANUP(cert_free_at) = NULL;
     struct bytes text, stored;
     struct err err = ERR_INIT;
 
+    arena_reset(&a);
     ENSURE(!signed_request_read(&request, "policyCertificateToAdd", &isolated, 0, &none, &err));
-    if (!signed_request_read(&request, "policyCertificateToAdd", &aad, 0, &r, &err))
+    if (!signed_request_read(&request, "policyCertificateToAdd", &aad, 0, &r, &err)) {
+        ENSURE(err.code != ERR_NONE && err.text[0]);
+        ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
         return 0;
+    }
     ENSURE(r.compact.len <= size && r.compact.len >= 2);
     if (policy_text_read(&a, r.payload, false, &text, &err)) {
         ENSURE(provider_stored_policy(&a, r.compact, &stored, &signer, &err));
         ENSURE(bytes_equal(text, stored) && (signer != NULL) == (r.signer != NULL));
     }
+    ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
     return 0;
 }

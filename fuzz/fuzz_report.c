@@ -57,11 +57,13 @@ static void call(bool (*handler)(void *, const struct http_request *, struct htt
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct vm_status *status = ARENA_NEW(&a, struct vm_status);
+    static struct arena a;
+    struct vm_status *status;
     struct store_vm vm;
     struct err err = ERR_INIT;
 
+    arena_reset(&a);
+    status = ARENA_NEW(&a, struct vm_status);
     call(report_heartbeat, &a, (struct bytes){ data, size });
     call(report_receive, &a, (struct bytes){ data, size });
     ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);

@@ -6,12 +6,13 @@
 
 static void check_public(const struct tpm_public *pub, const uint8_t *data, size_t size)
 {
-    CLEANUP(arena_done) struct arena a = { 0 };
+    static struct arena a;
     struct findings list = { .arena = &a };
     struct err err = ERR_INIT;
     struct pubkey *key = NULL;
     struct tpm_name name;
 
+    arena_reset(&a);
     ENSURE(lies_within(pub->policy, data, size) && lies_within(pub->rsa_n, data, size));
     ENSURE(lies_within(pub->ecc_x, data, size) && lies_within(pub->ecc_y, data, size));
     ENSURE(tpm_public_name(pub, &name, &err) && name.len == 2 + digest_len(pub->name_algorithm));

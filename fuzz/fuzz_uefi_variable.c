@@ -8,7 +8,11 @@
 #include "eventlog/shim.h"
 #include "eventlog/signature_list.h"
 #include "eventlog/spec_id.h"
+#include "eventlog/systemd_boot.h"
 #include "eventlog/uefi_variable.h"
+
+/* All decoders together. */
+enum { BYTES_PER_BYTE = 128, FIXED = 16 * 1024 };
 
 static void check_signatures(struct arena *a, struct bytes content, const uint8_t *data, size_t size)
 {
@@ -53,6 +57,8 @@ static void check_others(struct arena *a, struct bytes input)
     struct image_load image;
     struct no_action action;
     struct spec_id spec;
+    struct tagged_event tagged;
+    size_t n_options;
     struct err err = ERR_INIT;
 
     if (gpt_parse(a, input, &gpt, &err))
@@ -65,6 +71,10 @@ static void check_others(struct arena *a, struct bytes input)
         if (handoff_tables_parse(a, input, has_description, &tables, &err))
             ENSURE(tables.n * 24 <= input.len);
     }
+    if (tagged_event_parse(input, &tagged))
+        ENSURE(lies_within(tagged.content, input.data, input.len) && tagged.content.len == input.len - 8);
+    if (boot_order_parse(input, &n_options, &err))
+        ENSURE(2 * n_options == input.len && (!n_options || boot_order_at(input, n_options - 1) <= UINT16_MAX));
     if (no_action_parse(input, &action, &err))
         ENSURE(lies_within(action.body, input.data, input.len) && no_action_says(action.kind));
     if (spec_id_parse(input, &spec, &err))
@@ -73,11 +83,12 @@ static void check_others(struct arena *a, struct bytes input)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct arena a;
     struct err err = ERR_INIT;
     struct bytes input = { data, size };
     struct uefi_variable v;
 
+    arena_reset(&a);
     check_others(&a, input);
     if (!uefi_variable_parse(input, &v, &err)) {
         ENSURE(err.code == ERR_TRUNCATED && err.text[0]);
@@ -87,5 +98,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ENSURE(uefi_variable_name(&a, &v));
     check_signatures(&a, v.data, data, size);
     check_option(&a, v.data, data, size);
+    ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
     return 0;
 }

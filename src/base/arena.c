@@ -3,6 +3,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+/* Under AddressSanitizer each allocation ends in poison, as malloc's do: without it, running over the end of one lands in the next. */
+enum { RED_ZONE = 16 };
+#else
+enum { RED_ZONE = 0 };
+#define ASAN_POISON_MEMORY_REGION(p, size)   ((void)(p), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void)(p), (void)(size))
+#endif
 
 struct arena_block {
     struct arena_block *next;
@@ -18,6 +30,7 @@ void arena_done(struct arena *a)
 {
     while (a->blocks) {
         struct arena_block *next = a->blocks->next;
+        ASAN_UNPOISON_MEMORY_REGION(a->blocks->data, a->blocks->size);
         free(a->blocks);
         a->blocks = next;
     }
@@ -31,7 +44,9 @@ void arena_reset(struct arena *a)
     if (kept) {
         a->blocks = kept->next;
         arena_done(a);
+        ASAN_UNPOISON_MEMORY_REGION(kept->data, kept->used);
         memset(kept->data, 0, kept->used);
+        ASAN_POISON_MEMORY_REGION(kept->data, kept->size);
         kept->used = 0;
         kept->next = NULL;
         a->blocks = kept;
@@ -43,8 +58,10 @@ static struct arena_block *block_new(size_t size)
 {
     struct arena_block *block = calloc(1, sizeof *block + size);
 
-    if (block)
+    if (block) {
         block->size = size;
+        ASAN_POISON_MEMORY_REGION(block->data, size);
+    }
     return block;
 }
 
@@ -52,6 +69,7 @@ void *arena_alloc(struct arena *a, size_t size)
 {
     const size_t align = alignof(max_align_t);
     struct arena_block *block = a->blocks;
+    size_t asked = size, taken;
     void *p;
 
     if (size > SIZE_MAX / 2 || (a->budget && (a->used > a->budget || size > a->budget - a->used)))
@@ -59,16 +77,18 @@ void *arena_alloc(struct arena *a, size_t size)
     size = (size + align - 1) / align * align;
     if (size == 0)
         size = align;
-    if (!block || size > block->size - block->used) {
-        block = block_new(size > BLOCK_SIZE ? size : BLOCK_SIZE);
+    taken = size + RED_ZONE;
+    if (!block || taken > block->size - block->used) {
+        block = block_new(taken > BLOCK_SIZE ? taken : BLOCK_SIZE);
         if (!block)
             return NULL;
         block->next = a->blocks;
         a->blocks = block;
     }
     p = block->data + block->used;
-    block->used += size;
+    block->used += taken;
     a->used += size;
+    ASAN_UNPOISON_MEMORY_REGION(p, asked);
     return p;
 }
 

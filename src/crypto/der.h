@@ -54,6 +54,6 @@ void der_write_unsigned(struct writer *w, struct bytes big_endian); /* leading z
 void der_write_bit_bytes(struct writer *w, struct bytes b);
 void der_write_time(struct writer *w, int64_t time_ms); /* UTCTime until 2049, then GeneralizedTime; seconds are cut */
 
-/* "2.23.133.8.1" for the content of an OID; NULL: malformed, or no memory. */
+/* "2.23.133.8.1" for the content of an OID; NULL: malformed, an arc beyond 64 bits, or no memory. */
 struct arena;
 MUST_CHECK char *der_oid_text(struct arena *a, struct bytes oid);
