@@ -127,16 +127,34 @@ static bool (*const steps[LIMIT_PCRS])(struct walk *w, const struct step *s) = {
     [20] = no_step,      [21] = no_step,          [22] = no_step,      [23] = application_step,
 };
 
+/* What a separator is in a register of the operating system: Windows' closing mark, or a value that says nothing. Whatever else bears
+ * that type is judged as what its bytes are: the type is a label, and would hide a command line. */
+static bool separator_step(struct walk *w, const struct step *s, bool *ret_taken)
+{
+    struct bytes value = s->mark->proved;
+
+    *ret_taken = s->pcr < 8;
+    if (*ret_taken || !step_proved(s))
+        return true;
+    *ret_taken = bytes_equal_string(value, "WBCL") || (value.len == 4 && (bytes_are_all(value, 0x00) || bytes_are_all(value, 0xff)));
+    if (!*ret_taken || bytes_equal_string(value, "WBCL"))
+        return true;
+    return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "separator"), "separator") != NULL;
+}
+
 static bool one_step(struct walk *w, size_t i)
 {
     const struct event *event = &w->events->events[i];
-    struct step s = { .i = i, .event = event, .mark = replayed_mark(w->log, i) };
+    struct step s = { .i = i, .event = event, .mark = replayed_mark(w->log, i), .pcr = (int)event->pcr };
+    bool taken = false;
 
-    /* Only registers that the quote explains (architecture.md 4.2). A separator closes, it is no component; Windows' own are in windows.c. */
-    if (event->pcr >= LIMIT_PCRS || s.mark->proof == PROOF_LABEL || event->type == EVENT_TYPE(EV_NO_ACTION) ||
-        event->type == EVENT_TYPE(EV_SEPARATOR))
+    /* Only registers that the quote explains (architecture.md 4.2). */
+    if (event->pcr >= LIMIT_PCRS || s.mark->proof == PROOF_LABEL || event->type == EVENT_TYPE(EV_NO_ACTION))
         return true;
-    s.pcr = (int)event->pcr;
+    if (event->type == EVENT_TYPE(EV_SEPARATOR) && !separator_step(w, &s, &taken))
+        return false;
+    if (taken)
+        return true;
     s.early = replayed_before_separator(w->log, i);
     w->os_events[event->pcr] = true;
     return steps[event->pcr](w, &s);

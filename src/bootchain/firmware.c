@@ -97,7 +97,7 @@ static bool firmware_code_step(struct walk *w, const struct step *s)
 
 static bool remember_path(struct walk *w, const char *path)
 {
-    if (!path[0])
+    if (!path[0] || w->n_entry_paths == ENTRY_PATHS_MAX)
         return true;
     if (!walk_grow(w, &w->entry_paths, w->n_entry_paths, &w->entry_paths_capacity, sizeof *w->entry_paths))
         return false;

@@ -43,7 +43,10 @@ static bool grub_kernel_line(struct walk *w, const struct step *s, struct bytes 
     char *shown = text_for_people(w->a, text);
 
     grub_split_cmdline(text, &kernel, &parameters);
-    w->chain->kernel = kernel_file(w, kernel);
+    if (bytes_equal(bytes_trim(text), w->pending))
+        w->pending = BYTES_NONE;
+    if (!w->module_command || !w->chain->kernel) /* a multiboot module's line names no kernel */
+        w->chain->kernel = kernel_file(w, kernel);
     if (!shown || !w->chain->kernel)
         return walk_no_memory(w);
     c = walk_add(w, s, COMPONENT_COMMAND_LINE, "command-line", "kernel command line");
@@ -51,26 +54,78 @@ static bool grub_kernel_line(struct walk *w, const struct step *s, struct bytes 
         return false;
     c->text = shown;
     loader_command_line(w, s, parameters, shown);
-    w->grub_line = true;
+    w->grub_line = w->loader_line = true;
     return stub_remember_grubs(w, text, shown);
+}
+
+/* Commands that hand a text to what they load. GRUB measures a kernel's line by itself afterwards; what a chain loader passes on, or a
+ * GRUB that was told to measure no more, is judged by the command. */
+static bool is_loading(struct bytes word)
+{
+    static const char *const words[] = { "linux", "chainloader", "multiboot", "module", "xen_", "kernel", "kfreebsd", "uki" };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (bytes_starts_with(word, bytes_of_string(words[i])))
+            return true;
+    return false;
+}
+
+static void judge_pending(struct walk *w)
+{
+    struct bytes path, parameters;
+
+    grub_split_cmdline(w->pending, &path, &parameters);
+    if (parameters.len)
+        cmdline_judge(parameters, 8, w->pending_event, w->findings);
+    w->pending = BYTES_NONE;
+}
+
+static bool loading_command(struct walk *w, const struct step *s, struct bytes word, struct bytes rest)
+{
+    struct bytes path, parameters;
+    char *shown;
+
+    judge_pending(w);
+    w->pending = rest;
+    w->pending_event = s->event->number;
+    if (bytes_starts_with(word, BYTES_LIT("linux")))
+        w->kernel_command = true;
+    if (bytes_starts_with(word, BYTES_LIT("module")) || bytes_starts_with(word, BYTES_LIT("xen_")))
+        w->module_command = true;
+    grub_split_cmdline(rest, &path, &parameters);
+    if (!bytes_equal_string(word, "chainloader") || !parameters.len)
+        return true;
+    shown = text_for_people(w->a, parameters);
+    return shown ? stub_remember_chained(w, parameters, shown) : walk_no_memory(w);
+}
+
+/* `rmmod tpm` takes the verifier away that measures: what follows leaves no trace. */
+static bool stops_measuring(struct bytes word, struct bytes rest)
+{
+    return bytes_equal_string(word, "rmmod") && bytes_find(rest, BYTES_LIT("tpm")) != SIZE_MAX;
 }
 
 static bool grub_command(struct walk *w, const struct step *s, struct bytes text)
 {
-    struct bytes word = first_word(text);
+    struct bytes word = first_word(text), rest = bytes_trim(bytes_slice(text, word.len, text.len));
     struct component *c;
     char *shown = text_for_people(w->a, text);
 
     if (bytes_equal_string(word, "initrd") || bytes_equal_string(word, "initrdefi") || bytes_equal_string(word, "initrd16"))
         w->initrd_command = true;
-    if (bytes_starts_with(word, BYTES_LIT("linux")))
-        w->kernel_command = true;
+    if (is_loading(word) && !loading_command(w, s, word, rest))
+        return false;
+    if (stops_measuring(word, rest)) {
+        w->unmeasuring = true;
+        w->unmeasuring_event = s->event->number;
+    }
     if (!shown)
         return walk_no_memory(w);
     c = walk_add(w, s, COMPONENT_LOADER_COMMAND, arena_printf(w->a, "command:%.*s", (int)strcspn(shown, " \n\t\\"), shown), "GRUB command");
     if (!c)
         return false;
     c->text = shown;
+    w->last_command = shown;
     return true;
 }
 
@@ -103,7 +158,7 @@ static bool utf16_line(struct walk *w, const struct step *s, const char *key)
     if (!c)
         return false;
     c->text = shown;
-    w->load_options_resolved = true;
+    w->load_options_resolved = w->loader_line = true;
     loader_command_line(w, s, bytes_of_string(shown), shown);
     return stub_remember_measured(w, s, shown);
 }
@@ -125,7 +180,9 @@ static bool command_step(struct walk *w, const struct step *s)
         return utf16_line(w, s, "loader-options");
     }
     grub_begins(w, s);
-    return cmdline_is_kernels(text) ? grub_kernel_line(w, s, text) : grub_command(w, s, text);
+    /* The prefix is a label: it can only bring a text under judgement. */
+    return cmdline_is_kernels(text) || grub_event_of(s->event).kind == GRUB_KERNEL_CMDLINE ? grub_kernel_line(w, s, text)
+                                                                                           : grub_command(w, s, text);
 }
 
 struct file_row {
@@ -160,26 +217,17 @@ static bool has_part(struct bytes name, const char *part)
  * reads or looks for exactly that file. */
 static bool is_saved_state(const struct walk *w, struct bytes name)
 {
-    const struct component *c;
+    const char *command = w->last_command;
 
-    if (!bytes_ends_with(name, BYTES_LIT("/grubenv")))
-        return false;
-    for (size_t i = w->n_components; i > 0; i--) {
-        c = &w->components[i - 1];
-        if (c->kind == COMPONENT_LOADER_COMMAND && c->text)
-            return strncmp(c->text, "load_env", 8) == 0 || strncmp(c->text, "save_env", 8) == 0 || strstr(c->text, "/grubenv") != NULL;
-    }
-    return false;
+    return bytes_ends_with(name, BYTES_LIT("/grubenv")) && command &&
+           (strncmp(command, "load_env", 8) == 0 || strncmp(command, "save_env", 8) == 0 || strstr(command, "/grubenv") != NULL);
 }
 
 /* What the last GRUB command named: "linux /boot/kernel-6.1" makes /boot/kernel-6.1 the kernel, whatever it is called. */
 static enum component_kind named_by_command(const struct walk *w, struct bytes path, const char **ret_words)
 {
-    const char *command = NULL;
+    const char *command = w->last_command;
 
-    for (size_t i = w->n_components; i > 0 && !command; i--)
-        if (w->components[i - 1].kind == COMPONENT_LOADER_COMMAND)
-            command = w->components[i - 1].text;
     if (!command || !path.len || bytes_find(bytes_of_string(command), path) == SIZE_MAX)
         return COMPONENT_LOADER_FILE;
     if (strncmp(command, "linux", 5) == 0) {
@@ -277,6 +325,14 @@ static bool user_space_step(struct walk *w, const struct step *s)
     return true;
 }
 
+/* A section's name stands for nothing without its section. */
+static void close_section(struct walk *w, enum uki_section next)
+{
+    if (w->open_section != UKI_SECTION_NONE && w->open_section != (int)next && !w->n_lonely_names++)
+        w->lonely_name_event = w->open_section_event;
+    w->open_section = UKI_SECTION_NONE;
+}
+
 /* Register 11: a UKI's sections. The name is an event of its own, proved; the content's event repeats it as a label. */
 static bool uki_step(struct walk *w, const struct step *s)
 {
@@ -292,31 +348,38 @@ static bool uki_step(struct walk *w, const struct step *s)
             section = i;
     }
     if (section == UKI_SECTION_NONE || s->event->type != EVENT_TYPE(EV_IPL))
+        close_section(w, UKI_SECTION_NONE);
+    if (section == UKI_SECTION_NONE || s->event->type != EVENT_TYPE(EV_IPL))
         return event_is_systemd_record(s->event) || step_proved(s)
                    ? user_space_step(w, s)
                    : walk_add(w, s, COMPONENT_USER_SPACE, walk_numbered_key(w, s, "user-space"), walk_title(w, s)) != NULL;
     if (!w->uki_seen)
         w->first_uki_event = s->event->number;
     w->uki_seen = true;
-    if (is_name)
-        return true; /* the content's component carries the role; the number of names is the number of contents */
+    close_section(w, is_name ? UKI_SECTION_NONE : section);
+    if (is_name) { /* the content's component carries the role */
+        w->open_section = (int)section;
+        w->open_section_event = s->event->number;
+        return true;
+    }
     w->uki_initrd = w->uki_initrd || section == UKI_SECTION_INITRD;
     c = walk_add(w, s, COMPONENT_UKI_SECTION, arena_printf(w->a, "uki:%s", uki_section_name(section)),
                  arena_printf(w->a, "%s of the unified kernel image (%s)", uki_section_text(section), uki_section_name(section)));
     return c != NULL;
 }
 
-/* Register 12: command lines and credentials of systemd-boot and stubs. */
+/* Register 12: command lines, credentials and add-ons of systemd-boot and stubs. What is not proved may be any of them, whatever its
+ * type says. */
 static bool options_step(struct walk *w, const struct step *s)
 {
-    if (s->event->type == EVENT_TYPE(EV_IPL) && step_proved(s) && is_utf16_text(s->mark->proved)) {
+    if (!step_proved(s))
+        return event_is_systemd_record(s->event) ? user_space_step(w, s) : unproved_command(w, s);
+    if (is_utf16_text(s->mark->proved)) {
         w->systemd_boot_seen = w->systemd_boot_seen || !w->uki_seen;
         return utf16_line(w, s, "loader-options");
     }
     if (event_is_systemd_record(s->event))
         return user_space_step(w, s);
-    if (s->event->type == EVENT_TYPE(EV_IPL) && !step_proved(s))
-        return unproved_command(w, s);
     return walk_add(w, s, COMPONENT_LOADER_FILE, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
 }
 
@@ -378,7 +441,10 @@ static enum boot_flow flow_of(const struct walk *w)
 
 bool loader_finish(struct walk *w)
 {
-    if (w->two_lines) /* which of them the kernel received, nothing says */
+    judge_pending(w);
+    close_section(w, UKI_SECTION_NONE);
+    /* Which of several lines the kernel received, or that it received none of them, nothing else says. */
+    if (w->two_lines || (w->n_unresolved_options && !w->uki_seen))
         w->chain->command_line = NULL;
     w->chain->flow = flow_of(w);
     w->chain->initrd = stub_initrd(w);

@@ -214,6 +214,21 @@ static bool shim_switch(struct walk *w, const struct step *s, const struct uefi_
     return true;
 }
 
+/* What only configures cannot have let an image start: such an event bears another one's type, which no digest covers. Of db a single
+ * entry authorises, the whole list does not. */
+static bool is_configuration(const struct uefi_variable *v)
+{
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        if (uefi_variable_is(v, UEFI_EFI_GLOBAL, modes[i].name))
+            return true;
+    if (uefi_variable_is(v, UEFI_IMAGE_SECURITY, "db"))
+        return !v->data.len || signature_lists_recognize(v->data);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        if (uefi_variable_is(v, lists[i].space, lists[i].name))
+            return true;
+    return uefi_variable_is(v, UEFI_EFI_GLOBAL, "SecureBoot") || uefi_variable_is(v, UEFI_IMAGE_SECURITY, "dbt");
+}
+
 /* The certificate or hash that an authority event names: an EFI_SIGNATURE_DATA, or a bare certificate. */
 static bool authority_key(struct walk *w, struct bytes content, struct boot_key *ret)
 {
@@ -247,6 +262,8 @@ static bool authority_step(struct walk *w, const struct step *s)
     if (uefi_variable_is(&v, UEFI_SHIM_LOCK, "MokSBState") || uefi_variable_is(&v, UEFI_SHIM_LOCK, "MokListTrusted") ||
         uefi_variable_is(&v, UEFI_SHIM_LOCK, "MokDBState") || uefi_variable_is(&v, UEFI_SHIM_LOCK, "MokPolicy"))
         return shim_switch(w, s, &v, name);
+    if (is_configuration(&v))
+        return walk_add(w, s, COMPONENT_POLICY_OTHER, arena_printf(w->a, "authority:%s", name), name) != NULL;
     authority.source = name;
     if (!authority_key(w, v.data, &authority.key))
         return false;

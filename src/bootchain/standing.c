@@ -139,6 +139,16 @@ static void chain_holes(struct walk *w)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, 8, chain->command_line_event,
                      "Different kernel command lines were measured; nothing says which one the kernel received.")
             ->severity = SEVERITY_LOW;
+    if (w->n_unresolved_options && w->loader_line && !w->uki_seen)
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, 9, w->unresolved_options_event,
+                     "The kernel's EFI stub received another command line than the boot loader's; its text is not in the log.");
+    if (w->unmeasuring)
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, 8, w->unmeasuring_event,
+                     "GRUB was told to remove its TPM module: nothing that it read after that was measured.")
+            ->severity = SEVERITY_HIGH;
+    if (w->n_lonely_names)
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, 11, w->lonely_name_event,
+                     "The name of a unified kernel image's section was measured, and no such section after it.");
     /* GRUB always hashes what it shows: another text in register 8 was put there, and may hide any option. In register 12 it may as
      * well be a stub's credentials, of which the log has only the name. */
     if (w->n_unproved_commands)

@@ -8,8 +8,11 @@
 #include "bootchain/walk.h"
 #include "eventlog/systemd_boot.h"
 
+/* More lines than a boot can have are not remembered: what they were given stays unresolved, which never makes a verdict better. */
 static bool remember(struct walk *w, const struct known_line *line)
 {
+    if (w->n_lines == KNOWN_LINES_MAX)
+        return true;
     if (!walk_grow(w, &w->lines, w->n_lines, &w->lines_capacity, sizeof *w->lines))
         return false;
     w->lines[w->n_lines++] = *line;
@@ -43,23 +46,31 @@ bool stub_remember_measured(struct walk *w, const struct step *s, const char *te
     return remember(w, &line);
 }
 
-/* GRUB puts "BOOT_IMAGE=" in front and hands the text over in UTF-16 with a NUL. */
-bool stub_remember_grubs(struct walk *w, struct bytes text, const char *shown)
+/* A loader's text as it hands it over: in UTF-16; some loaders count the NUL (GRUB's chainloader), others do not (its `linux`). */
+static bool remember_text(struct walk *w, const char *before, struct bytes text, const char *shown)
 {
     struct writer wide CLEANUP(writer_done) = { 0 };
     struct known_line line = { .text = shown, .path = "" };
     uint32_t c;
 
-    for (const char *image = "BOOT_IMAGE="; *image; image++)
-        write_u16le(&wide, (uint8_t)*image);
+    for (; *before; before++)
+        write_u16le(&wide, (uint8_t)*before);
     while (utf8_next(&text, &c))
         write_u16le(&wide, c < 0x10000 ? (uint16_t)c : 0xfffd);
-    write_u16le(&wide, 0);
-    if (!writer_ok(&wide))
-        return walk_no_memory(w);
-    digest_compute(w->banks[0], writer_bytes(&wide), &line.digest);
-    return remember(w, &line);
+    for (int with_nul = 0; with_nul < 2; with_nul++) {
+        if (!writer_ok(&wide))
+            return walk_no_memory(w);
+        digest_compute(w->banks[0], writer_bytes(&wide), &line.digest);
+        if (!remember(w, &line))
+            return false;
+        write_u16le(&wide, 0);
+    }
+    return true;
 }
+
+bool stub_remember_grubs(struct walk *w, struct bytes text, const char *shown) { return remember_text(w, "BOOT_IMAGE=", text, shown); }
+
+bool stub_remember_chained(struct walk *w, struct bytes text, const char *shown) { return remember_text(w, "", text, shown); }
 
 /* The text of a line as it is shown; NULL: no memory. */
 static const char *line_text(struct walk *w, struct known_line *line)
@@ -92,8 +103,11 @@ static bool load_options(struct walk *w, const struct step *s, const char *text)
         return false;
     c->text = text;
     w->load_options_seen = true;
-    if (!text)
+    if (!text) {
+        w->unresolved_options_event = s->event->number;
+        w->n_unresolved_options++;
         return true;
+    }
     w->load_options_resolved = true;
     w->stub_names_initrd = w->stub_names_initrd || cmdline_has(bytes_of_string(text), "initrd");
     if (w->chain->command_line != text)
@@ -153,6 +167,8 @@ enum initrd_state stub_initrd(struct walk *w)
     if (w->stub_names_initrd && !w->initrd_event)
         return INITRD_UNMEASURED;
     if (grub && w->initrd_command) /* its verifier measures every file that a command reads, and the command is proved */
+        return INITRD_MEASURED;
+    if (grub && w->module_command) /* its verifier measures modules, too */
         return INITRD_MEASURED;
     if (grub) /* a text that was changed may have been that command */
         return w->n_unproved_commands ? INITRD_UNKNOWN : INITRD_NONE;

@@ -3,6 +3,11 @@
 #include "bootchain/chain.h"
 #include "eventlog/replay.h"
 
+enum {
+    KNOWN_LINES_MAX = 1024, /* texts that a kernel's EFI stub may have been given */
+    ENTRY_PATHS_MAX = 512,
+};
+
 /* A proved text that a kernel's EFI stub may have been given. */
 struct known_line {
     struct digest digest; /* in the strongest quoted bank, as the stub would measure it */
@@ -58,6 +63,18 @@ struct walk {
     bool initrd_event;   /* a stub's event that is not a command line in disguise */
     bool load_options_seen, load_options_resolved, stub_names_initrd, uki_initrd;
     bool kernel_command, grub_line, two_lines; /* proved in register 8 */
+    bool module_command, unmeasuring;          /* a multiboot module was loaded; GRUB was told to stop measuring */
+    int64_t unmeasuring_event;
+    const char *last_command; /* the last GRUB command's text, safe to show; NULL: none yet */
+    struct bytes pending;     /* what the last loading command handed over, until the kernel's own line says the same */
+    int64_t pending_event;
+    bool loader_line;        /* a boot loader measured the text of a command line, in register 8 or 12 */
+    unsigned n_lonely_names; /* names of a UKI's sections that no section followed */
+    int64_t lonely_name_event;
+    int open_section; /* enum uki_section: its name came last */
+    int64_t open_section_event;
+    unsigned n_unresolved_options; /* command lines given to a stub of which no text is known */
+    int64_t unresolved_options_event;
     unsigned n_unproved_commands;
     bool grub_unproved; /* one of them in register 8 */
     int64_t first_unproved_command;
@@ -107,7 +124,9 @@ MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_tak
 /* stub.c: register 9 as a kernel's EFI stub measures it. */
 MUST_CHECK bool stub_remember_option(struct walk *w, struct bytes raw, const char *path);
 MUST_CHECK bool stub_remember_measured(struct walk *w, const struct step *s, const char *text);
+/* GRUB's `linux`, which puts "BOOT_IMAGE=" in front, and its `chainloader`, which does not. */
 MUST_CHECK bool stub_remember_grubs(struct walk *w, struct bytes text, const char *shown);
+MUST_CHECK bool stub_remember_chained(struct walk *w, struct bytes text, const char *shown);
 MUST_CHECK bool stub_step(struct walk *w, const struct step *s, bool *ret_taken);
 enum initrd_state stub_initrd(struct walk *w);
 /* A proved kernel command line: the fact, and what is dangerous in it. */

@@ -165,9 +165,6 @@ static bool leave(void *context, const struct sipa_record *record)
     return !x->failed;
 }
 
-/* Windows closes its registers with the text "WBCL". */
-static bool is_closing(const struct step *s) { return step_proved(s) && s->event->type == EVENT_TYPE(EV_SEPARATOR); }
-
 bool windows_step(struct walk *w, const struct step *s, bool *ret_taken)
 {
     struct err ignored = ERR_INIT;
@@ -175,8 +172,8 @@ bool windows_step(struct walk *w, const struct step *s, bool *ret_taken)
     const struct sipa_visitor visitor = { enter, leave, &x };
     bool tagged = s->event->type == EVENT_TYPE(EV_EVENT_TAG) && s->pcr >= 11 && s->pcr <= 14;
 
-    *ret_taken = is_closing(s);
-    if (*ret_taken || !tagged || !step_proved(s) || !sipa_is_wellformed(s->mark->proved))
+    *ret_taken = false;
+    if (!tagged || !step_proved(s) || !sipa_is_wellformed(s->mark->proved))
         return true;
     *ret_taken = true;
     w->chain->windows.present = true;

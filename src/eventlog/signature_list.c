@@ -1,7 +1,7 @@
 #include "eventlog/signature_list.h"
 #include "base/reader.h"
 
-enum { LIST_HEADER = 28, EFI_TIME_LEN = 16, SHA256_LEN = 32 };
+enum { LIST_HEADER = 28, EFI_TIME_LEN = 16 };
 
 static const struct {
     const char *guid, *words;
@@ -74,6 +74,14 @@ static bool count(struct bytes data, size_t *ret_lists, size_t *ret_signatures, 
     return true;
 }
 
+bool signature_lists_recognize(struct bytes data)
+{
+    struct err ignored = ERR_INIT;
+    size_t lists, signatures;
+
+    return count(data, &lists, &signatures, &ignored) && lists > 0;
+}
+
 static bool is_revocation(enum signature_kind kind)
 {
     return kind == SIGNATURE_X509_SHA256 || kind == SIGNATURE_X509_SHA384 || kind == SIGNATURE_X509_SHA512;
@@ -114,6 +122,17 @@ bool signature_lists_parse(struct arena *a, struct bytes data, struct signature_
 /* A DER SEQUENCE with a long length, as every certificate is. */
 static bool looks_like_der(struct bytes data) { return data.len > 4 && data.data[0] == 0x30 && data.data[1] == 0x82; }
 
+/* A digest of an image: told by its length. */
+static enum signature_kind digest_kind(size_t len)
+{
+    static const enum signature_kind digests[] = { SIGNATURE_SHA1, SIGNATURE_SHA224, SIGNATURE_SHA256, SIGNATURE_SHA384, SIGNATURE_SHA512 };
+
+    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
+        if (kinds[digests[i]].len == len)
+            return digests[i];
+    return SIGNATURE_UNKNOWN;
+}
+
 bool signature_from_authority(struct bytes data, struct signature *ret, struct err *err)
 {
     struct bytes rest = bytes_slice(data, UUID_LEN, data.len);
@@ -124,9 +143,7 @@ bool signature_from_authority(struct bytes data, struct signature *ret, struct e
     }
     if (data.len <= UUID_LEN)
         return err_set(err, ERR_TRUNCATED, "an authority of %zu bytes holds no signature", data.len);
-    *ret = (struct signature){ .kind = looks_like_der(rest)     ? SIGNATURE_X509
-                                       : rest.len == SHA256_LEN ? SIGNATURE_SHA256
-                                                                : SIGNATURE_UNKNOWN,
+    *ret = (struct signature){ .kind = looks_like_der(rest) ? SIGNATURE_X509 : digest_kind(rest.len),
                                .owner = bytes_slice(data, 0, UUID_LEN),
                                .data = rest };
     return true;

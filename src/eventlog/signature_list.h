@@ -49,8 +49,11 @@ struct signature_lists {
  * LIMIT_SIGNATURES. */
 MUST_CHECK bool signature_lists_parse(struct arena *a, struct bytes data, struct signature_lists *ret, struct err *err);
 
+/* Whether the data is one signature list or more, and nothing else. */
+bool signature_lists_recognize(struct bytes data);
+
 /* An EV_EFI_VARIABLE_AUTHORITY holds the one EFI_SIGNATURE_DATA that let an image start, without its list: the kind has to be
- * told from the content: SIGNATURE_X509 for DER, SIGNATURE_SHA256 for 32 bytes, else SIGNATURE_UNKNOWN. Some loaders leave the
+ * told from the content: SIGNATURE_X509 for DER, a digest by its length, else SIGNATURE_UNKNOWN. Some loaders leave the
  * owner out: it is empty then. */
 MUST_CHECK bool signature_from_authority(struct bytes data, struct signature *ret, struct err *err);
 

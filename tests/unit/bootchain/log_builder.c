@@ -213,7 +213,7 @@ bool built_read(struct built_log *log, const struct boot_reference *reference, s
 #define SECURITY "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f"
 #define SHIM     "\x50\xab\x5d\x60\x46\xe0\x00\x43\xab\xb6\x3d\xd8\x10\xdd\x8b\x23"
 
-static void firmware_part(struct arena *a, struct built_log *log, struct stock *s)
+void built_firmware(struct arena *a, struct built_log *log, struct stock *s)
 {
     const uint32_t config = EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG);
     static const uint8_t revoked[][32] = { { 1 }, { 2 } };
@@ -232,17 +232,28 @@ static void firmware_part(struct arena *a, struct built_log *log, struct stock *
         built_separator(log, pcr);
 }
 
-void built_stock(struct arena *a, struct built_log *log, struct stock *ret)
+void built_shim(struct arena *a, struct built_log *log, struct stock *ret)
 {
     const uint32_t authority = EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY);
 
-    *log = (struct built_log){ .a = a };
-    firmware_part(a, log, ret);
     ret->authority_db = built_variable(log, 7, authority, SECURITY, "db", built_signature(a, built_certificate(a, "Vendor CA", 3)));
     ret->shim = built_image(log, "\\EFI\\BOOT\\BOOTX64.EFI", "shim");
     ret->mok_list = built_add(log, 14, EVENT_TYPE(EV_IPL), BYTES_LIT("MokList\0"), BYTES_LIT("mok list"));
     ret->sbat = built_variable(log, 7, authority, SHIM, "SbatLevel", BYTES_LIT("sbat,1,2024010900\nshim,4\ngrub,3\n"));
     ret->authority_shim = built_variable(log, 7, authority, SHIM, "Shim", built_certificate(a, "Distribution CA", 4));
+}
+
+void built_exit(struct built_log *log)
+{
+    built_text(log, 5, EVENT_TYPE(EV_EFI_ACTION), "Exit Boot Services Invocation");
+    built_text(log, 5, EVENT_TYPE(EV_EFI_ACTION), "Exit Boot Services Returned with Success");
+}
+
+void built_stock(struct arena *a, struct built_log *log, struct stock *ret)
+{
+    *log = (struct built_log){ .a = a };
+    built_firmware(a, log, ret);
+    built_shim(a, log, ret);
     ret->grub = built_image(log, "\\EFI\\BOOT\\grubx64.efi", "grub");
     ret->config_command = built_grub(log, "grub_cmd: ", "configfile (hd0,gpt2)/grub/grub.cfg");
     ret->config_file = built_file(log, "(hd0,gpt2)/grub/grub.cfg", "menu");
@@ -254,6 +265,5 @@ void built_stock(struct arena *a, struct built_log *log, struct stock *ret)
     ret->cmdline = built_grub(log, "kernel_cmdline: ", "/vmlinuz-6.1 root=/dev/vda1 ro");
     ret->initrd_command = built_grub(log, "grub_cmd: ", "initrd /initrd.img-6.1");
     ret->initrd_file = built_file(log, "/initrd.img-6.1", "initrd");
-    built_text(log, 5, EVENT_TYPE(EV_EFI_ACTION), "Exit Boot Services Invocation");
-    built_text(log, 5, EVENT_TYPE(EV_EFI_ACTION), "Exit Boot Services Returned with Success");
+    built_exit(log);
 }

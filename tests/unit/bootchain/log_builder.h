@@ -3,7 +3,7 @@
 #include "base/writer.h"
 #include "boot_sample.h"
 
-enum { BUILT_EVENTS_MAX = 64 };
+enum { BUILT_EVENTS_MAX = 256 };
 
 struct built_event {
     uint32_t pcr, type;
@@ -45,4 +45,8 @@ struct stock {
     size_t secure_boot, pk, kek, db, dbx, separator7, authority_db, authority_shim, sbat, mok_list, shim, grub, kernel, config_command,
         config_file, linux_command, kernel_file, cmdline, initrd_command, initrd_file;
 };
+/* Its parts: the firmware up to the separators, shim with its authority and what it measures, the hand-over. */
+void built_firmware(struct arena *a, struct built_log *log, struct stock *ret);
+void built_shim(struct arena *a, struct built_log *log, struct stock *ret);
+void built_exit(struct built_log *log);
 void built_stock(struct arena *a, struct built_log *log, struct stock *ret);
