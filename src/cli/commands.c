@@ -24,3 +24,11 @@ const struct cli_command *const cli_commands[] = {
     &command_data_update,
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
+
+const struct cli_option cli_global_options[] = {
+    { "output", "FORMAT", "json, yaml or table (default: table on a terminal, json otherwise); also -o FORMAT" },
+    { "query", "JMESPATH", "show only this part of the result" },
+    { "server", "PLACE", "the server's local socket or URL (or TRUEBOOT_SERVER)" },
+    { "help", NULL, "show help for a command" },
+};
+const size_t cli_n_global_options = ARRAY_LEN(cli_global_options);

@@ -1,17 +1,9 @@
 /* trueboot: the operator's command line. */
-#include "cli/cli.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-const struct cli_option cli_global_options[] = {
-    { "output", "FORMAT", "json, yaml or table (default: table on a terminal, json otherwise); also -o FORMAT" },
-    { "query", "JMESPATH", "show only this part of the result" },
-    { "server", "PLACE", "the server's local socket or URL (or TRUEBOOT_SERVER)" },
-    { "help", NULL, "show help for a command" },
-};
-const size_t cli_n_global_options = ARRAY_LEN(cli_global_options);
+#include "cli/manual.h"
 
 static void print_commands(void)
 {
@@ -131,14 +123,40 @@ static bool choose_output(struct cli *cli)
     return true;
 }
 
+/* trueboot help [COMMAND… | --man | --completion SHELL] */
+static int help(int argc, char **argv)
+{
+    const struct cli_command *c;
+    int used;
+
+    if (argc == 3 && strcmp(argv[2], "--man") == 0) {
+        manual_print(stdout);
+        return EXIT_OK;
+    }
+    if (argc == 4 && strcmp(argv[2], "--completion") == 0)
+        return completion_print(argv[3], stdout) ? EXIT_OK
+                                                 : cli_fail(EXIT_USAGE, "no completions for %s; there are bash, zsh and fish", argv[3]);
+    if (argc < 3) {
+        print_commands();
+        return EXIT_OK;
+    }
+    c = find_command(argc - 1, argv + 1, &used);
+    if (!c)
+        return cli_fail(EXIT_USAGE, "no such command: trueboot %s; see trueboot help", argv[2]);
+    print_help(c);
+    return EXIT_OK;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
     int used;
 
-    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (argc < 2) {
         print_commands();
-        return argc < 2 ? EXIT_USAGE : EXIT_OK;
+        return EXIT_USAGE;
     }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return help(argc, argv);
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         puts("trueboot " TRUEBOOT_VERSION);
         return EXIT_OK;
