@@ -117,6 +117,16 @@ char *arena_string(struct arena *a, struct bytes text)
     return copy;
 }
 
+char *arena_lower(struct arena *a, struct bytes text)
+{
+    char *copy = arena_string(a, text);
+
+    for (char *c = copy; c && *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return copy;
+}
+
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
     va_list args, again;

@@ -24,6 +24,7 @@ MUST_CHECK void *arena_array(struct arena *a, size_t n, size_t element_size);
 MUST_CHECK void *arena_grow(struct arena *a, const void *p, size_t n, size_t new_n, size_t element_size);
 /* Copies; the string forms end with a NUL. */
 MUST_CHECK char *arena_string(struct arena *a, struct bytes text);
+MUST_CHECK char *arena_lower(struct arena *a, struct bytes text); /* ASCII letters in lower case */
 MUST_CHECK char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 MUST_CHECK bool arena_copy(struct arena *a, struct bytes b, struct bytes *ret);
 

@@ -10,6 +10,8 @@ static const struct field token_fields[] = {
     { FIELD_INTEGER, offsetof(struct store_api_token, created_ms), NULL },
     { FIELD_INTEGER, offsetof(struct store_api_token, expires_ms), NULL },
     { FIELD_TEXT, offsetof(struct store_api_token, by), NULL },
+    { FIELD_INTEGER, offsetof(struct store_api_token, last_used_ms), NULL },
+    { FIELD_TEXT, offsetof(struct store_api_token, scope), NULL },
 };
 static const struct record token_record = RECORD("API token", struct store_api_token, token_fields);
 
@@ -21,7 +23,8 @@ bool store_api_token_add(struct store *store, const struct store_api_token *toke
     if (!check_hex("a token's digest", token->sha256, STORE_SHA256_TEXT_LEN - 1, err) ||
         !check_text("a token's name", token->name, LIMIT_NAME_BYTES, err) ||
         !check_text("a token's role", token->role, LIMIT_NAME_BYTES, err) ||
-        !check_text("who made it", token->by, 4 * LIMIT_NAME_BYTES, err))
+        !check_text("who made it", token->by, 4 * LIMIT_NAME_BYTES, err) ||
+        (token->scope[0] && !check_text("a token's scope", token->scope, 2 * LIMIT_NAME_BYTES, err)))
         return false;
     sql_fields(&token_record, token, ARRAY_LEN(params), params);
     if (!sql_write(store, SQL_API_TOKEN_ADD, params, ARRAY_LEN(params), &changes, err))
@@ -44,6 +47,13 @@ bool store_api_token_list(struct store *store, struct arena *a, const char *afte
         return false;
     *ret = rows;
     return true;
+}
+
+bool store_api_token_used(struct store *store, const char *sha256, int64_t now_ms, struct err *err)
+{
+    struct sql_value params[] = { sql_text(sha256), sql_integer(now_ms) };
+
+    return sql_write(store, SQL_API_TOKEN_USED, params, ARRAY_LEN(params), NULL, err);
 }
 
 bool store_api_token_delete(struct store *store, const char *sha256, struct err *err)

@@ -15,7 +15,7 @@ struct sql_value {
     struct bytes bytes; /* text without its NUL; a view that lives until the next row */
 };
 
-enum { SQL_MAX_COLUMNS = 16 };
+enum { SQL_MAX_COLUMNS = 24 };
 
 /* Called for each row; false stops and fails. */
 struct sql_rows {

@@ -73,10 +73,28 @@ static const char providers[] = "CREATE TABLE providers ("
                                 " expires_ms BIGINT NOT NULL, by_whom TEXT NOT NULL);";
 
 static const char token_profiles[] = "ALTER TABLE providers ADD COLUMN token_profile TEXT NOT NULL DEFAULT 'original';";
+/* When a token was used last, to the minute; and what it is good for: '' for everything that its role may. */
+static const char token_use[] = "ALTER TABLE api_tokens ADD COLUMN last_used_ms BIGINT NOT NULL DEFAULT 0;"
+                                "ALTER TABLE api_tokens ADD COLUMN scope TEXT NOT NULL DEFAULT '';";
+/* A deleted provider stays as a marked row, with all that belongs to it, until it is purged. */
+static const char provider_life[] = "ALTER TABLE providers ADD COLUMN server_ak_ca SMALLINT NOT NULL DEFAULT 1;"
+                                    "ALTER TABLE providers ADD COLUMN tpm_v1 SMALLINT NOT NULL DEFAULT 0;"
+                                    "ALTER TABLE providers ADD COLUMN deleted_ms BIGINT NOT NULL DEFAULT 0;"
+                                    "ALTER TABLE providers ADD COLUMN deleted_by TEXT;"
+
+                                    "CREATE TABLE operations ("
+                                    " id TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL,"
+                                    " step BIGINT NOT NULL, input BYTEA NOT NULL, steps TEXT NOT NULL, failure TEXT,"
+                                    " started_ms BIGINT NOT NULL, ended_ms BIGINT NOT NULL, by_whom TEXT NOT NULL);"
+                                    "CREATE INDEX operations_by_time ON operations (started_ms, id);"
+                                    "CREATE INDEX operations_by_state ON operations (state, started_ms, id);"
+                                    "CREATE INDEX providers_by_uri ON providers (attest_uri);";
 
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
     { "how a provider's tokens are made", token_profiles },
+    { "use and scope of API tokens", token_use },
+    { "providers that can be brought back, tracked operations", provider_life },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

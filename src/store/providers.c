@@ -33,6 +33,10 @@ static const struct field provider_fields[] = {
     { FIELD_TEXT, offsetof(struct store_provider, created_by), NULL },
     { FIELD_INTEGER, offsetof(struct store_provider, version), NULL },
     { FIELD_NAME, offsetof(struct store_provider, token_profile), profile_names },
+    { FIELD_BOOLEAN, offsetof(struct store_provider, server_ak_ca), NULL },
+    { FIELD_BOOLEAN, offsetof(struct store_provider, tpm_v1), NULL },
+    { FIELD_INTEGER, offsetof(struct store_provider, deleted_ms), NULL },
+    { FIELD_TEXT, offsetof(struct store_provider, deleted_by), NULL },
 };
 static const struct record provider_record = RECORD("attestation provider", struct store_provider, provider_fields);
 
@@ -48,8 +52,11 @@ static bool check_provider(const struct store_provider *p, struct err *err)
 {
     size_t len = p->name ? strlen(p->name) : 0;
 
-    if (len < NAME_MIN || len > NAME_MAX || strspn(p->name, "abcdefghijklmnopqrstuvwxyz0123456789") != len)
-        return err_set(err, ERR_MALFORMED, "a provider's name is %d to %d lower-case letters and digits", NAME_MIN, NAME_MAX);
+    /* It becomes a label of a host name. */
+    if (len < NAME_MIN || len > NAME_MAX || strspn(p->name, "abcdefghijklmnopqrstuvwxyz0123456789-") != len || p->name[0] == '-' ||
+        p->name[len - 1] == '-')
+        return err_set(err, ERR_MALFORMED, "a provider's name is %d to %d lower-case letters, digits and inner hyphens", NAME_MIN,
+                       NAME_MAX);
     return check_text("the location", p->location, 4 * LIMIT_NAME_BYTES, err) &&
            check_text("attestUri", p->attest_uri, URI_MAX_BYTES, err) &&
            check_text("the subscription", p->subscription, 4 * LIMIT_NAME_BYTES, err) &&
@@ -72,6 +79,33 @@ static bool add_signer(struct store *tx, const struct store_signer *signer, stru
 
 /* ---- providers ------------------------------------------------------------------------------------------------------- */
 
+/* A name is taken by a deleted provider too, as long as that can be brought back. */
+static bool name_taken(struct store *tx, const char *name, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct store_provider deleted;
+    struct err why = ERR_INIT;
+
+    if (!store_provider_get_deleted(tx, &a, name, &deleted, &why))
+        return why.code == ERR_NOT_FOUND ? err_set(err, ERR_CONFLICT, "there is an attestation provider %s already", name)
+                                         : err_set(err, why.code, "%s", why.text);
+    return err_set(err, ERR_CONFLICT,
+                   "an attestation provider %s was deleted and can still be brought back: `trueboot provider undelete %s`, or end it for "
+                   "good with `trueboot provider purge %s`, then create a new one",
+                   name, name, name);
+}
+
+/* An issuer is one provider's, a deleted one included: its tokens are still out there. */
+static bool uri_is_free(struct store *tx, const struct store_provider *p, struct err *err)
+{
+    struct sql_value params[] = { sql_text(p->attest_uri), sql_text(p->name) };
+    int64_t n;
+
+    if (!sql_get_integer(tx, SQL_PROVIDER_URI_COUNT, params, ARRAY_LEN(params), &n, err))
+        return false;
+    return n == 0 || err_set(err, ERR_CONFLICT, "attestUri %s is another provider's", p->attest_uri);
+}
+
 struct creation {
     const struct store_provider *provider;
     const struct store_signer *signers;
@@ -86,11 +120,15 @@ static bool create(struct store *tx, void *context, struct err *err)
     int64_t changes;
 
     row.version = 1;
+    row.deleted_ms = 0;
+    row.deleted_by = NULL;
     sql_fields(&provider_record, &row, ARRAY_LEN(params), params);
     if (!sql_write(tx, SQL_PROVIDER_ADD, params, ARRAY_LEN(params), &changes, err))
         return false;
     if (changes == 0)
-        return err_set(err, ERR_CONFLICT, "there is an attestation provider %s already", row.name);
+        return name_taken(tx, row.name, err);
+    if (!uri_is_free(tx, &row, err))
+        return false;
     for (size_t i = 0; i < c->n_signers; i++)
         if (!add_signer(tx, &c->signers[i], err))
             return false;
@@ -117,7 +155,9 @@ bool store_provider_update(struct store *store, const struct store_provider *p, 
                                   sql_integer(p->public_network_access),
                                   sql_text(p->tags),
                                   sql_integer(p->version),
-                                  sql_text(token_profile_name(p->token_profile)) };
+                                  sql_text(token_profile_name(p->token_profile)),
+                                  sql_integer(p->server_ak_ca),
+                                  sql_integer(p->tpm_v1) };
     int64_t changes;
 
     if (!check_provider(p, err) || !sql_write(store, SQL_PROVIDER_UPDATE, params, ARRAY_LEN(params), &changes, err))
@@ -127,21 +167,62 @@ bool store_provider_update(struct store *store, const struct store_provider *p, 
     return true;
 }
 
-static bool delete (struct store *tx, void *context, struct err *err)
+bool store_provider_get_deleted(struct store *store, struct arena *a, const char *name, struct store_provider *ret, struct err *err)
+{
+    return sql_get(store, a, SQL_PROVIDER_DELETED_GET, (struct sql_value[]){ sql_text(name) }, 1, &provider_record, ret, err);
+}
+
+bool store_provider_delete(struct store *store, const char *name, int64_t now_ms, const char *by, struct err *err)
+{
+    struct sql_value params[] = { sql_text(name), sql_integer(now_ms), sql_text(by) };
+    int64_t changes;
+
+    if (!check_text("who deleted it", by, WHO_MAX_BYTES, err) ||
+        !sql_write(store, SQL_PROVIDER_MARK, params, ARRAY_LEN(params), &changes, err))
+        return false;
+    return changes == 1 || err_set(err, ERR_NOT_FOUND, "there is no such attestation provider");
+}
+
+bool store_provider_undelete(struct store *store, const char *name, struct err *err)
+{
+    int64_t changes;
+
+    if (!sql_write(store, SQL_PROVIDER_UNMARK, (struct sql_value[]){ sql_text(name) }, 1, &changes, err))
+        return false;
+    return changes == 1 || err_set(err, ERR_NOT_FOUND, "there is no deleted attestation provider of that name");
+}
+
+static bool purge(struct store *tx, void *context, struct err *err)
 {
     const char *name = context;
     struct sql_value params[] = { sql_text(name) };
     int64_t changes;
 
-    if (!sql_write(tx, SQL_PROVIDER_DROP_POLICIES, params, 1, NULL, err) ||
-        !sql_write(tx, SQL_PROVIDER_DROP_SIGNERS, params, 1, NULL, err) || !sql_write(tx, SQL_PROVIDER_DROP, params, 1, &changes, err))
+    if (!sql_write(tx, SQL_PROVIDER_DROP, params, 1, &changes, err))
         return false;
-    return changes == 1 || err_set(err, ERR_NOT_FOUND, "there is no such attestation provider");
+    if (changes == 0)
+        return err_set(err, ERR_NOT_FOUND, "there is no deleted attestation provider of that name");
+    return sql_write(tx, SQL_PROVIDER_DROP_POLICIES, params, 1, NULL, err) &&
+           sql_write(tx, SQL_PROVIDER_DROP_SIGNERS, params, 1, NULL, err) && store_root_replace(tx, STORE_ROOT_AK, name, NULL, 0, err) &&
+           store_root_replace(tx, STORE_ROOT_EK, name, NULL, 0, err);
 }
 
-bool store_provider_delete(struct store *store, const char *name, struct err *err)
+bool store_provider_purge(struct store *store, const char *name, struct err *err)
 {
-    return store_transaction(store, delete, (void *)name, err);
+    return store_transaction(store, purge, (void *)(uintptr_t)name, err);
+}
+
+bool store_provider_list_deleted(struct store *store, struct arena *a, const char *after_name, size_t limit,
+                                 const struct store_provider **ret, size_t *ret_n, struct err *err)
+{
+    struct sql_value params[] = { sql_text(after_name ? after_name : ""), sql_integer((int64_t)limit) };
+    const void *rows;
+
+    if (!check_page(limit, err) ||
+        !sql_list(store, a, SQL_PROVIDER_DELETED_LIST, params, ARRAY_LEN(params), &provider_record, &rows, ret_n, err))
+        return false;
+    *ret = rows;
+    return true;
 }
 
 bool store_provider_list(struct store *store, struct arena *a, const char *after_name, size_t limit, const struct store_provider **ret,

@@ -13,7 +13,7 @@ const char *token_profile_name(enum token_profile profile); /* "original", "es25
 MUST_CHECK bool token_profile_from_name(struct bytes name, enum token_profile *ret);
 
 struct store_provider {
-    const char *name;           /* 3 to 24 lower-case letters and digits */
+    const char *name;           /* 3 to 24 lower-case letters, digits and inner hyphens */
     const char *subscription;   /* as in the path it was created by */
     const char *resource_group; /* the same */
     const char *location;
@@ -26,6 +26,10 @@ struct store_provider {
     const char *created_by;
     int64_t version; /* grows by one with each update; 1 when created */
     enum token_profile token_profile;
+    bool server_ak_ca;      /* believes the AK certificates that this server's own CA issues, besides the roots it was given */
+    bool tpm_v1;            /* answers /attest/Tpm messages of version 1 */
+    int64_t deleted_ms;     /* 0: it is there; else when it was deleted: it can be brought back until it is purged */
+    const char *deleted_by; /* NULL: it is there */
 };
 
 struct store_signer {
@@ -36,14 +40,23 @@ struct store_signer {
     const char *by;
 };
 
-/* A new provider with its first signers (none for AAD); `version` of the row is ignored. CONFLICT: the name is taken. */
+/* A new provider with its first signers (none for AAD); `version` and the last two of the row are ignored. CONFLICT: the name is taken, by a
+ * deleted provider too, or attest_uri is another's. The functions below see only providers that are there, unless their name says it. */
 MUST_CHECK bool store_provider_create(struct store *store, const struct store_provider *provider, const struct store_signer *signers,
                                       size_t n_signers, struct err *err);
 MUST_CHECK bool store_provider_get(struct store *store, struct arena *a, const char *name, struct store_provider *ret, struct err *err);
 /* Compare and set as store_vm_update: switches, tags and the token profile change, the rest stays. */
 MUST_CHECK bool store_provider_update(struct store *store, const struct store_provider *provider, struct err *err);
-/* With its policies, their history and its signers. */
-MUST_CHECK bool store_provider_delete(struct store *store, const char *name, struct err *err);
+/* Marks it: policies with their history, signers, roots and switches stay. */
+MUST_CHECK bool store_provider_delete(struct store *store, const char *name, int64_t now_ms, const char *by, struct err *err);
+MUST_CHECK bool store_provider_get_deleted(struct store *store, struct arena *a, const char *name, struct store_provider *ret,
+                                           struct err *err);
+MUST_CHECK bool store_provider_list_deleted(struct store *store, struct arena *a, const char *after_name, size_t limit,
+                                            const struct store_provider **ret, size_t *ret_n, struct err *err);
+/* It is there again as it was. */
+MUST_CHECK bool store_provider_undelete(struct store *store, const char *name, struct err *err);
+/* For good: a deleted provider with all that belongs to it. */
+MUST_CHECK bool store_provider_purge(struct store *store, const char *name, struct err *err);
 /* Ordered by name; `after_name` NULL starts at the beginning. */
 MUST_CHECK bool store_provider_list(struct store *store, struct arena *a, const char *after_name, size_t limit,
                                     const struct store_provider **ret, size_t *ret_n, struct err *err);
@@ -72,6 +85,10 @@ MUST_CHECK bool store_policy_add(struct store *store, const struct store_policy 
 /* The latest step, set or reset. NOT_FOUND: never touched. */
 MUST_CHECK bool store_policy_latest(struct store *store, struct arena *a, const char *provider, const char *type, struct store_policy *ret,
                                     struct err *err);
+MUST_CHECK bool store_policy_get(struct store *store, struct arena *a, const char *provider, const char *type, int64_t version,
+                                 struct store_policy *ret, struct err *err);
+/* Steps of all types together. */
+MUST_CHECK bool store_policy_count(struct store *store, const char *provider, int64_t *ret, struct err *err);
 /* Newest first; before_version 0 starts at the newest. */
 MUST_CHECK bool store_policy_list(struct store *store, struct arena *a, const char *provider, const char *type, int64_t before_version,
                                   size_t limit, const struct store_policy **ret, size_t *ret_n, struct err *err);
@@ -85,6 +102,8 @@ struct store_api_token {
     int64_t created_ms;
     int64_t expires_ms;
     const char *by;
+    int64_t last_used_ms; /* 0: never */
+    const char *scope;    /* "": everything that the role may; "provider/NAME", "vm/NAME" */
 };
 
 MUST_CHECK bool store_api_token_add(struct store *store, const struct store_api_token *token, struct err *err);
@@ -92,4 +111,6 @@ MUST_CHECK bool store_api_token_add(struct store *store, const struct store_api_
 MUST_CHECK bool store_api_token_get(struct store *store, struct arena *a, const char *sha256, struct store_api_token *ret, struct err *err);
 MUST_CHECK bool store_api_token_list(struct store *store, struct arena *a, const char *after_sha256, size_t limit,
                                      const struct store_api_token **ret, size_t *ret_n, struct err *err);
+/* Never goes back; a token that is gone is no error. */
+MUST_CHECK bool store_api_token_used(struct store *store, const char *sha256, int64_t now_ms, struct err *err);
 MUST_CHECK bool store_api_token_delete(struct store *store, const char *sha256, struct err *err);

@@ -51,6 +51,34 @@ bool store_root_add(struct store *store, const struct store_root *root, bool *re
     return true;
 }
 
+struct replacement {
+    enum store_root_kind kind;
+    const char *provider;
+    const struct store_root *roots;
+    size_t n;
+};
+
+static bool replace(struct store *tx, void *context, struct err *err)
+{
+    const struct replacement *r = context;
+    struct sql_value params[] = { sql_text(kind_names[r->kind]), sql_text(r->provider) };
+
+    if (!sql_write(tx, SQL_ROOT_DROP_ALL, params, ARRAY_LEN(params), NULL, err))
+        return false;
+    for (size_t i = 0; i < r->n; i++)
+        if (!store_root_add(tx, &r->roots[i], NULL, err))
+            return false;
+    return true;
+}
+
+bool store_root_replace(struct store *store, enum store_root_kind kind, const char *provider, const struct store_root *roots, size_t n,
+                        struct err *err)
+{
+    struct replacement replacement = { kind, provider, roots, n };
+
+    return store_transaction(store, replace, &replacement, err);
+}
+
 bool store_root_remove(struct store *store, enum store_root_kind kind, const char *provider, const char *sha256, struct err *err)
 {
     struct sql_value params[] = { sql_text(kind_names[kind]), sql_text(provider), sql_text(sha256) };

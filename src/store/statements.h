@@ -17,10 +17,11 @@
     "ak_counter, ak_counter_boot"
 #define PROVIDER_COLUMNS                                                                                                                \
     "name, subscription, resource_group, location, attest_uri, isolated, tpm_authentication, public_network_access, tags, created_ms, " \
-    "created_by, version, token_profile"
+    "created_by, version, token_profile, server_ak_ca, tpm_v1, deleted_ms, deleted_by"
+#define OPERATION_COLUMNS "id, kind, target, state, step, input, steps, failure, started_ms, ended_ms, by_whom"
 #define SIGNER_COLUMNS    "provider, sha256, der, added_ms, by_whom"
 #define POLICY_COLUMNS    "provider, type, version, jws, hash, by_whom, time_ms"
-#define API_TOKEN_COLUMNS "sha256, name, role, created_ms, expires_ms, by_whom"
+#define API_TOKEN_COLUMNS "sha256, name, role, created_ms, expires_ms, by_whom, last_used_ms, scope"
 #define TOKEN_COLUMNS     "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
 
 /* clang-format off */
@@ -56,6 +57,7 @@
         "ON CONFLICT (kind, provider, sha256) DO NOTHING")                                                                                 \
     X(ROOT_ROLE, WRITE, "UPDATE roots SET role = $4 WHERE kind = $1 AND provider = $2 AND sha256 = $3")                                    \
     X(ROOT_DROP, WRITE, "DELETE FROM roots WHERE kind = $1 AND provider = $2 AND sha256 = $3")                                             \
+    X(ROOT_DROP_ALL, WRITE, "DELETE FROM roots WHERE kind = $1 AND provider = $2")                                                         \
     X(ROOT_LIST, READ, "SELECT " ROOT_COLUMNS " FROM roots WHERE kind = $1 AND provider = $2 ORDER BY added_ms, sha256")                   \
                                                                                                                                            \
     X(APPRAISAL_ADD, WRITE, "INSERT INTO appraisals (" APPRAISAL_COLUMNS ") "                                                              \
@@ -112,14 +114,22 @@
     X(SETTING_DROP, WRITE, "DELETE FROM settings WHERE key = $1")                                                                          \
                                                                                                                                            \
     X(PROVIDER_ADD, WRITE, "INSERT INTO providers (" PROVIDER_COLUMNS ") "                                                                 \
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (name) DO NOTHING")                                   \
-    X(PROVIDER_GET, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name = $1")                                                    \
-    X(PROVIDER_UPDATE, WRITE, "UPDATE providers SET tpm_authentication = $2, public_network_access = $3, tags = $4, version = $5 + 1, "    \
-        "token_profile = $6 WHERE name = $1 AND version = $5")                                                                                                \
-    X(PROVIDER_DROP, WRITE, "DELETE FROM providers WHERE name = $1")                                                                       \
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (name) DO NOTHING")               \
+    X(PROVIDER_GET, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name = $1 AND deleted_ms = 0")                                 \
+    X(PROVIDER_UPDATE, WRITE, "UPDATE providers SET tpm_authentication = $2, public_network_access = $3, tags = $4, "                      \
+        "token_profile = $6, server_ak_ca = $7, tpm_v1 = $8, version = $5 + 1 WHERE name = $1 AND version = $5 AND deleted_ms = 0")        \
+    X(PROVIDER_MARK, WRITE, "UPDATE providers SET deleted_ms = $2, deleted_by = $3, version = version + 1 "                                \
+        "WHERE name = $1 AND deleted_ms = 0")                                                                                              \
+    X(PROVIDER_UNMARK, WRITE, "UPDATE providers SET deleted_ms = 0, deleted_by = NULL, version = version + 1 "                             \
+        "WHERE name = $1 AND deleted_ms <> 0")                                                                                             \
+    X(PROVIDER_DELETED_GET, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name = $1 AND deleted_ms <> 0")                        \
+    X(PROVIDER_DELETED_LIST, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name > $1 AND deleted_ms <> 0 "                       \
+        "ORDER BY name LIMIT $2")                                                                                                          \
+    X(PROVIDER_URI_COUNT, READ, "SELECT COUNT(*) FROM providers WHERE attest_uri = $1 AND name <> $2")                                     \
+    X(PROVIDER_DROP, WRITE, "DELETE FROM providers WHERE name = $1 AND deleted_ms <> 0")                                                   \
     X(PROVIDER_DROP_POLICIES, WRITE, "DELETE FROM policies WHERE provider = $1")                                                           \
     X(PROVIDER_DROP_SIGNERS, WRITE, "DELETE FROM policy_signers WHERE provider = $1")                                                      \
-    X(PROVIDER_LIST, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name > $1 ORDER BY name LIMIT $2")                            \
+    X(PROVIDER_LIST, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name > $1 AND deleted_ms = 0 ORDER BY name LIMIT $2")         \
     X(SIGNER_ADD, WRITE, "INSERT INTO policy_signers (" SIGNER_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "                                    \
         "ON CONFLICT (provider, sha256) DO NOTHING")                                                                                       \
     X(SIGNER_DROP, WRITE, "DELETE FROM policy_signers WHERE provider = $1 AND sha256 = $2")                                                \
@@ -130,8 +140,22 @@
     X(POLICY_LATEST, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 ORDER BY version DESC LIMIT 1")      \
     X(POLICY_LIST, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 AND version < $3 "                     \
         "ORDER BY version DESC LIMIT $4")                                                                                                  \
+    X(POLICY_GET, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 AND version = $3")                      \
+    X(POLICY_COUNT, READ, "SELECT COUNT(*) FROM policies WHERE provider = $1")                                                             \
                                                                                                                                            \
-    X(API_TOKEN_ADD, WRITE, "INSERT INTO api_tokens (" API_TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO NOTHING")\
+    X(OPERATION_ADD, WRITE, "INSERT INTO operations (" OPERATION_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "        \
+        "ON CONFLICT (id) DO NOTHING")                                                                                                     \
+    X(OPERATION_UPDATE, WRITE, "UPDATE operations SET state = $2, step = $3, steps = $4, failure = $5, ended_ms = $6, "                    \
+        "input = CASE WHEN $6 > 0 THEN $7 ELSE input END WHERE id = $1")                                                                   \
+    X(OPERATION_GET, READ, "SELECT " OPERATION_COLUMNS " FROM operations WHERE id = $1")                                                   \
+    X(OPERATION_LIST, READ, "SELECT " OPERATION_COLUMNS " FROM operations WHERE (started_ms, id) < ($1, $2) "                              \
+        "ORDER BY started_ms DESC, id DESC LIMIT $3")                                                                                      \
+    X(OPERATION_UNFINISHED, READ, "SELECT " OPERATION_COLUMNS " FROM operations WHERE state = $1 ORDER BY started_ms, id LIMIT $2")        \
+    X(OPERATION_PRUNE, WRITE, "DELETE FROM operations WHERE started_ms < $1 AND state <> $2")                                              \
+                                                                                                                                           \
+    X(API_TOKEN_ADD, WRITE, "INSERT INTO api_tokens (" API_TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "                      \
+        "ON CONFLICT (sha256) DO NOTHING")                                                                                                 \
+    X(API_TOKEN_USED, WRITE, "UPDATE api_tokens SET last_used_ms = $2 WHERE sha256 = $1 AND last_used_ms < $2")                            \
     X(API_TOKEN_GET, READ, "SELECT " API_TOKEN_COLUMNS " FROM api_tokens WHERE sha256 = $1")                                               \
     X(API_TOKEN_LIST, READ, "SELECT " API_TOKEN_COLUMNS " FROM api_tokens WHERE sha256 > $1 ORDER BY sha256 LIMIT $2")                     \
     X(API_TOKEN_DROP, WRITE, "DELETE FROM api_tokens WHERE sha256 = $1")                                                                   \

@@ -105,7 +105,7 @@ enum store_root_role { STORE_ROOT_CA, STORE_ROOT_PIN, STORE_ROOT_INTERMEDIATE };
 
 struct store_root {
     enum store_root_kind kind;
-    const char *provider; /* attestation provider it counts for; "" for all */
+    const char *provider; /* attestation provider it counts for; "": the shared one */
     const char *sha256;   /* hex, of der */
     struct bytes der;
     enum store_root_role role;
@@ -118,6 +118,9 @@ const char *store_root_role_name(enum store_root_role role); /* "ca", "pin", "in
 MUST_CHECK bool store_root_add(struct store *store, const struct store_root *root, bool *ret_added, struct err *err);
 MUST_CHECK bool store_root_remove(struct store *store, enum store_root_kind kind, const char *provider, const char *sha256,
                                   struct err *err);
+/* store_root_replace puts these in the place of all roots of the kind and provider; all or nothing. */
+MUST_CHECK bool store_root_replace(struct store *store, enum store_root_kind kind, const char *provider, const struct store_root *roots,
+                                   size_t n, struct err *err);
 /* Those of `provider` only; ordered by time added. */
 MUST_CHECK bool store_root_list(struct store *store, struct arena *a, enum store_root_kind kind, const char *provider,
                                 const struct store_root **ret, size_t *ret_n, struct err *err);

@@ -57,7 +57,7 @@ TEST(a_provider_makes_tokens_as_the_original_until_it_is_told_otherwise)
 
 TEST(names_that_cannot_be_part_of_an_address_are_refused)
 {
-    static const char *const names[] = { "", "ab", "Upper", "with-dash", "a.b", "abcdefghijklmnopqrstuvwxy", "ümlaut" };
+    static const char *const names[] = { "", "ab", "Upper", "-dash", "dash-", "a.b", "abcdefghijklmnopqrstuvwxy", "ümlaut" };
     FIXTURE(f);
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -130,28 +130,84 @@ TEST(signers_come_and_go_once_but_the_last_one_stays)
     CHECK(n == 1 && strcmp(list[0].sha256, SHA_2) == 0);
 }
 
-TEST(a_deleted_provider_leaves_nothing_for_the_next_one_of_its_name)
+TEST(a_deleted_provider_comes_back_as_it_was)
 {
     FIXTURE(f);
-    struct store_provider row = provider_row("myprov");
+    struct store_provider row = provider_row("myprov"), got;
     struct store_signer one = signer_row("myprov", SHA_1);
     struct store_policy policy = { .provider = "myprov", .type = "Tpm", .jws = BYTES_LIT("a.b."), .hash = "h", .by = "x", .time_ms = 9 };
-    const struct store_signer *list;
+    const struct store_provider *list;
+    const struct store_signer *signers;
     size_t n;
 
+    row.tpm_authentication = false;
+    row.tags = "{\"k\":\"v\"}";
     REQUIRE(store_provider_create(f.store, &row, &one, 1, &f.err) && store_policy_add(f.store, &policy, NULL, &f.err));
-    REQUIRE_OK(store_provider_delete(f.store, "myprov", &f.err), f.err);
-    CHECK(!store_provider_delete(f.store, "myprov", &f.err) && f.err.code == ERR_NOT_FOUND);
-    REQUIRE(store_provider_create(f.store, &row, NULL, 0, &f.err));
-    REQUIRE(store_signer_list(f.store, &f.arena, "myprov", &list, &n, &f.err));
+    REQUIRE_OK(store_provider_delete(f.store, "myprov", 77, "uid 5", &f.err), f.err);
+    CHECK(!store_provider_delete(f.store, "myprov", 78, "x", &f.err) && f.err.code == ERR_NOT_FOUND);
+    CHECK(!store_provider_get(f.store, &f.arena, "myprov", &got, &f.err) && f.err.code == ERR_NOT_FOUND);
+    CHECK(!store_provider_update(f.store, &row, &f.err) && f.err.code == ERR_CONFLICT);
+    REQUIRE(store_provider_list(f.store, &f.arena, NULL, 10, &list, &n, &f.err));
     CHECK_INT(n, 0);
+    REQUIRE(store_provider_list_deleted(f.store, &f.arena, NULL, 10, &list, &n, &f.err));
+    REQUIRE(n == 1);
+    CHECK(list[0].deleted_ms == 77 && strcmp(list[0].deleted_by, "uid 5") == 0);
+    REQUIRE_OK(store_provider_undelete(f.store, "myprov", &f.err), f.err);
+    CHECK(!store_provider_undelete(f.store, "myprov", &f.err) && f.err.code == ERR_NOT_FOUND);
+    REQUIRE_OK(store_provider_get(f.store, &f.arena, "myprov", &got, &f.err), f.err);
+    CHECK(!got.tpm_authentication && got.deleted_ms == 0 && !got.deleted_by && strcmp(got.tags, row.tags) == 0);
+    CHECK(store_policy_latest(f.store, &f.arena, "myprov", "Tpm", &policy, &f.err));
+    CHECK(store_signer_list(f.store, &f.arena, "myprov", &signers, &n, &f.err) && n == 1);
+}
+
+TEST(the_name_and_address_of_a_deleted_provider_are_taken_until_it_is_purged)
+{
+    FIXTURE(f);
+    struct store_provider row = provider_row("myprov"), other = provider_row("other");
+    struct store_signer one = signer_row("myprov", SHA_1);
+    struct store_policy policy = { .provider = "myprov", .type = "Tpm", .jws = BYTES_LIT("a.b."), .hash = "h", .by = "x", .time_ms = 9 };
+    struct store_root root = { STORE_ROOT_AK, "myprov", SHA_1, BYTES_LIT("\x30\x01"), STORE_ROOT_CA, 3 };
+    const struct store_signer *signers;
+    const struct store_root *roots;
+    size_t n;
+
+    REQUIRE(store_provider_create(f.store, &row, &one, 1, &f.err) && store_policy_add(f.store, &policy, NULL, &f.err) &&
+            store_root_add(f.store, &root, NULL, &f.err));
+    CHECK(!store_provider_purge(f.store, "myprov", &f.err) && f.err.code == ERR_NOT_FOUND); /* it is there */
+    CHECK(!store_provider_create(f.store, &other, NULL, 0, &f.err) && f.err.code == ERR_CONFLICT && strstr(f.err.text, "attestUri"));
+    REQUIRE(store_provider_delete(f.store, "myprov", 77, "uid 5", &f.err));
+    CHECK(!store_provider_create(f.store, &row, NULL, 0, &f.err) && f.err.code == ERR_CONFLICT && strstr(f.err.text, "undelete"));
+    CHECK(!store_provider_create(f.store, &other, NULL, 0, &f.err) && f.err.code == ERR_CONFLICT);
+    REQUIRE_OK(store_provider_purge(f.store, "myprov", &f.err), f.err);
+    CHECK(!store_provider_undelete(f.store, "myprov", &f.err) && f.err.code == ERR_NOT_FOUND);
+    REQUIRE_OK(store_provider_create(f.store, &row, NULL, 0, &f.err), f.err);
+    CHECK(store_signer_list(f.store, &f.arena, "myprov", &signers, &n, &f.err) && n == 0);
+    CHECK(store_root_list(f.store, &f.arena, STORE_ROOT_AK, "myprov", &roots, &n, &f.err) && n == 0);
     CHECK(!store_policy_latest(f.store, &f.arena, "myprov", "Tpm", &policy, &f.err) && f.err.code == ERR_NOT_FOUND);
+}
+
+TEST(roots_are_replaced_all_at_once_or_not_at_all)
+{
+    FIXTURE(f);
+    struct store_root old = { STORE_ROOT_AK, "p1x", SHA_1, BYTES_LIT("\x30\x01"), STORE_ROOT_CA, 3 };
+    struct store_root next[] = { { STORE_ROOT_AK, "p1x", SHA_2, BYTES_LIT("\x30\x02"), STORE_ROOT_PIN, 4 },
+                                 { STORE_ROOT_AK, "p1x", "no digest", BYTES_LIT("\x30\x02"), STORE_ROOT_PIN, 4 } };
+    const struct store_root *list;
+    size_t n;
+
+    REQUIRE(store_root_add(f.store, &old, NULL, &f.err));
+    CHECK(!store_root_replace(f.store, STORE_ROOT_AK, "p1x", next, 2, &f.err));
+    CHECK(store_root_list(f.store, &f.arena, STORE_ROOT_AK, "p1x", &list, &n, &f.err) && n == 1 && strcmp(list[0].sha256, SHA_1) == 0);
+    CHECK(store_root_replace(f.store, STORE_ROOT_AK, "p1x", next, 1, &f.err));
+    CHECK(store_root_list(f.store, &f.arena, STORE_ROOT_AK, "p1x", &list, &n, &f.err) && n == 1 && strcmp(list[0].sha256, SHA_2) == 0);
 }
 
 TEST(api_tokens_are_found_by_digest_listed_and_deleted)
 {
     FIXTURE(f);
-    struct store_api_token row = { .sha256 = SHA_1, .name = "ci", .role = "reader", .created_ms = 1, .expires_ms = 2, .by = "uid 0" }, got;
+    struct store_api_token
+        row = { .sha256 = SHA_1, .name = "ci", .role = "reader", .created_ms = 1, .expires_ms = 2, .by = "uid 0", .scope = "" },
+        got;
     const struct store_api_token *list;
     size_t n;
 

@@ -9,7 +9,7 @@ TEST(every_statement_is_understood_by_the_database)
 {
     FIXTURE(f);
     struct sqlite_connection *connection;
-    struct sql_value params[16];
+    struct sql_value params[24];
 
     REQUIRE_OK(sqlite_connection_open(f.file, true, &connection, &f.err), f.err);
     for (size_t i = 0; i < ARRAY_LEN(params); i++)
@@ -56,8 +56,12 @@ static const struct migration broken = { "a mistake", "ALTER TABLE vms ADD COLUM
 TEST(a_database_made_by_the_first_migration_is_opened_and_brought_up_to_date)
 {
     CLEANUP(fixture_done) struct fixture f = { 0 };
-    struct migration three[] = { migrations[0], migrations[1], second };
+    struct migration further[64];
     struct store_vm got;
+
+    REQUIRE(n_migrations < ARRAY_LEN(further));
+    memcpy(further, migrations, n_migrations * sizeof *further);
+    further[n_migrations] = second;
 
     REQUIRE(fixture_folder(&f));
     REQUIRE_OK(sqlite_store_open(f.file, migrations, 1, &f.store, &f.err), f.err);
@@ -66,7 +70,7 @@ TEST(a_database_made_by_the_first_migration_is_opened_and_brought_up_to_date)
     for (int i = 0; i < 2; i++) {
         store_close(f.store);
         f.store = NULL;
-        REQUIRE_OK(sqlite_store_open(f.file, three, 3, &f.store, &f.err), f.err);
+        REQUIRE_OK(sqlite_store_open(f.file, further, n_migrations + 1, &f.store, &f.err), f.err);
         CHECK(store_vm_get(f.store, &f.arena, VM_A, &got, &f.err) && strcmp(got.name, "a") == 0);
     }
 }
