@@ -216,13 +216,16 @@ static bool enrol(struct demo_vm *d, struct err *err)
 static bool start(struct demo_vm *d, struct err *err)
 {
     struct attestation_service *s = &d->service;
+    struct providers_config providers = { .shared_name = "shared", .shared_issuer = issuer, .shared_location = "local" };
 
     s->issuer = issuer;
     s->provider = "shared";
     s->keep_evidence = KEEP_EVIDENCE;
     s->now_ms = demo_vm_now_ms;
-    if (!make_keys(d, err) || !trust_ak_ca(d, err) || !enrol(d, err) ||
-        !providers_new(s->store, s->provider, s->issuer, "local", &s->providers, err))
+    if (!make_keys(d, err) || !trust_ak_ca(d, err) || !enrol(d, err))
+        return false;
+    providers.store = s->store;
+    if (!providers_new(&providers, &s->providers, err))
         return false;
     d->provider = providers_shared(s->providers);
     return vouch_cache_new(VOUCH_ENTRIES, &s->vouched, err) && challenges_new(&s->challenges, err);

@@ -94,7 +94,7 @@ static bool check_key(struct attestation *t, struct err *err)
 {
     const struct evidence *e = &t->request.current;
 
-    t->roots = trust_slot_get(t->service->ak_roots);
+    t->roots = attestation_ak_roots(t->service, t->provider);
     return vouch_for(t->service->vouched, t->roots, e->aik_cert, e->aik_pub, t->now_ms, &t->ak, err) && identify_vm(t, err);
 }
 

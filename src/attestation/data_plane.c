@@ -45,11 +45,11 @@ bool data_plane_reader(const struct attestation_service *service, const struct h
     struct http_caller caller = request->caller;
     struct err err = ERR_INIT;
 
-    if (http_role_suffices(caller.role, HTTP_READER))
+    if (http_caller_may(&caller, request, HTTP_READER))
         return true;
     if (service->identify && !service->identify(service->identify_context, request, &caller, &err))
         caller.role = HTTP_ANONYMOUS;
-    if (http_role_suffices(caller.role, HTTP_READER))
+    if (http_caller_may(&caller, request, HTTP_READER))
         return true;
     http_response_header(response, "WWW-Authenticate", "Bearer");
     http_response_error(response, 401, "Unauthorized", NULL, "%s",

@@ -1,5 +1,6 @@
 #include "attestation/policy_api.h"
 #include "attestation/management_token.h"
+#include "attestation/operation_kinds.h"
 #include "attestation/policy_text.h"
 #include "attestation/signed_request.h"
 #include "base/base64.h"
@@ -37,16 +38,19 @@ bool policy_get(void *context, const struct http_request *request, struct http_r
 
 /* ---- set ------------------------------------------------------------------------------------------------------------- */
 
+/* A tracked operation that has ended when this returns; its id travels in a header, because the body is the published token. */
 static bool store_change(const struct data_plane_call *call, struct bytes jws, const char *hash, struct err *err)
 {
-    struct store_policy row = { .provider = call->provider->name,
-                                .type = provider_type_name(call->type),
-                                .jws = jws,
-                                .hash = hash,
-                                .by = caller_name(call->request),
-                                .time_ms = call->service->now_ms() };
+    const char *input = operation_input_policy(call->request->arena, provider_type_name(call->type), jws, hash);
+    struct operation operation;
 
-    return store_policy_add(call->service->store, &row, NULL, err) && providers_reload(call->service->providers, call->provider->name, err);
+    if (!input)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a policy");
+    if (!operation_run(call->service, call->request->arena, hash ? OPERATION_POLICY_SET : OPERATION_POLICY_RESET, call->provider->name,
+                       bytes_of_string(input), caller_name(call->request), &operation, err))
+        return false;
+    operation_headers(call->response, &operation, false);
+    return true;
 }
 
 /* The hash of the text (4.5); a text that does not parse is answered at once: *ret_hash is NULL then. */

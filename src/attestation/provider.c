@@ -11,6 +11,7 @@
 
 struct providers {
     struct store *store;
+    struct cert *server_ak_ca;                            /* or NULL */
     struct arena arena;                                   /* of the built-in policies and the shared provider's strings */
     struct provider_policy defaults[PROVIDER_TYPE_COUNT]; /* of custom providers */
     const struct provider *shared;
@@ -111,7 +112,7 @@ static bool load_policy(struct providers *all, struct provider *p, enum provider
         return err->code == ERR_NOT_FOUND;
     if (row.jws.len == 0) /* reset */
         return true;
-    *policy = (struct provider_policy){ .is_set = true, .jws = row.jws };
+    *policy = (struct provider_policy){ .is_set = true, .is_own = true, .jws = row.jws };
     if (!provider_stored_policy(&p->arena, row.jws, &text, &signer, err))
         return false;
     policy->signer = signer;
@@ -146,6 +147,40 @@ static bool load_signers(struct store *store, struct provider *p, struct err *er
     return trust_signers(p, err);
 }
 
+/* ---- roots ----------------------------------------------------------------------------------------------------------- */
+
+static enum trust_kind trust_kind_of(enum store_root_role role)
+{
+    return role == STORE_ROOT_CA ? TRUST_CA : role == STORE_ROOT_PIN ? TRUST_LEAF : TRUST_INTERMEDIATE;
+}
+
+/* What the provider was given, and our own CA unless it does not want that. */
+static bool load_roots(const struct providers *all, struct provider *p, bool server_ak_ca, struct err *err)
+{
+    const struct store_root *rows;
+    struct trust_entry *entries;
+    size_t n_rows, n = 0;
+    bool fine = true;
+
+    if (!store_root_list(all->store, &p->arena, STORE_ROOT_AK, p->name, &rows, &n_rows, err))
+        return false;
+    entries = ARENA_ARRAY(&p->arena, n_rows + 1, struct trust_entry);
+    if (!entries)
+        return err_set(err, ERR_NO_MEMORY, "no memory for trusted roots");
+    if (server_ak_ca && all->server_ak_ca)
+        entries[n++] = (struct trust_entry){ TRUST_CA, cert_ref(all->server_ak_ca) };
+    for (size_t i = 0; fine && i < n_rows; i++) {
+        struct cert *cert;
+        fine = cert_parse(rows[i].der, &cert, err);
+        if (fine)
+            entries[n++] = (struct trust_entry){ trust_kind_of(rows[i].role), cert };
+    }
+    fine = fine && trust_store_new(entries, n, &p->ak_roots, err);
+    for (size_t i = 0; i < n; i++)
+        cert_free((struct cert *)(uintptr_t)entries[i].cert);
+    return fine || err_within(err, "trusted roots");
+}
+
 /* ---- one provider ---------------------------------------------------------------------------------------------------- */
 
 void provider_free(const struct provider *provider)
@@ -159,6 +194,7 @@ void provider_free(const struct provider *provider)
     for (enum provider_type t = 0; t < PROVIDER_TYPE_COUNT; t++)
         cert_free((struct cert *)p->policies[t].signer);
     trust_store_free(p->signer_trust);
+    trust_store_free(p->ak_roots);
     arena_done(&p->arena);
     free(p);
 }
@@ -176,22 +212,26 @@ static const struct provider *provider_ref(const struct provider *provider)
     return provider;
 }
 
+static bool load_row(struct providers *all, const struct store_provider *row, struct provider *p, struct err *err)
+{
+    p->name = row->name;
+    p->issuer = row->attest_uri;
+    p->location = row->location;
+    p->isolated = row->isolated;
+    p->tpm_authentication = row->tpm_authentication;
+    p->public_network = row->public_network_access;
+    p->tpm_v1 = row->tpm_v1;
+    for (enum provider_type t = 0; t < PROVIDER_TYPE_COUNT; t++)
+        if (!load_policy(all, p, t, err))
+            return err_within(err, "%s policy of provider %s", type_names[t], p->name);
+    return (load_signers(all->store, p, err) && load_roots(all, p, row->server_ak_ca, err)) || err_within(err, "provider %s", p->name);
+}
+
 static bool load_provider(struct providers *all, const char *name, struct provider *p, struct err *err)
 {
     struct store_provider row;
 
-    if (!store_provider_get(all->store, &p->arena, name, &row, err))
-        return false;
-    p->name = row.name;
-    p->issuer = row.attest_uri;
-    p->location = row.location;
-    p->isolated = row.isolated;
-    p->tpm_authentication = row.tpm_authentication;
-    p->public_network = row.public_network_access;
-    for (enum provider_type t = 0; t < PROVIDER_TYPE_COUNT; t++)
-        if (!load_policy(all, p, t, err))
-            return err_within(err, "%s policy of provider %s", type_names[t], name);
-    return load_signers(all->store, p, err);
+    return store_provider_get(all->store, &p->arena, name, &row, err) && load_row(all, &row, p, err);
 }
 
 static struct provider *provider_new(struct err *err)
@@ -204,17 +244,18 @@ static struct provider *provider_new(struct err *err)
     return p;
 }
 
-static bool make_shared(struct providers *all, const char *name, const char *issuer, const char *location, struct err *err)
+static bool make_shared(struct providers *all, const struct providers_config *config, struct err *err)
 {
     struct provider *p = provider_new(err);
 
     if (!p)
         return false;
     all->shared = p;
-    p->name = arena_string(&p->arena, bytes_of_string(name));
-    p->issuer = arena_string(&p->arena, bytes_of_string(issuer));
-    p->location = arena_string(&p->arena, bytes_of_string(location));
+    p->name = arena_string(&p->arena, bytes_of_string(config->shared_name));
+    p->issuer = arena_string(&p->arena, bytes_of_string(config->shared_issuer));
+    p->location = arena_string(&p->arena, bytes_of_string(config->shared_location));
     p->shared = true;
+    p->tpm_v1 = config->shared_tpm_v1;
     p->public_network = true;
     if (!p->name || !p->issuer || !p->location)
         return err_set(err, ERR_NO_MEMORY, "no memory for a provider");
@@ -285,6 +326,21 @@ bool providers_reload(struct providers *all, const char *name, struct err *err)
     return fine;
 }
 
+bool providers_peek_deleted(struct providers *all, const char *name, const struct provider **ret, struct err *err)
+{
+    struct provider *p = provider_new(err);
+    struct store_provider row;
+
+    if (!p)
+        return false;
+    if (!store_provider_get_deleted(all->store, &p->arena, name, &row, err) || !load_row(all, &row, p, err)) {
+        provider_free(p);
+        return false;
+    }
+    *ret = p;
+    return true;
+}
+
 static bool load_all(struct providers *all, struct err *err)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
@@ -303,20 +359,20 @@ static bool load_all(struct providers *all, struct err *err)
     return true;
 }
 
-bool providers_new(struct store *store, const char *shared_name, const char *shared_issuer, const char *shared_location,
-                   struct providers **ret, struct err *err)
+bool providers_new(const struct providers_config *config, struct providers **ret, struct err *err)
 {
     struct providers *all = calloc(1, sizeof *all);
     bool fine = all != NULL;
 
     if (!all)
         return err_set(err, ERR_NO_MEMORY, "no memory for providers");
-    all->store = store;
+    all->store = config->store;
+    all->server_ak_ca = config->server_ak_ca ? cert_ref(config->server_ak_ca) : NULL;
     pthread_mutex_init(&all->change, NULL);
     pthread_mutex_init(&all->lock, NULL);
     for (enum provider_type t = 0; fine && t < PROVIDER_TYPE_COUNT; t++)
         fine = default_policy(&all->arena, t, false, &all->defaults[t], err);
-    if (!fine || !make_shared(all, shared_name, shared_issuer, shared_location, err) || !load_all(all, err)) {
+    if (!fine || !make_shared(all, config, err) || !load_all(all, err)) {
         providers_free(all);
         return false;
     }
@@ -332,6 +388,7 @@ void providers_free(struct providers *all)
         provider_free(all->items[i]);
     provider_free(all->shared);
     free(all->items);
+    cert_free(all->server_ak_ca);
     pthread_mutex_destroy(&all->change);
     pthread_mutex_destroy(&all->lock);
     arena_done(&all->arena);

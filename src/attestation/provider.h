@@ -36,6 +36,7 @@ const char *provider_default_policy(enum provider_type type, bool shared);
 
 struct provider_policy {
     bool is_set; /* somebody set it, or it is built in and in force; false for Tpm of a custom provider without one: attesting is refused */
+    bool is_own; /* somebody set it */
     struct bytes jws; /* exactly as submitted; the built-in ones unsecured */
     const struct policy *policy;
     char hash[44];             /* x-ms-policy-hash */
@@ -53,6 +54,8 @@ struct provider {
     struct cert *signers[PROVIDER_SIGNERS_MAX];
     size_t n_signers;
     struct trust_store *signer_trust; /* the signers as anchors; NULL without any */
+    struct trust_store *ak_roots;     /* who may vouch for attestation keys; NULL: the shared provider's, which management keeps in force */
+    bool tpm_v1;                      /* /attest/Tpm answers messages of version 1 too (6.4.3) */
 };
 
 void provider_free(const struct provider *provider); /* gives one reference back; NULL is fine */
@@ -60,9 +63,16 @@ void provider_free_at(const struct provider **provider);
 
 struct providers; /* safe to use from any thread */
 
+struct providers_config {
+    struct store *store;
+    const char *shared_name, *shared_issuer, *shared_location;
+    bool shared_tpm_v1;
+    const struct cert
+        *server_ak_ca; /* our own CA of AK certificates: custom providers believe it unless switched off; NULL: there is none */
+};
+
 /* providers_new reads all from the store; the strings are copied. */
-MUST_CHECK bool providers_new(struct store *store, const char *shared_name, const char *shared_issuer, const char *shared_location,
-                              struct providers **ret, struct err *err);
+MUST_CHECK bool providers_new(const struct providers_config *config, struct providers **ret, struct err *err);
 void providers_free(struct providers *providers);
 
 /* New references. providers_get: NULL when there is none of this name. */
@@ -73,6 +83,10 @@ const struct provider *providers_by_host(struct providers *providers, struct byt
 
 /* providers_reload puts in force what the store says now about `name`: a new one, a changed one, or none any more. Call after a change. */
 MUST_CHECK bool providers_reload(struct providers *providers, const char *name, struct err *err);
+
+/* A deleted provider as it would come back: everything that the store keeps for it is read and checked. Not in force. Release with
+ * provider_free. */
+MUST_CHECK bool providers_peek_deleted(struct providers *providers, const char *name, const struct provider **ret, struct err *err);
 
 /* Reads a JWS that was accepted before: the policy's text, and the certificate of its signer (NULL: unsigned; the caller frees it). */
 MUST_CHECK bool provider_stored_policy(struct arena *a, struct bytes jws, struct bytes *ret_text, struct cert **ret_signer,

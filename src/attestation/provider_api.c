@@ -1,6 +1,8 @@
 #include "attestation/provider_api.h"
 #include <strings.h>
-#include "attestation/provider.h"
+#include "attestation/deleted_api.h"
+#include "attestation/operation_kinds.h"
+#include "attestation/operations_api.h"
 #include "base/hex.h"
 #include "jose/jwk.h"
 
@@ -8,7 +10,7 @@
 /* What /v1/providers stands for. */
 static const char no_subscription[] = "00000000-0000-0000-0000-000000000000", no_group[] = "trueboot";
 
-static const char *caller_name(const struct http_request *request)
+const char *provider_caller(const struct http_request *request)
 {
     return request->caller.subject ? request->caller.subject : http_role_name(request->caller.role);
 }
@@ -24,7 +26,35 @@ static const char *param(const struct http_request *request, const char *name, c
 
 static const char *enabled(bool on) { return on ? "Enabled" : "Disabled"; }
 
-static void put_properties(struct json_out *out, const char *attest_uri, bool isolated, bool public_network, bool tpm_authentication)
+bool provider_same_id(struct bytes given, const char *stored)
+{
+    return given.len == strlen(stored) && (given.len == 0 || strncasecmp((const char *)given.data, stored, given.len) == 0);
+}
+
+bool provider_version_fine(const struct http_request *request, struct http_response *response)
+{
+    static const char *const versions[] = { "2018-09-01-preview", "2020-10-01", "2021-06-01-preview", "2021-06-01" };
+    struct bytes version;
+    struct err ignored = ERR_INIT;
+
+    if (bytes_starts_with(request->path, BYTES_LIT("/v1/")))
+        return true;
+    if (!http_query(request, "api-version", &version, &ignored)) {
+        http_response_error(response, 400, "MissingApiVersionParameter", NULL,
+                            "The api-version query parameter (?api-version=) is required for all requests, once.");
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+        if (bytes_equal_string(version, versions[i]))
+            return true;
+    http_response_error(
+        response, 400, "InvalidApiVersionParameter", NULL,
+        "The api-version is invalid. The supported versions are '2018-09-01-preview,2020-10-01,2021-06-01-preview,2021-06-01'.");
+    return false;
+}
+
+static void put_properties(struct json_out *out, const char *attest_uri, bool isolated, bool public_network, bool tpm_authentication,
+                           bool server_ak_ca, bool tpm_v1)
 {
     json_begin_object(out, "properties");
     json_put_string(out, "attestUri", attest_uri);
@@ -34,20 +64,28 @@ static void put_properties(struct json_out *out, const char *attest_uri, bool is
     json_put_string(out, "tpmAttestationAuthentication", enabled(tpm_authentication));
     json_begin_array(out, "privateEndpointConnections");
     json_end(out);
+    json_begin_object(out, "trueboot");
+    json_put_string(out, "serverAkCa", enabled(server_ak_ca));
+    json_put_string(out, "tpmProtocolV1", enabled(tpm_v1));
+    json_end(out);
     json_end(out);
 }
 
-static void put_provider(struct arena *a, struct json_out *out, const struct store_provider *p)
+const char *provider_id(struct arena *a, const struct store_provider *p)
+{
+    return arena_printf(a, "/subscriptions/%s/resourceGroups/%s/providers/" RESOURCE_TYPE "/%s", p->subscription, p->resource_group,
+                        p->name);
+}
+
+void provider_write(struct arena *a, struct json_out *out, const struct store_provider *p)
 {
     json_begin_object(out, NULL);
-    json_put_string(
-        out, "id",
-        arena_printf(a, "/subscriptions/%s/resourceGroups/%s/providers/" RESOURCE_TYPE "/%s", p->subscription, p->resource_group, p->name));
+    json_put_string(out, "id", provider_id(a, p));
     json_put_string(out, "name", p->name);
     json_put_string(out, "type", RESOURCE_TYPE);
     json_put_string(out, "location", p->location);
     json_put_raw(out, "tags", bytes_of_string(p->tags));
-    put_properties(out, p->attest_uri, p->isolated, p->public_network_access, p->tpm_authentication);
+    put_properties(out, p->attest_uri, p->isolated, p->public_network_access, p->tpm_authentication, p->server_ak_ca, p->tpm_v1);
     json_begin_object(out, "systemData");
     json_put_string(out, "createdBy", p->created_by);
     json_put_string(out, "createdByType", "User");
@@ -63,7 +101,7 @@ static void put_shared(struct arena *a, struct json_out *out, const struct provi
     json_put_string(out, "name", p->name);
     json_put_string(out, "type", RESOURCE_TYPE);
     json_put_string(out, "location", p->location);
-    put_properties(out, p->issuer, false, true, p->tpm_authentication);
+    put_properties(out, p->issuer, false, true, p->tpm_authentication, true, p->tpm_v1);
     json_end(out);
 }
 
@@ -84,6 +122,7 @@ static bool read_switch(const struct json *properties, const char *name, bool *r
 static bool read_changes(struct arena *a, const struct json *body, struct store_provider *p, struct err *err)
 {
     const struct json *tags = json_get_no_case(body, "tags"), *properties = json_get_no_case(body, "properties");
+    const struct json *own = json_get_no_case(properties, "trueboot");
 
     if (tags && tags->type != JSON_OBJECT)
         return err_set(err, ERR_MALFORMED, "tags is not an object");
@@ -96,7 +135,8 @@ static bool read_changes(struct arena *a, const struct json *body, struct store_
             return err_set(err, ERR_NO_MEMORY, "no memory for tags");
     }
     return read_switch(properties, "publicNetworkAccess", &p->public_network_access, err) &&
-           read_switch(properties, "tpmAttestationAuthentication", &p->tpm_authentication, err);
+           read_switch(properties, "tpmAttestationAuthentication", &p->tpm_authentication, err) &&
+           read_switch(own, "serverAkCa", &p->server_ak_ca, err) && read_switch(own, "tpmProtocolV1", &p->tpm_v1, err);
 }
 
 static bool read_signer(struct arena *a, const struct json *key, struct store_signer *ret, struct err *err)
@@ -170,7 +210,7 @@ static bool read_uri(const struct attestation_service *s, struct arena *a, const
 /* The provider named by the path. Below /subscriptions the name alone counts within its subscription and group. */
 static bool find(const struct attestation_service *s, const struct http_request *request, struct store_provider *ret, struct err *err)
 {
-    const char *name = param(request, "name", ""), *subscription = param(request, "subscription", NULL),
+    const char *name = arena_lower(request->arena, http_param(request, "name")), *subscription = param(request, "subscription", NULL),
                *group = param(request, "group", NULL);
     struct store_provider row;
 
@@ -188,7 +228,7 @@ static bool answer(const struct http_request *request, struct http_response *res
 {
     struct json_out out = http_response_json(response, status);
 
-    put_provider(request->arena, &out, p);
+    provider_write(request->arena, &out, p);
     return true;
 }
 
@@ -197,7 +237,7 @@ static bool get_one(void *context, const struct http_request *request, struct ht
     const struct attestation_service *s = context;
     struct store_provider p;
 
-    return find(s, request, &p, err) && answer(request, response, 200, &p);
+    return !provider_version_fine(request, response) || (find(s, request, &p, err) && answer(request, response, 200, &p));
 }
 
 static bool change(const struct attestation_service *s, const struct http_request *request, const struct json *body,
@@ -211,18 +251,52 @@ static bool change(const struct attestation_service *s, const struct http_reques
     return answer(request, response, 200, &p);
 }
 
-static bool create(const struct attestation_service *s, const struct http_request *request, const struct json *body,
+/* Stored and in force, as a tracked operation that has ended when this answers: creating is synchronous (control-plane.md 1.5). */
+static bool make(struct attestation_service *s, const struct http_request *request, const struct store_provider *p,
+                 const struct store_signer *signers, size_t n_signers, struct http_response *response, struct err *err)
+{
+    const char *input = operation_input_create(request->arena, p, signers, n_signers);
+    struct operation operation;
+    struct store_provider made;
+
+    if (!input)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a provider");
+    if (!operation_run(s, request->arena, OPERATION_PROVIDER_CREATE, p->name, bytes_of_string(input), p->created_by, &operation, err) ||
+        !store_provider_get(s->store, request->arena, p->name, &made, err))
+        return false;
+    operation_headers(response, &operation, false);
+    return answer(request, response, 201, &made);
+}
+
+/* The name of a deleted provider is taken until that is brought back or purged: a sentence now is better than a failed operation. */
+static bool name_is_free(struct attestation_service *s, struct arena *a, const char *name, struct err *err)
+{
+    struct store_provider deleted;
+    struct err why = ERR_INIT;
+
+    if (!deleted_providers_expire(s, a, err))
+        return false;
+    if (!store_provider_get_deleted(s->store, a, name, &deleted, &why))
+        return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
+    return err_set(err, ERR_CONFLICT,
+                   "an attestation provider %s was deleted and can still be brought back: `trueboot provider undelete %s`, or end it for "
+                   "good with `trueboot provider purge %s`, then create a new one",
+                   name, name, name);
+}
+
+static bool create(struct attestation_service *s, const struct http_request *request, const struct json *body,
                    struct http_response *response, struct err *err)
 {
     const struct json *properties = json_get_no_case(body, "properties");
-    struct store_provider p = { .name = param(request, "name", ""),
+    struct store_provider p = { .name = arena_lower(request->arena, http_param(request, "name")),
                                 .subscription = param(request, "subscription", no_subscription),
                                 .resource_group = param(request, "group", no_group),
                                 .tpm_authentication = true,
                                 .public_network_access = true,
+                                .server_ak_ca = true,
                                 .tags = "{}",
                                 .created_ms = s->now_ms(),
-                                .created_by = caller_name(request) };
+                                .created_by = provider_caller(request) };
     struct bytes location = json_text(json_get_no_case(body, "location"), BYTES_NONE);
     struct store_signer *signers = NULL;
     size_t n_signers;
@@ -238,20 +312,20 @@ static bool create(const struct attestation_service *s, const struct http_reques
         !read_signers(request, properties, &p, &signers, &n_signers, err))
         return false;
     p.isolated = n_signers > 0;
-    if (!store_provider_create(s->store, &p, signers, n_signers, err) || !providers_reload(s->providers, p.name, err))
-        return false;
-    return answer(request, response, 201, &p);
+    return name_is_free(s, request->arena, p.name, err) && make(s, request, &p, signers, n_signers, response, err);
 }
 
 /* Creates, or changes what may be changed; name, trust model and signers of one that is there stay. */
 static bool put_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const struct json_options strict = { .refuse_duplicates = true };
-    const struct attestation_service *s = context;
-    const char *name = param(request, "name", "");
+    struct attestation_service *s = context;
+    const char *name = arena_lower(request->arena, http_param(request, "name"));
     struct store_provider p;
     const struct json *body;
 
+    if (!provider_version_fine(request, response))
+        return true;
     if (!name)
         return err_set(err, ERR_NO_MEMORY, "no memory for a name");
     if (!http_body_json(request, &strict, &body, err))
@@ -266,19 +340,28 @@ static bool patch_one(void *context, const struct http_request *request, struct 
     const struct json_options strict = { .refuse_duplicates = true };
     const struct json *body;
 
-    return http_body_json(request, &strict, &body, err) && change(context, request, body, response, err);
+    return !provider_version_fine(request, response) ||
+           (http_body_json(request, &strict, &body, err) && change(context, request, body, response, err));
 }
 
 static bool delete_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
-    const struct attestation_service *s = context;
+    struct attestation_service *s = context;
+    struct operation operation;
     struct store_provider p;
-    bool found = find(s, request, &p, err);
+    bool found;
 
+    if (!provider_version_fine(request, response))
+        return true;
+    found = find(s, request, &p, err);
     if (!found && err->code != ERR_NOT_FOUND)
         return false;
-    if (found && (!store_provider_delete(s->store, p.name, err) || !providers_reload(s->providers, p.name, err)))
-        return false;
+    if (found) {
+        if (!operation_run(s, request->arena, OPERATION_PROVIDER_DELETE, p.name, BYTES_LIT("{}"), provider_caller(request), &operation,
+                           err))
+            return false;
+        operation_headers(response, &operation, false);
+    }
     response->status = found ? 200 : 204;
     return true;
 }
@@ -291,6 +374,8 @@ static bool get_list(void *context, const struct http_request *request, struct h
     struct json_out out;
     size_t n;
 
+    if (!provider_version_fine(request, response))
+        return true;
     if (!store_provider_list(s->store, request->arena, NULL, LIMIT_LIST_PAGE, &rows, &n, err))
         return false;
     out = http_response_json(response, 200);
@@ -299,7 +384,7 @@ static bool get_list(void *context, const struct http_request *request, struct h
     for (size_t i = 0; i < n; i++)
         if ((!subscription || strcasecmp(subscription, rows[i].subscription) == 0) &&
             (!group || strcasecmp(group, rows[i].resource_group) == 0))
-            put_provider(request->arena, &out, &rows[i]);
+            provider_write(request->arena, &out, &rows[i]);
     json_end(&out);
     json_end(&out);
     return true;
@@ -387,6 +472,15 @@ const struct http_route provider_routes[] = {
     { "GET", SUBSCRIPTION SERVICE "/defaultProviders", HTTP_READER, 0, HTTP_NO_BODY, get_defaults, 0 },
     { "GET", SUBSCRIPTION SERVICE "/locations/{location}/defaultProvider", HTTP_READER, 0, HTTP_NO_BODY, get_default, 0 },
     { "GET", SERVICE "/operations", HTTP_READER, 0, HTTP_NO_BODY, get_operations, 0 },
+    { "POST", GROUP "/{name}/undelete", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, deleted_undelete, 0 },
+    { "POST", "/v1/providers/{name}:undelete", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, deleted_undelete, 0 },
+    { "GET", SUBSCRIPTION SERVICE "/deletedAttestationProviders", HTTP_READER, 0, HTTP_NO_BODY, deleted_get_list, 0 },
+    { "GET", "/v1/deletedProviders", HTTP_READER, 0, HTTP_NO_BODY, deleted_get_list, 0 },
+    { "GET", "/v1/deletedProviders/{name}", HTTP_READER, 0, HTTP_NO_BODY, deleted_get_one, 0 },
+    { "DELETE", "/v1/deletedProviders/{name}", HTTP_OWNER, 0, HTTP_NO_BODY, deleted_purge, 0 },
+    { "GET", "/v1/operations", HTTP_READER, 0, HTTP_NO_BODY, operation_get_list, 0 },
+    { "GET", "/v1/operations/{operation}", HTTP_READER, 0, HTTP_NO_BODY, operation_get, 0 },
+    { "GET", "/v1/operations/{operation}/result", HTTP_READER, 0, HTTP_NO_BODY, operation_get_result, 0 },
 };
 /* clang-format on */
 const size_t provider_n_routes = ARRAY_LEN(provider_routes);

@@ -17,9 +17,15 @@ static bool attest_guest(const struct attestation_service *s, const struct provi
                          struct http_response *response, struct err *err)
 {
     const struct provider_policy *policy = &provider->policies[PROVIDER_AZURE_GUEST];
-    const struct azureguest_terms terms = { provider->issuer, policy->policy, policy->hash, policy->signer };
+    struct trust_store *roots CLEANUP(trust_store_free_at) = attestation_ak_roots(s, provider);
+    const struct azureguest_terms terms = { provider->issuer, policy->policy, policy->hash, policy->signer, roots };
 
     return attest_azureguest(s, &terms, request, response, err);
+}
+
+struct trust_store *attestation_ak_roots(const struct attestation_service *service, const struct provider *provider)
+{
+    return provider->ak_roots ? trust_store_ref(provider->ak_roots) : trust_slot_get(service->ak_roots);
 }
 
 static bool post_attest(void *context, const struct http_request *request, struct http_response *response, struct err *err)

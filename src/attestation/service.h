@@ -22,7 +22,7 @@ struct attestation_service {
     struct signing_key report_key; /* CA-issued family: signs TPM reports */
     struct signing_key record_key; /* signs appraisal records, which only the monitor reads: ES256 */
     struct signing_key token_key;  /* self-signed family: other tokens; published with the first */
-    struct trust_slot *ak_roots;   /* who may vouch for attestation keys */
+    struct trust_slot *ak_roots;   /* who may vouch for attestation keys at the shared provider; custom ones have their own */
     struct vouch_cache *vouched;   /* AK certificates that chained lately */
     struct challenges *challenges;
     const struct boot_reference *reference; /* may be NULL */
@@ -38,6 +38,9 @@ struct attestation_service {
 
 /* The built-in policy of the shared provider, for `Tpm` (architecture.md decision 14). docs/policy.md prints it. */
 extern const char attestation_builtin_policy[];
+
+/* The set of roots in force for a provider, for as long as one request takes: a new reference, to be given back with trust_store_free. */
+MUST_CHECK struct trust_store *attestation_ak_roots(const struct attestation_service *service, const struct provider *provider);
 
 /* The service's routes; the context is the service. */
 extern const struct http_route attestation_routes[];

@@ -16,11 +16,11 @@ static int call_and_print(struct cli *cli, const char *method, const char *path,
     return code == EXIT_OK ? cli_print(cli, answer, table) : code;
 }
 
-/* Names and ids are letters and digits; anything else cannot exist and must not change the address. */
+/* Names and ids are letters, digits and hyphens; anything else cannot exist and must not change the address. */
 static const char *route_to(struct cli *cli, const char *folder, const char *name)
 {
     for (const char *c = name; *c; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-'))
             return NULL;
     return *name ? arena_printf(&cli->arena, "/v1/%s/%s", folder, name) : NULL;
 }
@@ -74,6 +74,29 @@ static bool put_signers(struct cli *cli, struct json_out *out, struct err *err)
     return true;
 }
 
+/* Without a word about what is not given; `all`: with the defaults of a new provider. */
+static void put_switch(struct cli *cli, struct json_out *out, const char *name, const char *option, bool all, bool otherwise)
+{
+    if (all || cli_was_given(cli, option))
+        json_put_string(out, name, cli_flag(cli, option, otherwise) ? "Enabled" : "Disabled");
+}
+
+static void put_switches(struct cli *cli, struct json_out *out, bool all)
+{
+    put_switch(cli, out, "tpmAttestationAuthentication", "tpm-authentication", all, true);
+    put_switch(cli, out, "publicNetworkAccess", "public-network", all, true);
+}
+
+static void put_own(struct cli *cli, struct json_out *out, const char *uri, bool all)
+{
+    json_begin_object(out, "trueboot");
+    put_switch(cli, out, "serverAkCa", "server-ak-ca", all, true);
+    put_switch(cli, out, "tpmProtocolV1", "tpm-v1", all, false);
+    if (uri)
+        json_put_string(out, "attestUri", uri);
+    json_end(out);
+}
+
 static const char *provider_body(struct cli *cli, struct err *err)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
@@ -83,13 +106,8 @@ static const char *provider_body(struct cli *cli, struct err *err)
     json_begin_object(&out, NULL);
     json_put_string(&out, "location", location ? location : "local");
     json_begin_object(&out, "properties");
-    json_put_string(&out, "tpmAttestationAuthentication", cli_flag(cli, "tpm-authentication", true) ? "Enabled" : "Disabled");
-    json_put_string(&out, "publicNetworkAccess", cli_flag(cli, "public-network", true) ? "Enabled" : "Disabled");
-    if (uri) {
-        json_begin_object(&out, "trueboot");
-        json_put_string(&out, "attestUri", uri);
-        json_end(&out);
-    }
+    put_switches(cli, &out, true);
+    put_own(cli, &out, uri, true);
     if (cli_was_given(cli, "signer") && !put_signers(cli, &out, err))
         return NULL;
     json_end(&out);
@@ -99,7 +117,7 @@ static const char *provider_body(struct cli *cli, struct err *err)
 
 static int bad_name(const char *what, const char *name)
 {
-    return cli_fail(EXIT_NOT_FOUND, "there is no %s %s: its name is letters and digits", what, name);
+    return cli_fail(EXIT_NOT_FOUND, "there is no %s %s: its name is letters, digits and hyphens", what, name);
 }
 
 static int run_provider_create(struct cli *cli)
@@ -110,7 +128,7 @@ static int run_provider_create(struct cli *cli)
     const char *body = provider_body(cli, &err);
 
     if (!path)
-        return cli_fail(EXIT_USAGE, "a provider's name is 3 to 24 lower-case letters and digits");
+        return cli_fail(EXIT_USAGE, "a provider's name is 3 to 24 lower-case letters, digits and inner hyphens");
     if (!body)
         return err.code ? cli_fail_err(&err) : cli_fail(EXIT_ERROR, "out of memory");
     if (remote_try(cli, "GET", path, NULL, &there, &quiet) == 200)
@@ -124,7 +142,46 @@ static int run_provider_show(struct cli *cli)
     return path ? call_and_print(cli, "GET", path, NULL, provider_table) : bad_name("provider", cli->arguments[0]);
 }
 
-static int run_provider_list(struct cli *cli) { return call_and_print(cli, "GET", "/v1/providers", NULL, provider_table); }
+static void deleted_table(struct cli *cli, const struct json *v)
+{
+    static const char *const headings[] = { "NAME", "TRUST MODEL", "DELETED", "BY", "KEPT UNTIL", "ADDRESS" };
+    const struct json *list = json_get(v, "value");
+    struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
+
+    for (size_t i = 0; list && list->type == JSON_ARRAY && i < list->array.n; i++) {
+        const struct json *p = list->array.items[i], *properties = json_get(p, "properties");
+        table_row(t,
+                  (const char *const[]){ show_member(cli, p, "name"), show_member(cli, properties, "trustModel"),
+                                         show_member(cli, properties, "deletionDate"), show_member(cli, properties, "deletedBy"),
+                                         show_member(cli, properties, "scheduledPurgeDate"), show_member(cli, properties, "attestUri") });
+    }
+    table_print(t, stdout);
+}
+
+static int run_provider_list(struct cli *cli)
+{
+    if (cli_flag(cli, "deleted", false))
+        return call_and_print(cli, "GET", "/v1/deletedProviders", NULL, deleted_table);
+    return call_and_print(cli, "GET", "/v1/providers", NULL, provider_table);
+}
+
+static int run_provider_update(struct cli *cli)
+{
+    const char *path = route_to(cli, "providers", cli->arguments[0]), *body;
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+
+    if (!path)
+        return bad_name("provider", cli->arguments[0]);
+    json_begin_object(&out, NULL);
+    json_begin_object(&out, "properties");
+    put_switches(cli, &out, false);
+    put_own(cli, &out, NULL, false);
+    json_end(&out);
+    json_end(&out);
+    body = writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
+    return body ? call_and_print(cli, "PATCH", path, body, provider_table) : cli_fail(EXIT_ERROR, "out of memory");
+}
 
 static int run_provider_delete(struct cli *cli)
 {
@@ -140,30 +197,49 @@ static const struct cli_option create_options[] = {
     { "uri", "URL", "https://HOST[:PORT] that it is called by, and issuer of its tokens (default: a path of the server)" },
     { "tpm-authentication", NULL, "attesting a TPM wants a caller with the role reader (default: true)" },
     { "public-network", NULL, "answer over the network, not only the local socket (default: true)" },
+    { "server-ak-ca", NULL, "believe the AK certificates of this server's enrolment, besides `root add --provider` (default: true)" },
+    { "tpm-v1", NULL, "answer messages of version 1 of the TPM protocol, of old Windows clients (default: false)" },
 };
+static const struct cli_option update_options[] = {
+    { "tpm-authentication", NULL, "attesting a TPM wants a caller with the role reader" },
+    { "public-network", NULL, "answer over the network, not only the local socket" },
+    { "server-ak-ca", NULL, "believe the AK certificates of this server's enrolment, besides `root add --provider`" },
+    { "tpm-v1", NULL, "answer messages of version 1 of the TPM protocol, of old Windows clients" },
+};
+static const struct cli_option list_options[] = { { "deleted", NULL, "those that were deleted and can be brought back" } };
 const struct cli_command command_provider_create = {
     "provider create",  "NAME", 1, 1, "Make an attestation provider with policies of its own", create_options, ARRAY_LEN(create_options),
     run_provider_create
 };
 const struct cli_command command_provider_show = { "provider show",  "NAME", 1, 1, "An attestation provider and its switches", NULL, 0,
                                                    run_provider_show };
-const struct cli_command command_provider_list = { "provider list",  "", 0, 0, "All attestation providers but the shared one", NULL, 0,
-                                                   run_provider_list };
+const struct cli_command command_provider_list = {
+    "provider list", "", 0, 0, "All attestation providers but the shared one", list_options, ARRAY_LEN(list_options), run_provider_list
+};
+const struct cli_command command_provider_update = { "provider update",
+                                                     "NAME",
+                                                     1,
+                                                     1,
+                                                     "Change a provider's switches, given as --NAME or --NAME=false",
+                                                     update_options,
+                                                     ARRAY_LEN(update_options),
+                                                     run_provider_update };
 const struct cli_command command_provider_delete = {
-    "provider delete", "NAME", 1, 1, "Delete a provider, its policies and its signers", NULL, 0, run_provider_delete
+    "provider delete", "NAME", 1, 1, "Delete a provider; `provider undelete` brings it back for 30 days", NULL, 0, run_provider_delete
 };
 
 /* ---- token ----------------------------------------------------------------------------------------------------------- */
 
 static void token_table(struct cli *cli, const struct json *v)
 {
-    static const char *const headings[] = { "ID", "NAME", "ROLE", "EXPIRES", "MADE BY" };
+    static const char *const headings[] = { "ID", "NAME", "ROLE", "SCOPE", "LAST USED", "EXPIRES", "MADE BY" };
     const struct json *list = json_get(v, "value");
     struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
 
     for (size_t i = 0; list && list->type == JSON_ARRAY && i < list->array.n; i++) {
         const struct json *row = list->array.items[i];
         table_row(t, (const char *const[]){ show_member(cli, row, "id"), show_member(cli, row, "name"), show_member(cli, row, "role"),
+                                            show_member(cli, row, "scope"), show_member(cli, row, "lastUsed"),
                                             show_member(cli, row, "expires"), show_member(cli, row, "by") });
     }
     table_print(t, stdout);
@@ -180,7 +256,7 @@ static int run_token_create(struct cli *cli)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
-    const char *role = cli_option(cli, "role"), *days = cli_option(cli, "days"), *body;
+    const char *role = cli_option(cli, "role"), *days = cli_option(cli, "days"), *scope = cli_option(cli, "scope"), *body;
 
     if (!role)
         return cli_fail(EXIT_USAGE, "--role reader, --role contributor or --role owner is needed");
@@ -191,6 +267,8 @@ static int run_token_create(struct cli *cli)
     json_put_string(&out, "role", role);
     if (days)
         json_put_raw(&out, "days", bytes_of_string(days));
+    if (scope)
+        json_put_string(&out, "scope", scope);
     json_end(&out);
     body = writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
     return body ? call_and_print(cli, "POST", "/v1/tokens", body, new_token) : cli_fail(EXIT_ERROR, "out of memory");
@@ -207,6 +285,7 @@ static int run_token_revoke(struct cli *cli)
 static const struct cli_option token_options[] = {
     { "role", "ROLE", "reader, contributor or owner" },
     { "days", "N", "until it ends (default: 90)" },
+    { "scope", "provider/NAME|vm/NAME", "good for that provider's endpoints, or that VM's addresses, only" },
 };
 const struct cli_command command_token_create = {
     "token create", "NAME", 1, 1, "Make a token for a program; shown once", token_options, ARRAY_LEN(token_options), run_token_create

@@ -1,4 +1,4 @@
-/* trueboot baseline, root, server, evidence: small commands that ask the server one thing. */
+/* trueboot baseline, server, evidence: small commands that ask the server one thing. */
 #include <string.h>
 #include "base/file.h"
 #include "cli/commands.h"
@@ -78,44 +78,6 @@ const struct cli_command command_baseline_approve = {
     "baseline approve",  "NAME", 1, 1, "Accept the VM's last boot as good from now on", approve_options, ARRAY_LEN(approve_options),
     run_baseline_approve
 };
-
-/* ---- roots ---- */
-
-static int run_root_add(struct cli *cli)
-{
-    const char *kind = cli_option(cli, "kind");
-    struct err err = ERR_INIT;
-    struct bytes pem;
-    const char *body;
-
-    if (!kind)
-        return cli_fail(EXIT_USAGE, "--kind ek (endorsement keys) or --kind ak (attestation keys) is needed");
-    if (!file_read_in(&cli->arena, cli->arguments[0], 1024 * 1024, &pem, &err))
-        return cli_fail_err(&err);
-    body = json_body(cli, "kind", kind, "pem", pem);
-    return body ? call_and_print(cli, "POST", "/v1/roots", body, NULL) : cli_fail(EXIT_ERROR, "out of memory");
-}
-
-static int run_root_list(struct cli *cli) { return call_and_print(cli, "GET", "/v1/roots", NULL, NULL); }
-
-static int run_root_remove(struct cli *cli)
-{
-    const char *kind = cli_option(cli, "kind");
-
-    if (!kind)
-        return cli_fail(EXIT_USAGE, "--kind ek or --kind ak is needed");
-    return remote_call(cli, "DELETE", arena_printf(&cli->arena, "/v1/roots/%s/%s", kind, cli->arguments[0]), NULL, NULL);
-}
-
-static const struct cli_option root_options[] = { { "kind", "ek|ak",
-                                                    "whom it vouches for: endorsement keys of vTPMs, or attestation keys" } };
-const struct cli_command command_root_add = {
-    "root add",  "FILE", 1, 1, "Trust a CA (or pin a certificate) for vTPMs or attestation keys", root_options, ARRAY_LEN(root_options),
-    run_root_add
-};
-const struct cli_command command_root_list = { "root list", "", 0, 0, "Who is trusted", NULL, 0, run_root_list };
-const struct cli_command command_root_remove = { "root remove",           "SHA256",       1, 1, "Stop trusting a certificate", root_options,
-                                                 ARRAY_LEN(root_options), run_root_remove };
 
 /* ---- server, evidence ---- */
 

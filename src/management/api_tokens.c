@@ -2,13 +2,14 @@
 #include <strings.h>
 #include "base/base64.h"
 #include "base/hex.h"
+#include "base/limits.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "management/management.h"
 #include "store/providers.h"
 
 #define DAY_MS (24 * 60 * 60 * INT64_C(1000))
-enum { SECRET_LEN = 32, ID_LEN = 16, DAYS_DEFAULT = 90, DAYS_MAX = 3650 };
+enum { SECRET_LEN = 32, ID_LEN = 16, DAYS_DEFAULT = 90, DAYS_MAX = 3650, USE_STEP_MS = 60 * 1000 };
 
 static void digest_of(struct bytes token, char ret[static STORE_SHA256_TEXT_LEN])
 {
@@ -36,7 +37,16 @@ static bool bearer(const struct http_request *request, struct bytes *ret)
     if (value.len < 7 || strncasecmp((const char *)value.data, "Bearer ", 7) != 0)
         return false;
     *ret = bytes_trim(bytes_slice(value, 7, SIZE_MAX));
-    return bytes_starts_with(*ret, BYTES_LIT("tb_"));
+    return bytes_starts_with(*ret, BYTES_LIT("tbt_")) || bytes_starts_with(*ret, BYTES_LIT("tb_"));
+}
+
+/* A word for people; that it cannot be written now is no reason to send the caller away. */
+static void note_use(struct store *store, const struct store_api_token *row, int64_t now_ms)
+{
+    struct err ignored = ERR_INIT;
+
+    if (now_ms - row->last_used_ms >= USE_STEP_MS && !store_api_token_used(store, row->sha256, now_ms, &ignored))
+        return;
 }
 
 bool api_token_identify(struct store *store, const struct http_request *request, int64_t now_ms, bool *ret_is_ours, struct http_caller *ret,
@@ -44,7 +54,7 @@ bool api_token_identify(struct store *store, const struct http_request *request,
 {
     char sha256[STORE_SHA256_TEXT_LEN];
     struct store_api_token row;
-    struct http_caller caller;
+    struct http_caller caller = { HTTP_ANONYMOUS, NULL, NULL };
     struct bytes token;
 
     if (!bearer(request, &token)) {
@@ -59,6 +69,8 @@ bool api_token_identify(struct store *store, const struct http_request *request,
     if (!role_from_text(bytes_of_string(row.role), &caller.role, err))
         return err_within(err, "API token %.*s", ID_LEN, sha256);
     caller.subject = arena_printf(request->arena, "token %.*s (%s)", ID_LEN, sha256, row.name);
+    caller.scope = row.scope[0] ? row.scope : NULL;
+    note_use(store, &row, now_ms);
     *ret = caller;
     *ret_is_ours = true;
     return true;
@@ -71,7 +83,31 @@ static void put_token(struct json_out *out, const struct store_api_token *row)
     json_put_string(out, "role", row->role);
     json_put_time(out, "created", row->created_ms);
     json_put_time(out, "expires", row->expires_ms);
+    if (row->last_used_ms)
+        json_put_time(out, "lastUsed", row->last_used_ms);
+    else
+        json_put_null(out, "lastUsed");
+    json_put_string(out, "scope", row->scope[0] ? row->scope : NULL);
     json_put_string(out, "by", row->by);
+}
+
+/* "provider/NAME" or "vm/NAME". */
+static bool read_scope(struct arena *a, const struct json *body, const char **ret, struct err *err)
+{
+    struct bytes scope = BYTES_LIT(""), name;
+
+    if (!json_get(body, "scope") || json_get(body, "scope")->type == JSON_NULL) {
+        *ret = "";
+        return true;
+    }
+    if (!json_need_string(body, "scope", &scope, err))
+        return false;
+    name = bytes_slice(scope, bytes_find(scope, BYTES_LIT("/")), scope.len);
+    if (!(bytes_starts_with(scope, BYTES_LIT("provider/")) || bytes_starts_with(scope, BYTES_LIT("vm/"))) || name.len < 2 ||
+        name.len > LIMIT_NAME_BYTES + 1)
+        return err_set(err, ERR_MALFORMED, "scope is \"provider/NAME\" or \"vm/NAME\"");
+    *ret = arena_string(a, scope);
+    return *ret || err_set(err, ERR_NO_MEMORY, "no memory for a token");
 }
 
 static bool read_wish(const struct http_request *request, int64_t now_ms, struct store_api_token *row, struct err *err)
@@ -87,6 +123,8 @@ static bool read_wish(const struct http_request *request, int64_t now_ms, struct
         return false;
     if (json_get(body, "days") && (!json_need_integer(body, "days", &days, err) || days < 1 || days > DAYS_MAX))
         return err_set(err, ERR_MALFORMED, "days is 1 to %d", DAYS_MAX);
+    if (!read_scope(request->arena, body, &row->scope, err))
+        return false;
     row->name = arena_string(request->arena, name);
     row->role = http_role_name(role);
     row->created_ms = now_ms;
@@ -108,7 +146,7 @@ bool api_token_post(void *context, const struct http_request *request, struct ht
         return false;
     encoded = base64_in(request->arena, BASE64_URL, BYTES_OF(secret));
     wipe(secret, sizeof secret);
-    token = encoded ? arena_printf(request->arena, "tb_%s", encoded) : NULL;
+    token = encoded ? arena_printf(request->arena, "tbt_%s", encoded) : NULL;
     if (!token)
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
     digest_of(bytes_of_string(token), sha256);
@@ -140,6 +178,21 @@ bool api_token_list_get(void *context, const struct http_request *request, struc
     }
     json_end(&out);
     json_end(&out);
+    return true;
+}
+
+bool api_token_remove_self(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct management *m = context;
+    char sha256[STORE_SHA256_TEXT_LEN];
+    struct bytes token;
+
+    if (!bearer(request, &token))
+        return err_set(err, ERR_MALFORMED, "this call ends the API token that it is made with, and it is made without one");
+    digest_of(token, sha256);
+    if (!store_api_token_delete(m->store, sha256, err))
+        return false;
+    response->status = 204;
     return true;
 }
 

@@ -18,12 +18,15 @@ struct management {
     const struct refdata *reference;                /* this as well; NULL: none */
     const char *ca_pem;                             /* certificate that signs our TLS certificate: what agents trust */
     int64_t (*now_ms)(void);
+    /* Puts in force what the store says now about an attestation provider's roots; NULL: there are no providers but the shared one. */
+    bool (*reload_provider)(void *context, const char *provider, struct err *err);
+    void *reload_provider_context;
 };
 
 MUST_CHECK bool enrolments_new(struct enrolments **ret, struct err *err);
 void enrolments_free(struct enrolments *e);
 
-/* roots_load builds a trust store of one kind from the database (for AKs: our own CA as well). */
+/* roots_load builds the shared provider's (for EKs: enrolment's) trust store of one kind from the database; for AKs our own CA as well. */
 MUST_CHECK bool roots_load(const struct management *management, enum store_root_kind kind, struct trust_store **ret, struct err *err);
 /* roots_reload replaces the set in force. Call after a change. */
 MUST_CHECK bool roots_reload(const struct management *management, enum store_root_kind kind, struct err *err);

@@ -17,6 +17,7 @@ const struct http_route management_routes[] = {
     { "DELETE", "/v1/roots/{kind}/{root}", HTTP_OWNER, 0, HTTP_NO_BODY, roots_remove, 0 },
     { "GET", "/v1/tokens", HTTP_OWNER, 0, HTTP_NO_BODY, api_token_list_get, 0 },
     { "POST", "/v1/tokens", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, api_token_post, 0 },
+    { "DELETE", "/v1/tokens/self", HTTP_READER, 0, HTTP_NO_BODY, api_token_remove_self, 0 },
     { "DELETE", "/v1/tokens/{token}", HTTP_OWNER, 0, HTTP_NO_BODY, api_token_remove, 0 },
 };
 const size_t management_n_routes = ARRAY_LEN(management_routes);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "attestation/deleted_api.h"
+#include "attestation/operation.h"
 #include "attestation/provider_api.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -200,12 +202,36 @@ static bool start_management(struct server *s, struct err *err)
            trust_slot_new(ek, &m->ek_roots, err) && enrolments_new(&m->enrolments, err);
 }
 
+static bool reload_provider(void *context, const char *provider, struct err *err) { return providers_reload(context, provider, err); }
+
+/* What an earlier process was killed in the middle of is finished before anybody asks. */
+static bool finish_operations(struct server *s, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    char text[24];
+    size_t n;
+
+    if (!operations_resume(&s->attestation, &n, err) || !deleted_providers_expire(&s->attestation, &a, err))
+        return false;
+    snprintf(text, sizeof text, "%zu", n);
+    if (n)
+        log_event(LOG_WARNING, "operations that were interrupted have been finished or marked as failed", "n", text, NULL);
+    s->management.reload_provider = reload_provider;
+    s->management.reload_provider_context = s->attestation.providers;
+    return true;
+}
+
 static bool start_attestation(struct server *s, struct err *err)
 {
     struct attestation_service *a = &s->attestation;
+    const struct providers_config providers = { .store = s->store,
+                                                .shared_name = "shared" LOCATION,
+                                                .shared_issuer = a->issuer,
+                                                .shared_location = LOCATION,
+                                                .server_ak_ca = ca_cert(s->ak_ca, 0) };
 
     a->store = s->store;
-    a->provider = "shared" LOCATION;
+    a->provider = providers.shared_name;
     a->ak_roots = s->management.ak_roots;
     a->keep_evidence = KEEP_EVIDENCE;
     a->now_ms = clock_now_ms;
@@ -213,8 +239,8 @@ static bool start_attestation(struct server *s, struct err *err)
     a->on_appraisal_context = s;
     a->identify = identify;
     a->identify_context = s;
-    return providers_new(s->store, a->provider, a->issuer, LOCATION, &a->providers, err) &&
-           vouch_cache_new(VOUCH_CACHE_ENTRIES, &a->vouched, err) && challenges_new(&a->challenges, err);
+    return providers_new(&providers, &a->providers, err) && vouch_cache_new(VOUCH_CACHE_ENTRIES, &a->vouched, err) &&
+           challenges_new(&a->challenges, err) && finish_operations(s, err);
 }
 
 static bool start_monitor(struct server *s, struct err *err)

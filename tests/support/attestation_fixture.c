@@ -106,9 +106,16 @@ static bool start_management(struct fixture *f, struct err *err)
            roots_load(m, STORE_ROOT_EK, &ek, err) && trust_slot_new(ek, &m->ek_roots, err) && enrolments_new(&m->enrolments, err);
 }
 
+static bool reload_provider(void *context, const char *provider, struct err *err) { return providers_reload(context, provider, err); }
+
 static bool start_attestation(struct fixture *f, struct err *err)
 {
     struct attestation_service *s = &f->attestation;
+    const struct providers_config providers = { .store = f->store,
+                                                .shared_name = "shared",
+                                                .shared_issuer = FIXTURE_ISSUER,
+                                                .shared_location = "local",
+                                                .server_ak_ca = ca_cert(f->ak_ca, 0) };
 
     s->store = f->store;
     s->issuer = FIXTURE_ISSUER;
@@ -116,8 +123,11 @@ static bool start_attestation(struct fixture *f, struct err *err)
     s->ak_roots = f->management.ak_roots;
     s->keep_evidence = 5;
     s->now_ms = fixture_now_ms;
-    return providers_new(f->store, s->provider, s->issuer, "local", &s->providers, err) && vouch_cache_new(64, &s->vouched, err) &&
-           challenges_new(&s->challenges, err);
+    if (!providers_new(&providers, &s->providers, err))
+        return false;
+    f->management.reload_provider = reload_provider;
+    f->management.reload_provider_context = s->providers;
+    return vouch_cache_new(64, &s->vouched, err) && challenges_new(&s->challenges, err);
 }
 
 static bool start_monitor(struct fixture *f, struct err *err)

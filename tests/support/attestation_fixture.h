@@ -132,6 +132,7 @@ struct attestation {
     const struct test_vm *vm;
     struct arena *a;
 
+    const char *provider;            /* custom; NULL: the shared one */
     struct bytes challenge, context; /* decoded */
     bool bare;                       /* the message comes without "payload" */
 
@@ -154,6 +155,8 @@ struct attestation {
 };
 
 bool attestation_begin(struct fixture *f, const struct test_vm *vm, struct attestation *ret);
+/* At a custom provider that wants no credentials (NULL: the shared one). */
+bool attestation_begin_at(struct fixture *f, const struct test_vm *vm, const char *provider, struct attestation *ret);
 /* The message without the envelope, as text. */
 const char *attestation_message(struct attestation *t);
 void attestation_send(struct attestation *t, struct answer *ret);

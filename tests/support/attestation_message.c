@@ -31,10 +31,14 @@ struct bytes attestation_envelope(struct arena *a, const char *message, bool bar
     return bytes_of_string(body);
 }
 
-void attest_post(struct fixture *f, struct bytes body, struct answer *ret)
+static void post_at(struct fixture *f, const char *provider, struct bytes body, struct answer *ret)
 {
-    fixture_call(f, &(struct call){ .path = "/attest/Tpm" FIXTURE_API, .body = body }, ret);
+    const char *path = provider ? arena_printf(&f->a, "/providers/%s/attest/Tpm" FIXTURE_API, provider) : "/attest/Tpm" FIXTURE_API;
+
+    fixture_call(f, &(struct call){ .path = path, .body = body }, ret);
 }
+
+void attest_post(struct fixture *f, struct bytes body, struct answer *ret) { post_at(f, NULL, body, ret); }
 
 /* The message inside {"data":…}. */
 static const struct json *open_data(struct arena *a, const struct answer *answer)
@@ -65,11 +69,17 @@ static bool take_challenge(struct attestation *t, const struct json *message)
 
 bool attestation_begin(struct fixture *f, const struct test_vm *vm, struct attestation *ret)
 {
+    return attestation_begin_at(f, vm, NULL, ret);
+}
+
+bool attestation_begin_at(struct fixture *f, const struct test_vm *vm, const char *provider, struct attestation *ret)
+{
     struct answer answer;
 
-    attest_post(f, attestation_envelope(&f->a, "{\"type\":\"aikcert\"}", false), &answer);
+    post_at(f, provider, attestation_envelope(&f->a, "{\"type\":\"aikcert\"}", false), &answer);
     *ret = (struct attestation){ .f = f,
                                  .vm = vm,
+                                 .provider = provider,
                                  .a = &f->a,
                                  .typ = "attReqV2",
                                  .algorithm = JWS_ES256,
@@ -255,7 +265,7 @@ const char *attestation_message(struct attestation *t)
 
 void attestation_send(struct attestation *t, struct answer *ret)
 {
-    attest_post(t->f, attestation_envelope(t->a, attestation_message(t), t->bare), ret);
+    post_at(t->f, t->provider, attestation_envelope(t->a, attestation_message(t), t->bare), ret);
 }
 
 bool attest_once(struct fixture *f, const struct test_vm *vm, struct bytes *ret_token)

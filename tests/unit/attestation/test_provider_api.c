@@ -28,7 +28,7 @@ TEST(a_provider_is_created_shown_changed_listed_and_deleted)
     CHECK_STRING(property(&f, &answer, "status"), "Ready");
     CHECK_STRING(property(&f, &answer, "tpmAttestationAuthentication"), "Disabled");
     CHECK_STRING(property(&f, &answer, "publicNetworkAccess"), "Enabled");
-    fixture_ask(&f, &answer, "PUT", GROUP "/myprov", BODY);
+    fixture_ask(&f, &answer, "PUT", GROUP "/MyProv?api-version=2021-06-01", BODY);
     CHECK_INT(answer.status, 200);
     CHECK_STRING(property(&f, &answer, "tpmAttestationAuthentication"), "Disabled");
     fixture_ask(&f, &answer, "PATCH", "/v1/providers/myprov",
@@ -37,16 +37,18 @@ TEST(a_provider_is_created_shown_changed_listed_and_deleted)
     CHECK_STRING(text_at(&f, json_at(answer.json, "tags", "a", NULL)), "b");
     fixture_ask(&f, &answer, "GET", "/providers/myprov/certs", NULL);
     CHECK_INT(answer.status, 403);
-    fixture_ask(&f, &answer, "GET", GROUP, NULL);
+    fixture_ask(&f, &answer, "GET", GROUP "?api-version=2020-10-01", NULL);
     CHECK(answer.status == 200 && json_get(answer.json, "value")->array.n == 1);
-    fixture_ask(&f, &answer, "GET", "/subscriptions/other/providers/Microsoft.Attestation/attestationProviders", NULL);
+    fixture_ask(&f, &answer, "GET", "/subscriptions/other/providers/Microsoft.Attestation/attestationProviders?api-version=2021-06-01",
+                NULL);
     CHECK(answer.status == 200 && json_get(answer.json, "value")->array.n == 0);
-    fixture_ask(&f, &answer, "GET", "/subscriptions/s/resourceGroups/other/providers/Microsoft.Attestation/attestationProviders/myprov",
+    fixture_ask(&f, &answer, "GET",
+                "/subscriptions/s/resourceGroups/other/providers/Microsoft.Attestation/attestationProviders/myprov?api-version=2021-06-01",
                 NULL);
     CHECK_INT(answer.status, 404);
-    fixture_ask(&f, &answer, "DELETE", GROUP "/myprov", NULL);
+    fixture_ask(&f, &answer, "DELETE", GROUP "/myprov?api-version=2021-06-01", NULL);
     CHECK_INT(answer.status, 200);
-    fixture_ask(&f, &answer, "DELETE", GROUP "/myprov", NULL);
+    fixture_ask(&f, &answer, "DELETE", GROUP "/myprov?api-version=2021-06-01", NULL);
     CHECK_INT(answer.status, 204);
     fixture_ask(&f, &answer, "GET", "/providers/myprov/certs", NULL);
     CHECK_INT(answer.status, 404);
@@ -60,7 +62,8 @@ TEST(bodies_that_make_no_provider_are_refused_by_name)
     } rows[] = {
         { "myprov", "{\"properties\":{}}", "location", 400 },
         { "myprov", "{\"location\":\"x\"}", "properties", 400 },
-        { "UPPER", BODY, "lower-case", 400 },
+        { "my_prov", BODY, "lower-case", 400 },
+        { "-dash", BODY, "hyphens", 400 },
         { "shared", BODY, "shared provider", 409 },
         { "myprov", "{\"location\":\"x\",\"properties\":{\"publicNetworkAccess\":\"On\"}}", "publicNetworkAccess", 400 },
         { "myprov", "{\"location\":\"x\",\"tags\":[],\"properties\":{}}", "tags", 400 },
@@ -105,12 +108,14 @@ TEST(the_shared_provider_is_the_default_of_its_location)
     FIXTURE(f);
     struct answer answer;
 
-    fixture_ask(&f, &answer, "GET", "/subscriptions/s/providers/Microsoft.Attestation/defaultProviders", NULL);
+    fixture_ask(&f, &answer, "GET", "/subscriptions/s/providers/Microsoft.Attestation/defaultProviders?api-version=2021-06-01", NULL);
     CHECK_STRING(text_at(&f, json_get(json_get(answer.json, "value")->array.items[0], "id")),
                  "providers/Microsoft.Attestation/attestationProviders/shared");
-    fixture_ask(&f, &answer, "GET", "/subscriptions/s/providers/Microsoft.Attestation/locations/Lo%20Cal/defaultProvider", NULL);
+    fixture_ask(&f, &answer, "GET",
+                "/subscriptions/s/providers/Microsoft.Attestation/locations/Lo%20Cal/defaultProvider?api-version=2021-06-01", NULL);
     CHECK_STRING(property(&f, &answer, "attestUri"), FIXTURE_ISSUER);
-    fixture_ask(&f, &answer, "GET", "/subscriptions/s/providers/Microsoft.Attestation/locations/westus/defaultProvider", NULL);
+    fixture_ask(&f, &answer, "GET",
+                "/subscriptions/s/providers/Microsoft.Attestation/locations/westus/defaultProvider?api-version=2021-06-01", NULL);
     CHECK_INT(answer.status, 404);
     fixture_ask(&f, &answer, "GET", "/providers/Microsoft.Attestation/operations", NULL);
     CHECK_INT(answer.status, 200);
@@ -158,4 +163,33 @@ TEST(reading_wants_a_reader_and_changing_the_owner)
     fixture_call(&f, &(struct call){ .method = "PUT", .path = "/v1/providers/myprov", .body = BYTES_LIT(BODY), .as = HTTP_CONTRIBUTOR },
                  &answer);
     CHECK_INT(answer.status, 403);
+}
+
+/* ---- the api-version of the management plane -------------------------------------------------------------------------- */
+
+TEST(every_call_below_subscriptions_names_a_known_api_version)
+{
+    static const struct {
+        const char *method, *path;
+    } rows[] = {
+        { "GET", GROUP "/myprov" },
+        { "PUT", GROUP "/myprov" },
+        { "PATCH", GROUP "/myprov" },
+        { "DELETE", GROUP "/myprov" },
+        { "GET", GROUP },
+        { "GET", "/subscriptions/s/providers/Microsoft.Attestation/attestationProviders" },
+        { "GET", "/subscriptions/s/providers/Microsoft.Attestation/deletedAttestationProviders" },
+        { "POST", GROUP "/myprov/undelete" },
+    };
+    FIXTURE(f);
+    struct answer answer;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fixture_ask(&f, &answer, rows[i].method, rows[i].path, "%s", BODY);
+        CHECK_INT(answer.status, 400);
+        CHECK_STRING(answer.code, "MissingApiVersionParameter");
+        fixture_ask(&f, &answer, rows[i].method, arena_printf(&f.a, "%s?api-version=2010-01-01", rows[i].path), "%s", BODY);
+        CHECK_INT(answer.status, 400);
+        CHECK_STRING(answer.code, "InvalidApiVersionParameter");
+    }
 }
