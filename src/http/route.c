@@ -75,11 +75,12 @@ static bool next_piece(struct bytes *rest, uint8_t separator, bool *more, struct
     return true;
 }
 
-/* A segment cannot climb, and cannot turn into two. */
+/* A segment cannot climb, neither as a whole nor as what a verb is taken off of ("..:reset"), and cannot turn into two. */
 static bool is_safe_segment(struct bytes segment)
 {
-    return !bytes_equal_string(segment, ".") && !bytes_equal_string(segment, "..") &&
-           !(segment.len && memchr(segment.data, '/', segment.len));
+    struct bytes name = bytes_slice(segment, 0, bytes_find(segment, BYTES_LIT(":")));
+
+    return !bytes_equal_string(name, ".") && !bytes_equal_string(name, "..") && !(segment.len && memchr(segment.data, '/', segment.len));
 }
 
 static bool split_path(struct arena *a, struct bytes path, struct path *ret, struct err *err)

@@ -129,6 +129,8 @@ TEST(addresses_that_climb_or_hide_something_are_refused)
 {
     static const char *const bad[] = {
         "/portal/../certs",
+        "/a/..:reset",
+        "/a/.:reset",
         "/portal/%2e%2e/certs",
         "/portal/.",
         "/portal/%2E",
