@@ -1,8 +1,5 @@
 #include "agent/ak.h"
 #include <stdlib.h>
-#include <tss2/tss2_mu.h>
-#include "agent/ak_esys.h"
-#include "agent/tpm_esys.h"
 #include "base/limits.h"
 #include "tpm/key_profile.h"
 #include "tpm/key_template.h"
@@ -10,32 +7,21 @@
 
 struct ak {
     struct tpm_device *tpm;
-    ESYS_TR object;
+    uint32_t object; /* transient or persistent handle; 0: none yet */
     bool transient;
     bool taken, made_anew;
     uint32_t rotation, handle; /* handle 0: not persistent */
-    uint8_t encoded[sizeof(TPM2B_PUBLIC)];
-    size_t encoded_len;
-    struct tpm_public pub; /* views into encoded */
-    struct tpm_name name;
+    struct tpm_object known;
     struct pubkey *key;
 };
 
-/* What the TPM says about an object, decoded by our own reader, which also computes the Name anew. */
-static bool learn(struct ak *ak, const TPM2B_PUBLIC *pub, struct failure *why)
+static bool learn_key(struct ak *ak, struct failure *why)
 {
     struct err err = ERR_INIT;
-    size_t len = 0;
 
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(pub, ak->encoded, sizeof ak->encoded, &len) != TSS2_RC_SUCCESS)
-        return failure_set(why, FAILURE_INTERNAL, "the key's public area does not encode");
-    ak->encoded_len = len;
     pubkey_free(ak->key);
     ak->key = NULL;
-    if (!tpm_public_decode_2b(ak_public_2b(ak), &ak->pub, &err) || !tpm_public_name(&ak->pub, &ak->name, &err) ||
-        !tpm_public_key(&ak->pub, &ak->key, &err))
-        return failure_from(why, FAILURE_AK_REPLACED, &err);
-    return true;
+    return tpm_public_key(&ak->known.pub, &ak->key, &err) ? true : failure_from(why, FAILURE_AK_REPLACED, &err);
 }
 
 /* 2.3, checks 1 to 3. */
@@ -44,11 +30,11 @@ static bool acceptable(const struct ak *ak, struct failure *why)
     struct arena a CLEANUP(arena_done) = { 0 };
     struct findings list = { .arena = &a };
 
-    if (ak->pub.type != TPM_ALG_RSA || !digest_is_strong(ak->pub.name_algorithm))
+    if (ak->known.pub.type != TPM_ALG_RSA || !digest_is_strong(ak->known.pub.name_algorithm))
         return failure_set(why, FAILURE_AK_REPLACED, "the key is not an RSA key named with SHA-256");
-    if (!key_profile_check(KEY_PROFILE_AK, &ak->pub, FINDING_AK_ATTRIBUTES, &list))
+    if (!key_profile_check(KEY_PROFILE_AK, &ak->known.pub, FINDING_AK_ATTRIBUTES, &list))
         return failure_set(why, FAILURE_AK_REPLACED, "%s", list.n ? list.items[0].text : "the key may do what an attestation key must not");
-    if (ak->pub.scheme.algorithm != TPM_ALG_RSASSA || ak->pub.scheme.hash != digest_tpm_id(DIGEST_SHA256))
+    if (ak->known.pub.scheme.algorithm != TPM_ALG_RSASSA || ak->known.pub.scheme.hash != digest_tpm_id(DIGEST_SHA256))
         return failure_set(why, FAILURE_AK_REPLACED, "the key's scheme is not RSASSA with SHA-256");
     return true;
 }
@@ -56,58 +42,34 @@ static bool acceptable(const struct ak *ak, struct failure *why)
 static bool create(struct ak *ak, struct failure *why)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
-    struct writer w CLEANUP(writer_done) = { 0 };
     struct tpm_public template;
-    TPM2B_PUBLIC in = { 0 }, *out TPM_FREE = NULL;
-    TPM2B_CREATION_DATA *creation TPM_FREE = NULL;
-    TPM2B_DIGEST *hash TPM_FREE = NULL;
-    TPMT_TK_CREATION *ticket TPM_FREE = NULL;
-    const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
-    const TPM2B_DATA outside = { 0 };
-    const TPML_PCR_SELECTION no_pcrs = { 0 };
     struct err err = ERR_INIT;
-    size_t offset = 0;
-    TSS2_RC rc;
 
     if (!ak_template(&a, ak->rotation, &template, &err))
         return failure_from(why, FAILURE_INTERNAL, &err);
-    tpm_public_encode_2b(&w, &template);
-    if (!writer_ok(&w) || Tss2_MU_TPM2B_PUBLIC_Unmarshal(w.data, w.len, &offset, &in) != TSS2_RC_SUCCESS)
-        return failure_set(why, FAILURE_INTERNAL, "the key's template does not decode");
-    rc = TPM_CALL(Esys_CreatePrimary(ak->tpm->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &in,
-                                     &outside, &no_pcrs, &ak->object, &out, &creation, &hash, &ticket));
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "making the attestation key", rc);
+    if (!tpm_create_primary(ak->tpm, TPM_RH_ENDORSEMENT, &template, "making the attestation key", &ak->object, &ak->known, why))
+        return false;
     ak->transient = true;
-    return learn(ak, out, why);
+    return learn_key(ak, why);
 }
 
 /* *ret_found: something lies at `handle`; then its description is in *ak. */
 static bool look_at(struct ak *ak, uint32_t handle, bool *ret_found, struct failure *why)
 {
-    TPM2B_PUBLIC *pub TPM_FREE = NULL;
-    TPM2B_NAME *name TPM_FREE = NULL, *qualified TPM_FREE = NULL;
-    TSS2_RC rc;
-
-    *ret_found = false;
-    if (!tpm_find(ak->tpm, handle, &ak->object, why))
+    if (!tpm_read_public(ak->tpm, handle, ret_found, &ak->known, why))
         return false;
-    if (ak->object == ESYS_TR_NONE)
+    if (!*ret_found)
         return true;
-    *ret_found = true;
-    ak->handle = handle;
-    rc = TPM_CALL(Esys_ReadPublic(ak->tpm->esys, ak->object, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, &name, &qualified));
-    return rc == TSS2_RC_SUCCESS ? learn(ak, pub, why) : tpm_refused(why, "TPM2_ReadPublic", rc);
+    ak->object = ak->handle = handle;
+    return learn_key(ak, why);
 }
 
 static void let_go(struct ak *ak)
 {
     if (ak->transient)
         tpm_flush(ak->tpm, &ak->object);
-    else
-        tpm_forget(ak->tpm, &ak->object);
     ak->transient = false;
-    ak->handle = 0;
+    ak->object = ak->handle = 0;
 }
 
 enum place { PLACE_FREE, PLACE_OURS, PLACE_FOREIGN };
@@ -115,43 +77,35 @@ enum place { PLACE_FREE, PLACE_OURS, PLACE_FOREIGN };
 /* Compares what lies at `handle` with the key we hold, by Name, and takes the persistent one when they are the same. */
 static bool try_place(struct ak *ak, uint32_t handle, enum place *ret, struct failure *why)
 {
-    TPM2B_NAME *name TPM_FREE = NULL;
-    ESYS_TR there;
-    TSS2_RC rc;
+    struct tpm_object there;
+    bool found;
 
     *ret = PLACE_FREE;
-    if (!tpm_find(ak->tpm, handle, &there, why))
+    if (!tpm_read_public(ak->tpm, handle, &found, &there, why))
         return false;
-    if (there == ESYS_TR_NONE)
+    if (!found)
         return true;
-    rc = Esys_TR_GetName(ak->tpm->esys, there, &name);
-    if (rc != TSS2_RC_SUCCESS) {
-        tpm_forget(ak->tpm, &there);
-        return tpm_refused(why, "reading a key's name", rc);
-    }
     *ret = PLACE_FOREIGN;
-    if (!bytes_equal((struct bytes){ name->name, name->size }, ak_name(ak))) {
-        tpm_forget(ak->tpm, &there);
+    if (!bytes_equal(tpm_name_bytes(&there.name), ak_name(ak)))
         return true;
-    }
     *ret = PLACE_OURS;
     let_go(ak);
-    ak->object = there;
-    ak->handle = handle;
+    ak->object = ak->handle = handle;
     return true;
 }
 
 /* A TPM without room for one more persistent key still has a usable transient one. */
-static void persist(struct ak *ak, uint32_t handle)
+static bool persist(struct ak *ak, uint32_t handle, struct failure *why)
 {
-    ESYS_TR persistent = ESYS_TR_NONE;
+    struct tpm_response r;
 
-    if (TPM_CALL(Esys_EvictControl(ak->tpm->esys, ESYS_TR_RH_OWNER, ak->object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, handle,
-                                   &persistent)) != TSS2_RC_SUCCESS)
-        return;
+    if (!tpm_try(ak->tpm, request_evict_control(tpm_out(ak->tpm), ak->object, handle), &r, why))
+        return false;
+    if (r.rc != TPM_RC_SUCCESS)
+        return true;
     let_go(ak);
-    ak->object = persistent;
-    ak->handle = handle;
+    ak->object = ak->handle = handle;
+    return true;
 }
 
 /* Puts the transient key that we hold where it belongs, or finds it there. */
@@ -169,8 +123,7 @@ static bool settle(struct ak *ak, const struct ak_options *options, struct failu
             return true;
         if (place == PLACE_FREE) {
             ak->made_anew = true;
-            persist(ak, handles[i]);
-            return true;
+            return persist(ak, handles[i], why);
         }
         ak->taken = true;
     }
@@ -204,7 +157,6 @@ bool ak_open(struct tpm_device *tpm, const struct ak_options *options, const str
     if (!ak)
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     ak->tpm = tpm;
-    ak->object = ESYS_TR_NONE;
     ak->rotation = record->known ? record->rotation : 0;
     if (!find_recorded(ak, record, &found, why))
         return false;
@@ -234,24 +186,24 @@ void ak_close(struct ak *ak)
 
 void ak_close_at(struct ak **ak) { ak_close(*ak); }
 
-const struct tpm_public *ak_public(const struct ak *ak) { return &ak->pub; }
+const struct tpm_public *ak_public(const struct ak *ak) { return &ak->known.pub; }
 
-struct bytes ak_public_2b(const struct ak *ak) { return (struct bytes){ ak->encoded, ak->encoded_len }; }
+struct bytes ak_public_2b(const struct ak *ak) { return (struct bytes){ ak->known.encoded, ak->known.encoded_len }; }
 
-struct bytes ak_name(const struct ak *ak) { return tpm_name_bytes(&ak->name); }
+struct bytes ak_name(const struct ak *ak) { return tpm_name_bytes(&ak->known.name); }
 
 const struct pubkey *ak_key(const struct ak *ak) { return ak->key; }
 
 void ak_remember(const struct ak *ak, struct ak_record *ret)
 {
-    *ret = (struct ak_record){ .known = true, .rotation = ak->rotation, .handle = ak->handle, .name = ak->name };
+    *ret = (struct ak_record){ .known = true, .rotation = ak->rotation, .handle = ak->handle, .name = ak->known.name };
 }
 
 bool ak_handle_is_taken(const struct ak *ak) { return ak->taken; }
 
 bool ak_was_made_anew(const struct ak *ak) { return ak->made_anew; }
 
-unsigned ak_esys_object(const struct ak *ak) { return ak->object; }
+uint32_t ak_handle(const struct ak *ak) { return ak->object; }
 
 bool ak_certificate_read(struct tpm_device *tpm, struct arena *a, struct bytes *ret, struct failure *why)
 {
@@ -291,17 +243,9 @@ bool ak_certificate_fits(const struct ak *ak, struct bytes der, char ret_vm_id[s
 
 static bool evict(struct ak *ak, struct failure *why)
 {
-    ESYS_TR gone = ESYS_TR_NONE;
-    TSS2_RC rc;
-
     if (ak->transient || !ak->handle)
         return true;
-    rc = TPM_CALL(
-        Esys_EvictControl(ak->tpm->esys, ESYS_TR_RH_OWNER, ak->object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, ak->handle, &gone));
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_EvictControl", rc);
-    ak->object = ESYS_TR_NONE; /* ESAPI forgot it together with the TPM */
-    return true;
+    return tpm_call(ak->tpm, request_evict_control(tpm_out(ak->tpm), ak->object, ak->handle), "TPM2_EvictControl", NULL, why);
 }
 
 bool ak_forget(struct tpm_device *tpm, const struct ak_options *options, const struct ak_record *record, struct failure *why)

@@ -36,6 +36,7 @@ const struct tpm_public *ak_public(const struct ak *ak);
 struct bytes ak_public_2b(const struct ak *ak); /* TPM2B_PUBLIC, size field included */
 struct bytes ak_name(const struct ak *ak);      /* 000b || digest */
 const struct pubkey *ak_key(const struct ak *ak);
+uint32_t ak_handle(const struct ak *ak); /* for commands; valid until ak_close() */
 void ak_remember(const struct ak *ak, struct ak_record *ret);
 /* Another key sits at the first handle (the fallback is used). */
 bool ak_handle_is_taken(const struct ak *ak);

@@ -1,19 +1,14 @@
 #include "agent/ek.h"
 #include <stdlib.h>
-#include <tss2/tss2_mu.h>
-#include "agent/ak_esys.h"
-#include "agent/tpm_esys.h"
 #include "x509/cert.h"
 
 enum { EK_CHAIN_FIRST = 0x01c00100, EK_CHAIN_LAST = 0x01c001ff, PLATFORM_CERT_NV = 0x01c08000 };
 
 struct ek {
     struct tpm_device *tpm;
-    ESYS_TR object;
+    uint32_t object;
     bool transient;
-    uint8_t encoded[sizeof(TPM2B_PUBLIC)];
-    size_t encoded_len;
-    struct tpm_public pub; /* views into encoded */
+    struct tpm_object known;
     struct pubkey *key;
 };
 
@@ -51,18 +46,20 @@ static void split_chain(struct arena *a, struct bytes content, struct ek_certifi
 
 static bool read_chain(struct tpm_device *tpm, struct arena *a, struct ek_certificates *certs, struct failure *why)
 {
-    TPMS_CAPABILITY_DATA *data TPM_FREE = NULL;
-    TPMI_YES_NO more;
-    TSS2_RC rc = TPM_CALL(Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, EK_CHAIN_FIRST,
-                                             LIMIT_EK_CERTS, &more, &data));
+    static const char what[] = "TPM2_GetCapability";
+    struct answer_handles list;
+    struct tpm_response r;
+    struct err err = ERR_INIT;
 
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_GetCapability", rc);
-    for (uint32_t i = 0; i < data->data.handles.count && data->data.handles.handle[i] <= EK_CHAIN_LAST; i++) {
+    if (!tpm_call(tpm, request_get_capability(tpm_out(tpm), TPM_CAP_HANDLES, EK_CHAIN_FIRST, LIMIT_EK_CERTS), what, &r, why))
+        return false;
+    if (!answer_handles(r.parameters, &list, &err))
+        return tpm_garbled(why, what, &err);
+    for (size_t i = 0; i < list.n && list.handle[i] >= EK_CHAIN_FIRST && list.handle[i] <= EK_CHAIN_LAST; i++) {
         struct bytes content;
         bool present;
 
-        if (!tpm_nv_read(tpm, data->data.handles.handle[i], LIMIT_CERT_BYTES, a, &present, &content, why))
+        if (!tpm_nv_read(tpm, list.handle[i], LIMIT_CERT_BYTES, a, &present, &content, why))
             return false;
         if (present)
             split_chain(a, content, certs);
@@ -84,94 +81,63 @@ bool ek_read_certificates(struct tpm_device *tpm, struct arena *a, struct ek_cer
 
 /* Keys. */
 
-static bool learn(struct ek *ek, const TPM2B_PUBLIC *pub, struct failure *why)
+static bool learn_key(struct ek *ek, struct failure *why)
 {
     struct err err = ERR_INIT;
 
-    ek->encoded_len = 0;
     pubkey_free(ek->key);
     ek->key = NULL;
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(pub, ek->encoded, sizeof ek->encoded, &ek->encoded_len) != TSS2_RC_SUCCESS)
-        return failure_set(why, FAILURE_INTERNAL, "the endorsement key's public area does not encode");
-    if (!tpm_public_decode_2b(ek_public_2b(ek), &ek->pub, &err) || !tpm_public_key(&ek->pub, &ek->key, &err))
-        return failure_from(why, FAILURE_EK_UNUSABLE, &err);
-    return true;
+    return tpm_public_key(&ek->known.pub, &ek->key, &err) ? true : failure_from(why, FAILURE_EK_UNUSABLE, &err);
 }
 
 static void let_go(struct ek *ek)
 {
     if (ek->transient)
         tpm_flush(ek->tpm, &ek->object);
-    else
-        tpm_forget(ek->tpm, &ek->object);
     ek->transient = false;
+    ek->object = 0;
 }
 
 static bool find_persistent(struct ek *ek, uint32_t handle, bool *ret_found, struct failure *why)
 {
-    TPM2B_PUBLIC *pub TPM_FREE = NULL;
-    TPM2B_NAME *name TPM_FREE = NULL, *qualified TPM_FREE = NULL;
-    TSS2_RC rc;
-
-    *ret_found = false;
-    if (!tpm_find(ek->tpm, handle, &ek->object, why))
+    if (!tpm_read_public(ek->tpm, handle, ret_found, &ek->known, why))
         return false;
-    if (ek->object == ESYS_TR_NONE)
+    if (!*ret_found)
         return true;
-    rc = TPM_CALL(Esys_ReadPublic(ek->tpm->esys, ek->object, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, &name, &qualified));
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_ReadPublic", rc);
-    *ret_found = true;
-    return learn(ek, pub, why);
+    ek->object = handle;
+    return learn_key(ek, why);
 }
 
-/* The template in NV is a TPMT_PUBLIC without a size; padding behind it is normal. */
-static bool template_of(struct ek *ek, enum ek_kind kind, TPM2B_PUBLIC *ret, struct failure *why)
+/* The template in NV is a TPMT_PUBLIC without a size; padding behind it is normal. Views of *ret live in the arena. */
+static bool template_of(struct ek *ek, enum ek_kind kind, struct arena *a, struct tpm_public *ret, struct failure *why)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct writer w CLEANUP(writer_done) = { 0 };
-    struct tpm_public template;
+    struct err err = ERR_INIT;
     struct bytes content;
-    size_t offset = 0;
+    struct reader r;
     bool present;
 
-    *ret = (TPM2B_PUBLIC){ 0 };
-    if (!tpm_nv_read(ek->tpm, ek_place(kind)->template_nv, sizeof(TPM2B_PUBLIC), &a, &present, &content, why))
+    if (!tpm_nv_read(ek->tpm, ek_place(kind)->template_nv, TPM_PUBLIC_2B_MAX, a, &present, &content, why))
         return false;
-    if (present && Tss2_MU_TPMT_PUBLIC_Unmarshal(content.data, content.len, &offset, &ret->publicArea) == TSS2_RC_SUCCESS)
-        return true;
-    *ret = (TPM2B_PUBLIC){ 0 };
-    offset = 0;
-    ek_template(kind, &template);
-    tpm_public_encode_2b(&w, &template);
-    if (!writer_ok(&w) || Tss2_MU_TPM2B_PUBLIC_Unmarshal(w.data, w.len, &offset, ret) != TSS2_RC_SUCCESS)
-        return failure_set(why, FAILURE_INTERNAL, "the endorsement key's template does not decode");
+    r = reader_over(present ? content : BYTES_NONE);
+    if (!present || !read_tpm_public(&r, ret, &err))
+        ek_template(kind, ret);
     return true;
 }
 
 static bool create(struct ek *ek, enum ek_kind kind, struct failure *why)
 {
-    TPM2B_PUBLIC in, *out TPM_FREE = NULL;
-    TPM2B_CREATION_DATA *creation TPM_FREE = NULL;
-    TPM2B_DIGEST *hash TPM_FREE = NULL;
-    TPMT_TK_CREATION *ticket TPM_FREE = NULL;
-    const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
-    const TPM2B_DATA outside = { 0 };
-    const TPML_PCR_SELECTION no_pcrs = { 0 };
-    TSS2_RC rc;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct tpm_public template;
 
-    if (!template_of(ek, kind, &in, why))
+    if (!template_of(ek, kind, &a, &template, why))
         return false;
-    rc = TPM_CALL(Esys_CreatePrimary(ek->tpm->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &in,
-                                     &outside, &no_pcrs, &ek->object, &out, &creation, &hash, &ticket));
-    if (rc != TSS2_RC_SUCCESS) {
-        tpm_refused(why, "making the endorsement key", rc);
-        if (why->id == FAILURE_TPM_REFUSED)
+    if (!tpm_create_primary(ek->tpm, TPM_RH_ENDORSEMENT, &template, "making the endorsement key", &ek->object, &ek->known, why)) {
+        if (why->id == FAILURE_TPM_REFUSED || tpm_rc_base(why->tpm_rc) == TPM_RC_VALUE)
             why->id = FAILURE_EK_UNUSABLE;
         return false;
     }
     ek->transient = true;
-    return learn(ek, out, why);
+    return learn_key(ek, why);
 }
 
 static bool is_certified(const struct ek *ek, const struct cert *cert) { return !cert || (cert->key && pubkey_equal(cert->key, ek->key)); }
@@ -186,7 +152,6 @@ bool ek_open(struct tpm_device *tpm, enum ek_kind kind, struct bytes certificate
     if (!ek)
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     ek->tpm = tpm;
-    ek->object = ESYS_TR_NONE;
     if (certificate.len && !cert_parse(certificate, &cert, &err))
         return failure_from(why, FAILURE_EK_UNUSABLE, &err);
     if (!find_persistent(ek, ek_place(kind)->handle, &found, why))
@@ -216,86 +181,69 @@ void ek_close(struct ek *ek)
 
 void ek_close_at(struct ek **ek) { ek_close(*ek); }
 
-struct bytes ek_public_2b(const struct ek *ek) { return (struct bytes){ ek->encoded, ek->encoded_len }; }
+struct bytes ek_public_2b(const struct ek *ek) { return (struct bytes){ ek->known.encoded, ek->known.encoded_len }; }
 
 /* Activation. */
 
-static void put_digest(TPML_DIGEST *list, struct bytes digest)
-{
-    TPM2B_DIGEST *to = &list->digests[list->count++];
-
-    to->size = (uint16_t)digest.len;
-    memcpy(to->buffer, digest.data, digest.len);
-}
-
 /* The EK lets itself be used after PolicySecret(endorsement), which needs the hierarchy's (empty) password; a key of the high range
  * wants the PolicyOR of both branches behind it. The policy works during lock-out, a password does not (2.5). */
-static bool satisfy_policy(const struct ek *ek, ESYS_TR session, struct failure *why)
+static bool satisfy_policy(const struct ek *ek, uint32_t session, struct failure *why)
 {
-    ESYS_CONTEXT *esys = ek->tpm->esys;
-    enum digest_algorithm algorithm = ek->pub.name_algorithm;
-    TPM2B_TIMEOUT *timeout TPM_FREE = NULL;
-    TPMT_TK_AUTH *ticket TPM_FREE = NULL;
-    TPML_DIGEST branches = { 0 };
-    TSS2_RC rc = TPM_CALL(Esys_PolicySecret(esys, ESYS_TR_RH_ENDORSEMENT, session, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL, NULL,
-                                            NULL, 0, &timeout, &ticket));
+    struct tpm_device *tpm = ek->tpm;
+    enum digest_algorithm algorithm = ek->known.pub.name_algorithm;
+    const struct bytes branches[] = { ek_policy_a(algorithm), ek_policy_c(algorithm) };
 
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_PolicySecret", rc);
-    if (bytes_equal(ek->pub.policy, ek_policy_a(algorithm)))
+    if (!tpm_call(tpm, request_policy_secret(tpm_out(tpm), TPM_RH_ENDORSEMENT, session), "TPM2_PolicySecret", NULL, why))
+        return false;
+    if (bytes_equal(ek->known.pub.policy, ek_policy_a(algorithm)))
         return true;
-    if (!ek_policy_a(algorithm).len || !bytes_equal(ek->pub.policy, ek_policy_b(algorithm)))
+    if (!ek_policy_a(algorithm).len || !bytes_equal(ek->known.pub.policy, ek_policy_b(algorithm)))
         return failure_set(why, FAILURE_EK_UNUSABLE, "the endorsement key has a policy that is not of the TCG's profile");
-    put_digest(&branches, ek_policy_a(algorithm));
-    put_digest(&branches, ek_policy_c(algorithm));
-    rc = TPM_CALL(Esys_PolicyOR(esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &branches));
-    return rc == TSS2_RC_SUCCESS ? true : tpm_refused(why, "TPM2_PolicyOR", rc);
+    return tpm_call(tpm, request_policy_or(tpm_out(tpm), session, branches, ARRAY_LEN(branches)), "TPM2_PolicyOR", NULL, why);
 }
 
-static bool activate_in(const struct ek *ek, const struct ak *ak, ESYS_TR session, const TPM2B_ID_OBJECT *blob,
-                        const TPM2B_ENCRYPTED_SECRET *seed, uint8_t ret_secret[static EK_SECRET_MAX], size_t *ret_len, struct failure *why)
+static bool activate_in(const struct ek *ek, const struct ak *ak, uint32_t session, struct bytes id_object, struct bytes encrypted_secret,
+                        uint8_t ret_secret[static EK_SECRET_MAX], size_t *ret_len, struct failure *why)
 {
-    TPM2B_DIGEST *secret TPM_FREE = NULL;
-    TSS2_RC rc;
+    static const char what[] = "TPM2_ActivateCredential";
+    struct tpm_response r;
+    struct err err = ERR_INIT;
+    struct bytes secret;
 
-    if (!satisfy_policy(ek, session, why))
+    if (!satisfy_policy(ek, session, why) ||
+        !tpm_call(ek->tpm, request_activate_credential(tpm_out(ek->tpm), ak_handle(ak), ek->object, session, id_object, encrypted_secret),
+                  what, &r, why))
         return false;
-    rc = TPM_CALL(Esys_ActivateCredential(ek->tpm->esys, ak_esys_object(ak), ek->object, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, blob,
-                                          seed, &secret));
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_ActivateCredential", rc);
-    if (secret->size > EK_SECRET_MAX)
+    if (!answer_2b(r.parameters, &secret, &err))
+        return tpm_garbled(why, what, &err);
+    if (secret.len > EK_SECRET_MAX)
         return failure_set(why, FAILURE_ACTIVATE_FAIL, "the secret is larger than any digest");
-    memcpy(ret_secret, secret->buffer, secret->size);
-    *ret_len = secret->size;
-    wipe(secret, sizeof *secret);
+    memcpy(ret_secret, secret.data, secret.len);
+    *ret_len = secret.len;
     return true;
+}
+
+static bool is_2b(struct bytes b, size_t most)
+{
+    struct reader r = reader_over(b);
+    struct bytes inside;
+
+    return read_u16be_prefixed(&r, &inside) && reader_done(&r) && inside.len <= most;
 }
 
 bool ek_activate(const struct ek *ek, const struct ak *ak, struct bytes id_object, struct bytes encrypted_secret,
                  uint8_t ret_secret[static EK_SECRET_MAX], size_t *ret_len, struct failure *why)
 {
-    const TPMT_SYM_DEF none = { .algorithm = TPM2_ALG_NULL };
-    TPM2B_ID_OBJECT blob = { 0 };
-    TPM2B_ENCRYPTED_SECRET seed = { 0 };
-    ESYS_TR session = ESYS_TR_NONE;
-    size_t blob_end = 0, seed_end = 0;
-    TSS2_RC rc;
+    enum { ID_OBJECT_MAX = 2 * (2 + EK_SECRET_MAX), ENCRYPTED_SECRET_MAX = 1024 };
+    uint32_t session = 0;
     bool done;
 
-    if (Tss2_MU_TPM2B_ID_OBJECT_Unmarshal(id_object.data, id_object.len, &blob_end, &blob) != TSS2_RC_SUCCESS ||
-        blob_end != id_object.len ||
-        Tss2_MU_TPM2B_ENCRYPTED_SECRET_Unmarshal(encrypted_secret.data, encrypted_secret.len, &seed_end, &seed) != TSS2_RC_SUCCESS ||
-        seed_end != encrypted_secret.len)
+    if (!is_2b(id_object, ID_OBJECT_MAX) || !is_2b(encrypted_secret, ENCRYPTED_SECRET_MAX))
         return failure_set(why, FAILURE_BAD_ANSWER,
                            "the credential that the server sent is not a TPM2B_ID_OBJECT and a TPM2B_ENCRYPTED_SECRET");
-    rc = TPM_CALL(Esys_StartAuthSession(ek->tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-                                        TPM2_SE_POLICY, &none, digest_tpm_id(ek->pub.name_algorithm), &session));
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_StartAuthSession", rc);
-    /* The session stays after its use, so that it is we who end it, whatever happens. */
-    (void)Esys_TRSess_SetAttributes(ek->tpm->esys, session, TPMA_SESSION_CONTINUESESSION, 0xff);
-    done = activate_in(ek, ak, session, &blob, &seed, ret_secret, ret_len, why);
-    tpm_flush(ek->tpm, &session);
+    if (!tpm_start_policy(ek->tpm, ek->known.pub.name_algorithm, &session, why))
+        return false;
+    done = activate_in(ek, ak, session, id_object, encrypted_secret, ret_secret, ret_len, why);
+    tpm_flush(ek->tpm, &session); /* it stays after its use, so that it is we who end it, whatever happens */
     return done;
 }

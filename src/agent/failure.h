@@ -21,6 +21,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(TPM_UNUSABLE,     "TPM.NoDevice",            PROBE,    "the TPM answers with errors or not at all")             \
     X(TPM_MEMORY,       "TPM.NoDevice",            IN_CYCLE, "the TPM has no free slot")                              \
     X(TPM_REFUSED,      "TPM.NoDevice",            LATER,    "the TPM refused a command")                             \
+    X(TPM_LOCKOUT,      "TPM.NoDevice",            LATER,    "the TPM is locked out after wrong passwords")           \
     X(EH_DISABLED,      "TPM.NoDevice",            PROBE,    "the endorsement hierarchy is switched off")             \
     X(PCR_BANK,         "TPM.BankMissing",         PROBE,    "the TPM keeps no SHA-256 registers")                    \
     X(PCR_UNSTABLE,     "LOG.ReplayMismatch",      LATER,    "registers change faster than they can be quoted")       \

@@ -1,41 +1,26 @@
 #include "agent/quote.h"
-#include <tss2/tss2_mu.h>
-#include "agent/ak_esys.h"
-#include "agent/tpm_esys.h"
 
-static TPML_PCR_SELECTION selection_of(enum digest_algorithm bank, uint32_t mask)
+static struct pcr_selection selection_of(enum digest_algorithm bank, uint32_t mask)
 {
-    TPML_PCR_SELECTION s = { .count = 1, .pcrSelections = { { .hash = digest_tpm_id(bank), .sizeofSelect = 3 } } };
-
-    for (unsigned i = 0; i < 3; i++)
-        s.pcrSelections[0].pcrSelect[i] = (uint8_t)(mask >> (8 * i));
-    return s;
-}
-
-/* Bits of the first selection; 0 when the TPM selected nothing. */
-static uint32_t mask_of(const TPML_PCR_SELECTION *s)
-{
-    uint32_t mask = 0;
-
-    if (s->count == 1)
-        for (unsigned i = 0; i < s->pcrSelections[0].sizeofSelect && i < 4; i++)
-            mask |= (uint32_t)s->pcrSelections[0].pcrSelect[i] << (8 * i);
-    return mask;
+    return (struct pcr_selection){ .n_banks = 1,
+                                   .banks = { { .hash_id = digest_tpm_id(bank), .algorithm = bank, .select_len = 3, .mask = mask } } };
 }
 
 /* The answer's own selection says which registers its digests are, in ascending order. */
-static bool take_values(struct pcr_bank *bank, uint32_t read, uint32_t asked, const TPML_DIGEST *values, struct failure *why)
+static bool take_values(struct pcr_bank *bank, uint32_t asked, const struct answer_pcrs *answer, struct failure *why)
 {
-    size_t len = digest_len(bank->algorithm);
-    uint32_t n = 0;
+    uint32_t read = answer->selection.n_banks ? answer->selection.banks[0].mask : 0;
+    size_t len = digest_len(bank->algorithm), n = 0;
 
+    if (read && answer->selection.banks[0].algorithm != bank->algorithm)
+        return failure_set(why, FAILURE_TPM_UNUSABLE, "TPM2_PCR_Read: another bank than asked for");
     for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
         if (!(read & (1u << pcr)))
             continue;
-        if (!(asked & (1u << pcr)) || n >= values->count || values->digests[n].size != len)
-            return failure_set(why, FAILURE_TPM_REFUSED, "TPM2_PCR_Read: the answer does not fit the question at register %u", pcr);
+        if (!(asked & (1u << pcr)) || n >= answer->n || answer->value[n].len != len)
+            return failure_set(why, FAILURE_TPM_UNUSABLE, "TPM2_PCR_Read: the answer does not fit the question at register %u", pcr);
         bank->value[pcr].algorithm = bank->algorithm;
-        memcpy(bank->value[pcr].value, values->digests[n++].buffer, len);
+        memcpy(bank->value[pcr].value, answer->value[n++].data, len);
         bank->present |= 1u << pcr;
     }
     return true;
@@ -43,21 +28,25 @@ static bool take_values(struct pcr_bank *bank, uint32_t read, uint32_t asked, co
 
 bool quote_read_pcrs(struct tpm_device *tpm, enum digest_algorithm algorithm, uint32_t mask, struct pcr_set *ret, struct failure *why)
 {
+    static const char what[] = "TPM2_PCR_Read";
     struct pcr_bank *bank = &ret->banks[0];
 
     *ret = (struct pcr_set){ .n_banks = 1 };
     bank->algorithm = algorithm;
     while (bank->present != mask) {
-        TPML_PCR_SELECTION in = selection_of(algorithm, mask & ~bank->present), *out TPM_FREE = NULL;
-        TPML_DIGEST *values TPM_FREE = NULL;
-        uint32_t counter, before = bank->present;
-        TSS2_RC rc = TPM_CALL(Esys_PCR_Read(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &in, &counter, &out, &values));
+        uint32_t missing = mask & ~bank->present;
+        struct pcr_selection selection = selection_of(algorithm, missing);
+        struct answer_pcrs answer;
+        struct tpm_response r;
+        struct err err = ERR_INIT;
 
-        if (rc != TSS2_RC_SUCCESS)
-            return tpm_refused(why, "TPM2_PCR_Read", rc);
-        if (!take_values(bank, mask_of(out), mask & ~before, values, why))
+        if (!tpm_call(tpm, request_pcr_read(tpm_out(tpm), &selection), what, &r, why))
             return false;
-        if (bank->present == before)
+        if (!answer_pcr_read(r.parameters, &answer, &err))
+            return tpm_garbled(why, what, &err);
+        if (!take_values(bank, missing, &answer, why))
+            return false;
+        if ((mask & ~bank->present) == missing)
             return failure_set(why, FAILURE_PCR_BANK, "the TPM keeps no %s registers", digest_name(algorithm));
     }
     return true;
@@ -71,24 +60,17 @@ static bool keep(struct arena *a, struct bytes b, struct bytes *ret, struct fail
 static bool quote_once(struct tpm_device *tpm, const struct ak *ak, enum digest_algorithm bank, uint32_t mask, struct bytes nonce,
                        struct arena *a, struct quoted *ret, struct failure *why)
 {
-    TPM2B_ATTEST *attest TPM_FREE = NULL;
-    TPMT_SIGNATURE *signature TPM_FREE = NULL;
-    TPM2B_DATA extra = { .size = (uint16_t)nonce.len };
-    const TPMT_SIG_SCHEME scheme = { .scheme = TPM2_ALG_NULL };
-    TPML_PCR_SELECTION selection = selection_of(bank, mask);
-    uint8_t encoded[sizeof(TPMT_SIGNATURE)];
-    size_t len = 0;
-    TSS2_RC rc;
+    static const char what[] = "TPM2_Quote";
+    struct pcr_selection selection = selection_of(bank, mask);
+    struct bytes attest, signature;
+    struct tpm_response r;
+    struct err err = ERR_INIT;
 
-    memcpy(extra.buffer, nonce.data ? nonce.data : (const uint8_t *)"", nonce.len);
-    rc = TPM_CALL(Esys_Quote(tpm->esys, ak_esys_object(ak), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &extra, &scheme, &selection,
-                             &attest, &signature));
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_Quote", rc);
-    if (Tss2_MU_TPMT_SIGNATURE_Marshal(signature, encoded, sizeof encoded, &len) != TSS2_RC_SUCCESS)
-        return failure_set(why, FAILURE_INTERNAL, "the quote's signature does not encode");
-    return keep(a, (struct bytes){ attest->attestationData, attest->size }, &ret->attest, why) &&
-           keep(a, (struct bytes){ encoded, len }, &ret->signature, why);
+    if (!tpm_call(tpm, request_quote(tpm_out(tpm), ak_handle(ak), nonce, &selection), what, &r, why))
+        return false;
+    if (!answer_attest(r.parameters, &attest, &signature, &err))
+        return tpm_garbled(why, what, &err);
+    return keep(a, attest, &ret->attest, why) && keep(a, signature, &ret->signature, why);
 }
 
 /* A quote over a bank that is not there succeeds with nothing selected (2.6), so the selection that came back is compared.
@@ -150,26 +132,31 @@ bool quote_take(struct tpm_device *tpm, const struct ak *ak, uint32_t mask, stru
 bool quote_sign_message(struct tpm_device *tpm, const struct ak *ak, struct bytes message, uint8_t ret[static QUOTE_SIGNATURE_LEN],
                         struct failure *why)
 {
-    TPM2B_MAX_BUFFER data = { .size = (uint16_t)message.len };
-    TPM2B_DIGEST *digest TPM_FREE = NULL;
-    TPMT_TK_HASHCHECK *ticket TPM_FREE = NULL;
-    TPMT_SIGNATURE *signature TPM_FREE = NULL;
-    const TPMT_SIG_SCHEME scheme = { .scheme = TPM2_ALG_NULL };
-    TSS2_RC rc;
+    uint8_t digest_copy[DIGEST_MAX_LEN], ticket_copy[128];
+    struct bytes digest, ticket, encoded;
+    struct tpm_signature signature;
+    struct tpm_response r;
+    struct err err = ERR_INIT;
 
     if (message.len > QUOTE_MESSAGE_MAX || bytes_starts_with(message, BYTES_LIT("\xff\x54\x43\x47")))
         return failure_set(why, FAILURE_INTERNAL, "a message of %zu bytes that the attestation key cannot sign", message.len);
-    memcpy(data.buffer, message.data, message.len);
-    rc = TPM_CALL(
-        Esys_Hash(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &data, TPM2_ALG_SHA256, ESYS_TR_RH_ENDORSEMENT, &digest, &ticket));
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_Hash", rc);
-    rc = TPM_CALL(
-        Esys_Sign(tpm->esys, ak_esys_object(ak), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, digest, &scheme, ticket, &signature));
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_Sign", rc);
-    if (signature->sigAlg != TPM2_ALG_RSASSA || signature->signature.rsassa.sig.size != QUOTE_SIGNATURE_LEN)
+    if (!tpm_call(tpm, request_hash(tpm_out(tpm), DIGEST_SHA256, TPM_RH_ENDORSEMENT, message), "TPM2_Hash", &r, why))
+        return false;
+    if (!answer_hash(r.parameters, &digest, &ticket, &err))
+        return tpm_garbled(why, "TPM2_Hash", &err);
+    if (digest.len > sizeof digest_copy || ticket.len > sizeof ticket_copy)
+        return failure_set(why, FAILURE_TPM_UNUSABLE, "TPM2_Hash: a digest or ticket longer than any");
+    memcpy(digest_copy, digest.data, digest.len);
+    memcpy(ticket_copy, ticket.data, ticket.len);
+    if (!tpm_call(
+            tpm,
+            request_sign(tpm_out(tpm), ak_handle(ak), (struct bytes){ digest_copy, digest.len }, (struct bytes){ ticket_copy, ticket.len }),
+            "TPM2_Sign", &r, why))
+        return false;
+    if (!answer_sign(r.parameters, &encoded, &err) || !tpm_signature_decode(encoded, &signature, &err))
+        return tpm_garbled(why, "TPM2_Sign", &err);
+    if (signature.scheme != SIGNATURE_RSASSA || signature.rsa.len != QUOTE_SIGNATURE_LEN)
         return failure_set(why, FAILURE_TPM_REFUSED, "TPM2_Sign: not an RSASSA signature of 2048 bits");
-    memcpy(ret, signature->signature.rsassa.sig.buffer, QUOTE_SIGNATURE_LEN);
+    memcpy(ret, signature.rsa.data, QUOTE_SIGNATURE_LEN);
     return true;
 }

@@ -1,14 +1,25 @@
 #include "agent/tpm_device.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <tss2/tss2_rc.h>
-#include <tss2/tss2_tcti_device.h>
-#include <tss2/tss2_tctildr.h>
 #include <unistd.h>
-#include "agent/tpm_esys.h"
-#include "base/file.h"
+#include "base/clock.h"
+#include "crypto/random.h"
+
+enum {
+    READ_DEADLINE_MS = 10 * 1000,
+    CREATE_DEADLINE_MS = 120 * 1000,
+    PATIENCE_MS = 60 * 1000, /* a hypervisor that moves the VM stops the TPM's commands meanwhile (9.4 MIGRATED) */
+    OURS_MAX = 8,            /* handles that we loaded; 3 are ever in use */
+};
+
+struct tpm_device {
+    struct tpm_transport *transport;
+    struct tpm_usage usage;
+    uint32_t ours[OURS_MAX]; /* 0: free */
+    struct tpm_facts facts;
+    bool has_facts;
+    struct writer out;
+    uint8_t in[TPM_MESSAGE_MAX];
+};
 
 /* 2.9. Format-one codes are written as they come when the first handle, parameter or session is at fault. */
 static const struct {
@@ -16,313 +27,349 @@ static const struct {
     enum failure_id failure;
 } rc_failures[] = {
     /* clang-format off */
-    { TPM2_RC_INITIALIZE, FAILURE_TPM_UNUSABLE },
-    { TPM2_RC_FAILURE, FAILURE_TPM_UNUSABLE },
-    { TPM2_RC_DISABLED, FAILURE_EH_DISABLED },
-    { TPM2_RC_HIERARCHY, FAILURE_EH_DISABLED },
-    { TPM2_RC_HIERARCHY | TPM2_RC_1, FAILURE_EH_DISABLED },
-    { TPM2_RC_INTEGRITY | TPM2_RC_P | TPM2_RC_1, FAILURE_ACTIVATE_FAIL },
-    { TPM2_RC_POLICY_FAIL | TPM2_RC_S | TPM2_RC_1, FAILURE_ACTIVATE_FAIL },
-    { TPM2_RC_VALUE | TPM2_RC_P | TPM2_RC_2, FAILURE_ACTIVATE_FAIL },
-    { TPM2_RC_OBJECT_MEMORY, FAILURE_TPM_MEMORY },
-    { TPM2_RC_SESSION_MEMORY, FAILURE_TPM_MEMORY },
-    { TPM2_RC_MEMORY, FAILURE_TPM_MEMORY },
-    { TPM2_RC_SESSION_HANDLES, FAILURE_TPM_MEMORY },
-    { TPM2_RC_OBJECT_HANDLES, FAILURE_TPM_MEMORY },
+    { TPM_RC_INITIALIZE, FAILURE_TPM_UNUSABLE },
+    { TPM_RC_FAILURE, FAILURE_TPM_UNUSABLE },
+    { TPM_RC_DISABLED, FAILURE_EH_DISABLED },
+    { TPM_RC_HIERARCHY, FAILURE_EH_DISABLED },
+    { TPM_RC_HIERARCHY | TPM_RC_H(1), FAILURE_EH_DISABLED },
+    { TPM_RC_INTEGRITY | TPM_RC_P(1), FAILURE_ACTIVATE_FAIL },
+    { TPM_RC_POLICY_FAIL | TPM_RC_S(1), FAILURE_ACTIVATE_FAIL },
+    { TPM_RC_VALUE | TPM_RC_P(2), FAILURE_ACTIVATE_FAIL },
+    { TPM_RC_LOCKOUT, FAILURE_TPM_LOCKOUT },
+    { TPM_RC_OBJECT_MEMORY, FAILURE_TPM_MEMORY },
+    { TPM_RC_SESSION_MEMORY, FAILURE_TPM_MEMORY },
+    { TPM_RC_MEMORY, FAILURE_TPM_MEMORY },
+    { TPM_RC_SESSION_HANDLES, FAILURE_TPM_MEMORY },
+    { TPM_RC_OBJECT_HANDLES, FAILURE_TPM_MEMORY },
 }; /* clang-format on */
-
-uint32_t tpm_own_rc(TSS2_RC rc)
-{
-    uint32_t layer = rc & TSS2_RC_LAYER_MASK;
-
-    /* The kernel's and other resource managers pass the TPM's codes on under their own layer. */
-    return layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER ? rc & ~(uint32_t)TSS2_RC_LAYER_MASK : 0;
-}
 
 enum failure_id tpm_rc_failure(uint32_t rc)
 {
-    uint32_t own = tpm_own_rc(rc);
+    uint32_t own = tpm_rc_own(rc);
 
     if (!own)
-        return FAILURE_TPM_UNUSABLE; /* transport trouble: the device went away or does not answer */
+        return FAILURE_TPM_UNUSABLE; /* a resource manager's own trouble */
     for (size_t i = 0; i < ARRAY_LEN(rc_failures); i++)
         if (rc_failures[i].rc == own)
             return rc_failures[i].failure;
     return FAILURE_TPM_REFUSED;
 }
 
-void tpm_rc_text(uint32_t rc, char out[static TPM_RC_TEXT_LEN])
-{
-    snprintf(out, TPM_RC_TEXT_LEN, "0x%X (%s)", (unsigned)rc, Tss2_RC_Decode(rc));
-}
-
-bool tpm_refused(struct failure *why, const char *command, TSS2_RC rc)
+bool tpm_refused(struct failure *why, const char *what, uint32_t rc)
 {
     char text[TPM_RC_TEXT_LEN];
 
     tpm_rc_text(rc, text);
-    failure_set(why, tpm_rc_failure(rc), "%s: the TPM answers %s", command, text);
+    failure_set(why, tpm_rc_failure(rc), "%s: the TPM answers %s", what, text);
     why->tpm_rc = rc;
     return false;
 }
 
-bool tpm_pause_before_retry(TSS2_RC rc, unsigned attempt)
+bool tpm_garbled(struct failure *why, const char *what, const struct err *err)
 {
-    static const uint32_t busy[] = { TPM2_RC_INITIALIZE,     TPM2_RC_NV_RATE,         TPM2_RC_NV_UNAVAILABLE, TPM2_RC_OBJECT_MEMORY,
-                                     TPM2_RC_SESSION_MEMORY, TPM2_RC_SESSION_HANDLES, TPM2_RC_OBJECT_HANDLES };
-    static const unsigned pause_ms[] = { 50, 100, 200, 400, 800 };
+    failure_from(why, FAILURE_TPM_UNUSABLE, err);
+    return failure_within(why, "%s: the TPM's answer", what);
+}
 
-    if (rc == TSS2_RC_SUCCESS || attempt >= ARRAY_LEN(pause_ms))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(busy); i++) {
-        if (tpm_own_rc(rc) == busy[i]) {
-            usleep(pause_ms[attempt] * 1000);
+/* One exchange. */
+
+static bool is_session(uint32_t handle) { return handle >> 24 == TPM_HT_POLICY_SESSION || handle >> 24 == TPM_HT_HMAC_SESSION; }
+
+static bool is_ours(const struct tpm_device *tpm, uint32_t handle)
+{
+    for (size_t i = 0; i < OURS_MAX; i++)
+        if (tpm->ours[i] == handle)
             return true;
-        }
-    }
     return false;
 }
 
-void tpm_free_at(void *pointer) { Esys_Free(*(void **)pointer); }
-
-void tpm_flush(struct tpm_device *tpm, ESYS_TR *object)
+static void count_load(struct tpm_device *tpm, uint32_t handle)
 {
-    if (*object != ESYS_TR_NONE && Esys_FlushContext(tpm->esys, *object) != TSS2_RC_SUCCESS)
-        tpm_forget(tpm, object);
-    *object = ESYS_TR_NONE;
+    unsigned *now = is_session(handle) ? &tpm->usage.sessions : &tpm->usage.objects;
+    unsigned *most = is_session(handle) ? &tpm->usage.most_sessions : &tpm->usage.most_objects;
+
+    if (++*now > *most)
+        *most = *now;
+    for (size_t i = 0; i < OURS_MAX; i++) {
+        if (!tpm->ours[i]) {
+            tpm->ours[i] = handle;
+            return;
+        }
+    }
 }
 
-void tpm_forget(struct tpm_device *tpm, ESYS_TR *object)
+static void count_flush(struct tpm_device *tpm, uint32_t handle)
 {
-    if (*object != ESYS_TR_NONE)
-        (void)Esys_TR_Close(tpm->esys, object);
-    *object = ESYS_TR_NONE;
+    for (size_t i = 0; i < OURS_MAX; i++) {
+        if (tpm->ours[i] == handle) {
+            tpm->ours[i] = 0;
+            *(is_session(handle) ? &tpm->usage.sessions : &tpm->usage.objects) -= 1;
+            return;
+        }
+    }
 }
 
-bool tpm_find(struct tpm_device *tpm, uint32_t handle, ESYS_TR *ret, struct failure *why)
+/* Sends what is in `out` until there is an answer, or the trouble is of the lasting kind, or patience is at its end. */
+static bool carry(struct tpm_device *tpm, bool slow, size_t *ret_len, struct failure *why)
 {
-    TSS2_RC rc = TPM_CALL(Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ret));
+    int64_t started_ms = clock_monotonic_ms(), now_ms = started_ms;
+    unsigned pause_ms = 50;
+    struct err err;
+    bool done;
 
-    if (rc == TSS2_RC_SUCCESS)
-        return true;
-    if (tpm_own_rc(rc) != (TPM2_RC_HANDLE | TPM2_RC_1))
-        return tpm_refused(why, "reading a public area", rc);
-    *ret = ESYS_TR_NONE;
+    for (;;) {
+        err = ERR_INIT;
+        done = tpm->transport->transmit(tpm->transport, writer_bytes(&tpm->out), now_ms + (slow ? CREATE_DEADLINE_MS : READ_DEADLINE_MS),
+                                        tpm->in, sizeof tpm->in, ret_len, &err);
+        tpm->usage.commands++;
+        now_ms = clock_monotonic_ms();
+        if (done || err.code != ERR_IO || now_ms - started_ms + pause_ms > PATIENCE_MS)
+            break;
+        usleep(pause_ms * 1000);
+        now_ms += pause_ms;
+        pause_ms = pause_ms < 3200 ? pause_ms * 2 : pause_ms;
+    }
+    tpm->usage.waited_ms += now_ms - started_ms;
+    return done ? true : failure_from(why, FAILURE_TPM_UNUSABLE, &err);
+}
+
+static bool exchange(struct tpm_device *tpm, struct tpm_response *ret, struct failure *why)
+{
+    uint32_t flushed;
+    const struct tpm_command *command = tpm_command_of(writer_bytes(&tpm->out), &flushed);
+    struct err err = ERR_INIT;
+    size_t len = 0;
+
+    if (!command)
+        return failure_set(why, FAILURE_INTERNAL, "a command that is not in our table");
+    if (!carry(tpm, command->slow, &len, why))
+        return failure_within(why, "%s", command->name);
+    if (!tpm_response_read((struct bytes){ tpm->in, len }, command, ret, &err))
+        return tpm_garbled(why, command->name, &err);
+    if (ret->rc == TPM_RC_SUCCESS && command->n_answers)
+        count_load(tpm, ret->handle);
+    if (ret->rc == TPM_RC_SUCCESS && flushed)
+        count_flush(tpm, flushed);
     return true;
+}
+
+/* Repetition. */
+
+enum busy { BUSY_NOT, BUSY_WAIT, BUSY_FULL };
+
+static enum busy busy_of(uint32_t rc)
+{
+    static const uint32_t wait[] = {
+        TPM_RC_INITIALIZE, TPM_RC_RETRY, TPM_RC_YIELDED, TPM_RC_TESTING, TPM_RC_NV_RATE, TPM_RC_NV_UNAVAILABLE
+    };
+    uint32_t own = tpm_rc_own(rc);
+
+    if (rc != TPM_RC_SUCCESS && tpm_rc_failure(rc) == FAILURE_TPM_MEMORY)
+        return BUSY_FULL;
+    for (size_t i = 0; i < ARRAY_LEN(wait); i++)
+        if (own == wait[i])
+            return BUSY_WAIT;
+    return BUSY_NOT;
+}
+
+/* Unloads everything of a kind that is not in use by us. False only when the TPM does not answer at all: should it refuse, the command that
+ * wants room will say so. */
+static bool flush_strangers(struct tpm_device *tpm, uint32_t first, struct failure *why)
+{
+    struct tpm_response r;
+    struct answer_handles list;
+    struct err err;
+
+    if (!request_get_capability(&tpm->out, TPM_CAP_HANDLES, first, ANSWER_HANDLES_MAX))
+        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+    if (!exchange(tpm, &r, why))
+        return false;
+    if (r.rc != TPM_RC_SUCCESS || !answer_handles(r.parameters, &list, &err))
+        return true;
+    for (size_t i = 0; i < list.n; i++)
+        if (!is_ours(tpm, list.handle[i]) && request_flush_context(&tpm->out, list.handle[i]) && !exchange(tpm, &r, why))
+            return false;
+    return true;
+}
+
+/* Nobody else can be using what is loaded in an exclusive device (2.1). */
+static bool make_room(struct tpm_device *tpm, struct failure *why)
+{
+    enum { SESSION_FIRST = TPM_HT_HMAC_SESSION << 24 };
+
+    return !tpm->transport->exclusive ||
+           (flush_strangers(tpm, (uint32_t)TPM_HT_TRANSIENT << 24, why) && flush_strangers(tpm, SESSION_FIRST, why));
+}
+
+/* Making room needs the buffer of the command that has to be repeated. */
+static bool make_room_meanwhile(struct tpm_device *tpm, struct failure *why)
+{
+    struct writer command = tpm->out;
+    bool done;
+
+    tpm->out = (struct writer){ 0 };
+    done = make_room(tpm, why);
+    writer_done(&tpm->out);
+    tpm->out = command;
+    return done;
+}
+
+struct writer *tpm_out(struct tpm_device *tpm) { return &tpm->out; }
+
+bool tpm_try(struct tpm_device *tpm, bool written, struct tpm_response *ret, struct failure *why)
+{
+    static const unsigned pause_ms[] = { 50, 100, 200, 400, 800 };
+
+    if (!written)
+        return failure_set(why, FAILURE_INTERNAL, "a command that does not fit into a message");
+    for (unsigned attempt = 0;; attempt++) {
+        enum busy busy;
+
+        if (!exchange(tpm, ret, why))
+            return false;
+        busy = busy_of(ret->rc);
+        if (busy == BUSY_NOT || attempt == ARRAY_LEN(pause_ms))
+            return true;
+        if (busy == BUSY_FULL && !make_room_meanwhile(tpm, why))
+            return false;
+        usleep(pause_ms[attempt] * 1000);
+        tpm->usage.waited_ms += pause_ms[attempt];
+    }
+}
+
+bool tpm_call(struct tpm_device *tpm, bool written, const char *what, struct tpm_response *ret, struct failure *why)
+{
+    struct tpm_response response;
+
+    if (!tpm_try(tpm, written, &response, why))
+        return false;
+    if (response.rc != TPM_RC_SUCCESS)
+        return tpm_refused(why, what, response.rc);
+    if (ret)
+        *ret = response;
+    return true;
+}
+
+void tpm_flush(struct tpm_device *tpm, uint32_t *handle)
+{
+    struct failure ignored;
+
+    if (*handle)
+        (void)!tpm_call(tpm, request_flush_context(&tpm->out, *handle), "TPM2_FlushContext", NULL, &ignored);
+    *handle = 0;
 }
 
 /* Opening. */
 
-static bool device_refused(const char *path, int error, struct failure *why)
+bool tpm_device_open_over(struct tpm_transport *transport, struct tpm_device **ret, struct failure *why)
 {
-    switch (error) {
-    case EACCES:
-    case EPERM:
-        return failure_set(why, FAILURE_TPM_PERM, "%s: no permission; join group tss, or look at SELinux and AppArmor", path);
-    case EBUSY:
-        return failure_set(why, FAILURE_TPM_BUSY, "%s: another program holds it and there is no /dev/tpmrm0", path);
-    default:
-        return failure_set(why, FAILURE_TPM_UNUSABLE, "%s: %s", path, strerror(error));
+    struct tpm_device *tpm CLEANUP(tpm_device_close_at) = calloc(1, sizeof *tpm);
+
+    if (!tpm) {
+        transport->close(transport);
+        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     }
-}
-
-/* tcti-device reports every refusal alike, so we ask the system first. */
-static bool may_open(const char *path, struct failure *why)
-{
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-
-    if (fd < 0)
-        return device_refused(path, errno, why);
-    close(fd);
-    return true;
-}
-
-static bool no_tpm(struct failure *why)
-{
-    if (file_exists("/sys/firmware/acpi/tables/TPM2"))
-        return failure_set(why, FAILURE_NO_TPM, "firmware announces a TPM but there is no device: load tpm_crb or tpm_tis");
-    return failure_set(why, FAILURE_NO_TPM, "there is no TPM: enable the vTPM in the VM's definition");
-}
-
-static bool is_tpm12(void)
-{
-    struct bytes version CLEANUP(file_free) = BYTES_NONE;
-    struct err err;
-
-    return file_read("/sys/class/tpm/tpm0/tpm_version_major", 16, &version, &err) && version.len && version.data[0] == '1';
-}
-
-static bool choose(const char *tcti, char *name, size_t size, struct failure *why)
-{
-    static const char *const nodes[] = { "/dev/tpmrm0", "/dev/tpm0" };
-
-    if (!tcti || !*tcti)
-        tcti = getenv("TCTI");
-    if (tcti && *tcti) {
-        if ((size_t)snprintf(name, size, "%s", tcti) >= size)
-            return failure_set(why, FAILURE_NO_TPM, "the TCTI string is too long");
-        return true;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
-        if (!file_exists(nodes[i]))
-            continue;
-        snprintf(name, size, "device:%s", nodes[i]);
-        return is_tpm12() ? failure_set(why, FAILURE_TPM12, "the TPM is version 1.2; 2.0 is needed") : true;
-    }
-    return no_tpm(why);
-}
-
-/* We link tcti-device, the usual one, directly, so that a small root file system needs no look-up by name; other kinds are loaded. */
-static bool open_inner(struct tpm_device *tpm, struct failure *why)
-{
-    const char *path = strncmp(tpm->name, "device:", 7) == 0 ? tpm->name + 7 : NULL;
-    size_t size = 0;
-    TSS2_RC rc;
-
-    if (!path) {
-        tpm->inner_is_loaded = true;
-        rc = Tss2_TctiLdr_Initialize(tpm->name, &tpm->inner);
-        return rc == TSS2_RC_SUCCESS ? true
-                                     : failure_set(why, FAILURE_TPM_UNUSABLE, "TCTI %s cannot be opened (0x%X)", tpm->name, (unsigned)rc);
-    }
-    if (!may_open(path, why))
+    tpm->transport = transport;
+    if (!make_room(tpm, why))
         return false;
-    tpm->exclusive = strncmp(path, "/dev/tpmrm", 10) != 0;
-    rc = Tss2_Tcti_Device_Init(NULL, &size, path);
-    if (rc == TSS2_RC_SUCCESS) {
-        tpm->inner = calloc(1, size);
-        if (!tpm->inner)
-            return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
-        rc = Tss2_Tcti_Device_Init(tpm->inner, &size, path);
-    }
-    if (rc == TSS2_RC_SUCCESS)
-        return true;
-    free(tpm->inner);
-    tpm->inner = NULL;
-    return failure_set(why, FAILURE_TPM_UNUSABLE, "%s cannot be opened (0x%X)", path, (unsigned)rc);
-}
-
-static void flush_all_of(struct tpm_device *tpm, uint32_t first)
-{
-    TPMS_CAPABILITY_DATA *data TPM_FREE = NULL;
-    TPMI_YES_NO more;
-
-    if (Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first, TPM2_MAX_CAP_HANDLES, &more,
-                           &data) != TSS2_RC_SUCCESS)
-        return;
-    for (uint32_t i = 0; i < data->data.handles.count; i++) {
-        ESYS_TR object = ESYS_TR_NONE;
-
-        if (Esys_TR_FromTPMPublic(tpm->esys, data->data.handles.handle[i], ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &object) ==
-            TSS2_RC_SUCCESS)
-            tpm_flush(tpm, &object);
-    }
+    *ret = TAKE(tpm);
+    return true;
 }
 
 bool tpm_device_open(const char *tcti, struct tpm_device **ret, struct failure *why)
 {
-    struct tpm_device *tpm CLEANUP(tpm_device_close_at) = calloc(1, sizeof *tpm);
-    TSS2_RC rc;
+    struct tpm_transport *transport;
 
-    if (!tpm)
-        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
-    if (!choose(tcti, tpm->name, sizeof tpm->name, why) || !open_inner(tpm, why))
-        return false;
-    tpm_tcti_init(&tpm->tcti, tpm->inner);
-    rc = Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)&tpm->tcti, NULL);
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "opening the TPM", rc);
-    if (tpm->exclusive) { /* nobody else can be using them (2.1) */
-        flush_all_of(tpm, TPM2_TRANSIENT_FIRST);
-        flush_all_of(tpm, TPM2_LOADED_SESSION_FIRST);
-    }
-    *ret = TAKE(tpm);
-    return true;
+    return tpm_transport_open(tcti, &transport, why) && tpm_device_open_over(transport, ret, why);
 }
 
 void tpm_device_close(struct tpm_device *tpm)
 {
     if (!tpm)
         return;
-    Esys_Finalize(&tpm->esys);
-    if (tpm->inner_is_loaded) {
-        Tss2_TctiLdr_Finalize(&tpm->inner);
-    } else if (tpm->inner) {
-        Tss2_Tcti_Finalize(tpm->inner);
-        free(tpm->inner);
-    }
+    tpm->transport->close(tpm->transport);
+    wipe(tpm->in, sizeof tpm->in);
+    writer_done(&tpm->out);
     free(tpm);
 }
 
 void tpm_device_close_at(struct tpm_device **tpm) { tpm_device_close(*tpm); }
 
-const char *tpm_device_name(const struct tpm_device *tpm) { return tpm->name; }
+const char *tpm_device_name(const struct tpm_device *tpm) { return tpm->transport->name; }
 
-struct tpm_usage tpm_device_usage(const struct tpm_device *tpm) { return tpm->tcti.usage; }
+struct tpm_usage tpm_device_usage(const struct tpm_device *tpm) { return tpm->usage; }
 
-/* Facts. */
+/* Objects. */
 
-static bool properties(struct tpm_device *tpm, uint32_t first, uint32_t n, struct tpm_facts *facts, struct failure *why)
+static bool keep_object(struct bytes encoded, const char *what, struct tpm_object *ret, struct failure *why)
 {
-    TPMS_CAPABILITY_DATA *data TPM_FREE = NULL;
-    TPMI_YES_NO more;
-    TSS2_RC rc =
-        TPM_CALL(Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_TPM_PROPERTIES, first, n, &more, &data));
+    struct err err = ERR_INIT;
 
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_GetCapability", rc);
-    for (uint32_t i = 0; i < data->data.tpmProperties.count; i++) {
-        const TPMS_TAGGED_PROPERTY *p = &data->data.tpmProperties.tpmProperty[i];
-
-        switch (p->property) {
-        case TPM2_PT_MANUFACTURER:
-            for (unsigned c = 0; c < 4; c++) {
-                char letter = (char)(p->value >> (24 - 8 * c));
-
-                facts->manufacturer[c] = letter >= 0x20 && letter < 0x7f ? letter : 0;
-            }
-            break;
-        case TPM2_PT_FIRMWARE_VERSION_1:
-            snprintf(facts->firmware, sizeof facts->firmware, "%u.%u", (unsigned)(p->value >> 16), (unsigned)(p->value & 0xffff));
-            break;
-        case TPM2_PT_INPUT_BUFFER:
-            facts->input_buffer_max = p->value;
-            break;
-        case TPM2_PT_NV_INDEX_MAX:
-            facts->nv_index_max = p->value;
-            break;
-        case TPM2_PT_NV_BUFFER_MAX:
-            facts->nv_buffer_max = p->value;
-            break;
-        default:
-            break;
-        }
-    }
-    return true;
+    if (encoded.len > sizeof ret->encoded)
+        return failure_set(why, FAILURE_TPM_REFUSED, "%s: a public area of %zu bytes", what, encoded.len);
+    memcpy(ret->encoded, encoded.data, encoded.len);
+    ret->encoded_len = encoded.len;
+    return tpm_public_decode_2b((struct bytes){ ret->encoded, ret->encoded_len }, &ret->pub, &err) &&
+                   tpm_public_name(&ret->pub, &ret->name, &err)
+               ? true
+               : tpm_garbled(why, what, &err);
 }
 
-static bool banks(struct tpm_device *tpm, struct tpm_facts *facts, struct failure *why)
+bool tpm_read_public(struct tpm_device *tpm, uint32_t handle, bool *ret_found, struct tpm_object *ret, struct failure *why)
 {
-    TPMS_CAPABILITY_DATA *data TPM_FREE = NULL;
-    TPMI_YES_NO more;
-    TSS2_RC rc = TPM_CALL(
-        Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0, TPM2_MAX_TPM_PROPERTIES, &more, &data));
+    static const char what[] = "TPM2_ReadPublic";
+    struct tpm_response r;
+    struct bytes encoded;
+    struct err err = ERR_INIT;
 
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_GetCapability", rc);
-    for (uint32_t i = 0; i < data->data.assignedPCR.count; i++) {
-        const TPMS_PCR_SELECTION *s = &data->data.assignedPCR.pcrSelections[i];
-        enum digest_algorithm algorithm = digest_from_tpm_id(s->hash);
+    *ret_found = false;
+    if (!tpm_try(tpm, request_read_public(&tpm->out, handle), &r, why))
+        return false;
+    if (tpm_rc_base(r.rc) == TPM_RC_HANDLE)
+        return true;
+    if (r.rc != TPM_RC_SUCCESS)
+        return tpm_refused(why, what, r.rc);
+    if (!answer_read_public(r.parameters, &encoded, &err))
+        return tpm_garbled(why, what, &err);
+    *ret_found = true;
+    return keep_object(encoded, what, ret, why);
+}
 
-        for (unsigned b = 0; b < s->sizeofSelect && b < 4 && algorithm != DIGEST_NONE && algorithm < ARRAY_LEN(facts->pcr_banks); b++)
-            facts->pcr_banks[algorithm] |= (uint32_t)s->pcrSelect[b] << (8 * b);
-    }
+bool tpm_create_primary(struct tpm_device *tpm, uint32_t hierarchy, const struct tpm_public *template, const char *what,
+                        uint32_t *ret_handle, struct tpm_object *ret, struct failure *why)
+{
+    struct tpm_response r;
+    struct bytes encoded;
+    struct err err = ERR_INIT;
+
+    if (!tpm_call(tpm, request_create_primary(&tpm->out, hierarchy, template), what, &r, why))
+        return false;
+    *ret_handle = r.handle;
+    if (answer_create_primary(r.parameters, &encoded, &err) ? keep_object(encoded, what, ret, why) : tpm_garbled(why, what, &err))
+        return true;
+    tpm_flush(tpm, ret_handle);
+    return false;
+}
+
+bool tpm_start_policy(struct tpm_device *tpm, enum digest_algorithm algorithm, uint32_t *ret, struct failure *why)
+{
+    uint8_t nonce[16];
+    struct tpm_response r;
+    struct err err = ERR_INIT;
+
+    if (!random_bytes(nonce, sizeof nonce, &err))
+        return failure_from(why, FAILURE_INTERNAL, &err);
+    if (!tpm_call(tpm, request_start_policy_session(&tpm->out, algorithm, nonce), "TPM2_StartAuthSession", &r, why))
+        return false;
+    *ret = r.handle;
     return true;
 }
 
 bool tpm_facts_read(struct tpm_device *tpm, struct tpm_facts *ret, struct failure *why)
 {
-    /* Limits that every TPM keeps, should one not say (PC Client Platform TPM Profile). */
-    *ret = (struct tpm_facts){ .nv_index_max = 2048, .nv_buffer_max = 512, .input_buffer_max = 1024 };
-    return properties(tpm, TPM2_PT_MANUFACTURER, TPM2_PT_NV_BUFFER_MAX - TPM2_PT_MANUFACTURER + 1, ret, why) && banks(tpm, ret, why);
+    if (!tpm->has_facts && !tpm_facts_ask(tpm, &tpm->facts, why))
+        return false;
+    tpm->has_facts = true;
+    *ret = tpm->facts;
+    return true;
 }

@@ -1,165 +1,147 @@
-#include <stdlib.h>
-#include "agent/tpm_esys.h"
+#include "agent/tpm_device.h"
 
-enum { NV_CHUNK_MAX = 512 /* every TPM moves that much at once */ };
+enum {
+    NV_CHUNK_MAX = 512, /* every TPM moves that much at once */
+    OUR_ATTRIBUTES = NV_OWNERREAD | NV_OWNERWRITE | NV_AUTHREAD | NV_AUTHWRITE | NV_NO_DA,
+};
 
-static const TPMA_NV our_attributes = TPMA_NV_OWNERREAD | TPMA_NV_OWNERWRITE | TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA;
-
-static bool nv_public(struct tpm_device *tpm, ESYS_TR index, TPMS_NV_PUBLIC *ret, struct failure *why)
+bool tpm_nv_find(struct tpm_device *tpm, uint32_t index, bool *ret_found, struct nv_public *ret, struct failure *why)
 {
-    TPM2B_NV_PUBLIC *pub TPM_FREE = NULL;
-    TPM2B_NAME *name TPM_FREE = NULL;
-    TSS2_RC rc = TPM_CALL(Esys_NV_ReadPublic(tpm->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, &name));
+    static const char what[] = "TPM2_NV_ReadPublic";
+    struct tpm_response r;
+    struct err err = ERR_INIT;
 
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_refused(why, "TPM2_NV_ReadPublic", rc);
-    *ret = pub->nvPublic;
+    *ret_found = false;
+    if (!tpm_try(tpm, request_nv_read_public(tpm_out(tpm), index), &r, why))
+        return false;
+    if (tpm_rc_base(r.rc) == TPM_RC_HANDLE)
+        return true;
+    if (r.rc != TPM_RC_SUCCESS)
+        return tpm_refused(why, what, r.rc);
+    if (!answer_nv_read_public(r.parameters, ret, &err))
+        return tpm_garbled(why, what, &err);
+    ret->policy = BYTES_NONE; /* a view into the answer, which goes away */
+    return *ret_found = true;
+}
+
+static bool auth_refused(uint32_t rc)
+{
+    uint32_t own = tpm_rc_own(rc);
+
+    return own == TPM_RC_NV_AUTHORIZATION || own == TPM_RC_NV_LOCKED;
+}
+
+static bool copy_chunk(const struct tpm_response *r, uint8_t *out, size_t len, struct failure *why)
+{
+    struct err err = ERR_INIT;
+    struct bytes data;
+
+    if (!answer_2b(r->parameters, &data, &err))
+        return tpm_garbled(why, "TPM2_NV_Read", &err);
+    if (data.len != len)
+        return failure_set(why, FAILURE_TPM_UNUSABLE, "TPM2_NV_Read: %zu bytes instead of %zu", data.len, len);
+    memcpy(out, data.data, len);
     return true;
 }
 
-static TSS2_RC read_chunk(struct tpm_device *tpm, ESYS_TR auth, ESYS_TR index, size_t offset, size_t len, uint8_t *out)
+/* *ret_written turns false when the index proves to be empty after all. */
+static bool read_content(struct tpm_device *tpm, const struct nv_public *pub, uint8_t *out, bool *ret_written, struct failure *why)
 {
-    TPM2B_MAX_NV_BUFFER *data TPM_FREE = NULL;
-    TSS2_RC rc = TPM_CALL(
-        Esys_NV_Read(tpm->esys, auth, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)len, (uint16_t)offset, &data));
+    uint32_t authority = TPM_RH_OWNER;
 
-    if (rc != TSS2_RC_SUCCESS)
-        return rc;
-    if (data->size != len)
-        return TSS2_ESYS_RC_MALFORMED_RESPONSE;
-    memcpy(out, data->buffer, len);
-    return rc;
-}
+    for (size_t at = 0; at < pub->size;) {
+        size_t len = pub->size - at < NV_CHUNK_MAX ? pub->size - at : NV_CHUNK_MAX;
+        struct tpm_response r;
 
-static bool auth_refused(TSS2_RC rc)
-{
-    uint32_t own = tpm_own_rc(rc);
-
-    return own == TPM2_RC_NV_AUTHORIZATION || own == TPM2_RC_NV_LOCKED;
-}
-
-static bool nv_read(struct tpm_device *tpm, ESYS_TR index, size_t limit, struct arena *a, bool *ret_present, struct bytes *ret,
-                    struct failure *why)
-{
-    TPMS_NV_PUBLIC pub;
-    ESYS_TR auth = ESYS_TR_RH_OWNER;
-    uint8_t *out;
-
-    if (!nv_public(tpm, index, &pub, why))
-        return false;
-    if (!(pub.attributes & TPMA_NV_WRITTEN))
-        return true;
-    if (pub.dataSize > limit)
-        return failure_set(why, FAILURE_TPM_REFUSED, "NV index 0x%08X holds %u bytes, more than %zu", (unsigned)pub.nvIndex, pub.dataSize,
-                           limit);
-    out = arena_alloc(a, pub.dataSize);
-    if (!out)
-        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
-    for (size_t at = 0; at < pub.dataSize;) {
-        size_t len = pub.dataSize - at < NV_CHUNK_MAX ? pub.dataSize - at : NV_CHUNK_MAX;
-        TSS2_RC rc = read_chunk(tpm, auth, index, at, len, out + at);
-
-        if (auth_refused(rc) && auth == ESYS_TR_RH_OWNER) {
-            auth = index;
+        if (!tpm_try(tpm, request_nv_read(tpm_out(tpm), authority, pub->index, (uint16_t)at, (uint16_t)len), &r, why))
+            return false;
+        if (auth_refused(r.rc) && authority == TPM_RH_OWNER) {
+            authority = pub->index;
             continue;
         }
-        if (rc != TSS2_RC_SUCCESS)
-            return tpm_refused(why, "TPM2_NV_Read", rc);
+        *ret_written = tpm_rc_own(r.rc) != TPM_RC_NV_UNINITIALIZED;
+        if (!*ret_written)
+            return true;
+        if (r.rc != TPM_RC_SUCCESS)
+            return tpm_refused(why, "TPM2_NV_Read", r.rc);
+        if (!copy_chunk(&r, out + at, len, why))
+            return false;
         at += len;
     }
-    *ret_present = true;
-    *ret = (struct bytes){ out, pub.dataSize };
     return true;
 }
 
 bool tpm_nv_read(struct tpm_device *tpm, uint32_t index, size_t limit, struct arena *a, bool *ret_present, struct bytes *ret,
                  struct failure *why)
 {
-    ESYS_TR object;
-    bool done;
+    struct nv_public pub;
+    bool found, written = true;
+    uint8_t *out;
 
     *ret_present = false;
-    if (!tpm_find(tpm, index, &object, why))
+    if (!tpm_nv_find(tpm, index, &found, &pub, why))
         return false;
-    if (object == ESYS_TR_NONE)
+    if (!found || !(pub.attributes & NV_WRITTEN))
         return true;
-    done = nv_read(tpm, object, limit, a, ret_present, ret, why);
-    tpm_forget(tpm, &object);
-    return done;
+    if (pub.size > limit)
+        return failure_set(why, FAILURE_TPM_REFUSED, "NV index 0x%08X holds %u bytes, more than %zu", index, pub.size, limit);
+    pub.index = index; /* what was asked for, whatever the answer says */
+    out = arena_alloc(a, pub.size);
+    if (!out)
+        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+    if (!read_content(tpm, &pub, out, &written, why))
+        return false;
+    *ret_present = written;
+    *ret = (struct bytes){ out, pub.size };
+    return true;
 }
 
-static bool define(struct tpm_device *tpm, uint32_t index, size_t len, ESYS_TR *ret, struct failure *why)
+static bool define(struct tpm_device *tpm, uint32_t index, size_t len, struct failure *why)
 {
-    static const TPM2B_AUTH empty = { 0 };
-    TPM2B_NV_PUBLIC pub = { .nvPublic = {
-                                .nvIndex = index, .nameAlg = TPM2_ALG_SHA256, .attributes = our_attributes, .dataSize = (uint16_t)len } };
-    TSS2_RC rc =
-        TPM_CALL(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &empty, &pub, ret));
+    const struct nv_public pub = { .index = index, .name_algorithm = DIGEST_SHA256, .attributes = OUR_ATTRIBUTES, .size = (uint16_t)len };
 
-    return rc == TSS2_RC_SUCCESS ? true : tpm_refused(why, "TPM2_NV_DefineSpace", rc);
+    return tpm_call(tpm, request_nv_define(tpm_out(tpm), &pub), "TPM2_NV_DefineSpace", NULL, why);
 }
 
-static bool undefine(struct tpm_device *tpm, ESYS_TR index, struct failure *why)
+static bool undefine(struct tpm_device *tpm, uint32_t index, struct failure *why)
 {
-    TSS2_RC rc = TPM_CALL(Esys_NV_UndefineSpace(tpm->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE));
-
-    return rc == TSS2_RC_SUCCESS ? true : tpm_refused(why, "TPM2_NV_UndefineSpace", rc);
+    return tpm_call(tpm, request_nv_undefine(tpm_out(tpm), index), "TPM2_NV_UndefineSpace", NULL, why);
 }
 
 /* An index that the platform made, or another program with other rights, stays as it is. */
-static bool make_room(struct tpm_device *tpm, uint32_t index, size_t len, ESYS_TR *object, struct failure *why)
+static bool make_room(struct tpm_device *tpm, uint32_t index, size_t len, struct failure *why)
 {
-    TPMS_NV_PUBLIC pub;
+    struct nv_public pub;
+    bool found;
 
-    if (*object == ESYS_TR_NONE)
-        return define(tpm, index, len, object, why);
-    if (!nv_public(tpm, *object, &pub, why))
+    if (!tpm_nv_find(tpm, index, &found, &pub, why))
         return false;
-    if ((pub.attributes & ~(TPMA_NV)TPMA_NV_WRITTEN) != our_attributes)
-        return failure_set(why, FAILURE_TPM_REFUSED, "NV index 0x%08X belongs to something else", (unsigned)index);
-    if (pub.dataSize == len)
+    if (!found)
+        return define(tpm, index, len, why);
+    if ((pub.attributes & ~(uint32_t)NV_WRITTEN) != OUR_ATTRIBUTES)
+        return failure_set(why, FAILURE_TPM_REFUSED, "NV index 0x%08X belongs to something else", index);
+    if (pub.size == len)
         return true;
-    if (!undefine(tpm, *object, why))
-        return false;
-    *object = ESYS_TR_NONE;
-    return define(tpm, index, len, object, why);
+    return undefine(tpm, index, why) && define(tpm, index, len, why);
 }
 
 bool tpm_nv_store(struct tpm_device *tpm, uint32_t index, struct bytes content, struct failure *why)
 {
-    ESYS_TR object;
-    bool done;
-
     if (content.len > UINT16_MAX)
         return failure_set(why, FAILURE_TPM_REFUSED, "%zu bytes do not fit into an NV index", content.len);
-    if (!tpm_find(tpm, index, &object, why))
+    if (!make_room(tpm, index, content.len, why))
         return false;
-    done = make_room(tpm, index, content.len, &object, why);
-    for (size_t at = 0; done && at < content.len; at += NV_CHUNK_MAX) {
-        struct bytes part = bytes_slice(content, at, NV_CHUNK_MAX);
-        TPM2B_MAX_NV_BUFFER data = { .size = (uint16_t)part.len };
-        TSS2_RC rc;
-
-        memcpy(data.buffer, part.data, part.len);
-        rc =
-            TPM_CALL(Esys_NV_Write(tpm->esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, (uint16_t)at));
-        done = rc == TSS2_RC_SUCCESS ? true : tpm_refused(why, "TPM2_NV_Write", rc);
-    }
-    tpm_forget(tpm, &object);
-    return done;
+    for (size_t at = 0; at < content.len; at += NV_CHUNK_MAX)
+        if (!tpm_call(tpm, request_nv_write(tpm_out(tpm), index, (uint16_t)at, bytes_slice(content, at, NV_CHUNK_MAX)), "TPM2_NV_Write",
+                      NULL, why))
+            return false;
+    return true;
 }
 
 bool tpm_nv_remove(struct tpm_device *tpm, uint32_t index, struct failure *why)
 {
-    ESYS_TR object;
-    bool done;
+    struct nv_public pub;
+    bool found;
 
-    if (!tpm_find(tpm, index, &object, why))
-        return false;
-    if (object == ESYS_TR_NONE)
-        return true;
-    done = undefine(tpm, object, why);
-    if (!done)
-        tpm_forget(tpm, &object);
-    return done;
+    return tpm_nv_find(tpm, index, &found, &pub, why) && (!found || undefine(tpm, index, why));
 }

@@ -1,6 +1,7 @@
 /* tpm/ids.h: the numbers of the TPM 2.0 Library, Part 2 r1.59, that more than one of our files needs.
  *
- * Hash algorithms are in crypto/digest.h. Names differ from tss2's on purpose: the agent includes both. */
+ * Hash algorithms are in crypto/digest.h. Commands and permanent handles are in command.h, response codes in rc.h.
+ * Names differ from tss2's on purpose: the agent's Linux transport includes both. */
 #pragma once
 
 enum {

@@ -123,27 +123,7 @@ static bool put_copy(struct pack *p, const char *from, const char *to, unsigned 
     return true;
 }
 
-static bool put_libraries_of(struct pack *p, const struct host_parts *parts, const char *file, struct err *err);
-
-/* tpm2-tss opens the module for /dev/tpm* by name; ldd cannot know. */
-static bool put_tpm_module(struct pack *p, const struct host_parts *parts, struct bytes library, struct err *err)
-{
-    static const struct bytes marker = { (const uint8_t *)"/libtss2-", 9 };
-    size_t at = bytes_find(library, marker);
-
-    if (at == SIZE_MAX)
-        return true;
-    const char *module = arena_printf(p->arena, "%.*s/libtss2-tcti-device.so.0", (int)at, (const char *)library.data);
-    if (!module)
-        return err_set(err, ERR_NO_MEMORY, "no memory");
-    if (is_in(p, bytes_of_string(module + 1)))
-        return true;
-    if (!file_exists(module))
-        return err_set(err, ERR_NOT_FOUND, "%s is missing: install the package libtss2-tcti-device0", module);
-    return put_copy(p, module, module + 1, 0755, err) && put_libraries_of(p, parts, module, err);
-}
-
-static bool put_library(struct pack *p, const struct host_parts *parts, const char *file, struct bytes line, struct err *err)
+static bool put_library(struct pack *p, const char *file, struct bytes line, struct err *err)
 {
     struct bytes library;
     bool missing;
@@ -157,7 +137,7 @@ static bool put_library(struct pack *p, const struct host_parts *parts, const ch
         return err_set(err, ERR_NO_MEMORY, "no memory");
     if (is_in(p, bytes_of_string(path + 1)))
         return true;
-    return put_copy(p, path, path + 1, 0755, err) && put_tpm_module(p, parts, library, err);
+    return put_copy(p, path, path + 1, 0755, err);
 }
 
 static bool put_libraries_of(struct pack *p, const struct host_parts *parts, const char *file, struct err *err)
@@ -175,7 +155,7 @@ static bool put_libraries_of(struct pack *p, const struct host_parts *parts, con
     }
     while (text.len) {
         size_t end = bytes_find(text, BYTES_LIT("\n"));
-        if (!put_library(p, parts, file, bytes_slice(text, 0, end), err))
+        if (!put_library(p, file, bytes_slice(text, 0, end), err))
             return false;
         text = end == SIZE_MAX ? BYTES_NONE : bytes_slice(text, end + 1, SIZE_MAX);
     }
