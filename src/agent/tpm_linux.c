@@ -125,7 +125,7 @@ static bool device_open(const char *name, struct tpm_transport **ret, struct fai
     const char *path = name + strlen("device:");
     struct device *device;
     const char *base = strrchr(path, '/');
-    int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0)
         return device_refused(path, errno, why);
