@@ -176,9 +176,9 @@ static bool make_keys(struct demo_vm *d, struct err *err)
     if (!keystore_ca(d->folder, "ca", NULL, "bench CA", now_ms, &d->root_ca, err) ||
         !keystore_ca(d->folder, "ak-ca", d->root_ca, "bench AK CA", now_ms, &d->ak_ca, err) ||
         !keystore_ca(d->folder, "token-ca", d->root_ca, "bench token CA", now_ms, &d->token_ca, err) ||
-        !keystore_signing_key(d->folder, "report", SIGNING_CA_ISSUED, PRIVKEY_RSA_2048, d->token_ca, "bench", now_ms, &s->report_key,
-                              err) ||
-        !keystore_signing_key(d->folder, "record", SIGNING_CA_ISSUED, PRIVKEY_P256, d->token_ca, "bench", now_ms, &s->record_key, err) ||
+        !keyring_open(d->folder, KEY_USE_REPORT, d->token_ca, issuer, now_ms, &s->keys[KEY_USE_REPORT], err) ||
+        !keyring_open(d->folder, KEY_USE_REPORT_ES256, d->token_ca, issuer, now_ms, &s->keys[KEY_USE_REPORT_ES256], err) ||
+        !keyring_open(d->folder, KEY_USE_RECORD, d->token_ca, issuer, now_ms, &s->keys[KEY_USE_RECORD], err) ||
         !privkey_generate(PRIVKEY_RSA_2048, &d->ak, err) || !privkey_generate(PRIVKEY_RSA_2048, &d->request_key, err) ||
         !ca_issue_ak(d->ak_ca, DEMO_VM_UUID, privkey_public(d->ak), now_ms, &d->ak_cert, err))
         return false;
@@ -271,8 +271,8 @@ void demo_vm_free(struct demo_vm *d)
 {
     if (!d)
         return;
-    signing_key_done(&d->service.report_key);
-    signing_key_done(&d->service.record_key);
+    for (enum key_use use = 0; use < KEY_USE_COUNT; use++)
+        keyring_free(d->service.keys[use]);
     provider_free(d->provider);
     providers_free(d->service.providers);
     vouch_cache_free(d->service.vouched);

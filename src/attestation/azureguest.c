@@ -2,9 +2,11 @@
 #include "attestation/azureguest.h"
 #include <stdlib.h>
 #include "attestation/azureguest_claims.h"
+#include "attestation/ear.h"
 #include "attestation/management_token.h"
 #include "attestation/refusal.h"
 #include "attestation/sealed_answer.h"
+#include "attestation/signer.h"
 #include "attestation/token.h"
 #include "base/base64.h"
 #include "base/hex.h"
@@ -214,10 +216,16 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct azureguest_claim *)a)->name, ((const struct azureguest_claim *)b)->name);
 }
 
-static bool is_taken(const struct azureguest_claim *members, size_t n, struct bytes name)
+/* Names that a policy may not issue under: the service's claims, registered ones, and those of the original. */
+static bool is_taken(const struct azureguest *t, struct bytes name)
 {
-    for (size_t i = 0; i < n; i++)
-        if (bytes_equal_string(name, members[i].name))
+    static const char *const registered[] = { "exp", "iat", "iss", "jti", "nbf", "aud", "sub", "cnf", "trueboot" };
+
+    for (size_t i = 0; i < t->claims.n; i++)
+        if (bytes_equal_string(name, t->claims.items[i].name))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(registered); i++)
+        if (bytes_equal_string(name, registered[i]))
             return true;
     return bytes_starts_with(name, BYTES_LIT("x-ms-")) || memchr(name.data, 0, name.len);
 }
@@ -234,65 +242,126 @@ static const char *signer_json(struct arena *a, const struct cert *signer)
 /* NULL, for want of memory, becomes BYTES_NONE. */
 static struct bytes text_of(const char *text) { return text ? bytes_of_string(text) : BYTES_NONE; }
 
-/* Registered claims, the service's, then what the policy issued under names that are free; ascending (3.1, section 11). */
-static bool collect(struct azureguest *t, struct azureguest_claim **ret, size_t *ret_n, struct err *err)
+/* The service's claims, what the policy issued under names that are free, and room for `more`. */
+static bool collect(struct azureguest *t, size_t more, struct azureguest_claim **ret, size_t *ret_n, struct err *err)
 {
     const struct policy_outcome *o = &t->outcome;
-    struct azureguest_claim *m = ARENA_ARRAY(t->a, t->claims.n + o->n_outgoing + 6, struct azureguest_claim);
-    uint8_t id[32];
-    char jti[2 * sizeof id + 1];
-    int64_t now = t->now_ms / 1000;
-    size_t n = 0, fixed;
+    struct azureguest_claim *m = ARENA_ARRAY(t->a, t->claims.n + o->n_outgoing + more, struct azureguest_claim);
+    size_t n = t->claims.n;
 
     if (!m)
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
-    if (!random_bytes(id, sizeof id, err))
-        return false;
-    hex_encode(BYTES_OF(id), jti);
-    memcpy(m, t->claims.items, t->claims.n * sizeof *m);
-    n = t->claims.n;
-    m[n++] = (struct azureguest_claim){ "exp", text_of(arena_printf(t->a, "%lld", (long long)(now + TOKEN_SECONDS))) };
-    m[n++] = (struct azureguest_claim){ "iat", text_of(arena_printf(t->a, "%lld", (long long)now)) };
-    m[n++] = (struct azureguest_claim){ "iss", text_of(arena_printf(t->a, "\"%s\"", t->terms.issuer)) };
-    m[n++] = (struct azureguest_claim){ "jti", text_of(arena_printf(t->a, "\"%s\"", jti)) };
-    m[n++] = (struct azureguest_claim){ "nbf", text_of(arena_printf(t->a, "%lld", (long long)(now - BACKDATE_SECONDS))) };
-    if (t->terms.policy_signer)
-        m[n++] = (struct azureguest_claim){ "x-ms-policy-signer", text_of(signer_json(t->a, t->terms.policy_signer)) };
-    fixed = n;
-    for (size_t i = 0; i < o->n_outgoing; i++)
-        if (token_claim_is_first(o, i) && !is_taken(m, fixed, o->outgoing[i].type))
-            m[n++] =
-                (struct azureguest_claim){ arena_string(t->a, o->outgoing[i].type), { (const uint8_t *)token_claim_json(t->a, o, i), 0 } };
-    for (size_t i = t->claims.n; i < n; i++) {
-        if (!m[i].name || !m[i].json.data)
+    memcpy(m, t->claims.items, n * sizeof *m);
+    for (size_t i = 0; i < o->n_outgoing; i++) {
+        const char *value;
+        if (!token_claim_is_first(o, i) || is_taken(t, o->outgoing[i].type))
+            continue;
+        m[n].name = arena_string(t->a, o->outgoing[i].type);
+        value = token_claim_json(t->a, o, i);
+        if (!m[n].name || !value)
             return err_set(err, ERR_NO_MEMORY, "no memory for a token");
-        m[i].json.len = strlen((const char *)m[i].json.data);
+        m[n++].json = bytes_of_string(value);
     }
-    qsort(m, n, sizeof *m, by_name);
     *ret = m;
     *ret_n = n;
+    return true;
+}
+
+static bool put_members(struct json_out *out, struct azureguest_claim *m, size_t n)
+{
+    qsort(m, n, sizeof *m, by_name);
+    for (size_t i = 0; i < n; i++) {
+        if (!m[i].json.data)
+            return false;
+        json_put_raw(out, m[i].name, m[i].json);
+    }
+    return true;
+}
+
+/* What every token says of itself. */
+struct token_times {
+    int64_t now, expires; /* seconds */
+    char jti[2 * 32 + 1];
+};
+
+/* Registered claims among the others; ascending (3.1, section 11). */
+static bool write_original(struct azureguest *t, struct json_out *out, const struct token_times *x, struct err *err)
+{
+    struct azureguest_claim *m;
+    size_t n;
+
+    if (!collect(t, 6, &m, &n, err))
+        return false;
+    m[n++] = (struct azureguest_claim){ "exp", text_of(arena_printf(t->a, "%lld", (long long)x->expires)) };
+    m[n++] = (struct azureguest_claim){ "iat", text_of(arena_printf(t->a, "%lld", (long long)x->now)) };
+    m[n++] = (struct azureguest_claim){ "iss", text_of(arena_printf(t->a, "\"%s\"", t->terms.issuer)) };
+    m[n++] = (struct azureguest_claim){ "jti", text_of(arena_printf(t->a, "\"%s\"", x->jti)) };
+    m[n++] = (struct azureguest_claim){ "nbf", text_of(arena_printf(t->a, "%lld", (long long)(x->now - BACKDATE_SECONDS))) };
+    if (t->terms.policy_signer)
+        m[n++] = (struct azureguest_claim){ "x-ms-policy-signer", text_of(signer_json(t->a, t->terms.policy_signer)) };
+    return put_members(out, m, n) || err_set(err, ERR_NO_MEMORY, "no memory for a token");
+}
+
+/* The same claims below "trueboot" of an EAT Attestation Result. */
+static bool write_ear(struct azureguest *t, struct json_out *out, const struct token_times *x, struct err *err)
+{
+    const struct bootchain *chain = t->appraised.chain;
+    const char *policy = arena_printf(t->a, "%s/policies/AzureGuest#%s", t->terms.issuer, t->terms.policy_hash);
+    struct ear_vector vector;
+    struct azureguest_claim *m;
+    size_t n;
+
+    if (!policy)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a token");
+    if (!collect(t, 0, &m, &n, err))
+        return false;
+    ear_judge(&t->appraised.appraisal, chain ? chain->secure_boot : SECURE_BOOT_UNKNOWN, &vector);
+    ear_write_head(out);
+    json_put_integer(out, "nbf", x->now - BACKDATE_SECONDS);
+    json_put_integer(out, "exp", x->expires);
+    json_put_integer(out, "iat", x->now);
+    json_put_string(out, "iss", t->terms.issuer);
+    json_put_string(out, "jti", x->jti);
+    json_begin_object(out, "submods");
+    ear_write_appraisal(out, "azurevm", &vector, policy);
+    json_end(out);
+    json_begin_object(out, "trueboot");
+    json_put_string(out, "attestationType", "azurevm");
+    json_put_string(out, "verdict", verdict_name(t->appraised.appraisal.verdict));
+    json_put_string(out, "policyHash", t->terms.policy_hash);
+    if (t->terms.policy_signer)
+        management_token_put_signer(out, "policySigner", t->terms.policy_signer);
+    ear_write_findings(out, &t->appraised.appraisal.findings);
+    json_begin_object(out, "claims");
+    if (!put_members(out, m, n))
+        return err_set(err, ERR_NO_MEMORY, "no memory for a token");
+    json_end(out);
+    json_end(out);
     return true;
 }
 
 static bool make_token(struct azureguest *t, struct bytes *ret, struct err *err)
 {
     const char *jku = arena_printf(t->a, "%s/certs", t->terms.issuer);
+    struct token_times x = { .now = t->now_ms / 1000, .expires = t->now_ms / 1000 + TOKEN_SECONDS };
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
-    struct azureguest_claim *members;
-    size_t n;
+    const struct signing_key *key;
+    uint8_t id[(sizeof x.jti - 1) / 2];
 
-    if (!collect(t, &members, &n, err))
+    if (!random_bytes(id, sizeof id, err))
         return false;
+    hex_encode(BYTES_OF(id), x.jti);
     json_begin_object(&out, NULL);
-    for (size_t i = 0; i < n; i++)
-        json_put_raw(&out, members[i].name, members[i].json);
+    if (!(t->terms.profile == TOKENS_EAR ? write_ear : write_original)(t, &out, &x, err))
+        return false;
     json_end(&out);
     if (!writer_ok(&w) || !jku)
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
     if (t->draft)
         return jws_make_unsecured(t->a, BYTES_LIT("{\"alg\":\"none\"}"), writer_bytes(&w), ret, err);
-    return signing_key_sign_token(&t->service->token_key, t->a, jku, writer_bytes(&w), ret, err);
+    return signer_for(t->service, t->terms.profile, SIGNING_SELF_SIGNED, t->now_ms, x.expires * 1000, &key, err) &&
+           signing_key_sign_token(key, t->a, jku, writer_bytes(&w), ret, err);
 }
 
 static bool answer(struct azureguest *t, struct http_response *response, struct err *err)

@@ -1,4 +1,5 @@
 #include "attestation/management_token.h"
+#include "attestation/signer.h"
 #include "jose/jwk.h"
 
 enum { LIFETIME_SECONDS = 3600, BACKDATE_SECONDS = 300 };
@@ -7,7 +8,7 @@ void management_token_begin(struct management_token *t, const struct provider *p
 {
     int64_t now = now_ms / 1000;
 
-    *t = (struct management_token){ 0 };
+    *t = (struct management_token){ .now_ms = now_ms };
     t->out = json_out_to(&t->payload, JSON_COMPACT);
     json_begin_object(&t->out, NULL);
     json_put_integer(&t->out, "exp", now + LIFETIME_SECONDS);
@@ -22,13 +23,16 @@ bool management_token_answer(struct management_token *t, const struct data_plane
 {
     struct arena *a = call->request->arena;
     const char *jku = arena_printf(a, "%s/certs", call->provider->issuer);
+    const struct signing_key *key;
     struct json_out out;
     struct bytes compact;
 
     json_end(&t->out);
     if (!jku || !writer_ok(&t->payload))
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
-    if (!signing_key_sign_token(&call->service->token_key, a, jku, writer_bytes(&t->payload), &compact, err))
+    if (!signer_for(call->service, call->provider->token_profile, SIGNING_SELF_SIGNED, t->now_ms, t->now_ms + LIFETIME_SECONDS * 1000, &key,
+                    err) ||
+        !signing_key_sign_token(key, a, jku, writer_bytes(&t->payload), &compact, err))
         return false;
     out = http_response_json(call->response, 200);
     json_begin_object(&out, NULL);

@@ -6,6 +6,7 @@
 struct management_token {
     struct writer payload;
     struct json_out out;
+    int64_t now_ms;
 };
 
 /* Writes exp (an hour), iat, iss and nbf (back-dated, 3.6). Release with management_token_done. */

@@ -221,6 +221,7 @@ static bool load_row(struct providers *all, const struct store_provider *row, st
     p->tpm_authentication = row->tpm_authentication;
     p->public_network = row->public_network_access;
     p->tpm_v1 = row->tpm_v1;
+    p->token_profile = row->token_profile;
     for (enum provider_type t = 0; t < PROVIDER_TYPE_COUNT; t++)
         if (!load_policy(all, p, t, err))
             return err_within(err, "%s policy of provider %s", type_names[t], p->name);

@@ -50,6 +50,7 @@ struct provider {
     bool shared, isolated;
     bool tpm_authentication; /* POST /attest/Tpm wants the role reader */
     bool public_network;     /* false: only the local socket is answered */
+    enum token_profile token_profile;
     struct provider_policy policies[PROVIDER_TYPE_COUNT];
     struct cert *signers[PROVIDER_SIGNERS_MAX];
     size_t n_signers;

@@ -54,7 +54,7 @@ bool provider_version_fine(const struct http_request *request, struct http_respo
 }
 
 static void put_properties(struct json_out *out, const char *attest_uri, bool isolated, bool public_network, bool tpm_authentication,
-                           bool server_ak_ca, bool tpm_v1)
+                           bool server_ak_ca, bool tpm_v1, enum token_profile profile)
 {
     json_begin_object(out, "properties");
     json_put_string(out, "attestUri", attest_uri);
@@ -67,6 +67,7 @@ static void put_properties(struct json_out *out, const char *attest_uri, bool is
     json_begin_object(out, "trueboot");
     json_put_string(out, "serverAkCa", enabled(server_ak_ca));
     json_put_string(out, "tpmProtocolV1", enabled(tpm_v1));
+    json_put_string(out, "tokenProfile", token_profile_name(profile));
     json_end(out);
     json_end(out);
 }
@@ -85,7 +86,8 @@ void provider_write(struct arena *a, struct json_out *out, const struct store_pr
     json_put_string(out, "type", RESOURCE_TYPE);
     json_put_string(out, "location", p->location);
     json_put_raw(out, "tags", bytes_of_string(p->tags));
-    put_properties(out, p->attest_uri, p->isolated, p->public_network_access, p->tpm_authentication, p->server_ak_ca, p->tpm_v1);
+    put_properties(out, p->attest_uri, p->isolated, p->public_network_access, p->tpm_authentication, p->server_ak_ca, p->tpm_v1,
+                   p->token_profile);
     json_begin_object(out, "systemData");
     json_put_string(out, "createdBy", p->created_by);
     json_put_string(out, "createdByType", "User");
@@ -101,7 +103,7 @@ static void put_shared(struct arena *a, struct json_out *out, const struct provi
     json_put_string(out, "name", p->name);
     json_put_string(out, "type", RESOURCE_TYPE);
     json_put_string(out, "location", p->location);
-    put_properties(out, p->issuer, false, true, p->tpm_authentication, true, p->tpm_v1);
+    put_properties(out, p->issuer, false, true, p->tpm_authentication, true, p->tpm_v1, p->token_profile);
     json_end(out);
 }
 
@@ -117,6 +119,15 @@ static bool read_switch(const struct json *properties, const char *name, bool *r
         return err_set(err, ERR_MALFORMED, "properties.%s is not \"Enabled\" or \"Disabled\"", name);
     *ret = json_is_string(v, "Enabled");
     return true;
+}
+
+/* properties.trueboot.tokenProfile: how tokens are made from now on. */
+static bool read_profile(const struct json *own, enum token_profile *ret, struct err *err)
+{
+    const struct json *v = json_get_no_case(own, "tokenProfile");
+
+    return !v || (v->type == JSON_STRING && token_profile_from_name(v->string, ret)) ||
+           err_set(err, ERR_MALFORMED, "properties.trueboot.tokenProfile is not \"original\", \"es256\" or \"ear\"");
 }
 
 static bool read_changes(struct arena *a, const struct json *body, struct store_provider *p, struct err *err)
@@ -136,7 +147,8 @@ static bool read_changes(struct arena *a, const struct json *body, struct store_
     }
     return read_switch(properties, "publicNetworkAccess", &p->public_network_access, err) &&
            read_switch(properties, "tpmAttestationAuthentication", &p->tpm_authentication, err) &&
-           read_switch(own, "serverAkCa", &p->server_ak_ca, err) && read_switch(own, "tpmProtocolV1", &p->tpm_v1, err);
+           read_switch(own, "serverAkCa", &p->server_ak_ca, err) && read_switch(own, "tpmProtocolV1", &p->tpm_v1, err) &&
+           read_profile(own, &p->token_profile, err);
 }
 
 static bool read_signer(struct arena *a, const struct json *key, struct store_signer *ret, struct err *err)

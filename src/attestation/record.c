@@ -19,19 +19,22 @@ bool record_make(const struct attestation_service *service, struct arena *a, con
 {
     struct writer payload CLEANUP(writer_done) = { 0 }, header CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&payload, JSON_COMPACT), head = json_out_to(&header, JSON_COMPACT);
+    const struct signing_key *key;
 
+    if (!keyring_signer(service->keys[KEY_USE_RECORD], appraisal->time_ms, 0, &key, err))
+        return false;
     json_begin_object(&out, NULL);
     json_put_string(&out, "iss", service->issuer);
     appraisal_write(&out, appraisal);
     json_end(&out);
     json_begin_object(&head, NULL);
     json_put_string(&head, "typ", RECORD_TYPE);
-    json_put_string(&head, "alg", jws_algorithm_name(service->record_key.algorithm));
-    json_put_string(&head, "kid", service->record_key.kid);
+    json_put_string(&head, "alg", jws_algorithm_name(key->algorithm));
+    json_put_string(&head, "kid", key->kid);
     json_end(&head);
     if (!writer_ok(&payload) || !writer_ok(&header))
         return err_set(err, ERR_NO_MEMORY, "no memory for an appraisal record");
-    return jws_sign(a, service->record_key.key, service->record_key.algorithm, writer_bytes(&header), writer_bytes(&payload), ret, err);
+    return jws_sign(a, key->key, key->algorithm, writer_bytes(&header), writer_bytes(&payload), ret, err);
 }
 
 bool record_store(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal, struct bytes evidence_text,

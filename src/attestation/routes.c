@@ -4,6 +4,7 @@
 #include "attestation/data_plane.h"
 #include "attestation/policy_api.h"
 #include "attestation/service.h"
+#include "attestation/signer.h"
 #include "attestation/signers_api.h"
 
 /* Types whose evidence other services verify. */
@@ -18,7 +19,7 @@ static bool attest_guest(const struct attestation_service *s, const struct provi
 {
     const struct provider_policy *policy = &provider->policies[PROVIDER_AZURE_GUEST];
     struct trust_store *roots CLEANUP(trust_store_free_at) = attestation_ak_roots(s, provider);
-    const struct azureguest_terms terms = { provider->issuer, policy->policy, policy->hash, policy->signer, roots };
+    const struct azureguest_terms terms = { provider->issuer, policy->policy, policy->hash, policy->signer, roots, provider->token_profile };
 
     return attest_azureguest(s, &terms, request, response, err);
 }
@@ -46,30 +47,53 @@ static bool post_attest(void *context, const struct http_request *request, struc
     return type == PROVIDER_AZURE_GUEST ? attest_guest(s, provider, request, response, err) : attest_elsewhere(response, type);
 }
 
+/* Every key that something believed may be signed with: several of each family while one follows another. A provider that may change its
+ * token profile publishes the keys of both kinds, so that the change meets clients that know them (3.7); the shared one never does. */
+static bool published_keys(const struct attestation_service *s, const struct provider *provider, struct arena *a,
+                           struct published_key **ret, size_t *ret_n, struct err *err)
+{
+    struct published_key *all = ARENA_ARRAY(a, KEY_USE_COUNT * KEYRING_MAX, struct published_key);
+    struct ring_view *views = ARENA_ARRAY(a, KEYRING_MAX, struct ring_view);
+    size_t n = 0, n_views;
+
+    if (!all || !views)
+        return err_set(err, ERR_NO_MEMORY, "no memory for keys");
+    for (enum key_use use = 0; use < (provider->shared ? KEY_USE_TOKEN_ES256 : KEY_USE_RECORD); use++) {
+        if (!keyring_list(s->keys[use], s->now_ms(), views, &n_views, err))
+            return false;
+        for (size_t i = 0; i < n_views; i++)
+            if (views[i].published)
+                all[n++] = (struct published_key){ views[i].key->algorithm, views[i].key->kid,
+                                                   (const struct cert *const *)views[i].key->chain, views[i].key->n_chain };
+    }
+    *ret = all;
+    *ret_n = n;
+    return true;
+}
+
 static bool get_certs(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
-    struct attestation_service *s = context;
-    const struct signing_key *const keys[] = { &s->token_key, &s->report_key };
+    const struct attestation_service *s = context;
     const struct provider *provider CLEANUP(provider_free_at) = data_plane_provider(s, request, response);
-    struct published_key published[ARRAY_LEN(keys)];
+    struct published_key *published;
     struct json_out out;
+    size_t n;
 
-    (void)err;
     if (!provider)
         return true;
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        published[i] =
-            (struct published_key){ keys[i]->algorithm, keys[i]->kid, (const struct cert *const *)keys[i]->chain, keys[i]->n_chain };
+    if (!published_keys(s, provider, request->arena, &published, &n, err))
+        return false;
     response->cache_control = "max-age=3600";
     /* Not application/jwk+json: the widest-spread client silently reads nothing then (2.4). */
     http_response_header(response, "Access-Control-Allow-Origin", "*");
     out = http_response_json(response, 200);
-    jwks_write(&out, published, ARRAY_LEN(published));
+    jwks_write(&out, published, n);
     return true;
 }
 
 static bool get_openid(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
+    static const char *const ear_claims[] = { "eat_profile", "eat_nonce", "ear.verifier-id", "submods", "cnf", "trueboot" };
     static const char *const claims[] = { "cnf",
                                           "nonce",
                                           "rp_data",
@@ -97,14 +121,16 @@ static bool get_openid(void *context, const struct http_request *request, struct
     json_put_string(&out, NULL, "none");
     json_end(&out);
     json_begin_array(&out, "id_token_signing_alg_values_supported");
-    json_put_string(&out, NULL, jws_algorithm_name(s->report_key.algorithm));
+    json_put_string(&out, NULL, signer_algorithm(provider->token_profile));
     json_end(&out);
     json_put_string(&out, "revocation_endpoint", arena_printf(request->arena, "%s/revoke", provider->issuer));
     json_put_string(&out, "issuer", provider->issuer);
     json_put_string(&out, "jwks_uri", arena_printf(request->arena, "%s/certs", provider->issuer));
     json_begin_array(&out, "claims_supported");
-    for (size_t i = 0; i < ARRAY_LEN(claims); i++)
+    for (size_t i = 0; provider->token_profile != TOKENS_EAR && i < ARRAY_LEN(claims); i++)
         json_put_string(&out, NULL, claims[i]);
+    for (size_t i = 0; provider->token_profile == TOKENS_EAR && i < ARRAY_LEN(ear_claims); i++)
+        json_put_string(&out, NULL, ear_claims[i]);
     json_end(&out);
     json_end(&out);
     return true;

@@ -9,7 +9,7 @@
 #include "attestation/vouch.h"
 #include "bootchain/reference.h"
 #include "http/route.h"
-#include "jose/jwks.h"
+#include "keystore/keyring.h"
 #include "policy/policy.h"
 #include "store/store.h"
 #include "x509/trust.h"
@@ -19,9 +19,7 @@ struct attestation_service {
     struct providers *providers;
     const char *issuer;            /* attestUri of the shared provider, no slash at the end: iss of its tokens, exactly */
     const char *provider;          /* its name */
-    struct signing_key report_key; /* CA-issued family: signs TPM reports */
-    struct signing_key record_key; /* signs appraisal records, which only the monitor reads: ES256 */
-    struct signing_key token_key;  /* self-signed family: other tokens; published with the first */
+    struct keyring *keys[KEY_USE_COUNT]; /* all but the record keys, which only the monitor needs, are published */
     struct trust_slot *ak_roots;   /* who may vouch for attestation keys at the shared provider; custom ones have their own */
     struct vouch_cache *vouched;   /* AK certificates that chained lately */
     struct challenges *challenges;

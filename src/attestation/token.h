@@ -8,7 +8,8 @@ enum { TOKEN_JTI_LEN = 41 /* 40 hexadecimal digits and a NUL */ };
 
 /* report_token_make signs nbf, exp, iat, iss, jti, ver, x-ms-ver, rp_data, nonce, cnf, x-ms-policy-hash, then, in ascending order
  * of name, the policy's claims, x-ms-attestation-type, x-ms-tpm-request-key, and "trueboot": appraisal id, VM, evidence digest,
- * boot counters. Claims that the policy issued under a reserved name are left out. */
+ * boot counters. Claims that the policy issued under a reserved name are left out. A provider with the token profile "ear" gets an
+ * EAT Attestation Result instead (docs/ear.md), whose "trueboot" holds the same. */
 MUST_CHECK bool report_token_make(const struct attestation_service *service, const struct provider *provider, struct arena *a,
                                   const struct appraised *appraised, const struct attest_request *request, struct bytes *ret_token,
                                   char ret_jti[static TOKEN_JTI_LEN], struct err *err);

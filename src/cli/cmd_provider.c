@@ -29,17 +29,19 @@ static const char *route_to(struct cli *cli, const char *folder, const char *nam
 
 static void provider_table(struct cli *cli, const struct json *v)
 {
-    static const char *const headings[] = { "NAME", "TRUST MODEL", "LOCATION", "TPM AUTHENTICATION", "PUBLIC NETWORK", "ADDRESS" };
+    static const char *const headings[] = {
+        "NAME", "TRUST MODEL", "LOCATION", "TPM AUTHENTICATION", "PUBLIC NETWORK", "TOKENS", "ADDRESS"
+    };
     const struct json *list = json_get(v, "value");
     struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
     size_t n = list && list->type == JSON_ARRAY ? list->array.n : 1;
 
     for (size_t i = 0; i < n; i++) {
         const struct json *p = list ? list->array.items[i] : v, *properties = json_get(p, "properties");
-        table_row(t,
-                  (const char *const[]){ show_member(cli, p, "name"), show_member(cli, properties, "trustModel"),
-                                         show_member(cli, p, "location"), show_member(cli, properties, "tpmAttestationAuthentication"),
-                                         show_member(cli, properties, "publicNetworkAccess"), show_member(cli, properties, "attestUri") });
+        table_row(t, (const char *const[]){
+                         show_member(cli, p, "name"), show_member(cli, properties, "trustModel"), show_member(cli, p, "location"),
+                         show_member(cli, properties, "tpmAttestationAuthentication"), show_member(cli, properties, "publicNetworkAccess"),
+                         show_member(cli, json_get(properties, "trueboot"), "tokenProfile"), show_member(cli, properties, "attestUri") });
     }
     table_print(t, stdout);
 }
@@ -89,11 +91,15 @@ static void put_switches(struct cli *cli, struct json_out *out, bool all)
 
 static void put_own(struct cli *cli, struct json_out *out, const char *uri, bool all)
 {
+    const char *profile = cli_option(cli, "token-profile");
+
     json_begin_object(out, "trueboot");
     put_switch(cli, out, "serverAkCa", "server-ak-ca", all, true);
     put_switch(cli, out, "tpmProtocolV1", "tpm-v1", all, false);
     if (uri)
         json_put_string(out, "attestUri", uri);
+    if (profile)
+        json_put_string(out, "tokenProfile", profile);
     json_end(out);
 }
 
@@ -199,12 +205,14 @@ static const struct cli_option create_options[] = {
     { "public-network", NULL, "answer over the network, not only the local socket (default: true)" },
     { "server-ak-ca", NULL, "believe the AK certificates of this server's enrolment, besides `root add --provider` (default: true)" },
     { "tpm-v1", NULL, "answer messages of version 1 of the TPM protocol, of old Windows clients (default: false)" },
+    { "token-profile", "NAME", "how its tokens are made: original (RS256), es256, or ear (EAT Attestation Results)" },
 };
 static const struct cli_option update_options[] = {
     { "tpm-authentication", NULL, "attesting a TPM wants a caller with the role reader" },
     { "public-network", NULL, "answer over the network, not only the local socket" },
     { "server-ak-ca", NULL, "believe the AK certificates of this server's enrolment, besides `root add --provider`" },
     { "tpm-v1", NULL, "answer messages of version 1 of the TPM protocol, of old Windows clients" },
+    { "token-profile", "NAME", "how its tokens are made: original (RS256), es256, or ear (EAT Attestation Results)" },
 };
 static const struct cli_option list_options[] = { { "deleted", NULL, "those that were deleted and can be brought back" } };
 const struct cli_command command_provider_create = {

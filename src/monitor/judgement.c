@@ -11,6 +11,19 @@ static const struct trusted_provider *find_provider(const struct monitor *monito
     return NULL;
 }
 
+bool monitor_verify(const struct monitor *monitor, struct arena *a, struct keyring *ring, const struct jws *jws,
+                    const struct verified_jws **ret, struct err *err)
+{
+    const struct signing_key *key;
+
+    if (!keyring_find(ring, monitor->now_ms(), jws->kid, &key, err)) {
+        if (err->code == ERR_NOT_FOUND)
+            err->code = ERR_UNTRUSTED;
+        return false;
+    }
+    return jws_verify(a, jws, privkey_public(key->key), JWS_ALLOW(key->algorithm), ret, err);
+}
+
 bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row, struct appraisal *ret,
                          struct err *err)
 {
@@ -23,7 +36,7 @@ bool monitor_read_record(const struct monitor *monitor, struct arena *a, const s
     if (!provider)
         return err_set(err, ERR_UNTRUSTED, "appraisal %s is of provider %s, which is not trusted", row->id, row->provider);
     if (!jws_parse(a, row->record, LIMIT_ATTEST_BODY_BYTES, &jws, err) ||
-        !jws_verify(a, &jws, provider->record_key, jws_algorithms_of(provider->record_key), &verified, err) ||
+        !monitor_verify(monitor, a, provider->records, &jws, &verified, err) ||
         !json_parse(a, verified_jws_payload(verified), &options, &payload, err) || !appraisal_read(a, payload, ret, err))
         return err_within(err, "appraisal %s", row->id);
     if (!bytes_equal_string(jws.typ, "trueboot-appraisal+jws"))

@@ -5,15 +5,16 @@
 #pragma once
 #include "appraise/baseline.h"
 #include "http/route.h"
+#include "keystore/keyring.h"
 #include "monitor/health.h"
 #include "store/store.h"
 
 /* A provider whose records and tokens count. */
 struct trusted_provider {
-    const char *issuer;              /* exact */
-    const char *provider;            /* its name in stored rows */
-    const struct pubkey *key;        /* of report tokens */
-    const struct pubkey *record_key; /* of appraisal records */
+    const char *issuer;      /* exact */
+    const char *provider;    /* its name in stored rows */
+    struct keyring *reports; /* keys of report tokens */
+    struct keyring *records; /* keys of appraisal records */
 };
 
 struct monitor {
@@ -80,6 +81,9 @@ struct vm_memory {
 /* Nothing remembered is no error: *ret is then empty. */
 MUST_CHECK bool monitor_memory_get(struct store *store, struct arena *a, const char *vm, struct vm_memory *ret, struct err *err);
 MUST_CHECK bool monitor_memory_put(struct store *store, struct arena *a, const char *vm, const struct vm_memory *memory, struct err *err);
+/* monitor_verify verifies by the ring's key that `jws` names: ERR_UNTRUSTED when it is unknown, after a second look, or revoked. */
+MUST_CHECK bool monitor_verify(const struct monitor *monitor, struct arena *a, struct keyring *ring, const struct jws *jws,
+                               const struct verified_jws **ret, struct err *err);
 /* monitor_read_record verifies and reads one stored record. */
 MUST_CHECK bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row,
                                     struct appraisal *ret, struct err *err);

@@ -121,7 +121,7 @@ static bool check_token(const struct monitor *monitor, struct arena *a, const ch
     provider = provider_of(monitor, want.issuer);
     if (!provider)
         return err_set(err, ERR_UNTRUSTED, "its issuer is not a provider that this monitor trusts");
-    if (!jws_verify(a, &jws, provider->key, jws_algorithms_of(provider->key), &verified, err) || !jwt_check(a, verified, &want, ret, err))
+    if (!monitor_verify(monitor, a, provider->reports, &jws, &verified, err) || !jwt_check(a, verified, &want, ret, err))
         return false;
     if (!json_is_string(json_at(ret->claims, "trueboot", "vm", NULL), vm))
         return err_set(err, ERR_UNTRUSTED, "it belongs to another VM");

@@ -96,13 +96,11 @@ static bool load_keys(struct server *s, const char *keys, int64_t now, struct er
 
     if (!keystore_ca(keys, "ca", NULL, "trueboot CA", now, &s->root_ca, err) ||
         !keystore_ca(keys, "ak-ca", s->root_ca, "trueboot AK CA", now, &s->ak_ca, err) ||
-        !keystore_ca(keys, "token-ca", s->root_ca, "trueboot token CA", now, &s->token_ca, err) ||
-        !keystore_signing_key(keys, "report", SIGNING_CA_ISSUED, PRIVKEY_RSA_2048, s->token_ca, "trueboot attestation service", now,
-                              &a->report_key, err) ||
-        !keystore_signing_key(keys, "record", SIGNING_CA_ISSUED, PRIVKEY_P256, s->token_ca, "trueboot appraisal records", now,
-                              &a->record_key, err) ||
-        !keystore_signing_key(keys, "token", SIGNING_SELF_SIGNED, PRIVKEY_RSA_2048, NULL, a->issuer, now, &a->token_key, err))
+        !keystore_ca(keys, "token-ca", s->root_ca, "trueboot token CA", now, &s->token_ca, err))
         return false;
+    for (enum key_use use = 0; use < KEY_USE_COUNT; use++)
+        if (!keyring_open(keys, use, s->token_ca, a->issuer, now, &a->keys[use], err))
+            return false;
     pem = cert_pem(ca_cert(s->root_ca, 0), &s->arena);
     if (!pem || snprintf(ca_file, sizeof ca_file, "%.*s/ca.pem", PATH_MAX - 16, s->config->data) >= PATH_MAX)
         return err_set(err, ERR_NO_MEMORY, "no memory for the CA certificate");
@@ -247,8 +245,8 @@ static bool start_monitor(struct server *s, struct err *err)
 {
     s->provider = (struct trusted_provider){ .issuer = s->attestation.issuer,
                                              .provider = s->attestation.provider,
-                                             .key = privkey_public(s->attestation.report_key.key),
-                                             .record_key = privkey_public(s->attestation.record_key.key) };
+                                             .reports = s->attestation.keys[KEY_USE_REPORT],
+                                             .records = s->attestation.keys[KEY_USE_RECORD] };
     s->monitor.store = s->store;
     s->monitor.providers = &s->provider;
     s->monitor.n_providers = 1;
@@ -323,9 +321,8 @@ bool server_start(const struct config *config, struct server *s, struct err *err
 void server_stop(struct server *s)
 {
     http_server_stop(s->http, STOP_GRACE_MS);
-    signing_key_done(&s->attestation.report_key);
-    signing_key_done(&s->attestation.record_key);
-    signing_key_done(&s->attestation.token_key);
+    for (enum key_use use = 0; use < KEY_USE_COUNT; use++)
+        keyring_free(s->attestation.keys[use]);
     providers_free(s->attestation.providers);
     vouch_cache_free(s->attestation.vouched);
     challenges_free(s->attestation.challenges);

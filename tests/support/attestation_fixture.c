@@ -48,33 +48,43 @@ const char *fixture_path(struct fixture *f, const char *name) { return need(aren
 
 /* ---- the server -------------------------------------------------------------------------------------------------------- */
 
-static bool make_report_key(struct fixture *f, struct err *err)
+/* One key of each kind serves both families: each test program makes few. */
+static bool make_ring(struct fixture *f, enum key_use use, const struct privkey *key, bool ca_issued, struct err *err)
 {
-    const struct privkey *key = test_key(PRIVKEY_RSA_2048, 31);
-    struct cert *leaf CLEANUP(cert_free_at) = NULL, *own CLEANUP(cert_free_at) = NULL;
+    struct cert *leaf CLEANUP(cert_free_at) = NULL;
     const struct cert *chain[CA_CHAIN_MAX + 1];
+    struct signing_key signer;
     struct bytes pem;
     size_t n = 0;
 
     if (!privkey_to_pem(key, &f->a, &pem, err) ||
-        !ca_issue_token_signer(f->token_ca, "attestation", privkey_public(key), fixture_time, CA_VALIDITY_MS, &leaf, err) ||
-        !ca_self_signed_signer(key, FIXTURE_ISSUER, fixture_time, CA_VALIDITY_MS, &own, err))
+        !(ca_issued ? ca_issue_token_signer(f->token_ca, "attestation", privkey_public(key), fixture_time, CA_VALIDITY_MS, &leaf, err)
+                    : ca_self_signed_signer(key, FIXTURE_ISSUER, fixture_time, CA_VALIDITY_MS, &leaf, err)))
         return false;
     chain[n++] = leaf;
-    for (size_t i = 0; i < ca_chain_len(f->token_ca); i++)
+    for (size_t i = 0; ca_issued && i < ca_chain_len(f->token_ca); i++)
         chain[n++] = ca_cert(f->token_ca, i);
-    return signing_key_init(&f->attestation.report_key, SIGNING_CA_ISSUED, pem, chain, n, err) &&
-           signing_key_init(&f->attestation.token_key, SIGNING_SELF_SIGNED, pem, (const struct cert *const *)&own, 1, err);
+    return signing_key_init(&signer, ca_issued ? SIGNING_CA_ISSUED : SIGNING_SELF_SIGNED, pem, chain, n, err) &&
+           keyring_of_key(&signer, &f->attestation.keys[use], err);
 }
 
-static bool make_record_key(struct fixture *f, struct err *err)
+static bool make_keys(struct fixture *f, struct err *err)
 {
-    const struct privkey *key = test_key(PRIVKEY_P256, 31);
-    struct cert *own CLEANUP(cert_free_at) = NULL;
-    struct bytes pem;
+    const struct privkey *rsa = test_key(PRIVKEY_RSA_2048, 31), *ec = test_key(PRIVKEY_P256, 31);
 
-    return privkey_to_pem(key, &f->a, &pem, err) && ca_self_signed_signer(key, FIXTURE_ISSUER, fixture_time, CA_VALIDITY_MS, &own, err) &&
-           signing_key_init(&f->attestation.record_key, SIGNING_SELF_SIGNED, pem, (const struct cert *const *)&own, 1, err);
+    return make_ring(f, KEY_USE_REPORT, rsa, true, err) && make_ring(f, KEY_USE_TOKEN, rsa, false, err) &&
+           make_ring(f, KEY_USE_REPORT_ES256, ec, true, err) && make_ring(f, KEY_USE_TOKEN_ES256, ec, false, err) &&
+           make_ring(f, KEY_USE_RECORD, ec, false, err);
+}
+
+const struct pubkey *fixture_key(struct fixture *f, enum key_use use)
+{
+    const struct signing_key *key;
+    struct err err = ERR_INIT;
+
+    if (!keyring_signer(f->attestation.keys[use], fixture_time, 0, &key, &err))
+        abort();
+    return privkey_public(key->key);
 }
 
 static bool trust_host_ca(struct fixture *f, struct err *err)
@@ -134,8 +144,8 @@ static bool start_monitor(struct fixture *f, struct err *err)
 {
     f->provider = (struct trusted_provider){ .issuer = FIXTURE_ISSUER,
                                              .provider = "shared",
-                                             .key = privkey_public(f->attestation.report_key.key),
-                                             .record_key = privkey_public(f->attestation.record_key.key) };
+                                             .reports = f->attestation.keys[KEY_USE_REPORT],
+                                             .records = f->attestation.keys[KEY_USE_RECORD] };
     f->monitor = (struct monitor){ .store = f->store,
                                    .providers = &f->provider,
                                    .n_providers = 1,
@@ -156,8 +166,8 @@ bool fixture_start(struct fixture *f)
     fixture_time = start;
     if (!ca_new("root", start, &f->root_ca, &err) || !ca_new_below(f->root_ca, "AK CA", start, &f->ak_ca, &err) ||
         !ca_new_below(f->root_ca, "token CA", start, &f->token_ca, &err) || !ca_new("host CA", start, &f->host_ca, &err) ||
-        !make_report_key(f, &err) || !make_record_key(f, &err) || !store_open(fixture_path(f, "test.db"), &f->store, &err) ||
-        !start_management(f, &err) || !start_attestation(f, &err) || !start_monitor(f, &err))
+        !make_keys(f, &err) || !store_open(fixture_path(f, "test.db"), &f->store, &err) || !start_management(f, &err) ||
+        !start_attestation(f, &err) || !start_monitor(f, &err))
         return fail("fixture", &err);
     f->tables[0] = (struct http_routes){ attestation_routes, attestation_n_routes, &f->attestation };
     f->tables[1] = (struct http_routes){ monitor_routes, monitor_n_routes, &f->monitor };
@@ -188,9 +198,8 @@ void fixture_done(struct fixture *f)
     vouch_cache_free(f->attestation.vouched);
     providers_free(f->attestation.providers);
     challenges_free(f->attestation.challenges);
-    signing_key_done(&f->attestation.report_key);
-    signing_key_done(&f->attestation.record_key);
-    signing_key_done(&f->attestation.token_key);
+    for (enum key_use use = 0; use < KEY_USE_COUNT; use++)
+        keyring_free(f->attestation.keys[use]);
     store_close(f->store);
     ca_free(f->host_ca);
     ca_free(f->token_ca);

@@ -55,6 +55,9 @@ const char *fixture_path(struct fixture *f, const char *name);
 /* Keys are made once per program; call it before threads start. */
 const struct privkey *test_key(enum privkey_kind kind, unsigned number);
 
+/* The key that signs for this use. */
+const struct pubkey *fixture_key(struct fixture *f, enum key_use use);
+
 /* ---- calls ------------------------------------------------------------------------------------------------------------ */
 
 struct call {

@@ -1,4 +1,5 @@
 #include "azureguest_sample.h"
+#include <stdlib.h>
 #include "attestation/provider.h"
 #include "base/base64.h"
 #include "crypto/aead.h"
@@ -18,17 +19,36 @@ static const struct privkey *rsa_key(unsigned number)
     return keys[number];
 }
 
-static bool make_token_key(struct sample_service *s, struct err *err)
+static bool make_ring(struct sample_service *s, enum key_use use, const struct privkey *key, struct err *err)
 {
     struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct signing_key signer;
     const struct cert *chain[1];
     struct bytes pem;
 
-    if (!ca_self_signed_signer(rsa_key(2), SAMPLE_ISSUER, sample_time, CA_VALIDITY_MS, &cert, err) ||
-        !privkey_to_pem(rsa_key(2), &s->a, &pem, err))
+    if (!ca_self_signed_signer(key, SAMPLE_ISSUER, sample_time, CA_VALIDITY_MS, &cert, err) || !privkey_to_pem(key, &s->a, &pem, err))
         return false;
     chain[0] = cert;
-    return signing_key_init(&s->service.token_key, SIGNING_SELF_SIGNED, pem, chain, 1, err);
+    return signing_key_init(&signer, SIGNING_SELF_SIGNED, pem, chain, 1, err) && keyring_of_key(&signer, &s->service.keys[use], err);
+}
+
+static bool make_token_keys(struct sample_service *s, struct err *err)
+{
+    struct privkey *ec CLEANUP(privkey_free_at) = NULL;
+
+    return make_ring(s, KEY_USE_TOKEN, rsa_key(2), err) && privkey_generate(PRIVKEY_P256, &ec, err) &&
+           make_ring(s, KEY_USE_TOKEN_ES256, ec, err);
+}
+
+const struct pubkey *service_key(struct sample_service *s)
+{
+    const struct signing_key *key;
+    struct err err = ERR_INIT;
+
+    if (!keyring_signer(s->service.keys[s->terms.profile == TOKENS_ORIGINAL ? KEY_USE_TOKEN : KEY_USE_TOKEN_ES256], sample_time, 0, &key,
+                        &err))
+        abort();
+    return privkey_public(key->key);
 }
 
 bool service_set_policy(struct sample_service *s, const char *text)
@@ -71,7 +91,7 @@ bool service_start(struct sample_service *s)
     sample_time = INT64_C(1620000000000); /* May 2021: the real certificate is valid */
     s->service.now_ms = now_ms;
     s->terms.issuer = SAMPLE_ISSUER;
-    if (!make_token_key(s, &err) || !trust_store_new(NULL, 0, &none, &err) || !trust_slot_new(none, &s->service.ak_roots, &err) ||
+    if (!make_token_keys(s, &err) || !trust_store_new(NULL, 0, &none, &err) || !trust_slot_new(none, &s->service.ak_roots, &err) ||
         !ca_new("AK CA", sample_time, &s->ca, &err)) {
         test_note("error: %s", err.text);
         return false;
@@ -82,7 +102,8 @@ bool service_start(struct sample_service *s)
 
 void service_done(struct sample_service *s)
 {
-    signing_key_done(&s->service.token_key);
+    keyring_free(s->service.keys[KEY_USE_TOKEN]);
+    keyring_free(s->service.keys[KEY_USE_TOKEN_ES256]);
     trust_slot_free(s->service.ak_roots);
     ca_free(s->ca);
     arena_done(&s->a);

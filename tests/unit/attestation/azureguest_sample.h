@@ -26,6 +26,8 @@ struct sample_service {
     enum http_role caller;
 };
 
+/* The key that signs for the profile of the terms. */
+const struct pubkey *service_key(struct sample_service *s);
 bool service_start(struct sample_service *s);
 void service_done(struct sample_service *s);
 #define SERVICE(s)                                         \

@@ -104,7 +104,7 @@ static const struct json *claims_of(struct fixture *f, const struct answer *answ
     if (answer->status != 200)
         test_note("%u %s: %s", answer->status, answer->code, answer->message);
     if (!jws_parse(&f->a, json_text(json_get(answer->json, "token"), BYTES_NONE), 1024 * 1024, &jws, &err) ||
-        !jws_verify(&f->a, &jws, privkey_public(f->attestation.token_key.key), JWS_ALLOW(JWS_RS256), &verified, &err) ||
+        !jws_verify(&f->a, &jws, fixture_key(f, KEY_USE_TOKEN), JWS_ALLOW(JWS_RS256), &verified, &err) ||
         !json_parse(&f->a, verified_jws_payload(verified), NULL, &v, &err)) {
         test_note("%s", err.text);
         return NULL;

@@ -13,7 +13,7 @@ static const struct json *payload_of(struct fixture *f, struct bytes token, stru
     struct err err = ERR_INIT;
 
     if (jws_parse(&f->a, token, 0, ret_jws, &err) &&
-        jws_verify(&f->a, ret_jws, privkey_public(f->attestation.report_key.key), JWS_ALLOW(JWS_RS256), &verified, &err) &&
+        jws_verify(&f->a, ret_jws, fixture_key(f, KEY_USE_REPORT), JWS_ALLOW(JWS_RS256), &verified, &err) &&
         json_parse(&f->a, verified_jws_payload(verified), &(struct json_options){ .refuse_duplicates = true }, &payload, &err))
         return payload;
     test_note("%s", err.text);
