@@ -17,11 +17,11 @@
 struct attestation_service {
     struct store *store;
     struct providers *providers;
-    const char *issuer;            /* attestUri of the shared provider, no slash at the end: iss of its tokens, exactly */
-    const char *provider;          /* its name */
+    const char *issuer;                  /* attestUri of the shared provider, no slash at the end: iss of its tokens, exactly */
+    const char *provider;                /* its name */
     struct keyring *keys[KEY_USE_COUNT]; /* all but the record keys, which only the monitor needs, are published */
-    struct trust_slot *ak_roots;   /* who may vouch for attestation keys at the shared provider; custom ones have their own */
-    struct vouch_cache *vouched;   /* AK certificates that chained lately */
+    struct trust_slot *ak_roots;         /* who may vouch for attestation keys at the shared provider; custom ones have their own */
+    struct vouch_cache *vouched;         /* AK certificates that chained lately */
     struct challenges *challenges;
     const struct boot_reference *reference; /* may be NULL */
     size_t keep_evidence;                   /* evidence files kept per VM */

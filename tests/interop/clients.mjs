@@ -165,14 +165,46 @@ test("jose verifies a management token by kid, with n and e and with x5c", async
   await jwtVerify(compact, await importX509(`-----BEGIN CERTIFICATE-----\n${der}\n-----END CERTIFICATE-----`, "RS256"));
 });
 
-test("jose verifies a TPM report by its published key", async () => {
-  const made = JSON.parse(file("report.json"));
-  const { payload, protectedHeader } = await jwtVerify(made.report, createLocalJWKSet(made.jwks), {
-    issuer: made.issuer, currentDate: new Date(made.now) });
-  assert.equal(payload["x-ms-attestation-type"], "tpm");
-  const leaf = `-----BEGIN CERTIFICATE-----\n${protectedHeader.x5c[0]}\n-----END CERTIFICATE-----`;
-  await jwtVerify(made.report, await importX509(leaf, "RS256"), { currentDate: new Date(made.now) });
-});
+// Tokens of evidence, made by the same code over a TPM in software.
+const made = JSON.parse(file("report.json")).tokens;
+assert.equal(made.length, 6);
+for (const { type, profile, algorithm, issuer, now, token: compact, jwks } of made) {
+  test(`jose verifies a ${type} token of profile ${profile} by its published key and its certificate`, async () => {
+    const options = { issuer, currentDate: new Date(now), algorithms: [algorithm] };
+    const { payload, protectedHeader } = await jwtVerify(compact, createLocalJWKSet(jwks), options);
+    const ear = profile === "ear";
+    assert.equal(ear ? payload.trueboot.attestationType : payload["x-ms-attestation-type"], type);
+    if (ear) {
+      assert.equal(payload.eat_profile, "tag:github.com,2023:veraison/ear");
+      for (const appraisal of Object.values(payload.submods)) {
+        assert.ok(["affirming", "warning", "contraindicated", "none"].includes(appraisal["ear.status"]));
+        assert.equal(Object.keys(appraisal["ear.trustworthiness-vector"]).length, 8);
+      }
+    }
+    const published = jwks.keys.find((k) => k.kid === protectedHeader.kid);
+    assert.deepEqual(Object.keys(protectedHeader), type === "tpm" ? ["typ", "alg", "x5c", "kid"] : ["alg", "jku", "kid", "typ"]);
+    if (type === "tpm") assert.deepEqual(protectedHeader.x5c, published.x5c);
+    const leaf = `-----BEGIN CERTIFICATE-----\n${published.x5c[0]}\n-----END CERTIFICATE-----`;
+    await jwtVerify(compact, await importX509(leaf, algorithm), options);
+  });
+}
+
+for (const profile of ["es256", "ear"]) {
+  test(`the cloud's client verifies management tokens of a provider with profile ${profile}`, async () => {
+    const name = `prov${profile}`, place = `${url}/providers/${name}`;
+    const put = await owner("PUT", `${subscription}/${name}?api-version=2021-06-01`, {
+      location: "East US", properties: { trueboot: { tokenProfile: profile } } });
+    assert.equal(put.body.properties.trueboot.tokenProfile, profile);
+    assert.equal((await admin(place).setPolicy("Tpm", policy)).body.policyResolution, "Updated");
+    assert.equal((await admin(place).getPolicy("Tpm")).body, policy);
+    const answer = await fetch(`${place}/policies/Tpm?api-version=2022-08-01`, {
+      headers: { authorization: `Bearer ${(await reader.getToken()).token}` } });
+    const { protectedHeader } = await jwtVerify((await answer.json()).token, createRemoteJWKSet(new URL(`${place}/certs`)), { issuer: place });
+    assert.equal(protectedHeader.alg, "ES256");
+    assert.equal((await new AttestationClient(place).getOpenIdMetadata()).issuer, place);
+    assert.equal((await owner("DELETE", `${subscription}/${name}`)).status, 200);
+  });
+}
 
 test("providers are shaped as their clients expect", async () => {
   const { body } = await owner("GET", `${subscription}/isoprov?api-version=2021-06-01`);

@@ -300,6 +300,29 @@ void fixture_call(struct fixture *f, const struct call *call, struct answer *ret
     read_answer(a, ret);
 }
 
+bool fixture_provider(struct fixture *f, const char *name, const char *profile, const char *policy)
+{
+    const char *path = arena_printf(&f->a, "/v1/providers/%s", name), *jws;
+    struct answer answer;
+
+    fixture_ask(
+        f, &answer, "PUT", path,
+        "{\"location\":\"local\",\"properties\":{\"tpmAttestationAuthentication\":\"Disabled\",\"trueboot\":{\"tokenProfile\":\"%s\"}}}",
+        profile);
+    if (answer.status != 201 && answer.status != 200) {
+        test_note("%u %s", answer.status, answer.message);
+        return false;
+    }
+    f->at = need(arena_printf(&f->a, "/providers/%s", name));
+    jws = arena_printf(&f->a, "{\"AttestationPolicy\":\"%s\"}", base64_in(&f->a, BASE64_URL, bytes_of_string(policy)));
+    jws = arena_printf(&f->a, "eyJhbGciOiJub25lIn0.%s.", base64_in(&f->a, BASE64_URL, bytes_of_string(need((char *)jws))));
+    path = arena_printf(&f->a, "%s/policies/Tpm" FIXTURE_API, f->at);
+    fixture_call(f, &(struct call){ .method = "PUT", .path = path, .body = bytes_of_string(need((char *)jws)), .as = HTTP_OWNER }, &answer);
+    if (answer.status != 200)
+        test_note("%u %s", answer.status, answer.message);
+    return answer.status == 200;
+}
+
 void fixture_ask(struct fixture *f, struct answer *ret, const char *method, const char *path, const char *json, ...)
 {
     char text[16 * 1024];

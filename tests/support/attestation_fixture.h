@@ -39,7 +39,8 @@ struct fixture {
     struct trusted_provider provider;
     struct monitor monitor;
     struct management management;
-    struct http_routes tables[4];
+    struct http_routes tables[5];
+    const char *at; /* where attestations go: "" is the shared provider, "/providers/NAME" another */
 };
 
 /* False with a note. */
@@ -55,6 +56,8 @@ const char *fixture_path(struct fixture *f, const char *name);
 /* Keys are made once per program; call it before threads start. */
 const struct privkey *test_key(enum privkey_kind kind, unsigned number);
 
+/* A provider of its own, open to everybody, with a Tpm policy; attestations go there from now on. `profile` as in tokenProfile. */
+MUST_CHECK bool fixture_provider(struct fixture *f, const char *name, const char *profile, const char *policy);
 /* The key that signs for this use. */
 const struct pubkey *fixture_key(struct fixture *f, enum key_use use);
 

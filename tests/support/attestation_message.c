@@ -33,7 +33,8 @@ struct bytes attestation_envelope(struct arena *a, const char *message, bool bar
 
 static void post_at(struct fixture *f, const char *provider, struct bytes body, struct answer *ret)
 {
-    const char *path = provider ? arena_printf(&f->a, "/providers/%s/attest/Tpm" FIXTURE_API, provider) : "/attest/Tpm" FIXTURE_API;
+    const char *path = provider ? arena_printf(&f->a, "/providers/%s/attest/Tpm" FIXTURE_API, provider)
+                                : arena_printf(&f->a, "%s/attest/Tpm" FIXTURE_API, f->at ? f->at : "");
 
     fixture_call(f, &(struct call){ .path = path, .body = body }, ret);
 }
