@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/distance.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "json/parse.h"
@@ -38,40 +39,13 @@ void config_defaults(struct agent_config *ret)
     ret->run_dir = "/run/trueboot-agent";
 }
 
-/* Levenshtein distance, letters compared without case. */
-static unsigned distance(struct bytes a, const char *b)
-{
-    unsigned row[KEY_MAX + 1];
-    size_t n = strlen(b);
-
-    for (size_t j = 0; j <= n; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= n; j++) {
-            bool same = (a.data[i - 1] | 0x20) == (b[j - 1] | 0x20);
-            unsigned best = diagonal + !same;
-
-            diagonal = row[j];
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
 const char *config_nearest_key(struct bytes key)
 {
     const char *nearest = NULL;
-    unsigned best = 5; /* further away is another word */
+    unsigned best = DISTANCE_NEAR;
 
-    if (key.len > KEY_MAX)
-        return NULL;
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        unsigned d = distance(key, keys[i].key);
+        unsigned d = distance_between(key, keys[i].key);
 
         if (d < best) {
             best = d;

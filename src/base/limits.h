@@ -61,6 +61,15 @@ enum {
     LIMIT_FINDINGS = 1024,
     LIMIT_COMPONENTS = 8192,
 
+    /* the VM extension's files (guest-agent.md 6, 7.2, 11.3) */
+    LIMIT_SETTINGS_BYTES = 64 * 1024,
+    LIMIT_SETTINGS_DEPTH = 8,
+    LIMIT_SETTINGS_WARNINGS = 16, /* kept; what comes after is counted only */
+    LIMIT_HANDLER_STATUS_BYTES = 32 * 1024,
+    LIMIT_EVENT_MESSAGE_BYTES = 3072,
+    LIMIT_EVENT_BYTES = 6144,
+    LIMIT_EVENTS_PER_HOUR = 20,
+
     /* inventory */
     LIMIT_NAME_BYTES = 64,
     LIMIT_LIST_PAGE = 1000,

@@ -1,0 +1,162 @@
+#include "extension/config_value.h"
+#include "base/base64.h"
+#include "base/hex.h"
+#include "crypto/pem.h"
+#include "x509/cert.h"
+
+enum { TEXT_BYTES_MAX = 2048, SHA256_LEN = 32 };
+
+static bool equal_no_case(struct bytes text, const char *word)
+{
+    size_t n = strlen(word);
+
+    if (text.len != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((text.data[i] | 0x20) != word[i])
+            return false;
+    return true;
+}
+
+bool config_value_choice(const struct json *v, enum config_choice *ret, struct err *err)
+{
+    struct bytes word = json_text(v, BYTES_NONE);
+    bool yes = v->type == JSON_BOOLEAN ? v->boolean : equal_no_case(word, "true");
+
+    if (v->type != JSON_BOOLEAN && !yes && !equal_no_case(word, "false"))
+        return err_set(err, ERR_MALFORMED, "true or false is expected");
+    *ret = yes ? CHOICE_YES : CHOICE_NO;
+    return true;
+}
+
+/* Values go into a configuration file, one a line. */
+static bool is_one_line(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool is_host_byte(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".-_:[]", c) != NULL;
+}
+
+/* scheme://host[:port][/path][?query] */
+static bool check_url(struct bytes text, struct bytes scheme, struct err *err)
+{
+    struct bytes rest = bytes_slice(text, scheme.len, text.len), authority;
+    size_t end = 0;
+
+    if (!bytes_starts_with(text, scheme))
+        return err_set(err, ERR_MALFORMED, "an address that starts with %.*s is expected", BYTES_FMT(scheme));
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] <= 0x20 || text.data[i] >= 0x7f || strchr("\"<>\\^`{|}", text.data[i]))
+            return err_set(err, ERR_MALFORMED, "a character that has no place in an address");
+    while (end < rest.len && !strchr("/?#", rest.data[end]))
+        end++;
+    authority = bytes_slice(rest, 0, end);
+    if (bytes_find(authority, BYTES_LIT("@")) != SIZE_MAX)
+        return err_set(err, ERR_MALFORMED, "an address with user or password in it is refused");
+    if (bytes_find(text, BYTES_LIT("#")) != SIZE_MAX)
+        return err_set(err, ERR_MALFORMED, "an address with a fragment (#) is refused");
+    if (!authority.len || authority.data[0] == ':')
+        return err_set(err, ERR_MALFORMED, "the address names no host");
+    for (size_t i = 0; i < authority.len; i++)
+        if (!is_host_byte(authority.data[i]))
+            return err_set(err, ERR_MALFORMED, "the address's host has a character that no host has");
+    return true;
+}
+
+static bool check_proxy(struct bytes text, struct err *err)
+{
+    struct bytes scheme = bytes_starts_with(text, BYTES_LIT("https://")) ? BYTES_LIT("https://") : BYTES_LIT("http://");
+
+    return check_url(text, scheme, err);
+}
+
+static bool is_among(struct bytes text, const char *const *words, size_t n, struct err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes_equal_string(text, words[i]))
+            return true;
+    return err_set(err, ERR_MALFORMED, "%s, %s%s%s is expected", words[0], n > 2 ? words[1] : "or", n > 2 ? ", … or " : " ", words[n - 1]);
+}
+
+static bool check_pem(struct arena *a, struct bytes text, struct err *err)
+{
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct bytes der, rest = text;
+
+    return pem_next(a, &rest, "CERTIFICATE", &der, err) && cert_parse(der, &cert, err);
+}
+
+static bool check_form(struct arena *a, enum config_value_kind kind, struct bytes text, struct err *err)
+{
+    static const char *const protocols[] = { "Tpm", "AzureGuest" };
+    static const char *const profiles[] = { "auto", "azure", "azurelocal", "selfhosted" };
+
+    switch (kind) {
+    case CONFIG_VALUE_ENDPOINT:
+        return check_url(text, BYTES_LIT("https://"), err);
+    case CONFIG_VALUE_PROXY:
+        return check_proxy(text, err);
+    case CONFIG_VALUE_PROTOCOL:
+        return is_among(text, protocols, ARRAY_LEN(protocols), err);
+    case CONFIG_VALUE_PROFILE:
+        return is_among(text, profiles, ARRAY_LEN(profiles), err);
+    case CONFIG_VALUE_PEM:
+        return check_pem(a, text, err);
+    default:
+        return true;
+    }
+}
+
+bool config_value_text(struct arena *a, enum config_value_kind kind, const struct json *v, struct bytes *ret, struct err *err)
+{
+    struct bytes text = bytes_trim(json_text(v, BYTES_NONE));
+    bool free_form = kind == CONFIG_VALUE_PEM || kind == CONFIG_VALUE_LONG_TEXT;
+
+    if (v->type != JSON_STRING)
+        return err_set(err, ERR_MALFORMED, "a text is expected");
+    if (!free_form && text.len > TEXT_BYTES_MAX)
+        return err_set(err, ERR_LIMIT, "longer than %d characters", TEXT_BYTES_MAX);
+    if (!free_form && !is_one_line(text))
+        return err_set(err, ERR_MALFORMED, "control characters are refused");
+    while ((kind == CONFIG_VALUE_ENDPOINT || kind == CONFIG_VALUE_PROXY) && text.len && text.data[text.len - 1] == '/')
+        text.len--;
+    if (text.len && !check_form(a, kind, text, err))
+        return false;
+    *ret = text;
+    return true;
+}
+
+static bool take_pin(struct arena *a, struct bytes text, struct bytes *ret, struct err *err)
+{
+    char *hex = arena_alloc(a, 2 * SHA256_LEN + 1);
+    struct bytes raw = BYTES_NONE;
+
+    if (!hex)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    if (text.len == 2 * SHA256_LEN ? !hex_decode(a, text, &raw, err) : !base64_decode_any(a, text, &raw, err))
+        return false;
+    if (raw.len != SHA256_LEN)
+        return err_set(err, ERR_MALFORMED, "a SHA-256 hash in hexadecimal or base64 is expected");
+    hex_encode(raw, hex);
+    *ret = (struct bytes){ (const uint8_t *)hex, 2 * SHA256_LEN };
+    return true;
+}
+
+bool config_value_pins(struct arena *a, const struct json *v, struct bytes ret[static CONFIG_PINS_MAX], size_t *ret_n, struct err *err)
+{
+    if (v->type != JSON_ARRAY)
+        return err_set(err, ERR_MALFORMED, "an array of texts is expected");
+    if (v->array.n > CONFIG_PINS_MAX)
+        return err_set(err, ERR_LIMIT, "at most %d are kept", CONFIG_PINS_MAX);
+    for (size_t i = 0; i < v->array.n; i++)
+        if (!take_pin(a, json_text(v->array.items[i], BYTES_NONE), &ret[i], err))
+            return err_within(err, "[%zu]", i);
+    *ret_n = v->array.n;
+    return true;
+}

@@ -1,0 +1,49 @@
+#include "extension/environment.h"
+#include "base/limits.h"
+#include "json/parse.h"
+
+enum { PATH_BYTES_MAX = 1024 };
+
+static bool take_path(struct arena *a, const struct json *from, const char *name, const char **ret, struct err *err)
+{
+    struct bytes text;
+
+    if (!json_need_string(from, name, &text, err))
+        return false;
+    if (!text.len || text.data[0] != '/' || text.len > PATH_BYTES_MAX || memchr(text.data, 0, text.len))
+        return err_set(err, ERR_MALFORMED, "%s is no absolute path", name);
+    *ret = arena_string(a, text);
+    return *ret ? true : err_set(err, ERR_NO_MEMORY, "out of memory");
+}
+
+static bool take_events_folder(struct arena *a, const struct json *from, struct handler_environment *ret, struct err *err)
+{
+    static const char *const names[] = { "eventsFolder", "eventsFolder_preview" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (json_text(json_get(from, names[i]), BYTES_NONE).len)
+            return take_path(a, from, names[i], &ret->events_folder, err);
+    return true;
+}
+
+bool handler_environment_parse(struct arena *a, struct bytes text, struct handler_environment *ret, struct err *err)
+{
+    struct handler_environment found = { 0 };
+    const struct json *all, *inner;
+
+    if (bytes_starts_with(text, BYTES_LIT("\xef\xbb\xbf")))
+        text = bytes_slice(text, 3, text.len);
+    if (text.len > LIMIT_SETTINGS_BYTES)
+        return err_set(err, ERR_LIMIT, "HandlerEnvironment.json is larger than %d bytes", LIMIT_SETTINGS_BYTES);
+    if (!json_parse(a, text, NULL, &all, err))
+        return err_within(err, "HandlerEnvironment.json");
+    if (all->type != JSON_ARRAY || !all->array.n)
+        return err_set(err, ERR_MALFORMED, "HandlerEnvironment.json: an array of one object is expected");
+    if (!json_need_object(all->array.items[0], "handlerEnvironment", &inner, err) ||
+        !take_path(a, inner, "logFolder", &found.log_folder, err) || !take_path(a, inner, "configFolder", &found.config_folder, err) ||
+        !take_path(a, inner, "statusFolder", &found.status_folder, err) ||
+        !take_path(a, inner, "heartbeatFile", &found.heartbeat_file, err) || !take_events_folder(a, inner, &found, err))
+        return err_within(err, "HandlerEnvironment.json");
+    *ret = found;
+    return true;
+}

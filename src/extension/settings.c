@@ -1,0 +1,174 @@
+#include "extension/settings.h"
+#include "base/base64.h"
+#include "base/limits.h"
+#include "json/parse.h"
+
+static bool has_nul(struct bytes text) { return text.len && memchr(text.data, 0, text.len); }
+
+/* The parser accepts \u0000; settings go into files, commands and headers, where it would end a text early. */
+static bool refuse_nul(const struct json *v, struct err *err)
+{
+    switch (v->type) {
+    case JSON_STRING:
+        return has_nul(v->string) ? err_set(err, ERR_MALFORMED, "a NUL character in a value") : true;
+    case JSON_ARRAY:
+        for (size_t i = 0; i < v->array.n; i++)
+            if (!refuse_nul(v->array.items[i], err))
+                return false;
+        return true;
+    case JSON_OBJECT:
+        for (size_t i = 0; i < v->object.n; i++) {
+            if (has_nul(v->object.members[i].name))
+                return err_set(err, ERR_MALFORMED, "a NUL character in a key");
+            if (!refuse_nul(v->object.members[i].value, err))
+                return false;
+        }
+        return true;
+    default:
+        return true;
+    }
+}
+
+static bool parse_strictly(struct arena *a, struct bytes text, const struct json **ret, struct err *err)
+{
+    const struct json_options strict = { .max_depth = LIMIT_SETTINGS_DEPTH, .refuse_duplicates = true };
+
+    if (text.len > LIMIT_SETTINGS_BYTES)
+        return err_set(err, ERR_LIMIT, "settings are at most %d bytes", LIMIT_SETTINGS_BYTES);
+    return json_parse(a, text, &strict, ret, err) && refuse_nul(*ret, err);
+}
+
+static bool is_null(const struct json *v) { return !v || v->type == JSON_NULL; }
+
+static bool take_thumbprint(const struct json *v, char ret[static SETTINGS_THUMBPRINT_LEN + 1], struct err *err)
+{
+    struct bytes text = json_text(v, BYTES_NONE);
+
+    if (text.len != SETTINGS_THUMBPRINT_LEN)
+        return err_set(err, ERR_MALFORMED, "protectedSettingsCertThumbprint: 40 hexadecimal digits are expected");
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+
+        if (c >= 'a' && c <= 'f')
+            c = (uint8_t)(c - 'a' + 'A');
+        if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'F'))
+            return err_set(err, ERR_MALFORMED, "protectedSettingsCertThumbprint: 40 hexadecimal digits are expected");
+        ret[i] = (char)c;
+    }
+    ret[text.len] = 0;
+    return true;
+}
+
+/* Base64 that was wrapped somewhere on its way. */
+static bool without_white_space(struct arena *a, struct bytes *text, struct err *err)
+{
+    uint8_t *to = arena_alloc(a, text->len);
+    size_t n = 0;
+
+    if (!to)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < text->len; i++)
+        if (!strchr(" \t\r\n", text->data[i]))
+            to[n++] = text->data[i];
+    *text = (struct bytes){ to, n };
+    return true;
+}
+
+static bool take_protected(struct arena *a, const struct json *from, struct handler_settings *ret, struct err *err)
+{
+    const struct json *v = json_get(from, "protectedSettings");
+    struct bytes text = json_text(v, BYTES_NONE);
+
+    if (is_null(v) || (v->type == JSON_STRING && !text.len))
+        return true;
+    if (v->type != JSON_STRING)
+        return err_set(err, ERR_MALFORMED, "protectedSettings: a text in base64 is expected");
+    if (!without_white_space(a, &text, err))
+        return false;
+    if (!base64_decode(a, BASE64_STANDARD, text, &ret->protected_cms, err))
+        return err_set(err, ERR_MALFORMED, "protectedSettings: this is not base64");
+    return take_thumbprint(json_get(from, "protectedSettingsCertThumbprint"), ret->thumbprint, err);
+}
+
+bool handler_settings_parse(struct arena *a, struct bytes text, struct handler_settings *ret, struct err *err)
+{
+    struct handler_settings found = { 0 };
+    const struct json *all, *list, *inner;
+
+    *ret = found;
+    if (!bytes_trim(text).len)
+        return true;
+    if (!parse_strictly(a, text, &all, err) || !json_need_array(all, "runtimeSettings", &list, err))
+        return false;
+    if (!list->array.n)
+        return true;
+    if (!json_need_object(list->array.items[0], "handlerSettings", &inner, err))
+        return err_within(err, "runtimeSettings[0]");
+    found.public_settings = json_get(inner, "publicSettings");
+    if (is_null(found.public_settings))
+        found.public_settings = NULL;
+    else if (found.public_settings->type != JSON_OBJECT)
+        return err_set(err, ERR_MALFORMED, "publicSettings: an object is expected");
+    if (!take_protected(a, inner, &found, err))
+        return false;
+    *ret = found;
+    return true;
+}
+
+bool settings_name_parse(struct bytes file_name, struct settings_name *ret)
+{
+    static const struct bytes suffix = { (const uint8_t *)".settings", 9 };
+    struct bytes stem = bytes_slice(file_name, 0, file_name.len > suffix.len ? file_name.len - suffix.len : 0);
+    size_t digits = 0;
+    uint64_t number = 0;
+
+    if (!stem.len || !bytes_ends_with(file_name, suffix))
+        return false;
+    while (digits < stem.len && stem.data[stem.len - 1 - digits] >= '0' && stem.data[stem.len - 1 - digits] <= '9')
+        digits++;
+    if (!digits || digits > 10)
+        return false;
+    for (size_t i = stem.len - digits; i < stem.len; i++)
+        number = number * 10 + (stem.data[i] - '0');
+    if (number > UINT32_MAX)
+        return false;
+    stem.len -= digits;
+    if (stem.len && (stem.data[stem.len - 1] != '.' || stem.len == 1))
+        return false;
+    *ret = (struct settings_name){ .extension = bytes_slice(stem, 0, stem.len ? stem.len - 1 : 0), .sequence = (uint32_t)number };
+    return true;
+}
+
+bool protected_settings_parse(struct arena *a, struct bytes text, struct protected_settings *ret, struct err *err)
+{
+    struct protected_settings found = { 0 };
+    const struct {
+        const char *name;
+        struct bytes *to;
+    } keys[] = { { "reportingToken", &found.reporting_token },
+                 { "proxyCredential", &found.proxy_credential },
+                 { "enrollmentToken", &found.enrollment_token },
+                 { "clientCertPem", &found.client_cert_pem },
+                 { "clientKeyPem", &found.client_key_pem } };
+    const struct json *all;
+
+    /* The parser's sentence may quote what it read: here that is secret. */
+    if (!parse_strictly(a, text, &all, err) || all->type != JSON_OBJECT)
+        return err_set(err, ERR_MALFORMED, "protectedSettings: what was decrypted is no JSON object");
+    for (size_t i = 0; i < all->object.n; i++) {
+        const struct json_member *m = &all->object.members[i];
+        size_t k = 0;
+
+        while (k < ARRAY_LEN(keys) && !bytes_equal_string(m->name, keys[k].name))
+            k++;
+        if (k == ARRAY_LEN(keys)) {
+            found.unknown_key = found.unknown_key.len ? found.unknown_key : m->name;
+            continue;
+        }
+        if (!is_null(m->value) && m->value->type != JSON_STRING)
+            return err_set(err, ERR_MALFORMED, "protectedSettings.%s: a text is expected", keys[k].name);
+        *keys[k].to = json_text(m->value, BYTES_NONE);
+    }
+    *ret = found;
+    return true;
+}

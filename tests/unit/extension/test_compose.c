@@ -1,0 +1,215 @@
+#include <stdlib.h>
+#include "extension/compose.h"
+#include "extension/outcome.h"
+#include "support/test.h"
+
+#define MINUTE (60 * INT64_C(1000))
+#define NOW    (INT64_C(1800000000000))
+
+static struct daemon_state idle(void)
+{
+    return (struct daemon_state){ .state = "idle", .verdict = "", .ak_name = "", .failure = "", .failure_message = "" };
+}
+
+static struct compose_facts facts_of(const struct daemon_state *d)
+{
+    return (struct compose_facts){ .operation = "Enable",
+                                   .applied_ms = NOW - 60 * MINUTE,
+                                   .enabled_ms = NOW - 60 * MINUTE,
+                                   .first_enabled_ms = NOW - 60 * MINUTE,
+                                   .daemon = d,
+                                   .beat_ms = NOW - MINUTE };
+}
+
+TEST(a_daemon_that_has_left_nothing_is_starting_for_five_minutes_and_then_down)
+{
+    struct compose_facts f = facts_of(NULL);
+    struct handler_status s;
+    struct heartbeat beat;
+
+    f.beat_ms = 0;
+    f.enabled_ms = NOW - 5 * MINUTE + 1;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_TRANSITIONING);
+    compose_heartbeat(&f, NOW, &beat);
+    CHECK(beat.ready);
+
+    f.enabled_ms = NOW - 5 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_ERROR);
+    CHECK_INT(s.code, 68);
+    compose_heartbeat(&f, NOW, &beat);
+    CHECK(!beat.ready && beat.code == 68);
+}
+
+TEST(a_daemon_that_stopped_beating_is_down)
+{
+    struct daemon_state d = idle();
+    struct compose_facts f = facts_of(&d);
+    struct handler_status s;
+
+    f.beat_ms = NOW - 5 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_ERROR);
+    CHECK_INT(s.code, 68);
+    f.beat_ms = NOW + 60 * MINUTE; /* before the clock was set back */
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_ERROR);
+}
+
+TEST(a_running_daemon_is_success_before_and_after_its_first_verdict)
+{
+    struct daemon_state d = idle();
+    struct compose_facts f = facts_of(&d);
+    struct handler_status s;
+
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_SUCCESS);
+    CHECK(strstr(s.message, "first attestation is pending") != NULL);
+    CHECK_INT(s.sub[SUBSTATUS_BOOT_INTEGRITY].status, STATUS_TRANSITIONING);
+
+    d.verdict = "accepted";
+    d.verdict_ms = NOW - MINUTE;
+    d.next_ms = NOW + MINUTE;
+    d.ak_name = "000b97aabbccddeeff";
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_SUCCESS);
+    CHECK_STRING(s.message, "Boot integrity monitoring is running. Last verdict: Healthy.");
+    CHECK_INT(s.sub[SUBSTATUS_BOOT_INTEGRITY].status, STATUS_SUCCESS);
+    CHECK(strstr(s.sub[SUBSTATUS_BOOT_INTEGRITY].message, "Healthy, verified 2027-01-15T07:59:00Z, next 2027-01-15T08:01:00Z") != NULL);
+    CHECK_STRING(s.sub[SUBSTATUS_ATTESTATION_KEY].message, "AK 000b97aabbcc..");
+}
+
+TEST(a_refused_boot_is_a_substatus_and_no_error_of_the_extension)
+{
+    struct daemon_state d = idle();
+    struct compose_facts f = facts_of(&d);
+    struct handler_status s;
+
+    d.verdict = "refused";
+    d.failure = "REFUSED";
+    d.failure_message = "the verifier refused the evidence";
+    d.failing_since_ms = NOW - 600 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_SUCCESS);
+    CHECK(strstr(s.message, "Unhealthy") != NULL);
+    CHECK_INT(s.sub[SUBSTATUS_BOOT_INTEGRITY].status, STATUS_ERROR);
+}
+
+TEST(trouble_is_success_for_half_an_hour_then_a_warning_and_never_an_error)
+{
+    struct daemon_state d = idle();
+    struct compose_facts f = facts_of(&d);
+    struct handler_status s;
+
+    d.state = "backoff";
+    d.failure = "CONNECT_TIMEOUT";
+    d.failure_message = "nothing answers";
+    d.failing_since_ms = NOW - 30 * MINUTE + 1;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_SUCCESS);
+    CHECK_INT(s.sub[SUBSTATUS_PROVIDER_REACHABLE].status, STATUS_WARNING);
+    CHECK_INT(s.sub[SUBSTATUS_PROVIDER_REACHABLE].code, 6402);
+    d.failing_since_ms = NOW - 30 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_WARNING);
+    CHECK_INT(s.code, 6402);
+    d.failing_since_ms = NOW - 30000 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_WARNING);
+}
+
+TEST(what_cannot_work_is_an_error_with_the_code_of_its_kind)
+{
+    static const struct {
+        const char *failure;
+        int code;
+    } cases[] = { { "NO_TPM", 60 },   { "TPM12", 61 },       { "TPM_PERM", 52 },       { "TPM_UNUSABLE", 61 },
+                  { "PCR_BANK", 61 }, { "AK_REPLACED", 62 }, { "ENROLL_REFUSED", 63 }, { "EK_CERT_MISMATCH", 62 } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct daemon_state d = idle();
+        struct compose_facts f = facts_of(&d);
+        struct handler_status s;
+        struct heartbeat beat;
+
+        d.state = "degraded";
+        d.failure = cases[i].failure;
+        d.failure_message = "because";
+        compose_status(&f, NOW, &s);
+        CHECK_INT(s.status, STATUS_ERROR);
+        CHECK_INT(s.code, cases[i].code);
+        CHECK(strstr(s.message, cases[i].failure) != NULL);
+        compose_heartbeat(&f, NOW, &beat);
+        CHECK(!beat.ready && beat.code == cases[i].code);
+    }
+}
+
+TEST(strict_enabling_fails_without_a_verdict_in_five_minutes)
+{
+    struct daemon_state d = idle();
+    struct compose_facts f = facts_of(&d);
+    struct handler_status s;
+
+    d.failure = "DNS";
+    d.failure_message = "no such name";
+    f.strict = true;
+    f.first_enabled_ms = NOW - 5 * MINUTE + 1;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_SUCCESS);
+    f.first_enabled_ms = NOW - 5 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_ERROR);
+    CHECK_INT(s.code, 6401);
+    CHECK(strstr(s.message, "no such name") != NULL);
+    d.verdict = "accepted";
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_SUCCESS);
+}
+
+TEST(warnings_about_settings_are_a_substatus)
+{
+    static const char *const warnings[] = { "first", "second" };
+    struct daemon_state d = idle();
+    struct compose_facts f = facts_of(&d);
+    struct handler_status s;
+
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.sub[SUBSTATUS_CONFIGURATION].status, STATUS_SUCCESS);
+    f.warnings = warnings;
+    f.n_warnings = 2;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.sub[SUBSTATUS_CONFIGURATION].status, STATUS_WARNING);
+    CHECK_STRING(s.sub[SUBSTATUS_CONFIGURATION].message, "first; second");
+    CHECK_INT(s.status, STATUS_SUCCESS);
+}
+
+TEST(the_daemons_words_are_read_and_made_harmless)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct daemon_state d;
+
+    REQUIRE_OK(daemon_state_parse(
+                   &a,
+                   BYTES_LIT("{\"state\":\"backoff\",\"lastVerdict\":null,\"failure\":{\"code\":\"DNS\",\"message\":\"a\\u001b[31m\"},"
+                             "\"failingSince\":\"2027-01-15T08:00:00Z\",\"akName\":7}"),
+                   &d, &err),
+               err);
+    CHECK_STRING(d.state, "backoff");
+    CHECK_STRING(d.verdict, "");
+    CHECK_STRING(d.failure, "DNS");
+    CHECK_STRING(d.failure_message, "a\\x1b[31m");
+    CHECK_STRING(d.ak_name, "");
+    CHECK_INT(d.failing_since_ms, NOW);
+    CHECK(!daemon_state_parse(&a, BYTES_LIT("[]"), &d, &err));
+    CHECK(!daemon_state_parse(&a, BYTES_LIT("{\"state\":"), &d, &err));
+    CHECK(!daemon_state_parse(&a, BYTES_LIT("{\"a\":[[[[[[[[1]]]]]]]]}"), &d, &err));
+}
+
+TEST(an_unknown_failure_is_trouble)
+{
+    CHECK_INT(outcome_of("SOMETHING_NEW")->class, OUTCOME_TROUBLE);
+    CHECK_INT(outcome_of("SOMETHING_NEW")->exit_code, 68);
+    CHECK_INT(outcome_of("REFUSED")->exit_code, 65);
+}

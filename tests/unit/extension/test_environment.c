@@ -1,0 +1,66 @@
+#include "base/limits.h"
+#include "extension/environment.h"
+#include "support/test.h"
+
+static bool parse(struct arena *a, const char *text, struct handler_environment *ret, struct err *err)
+{
+    return handler_environment_parse(a, bytes_of_string(text), ret, err);
+}
+
+#define FOLDERS "\"logFolder\":\"/var/log/azure/E.T\",\"configFolder\":\"/c\",\"statusFolder\":\"/s\",\"heartbeatFile\":\"/h\""
+
+TEST(the_folders_are_read_with_and_without_a_byte_order_mark)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct handler_environment e;
+
+    REQUIRE_OK(
+        parse(&a, "\xef\xbb\xbf[{\"name\":\"E.T\",\"version\":1.0,\"handlerEnvironment\":{" FOLDERS ",\"eventsFolder\":\"/e\",\"x\":1}}]",
+              &e, &err),
+        err);
+    CHECK_STRING(e.log_folder, "/var/log/azure/E.T");
+    CHECK_STRING(e.config_folder, "/c");
+    CHECK_STRING(e.status_folder, "/s");
+    CHECK_STRING(e.heartbeat_file, "/h");
+    CHECK_STRING(e.events_folder, "/e");
+}
+
+TEST(the_events_folder_is_optional_and_has_an_older_name)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct handler_environment e;
+
+    REQUIRE_OK(parse(&a, "[{\"handlerEnvironment\":{" FOLDERS "}}]", &e, &err), err);
+    CHECK(!e.events_folder);
+    REQUIRE_OK(parse(&a, "[{\"handlerEnvironment\":{" FOLDERS ",\"eventsFolder_preview\":\"/p\"}}]", &e, &err), err);
+    CHECK_STRING(e.events_folder, "/p");
+}
+
+TEST(a_broken_environment_is_refused_and_says_where)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        { "", "HandlerEnvironment.json" },
+        { "[{\"handlerEnvironment\":{", "HandlerEnvironment.json" },
+        { "[]", "an array of one object is expected" },
+        { "{}", "an array of one object is expected" },
+        { "[{}]", "handlerEnvironment" },
+        { "[{\"handlerEnvironment\":{\"logFolder\":\"/l\"}}]", "configFolder" },
+        { "[{\"handlerEnvironment\":{\"logFolder\":\"relative\"}}]", "logFolder is no absolute path" },
+        { "[{\"handlerEnvironment\":{\"logFolder\":\"/a\\u0000b\"}}]", "logFolder is no absolute path" },
+        { "[{\"handlerEnvironment\":{" FOLDERS ",\"eventsFolder\":\"e\"}}]", "eventsFolder is no absolute path" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct err err = ERR_INIT;
+        struct handler_environment e;
+
+        CHECK(!parse(&a, cases[i].text, &e, &err));
+        test_note("%s", err.text);
+        CHECK(strstr(err.text, cases[i].says) != NULL);
+    }
+}
