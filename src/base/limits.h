@@ -70,6 +70,8 @@ enum {
     LIMIT_EVENT_BYTES = 6144,
     LIMIT_EVENTS_PER_HOUR = 20,
 
+    LIMIT_CONFIG_BYTES = 256 * 1024, /* of one configuration file */
+
     /* inventory */
     LIMIT_NAME_BYTES = 64,
     LIMIT_LIST_PAGE = 1000,

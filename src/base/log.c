@@ -2,11 +2,14 @@
 #include <stdarg.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "base/writer.h"
 
-static enum log_level threshold = LOG_INFO;
+static _Atomic enum log_level threshold = LOG_INFO;
+static _Atomic enum log_format layout = LOG_TEXT;
 
 void log_set_level(enum log_level level) { threshold = level; }
+void log_set_format(enum log_format format) { layout = format; }
 
 static void write_value(struct writer *w, const char *value)
 {
@@ -22,27 +25,72 @@ static void write_value(struct writer *w, const char *value)
     write_string(w, "\"");
 }
 
+/* A JSON string; what is no UTF-8 becomes U+FFFD. (json/ is above this folder.) */
+static void write_json(struct writer *w, const char *value)
+{
+    struct bytes rest = bytes_of_string(value);
+    uint32_t c;
+
+    write_string(w, "\"");
+    while (rest.len > 0) {
+        if (!utf8_next(&rest, &c)) {
+            rest = bytes_slice(rest, 1, rest.len);
+            c = 0xfffd;
+        }
+        if (c == '"' || c == '\\')
+            write_printf(w, "\\%c", (char)c);
+        else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029)
+            write_printf(w, "\\u%04x", (unsigned)c);
+        else
+            utf8_write(w, c);
+    }
+    write_string(w, "\"");
+}
+
+static void write_pair(struct writer *w, enum log_format format, const char *key, const char *value)
+{
+    if (format == LOG_JSON) {
+        write_string(w, w->len > 1 ? "," : "");
+        write_json(w, key);
+        write_string(w, ":");
+        if (value)
+            write_json(w, value);
+        else
+            write_string(w, "null");
+        return;
+    }
+    write_printf(w, " %s=", key);
+    write_value(w, value ? value : "-");
+}
+
 void log_event(enum log_level level, const char *message, ...)
 {
     static const char *const names[] = { "debug", "info", "warning", "error" };
     struct writer w CLEANUP(writer_done) = { .limit = 16 * 1024 };
     char now[CLOCK_TEXT_LEN];
+    enum log_format format = layout;
     const char *key;
     va_list pairs;
 
     if (level < threshold)
         return;
     clock_format(clock_now_ms(), now);
-    write_printf(&w, "time=%s level=%s msg=", now, names[level]);
-    write_value(&w, message);
+    if (format == LOG_JSON) {
+        write_string(&w, "{");
+        write_pair(&w, format, "time", now);
+        write_pair(&w, format, "level", names[level]);
+        write_pair(&w, format, "msg", message);
+    } else {
+        write_printf(&w, "time=%s level=%s msg=", now, names[level]);
+        write_value(&w, message);
+    }
     va_start(pairs, message);
     while ((key = va_arg(pairs, const char *)) != NULL) {
         const char *value = va_arg(pairs, const char *);
-        write_printf(&w, " %s=", key);
-        write_value(&w, value ? value : "-");
+        write_pair(&w, format, key, value);
     }
     va_end(pairs);
-    write_string(&w, "\n");
+    write_string(&w, format == LOG_JSON ? "}\n" : "\n");
     /* One write per line keeps lines whole; a log that cannot be written has nowhere to complain. */
     if (w.len && write(STDERR_FILENO, w.data, w.len) < 0)
         return;

@@ -4,8 +4,11 @@
 #include "base/compiler.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+enum log_format { LOG_TEXT /* time=… level=… msg="…" key="…" */, LOG_JSON /* {"time":…,"level":…,"msg":…,"key":…} */ };
 
+/* Both at any time. */
 void log_set_level(enum log_level level);
+void log_set_format(enum log_format format);
 /* log_event("attestation refused", "vm", uuid, "finding", id, NULL): pairs of strings end with NULL; a NULL value
  * prints as "-". */
 void log_event(enum log_level level, const char *message, ...) __attribute__((sentinel));

@@ -67,7 +67,7 @@ static const char *make_url(struct server *s)
                     strncmp(s->config->listen, "localhost", 9) == 0;
     char host[256] = "localhost";
 
-    if (s->config->url)
+    if (s->config->url[0])
         return s->config->url;
     if (!loopback && (gethostname(host, sizeof host) != 0 || !host[0]))
         snprintf(host, sizeof host, "localhost");
@@ -263,7 +263,7 @@ static void observe(void *context, const struct http_request *request, const str
     struct server *s = context;
     char status[12], duration[24];
 
-    if (!s->config->verbose && response->status < 400)
+    if (s->config->log_requests == LOG_REQUESTS_ERRORS && response->status < 400)
         return;
     snprintf(status, sizeof status, "%u", response->status);
     snprintf(duration, sizeof duration, "%lld", (long long)duration_us);
@@ -281,6 +281,10 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
                                          .unix_socket = s->config->socket,
                                          .unix_gid = operators ? operators->gr_gid : 0,
                                          .n_tables = N_TABLES,
+                                         .threads = (unsigned)s->config->threads,
+                                         .max_connections = (unsigned)s->config->connections,
+                                         .max_per_address = (unsigned)s->config->connections_per_address,
+                                         .deadline_ms = (unsigned)s->config->request_seconds * 1000,
                                          .identify = identify,
                                          .observe = observe,
                                          .context = s };
@@ -301,12 +305,13 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
     return started;
 }
 
-bool server_start(const struct config *config, struct server *s, struct err *err)
+bool server_start(struct config *config, struct server *s, struct err *err)
 {
     char keys[PATH_MAX], database[PATH_MAX];
     bool fine;
 
     *s = (struct server){ .config = config };
+    server_reload(s);
     s->attestation.issuer = make_url(s);
     umask(0027);
     snprintf(database, sizeof database, "%.*s/trueboot.db", PATH_MAX - 16, config->data);
@@ -316,6 +321,12 @@ bool server_start(const struct config *config, struct server *s, struct err *err
     if (!fine)
         server_stop(s);
     return fine;
+}
+
+void server_reload(struct server *s)
+{
+    log_set_level((enum log_level)s->config->log_level);
+    log_set_format((enum log_format)s->config->log_format);
 }
 
 void server_stop(struct server *s)

@@ -9,8 +9,8 @@
 #include "truebootd/config.h"
 
 struct server {
-    const struct config *config;
-    struct arena arena; /* what lives as long as the server */
+    struct config *config; /* LIVE settings change in it, in the main thread; each is one number */
+    struct arena arena;    /* what lives as long as the server */
     struct store *store;
     const struct refdata *reference; /* NULL: none */
     struct ca *root_ca, *ak_ca, *token_ca;
@@ -22,5 +22,7 @@ struct server {
 };
 
 /* server_start is complete or fails with one sentence; server_stop takes what server_start has built so far. */
-MUST_CHECK bool server_start(const struct config *config, struct server *server, struct err *err);
+MUST_CHECK bool server_start(struct config *config, struct server *server, struct err *err);
+/* server_reload puts the LIVE settings of server->config in force. */
+void server_reload(struct server *server);
 void server_stop(struct server *server);
