@@ -1,6 +1,7 @@
 /* POST /attest/{type}: from the socket to a token or a refusal (attestation-service.md 6.5). */
 #include "attestation/attest.h"
 #include "attestation/boot_evidence.h"
+#include "attestation/data_plane.h"
 #include "attestation/message.h"
 #include "attestation/record.h"
 #include "attestation/refusal.h"
@@ -297,7 +298,8 @@ bool attest_tpm(struct attestation_service *service, const struct provider *prov
     if (fine && t->message.kind == ATTEST_INIT)
         fine = answer_challenge(t, response, err);
     else if (fine)
-        fine = read_request(t, err) && check_key(t, err) && appraise_request(t, err) && decide(t, response, err);
+        fine = read_request(t, err) && check_key(t, err) && appraise_request(t, err) &&
+               (!data_plane_within_budget(service, t->ak.cert, t->appraised.quote, response) || decide(t, response, err));
     attestation_done(t);
     return fine || refusal_answer_error(response, err);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "attestation/azureguest_claims.h"
 #include "attestation/ear.h"
+#include "attestation/data_plane.h"
 #include "attestation/management_token.h"
 #include "attestation/refusal.h"
 #include "attestation/sealed_answer.h"
@@ -178,11 +179,8 @@ static bool choose_policy(struct azureguest *t, struct http_response *response)
 
     if (!draft || draft->type == JSON_NULL)
         return true;
-    if (!http_role_suffices(t->http->caller.role, HTTP_READER)) {
-        http_response_header(response, "WWW-Authenticate", "Bearer");
-        http_response_error(response, 401, "Unauthorized", NULL, "draftPolicyForAttestation needs the role of a reader.");
+    if (!data_plane_reader(t->service, t->http, response))
         return false;
-    }
     if (draft->type == JSON_STRING && parse_draft(t, draft->string, &error))
         return true;
     http_response_error(response, 400, "PolicyParsingError", NULL, "%s",
@@ -438,7 +436,9 @@ bool attest_azureguest(const struct attestation_service *service, const struct a
     t->a = http->arena;
     t->findings.arena = t->a;
     t->now_ms = service->now_ms();
-    fine = read_request(t, err) && (!choose_policy(t, response) || (verify(t, err) && decide(t, response, err)));
+    fine = read_request(t, err) &&
+           (!choose_policy(t, response) ||
+            (verify(t, err) && (!data_plane_within_budget(service, t->ak_cert, t->appraised.quote, response) || decide(t, response, err))));
     azureguest_done(t);
     return fine || refusal_answer_error(response, err);
 }

@@ -1,4 +1,5 @@
 #include "attestation/data_plane.h"
+#include "base/clock.h"
 
 /* The api-versions in circulation; one behaviour for all of them. */
 bool data_plane_version(const struct http_request *request, struct http_response *response)
@@ -53,8 +54,19 @@ bool data_plane_reader(const struct attestation_service *service, const struct h
         return true;
     http_response_header(response, "WWW-Authenticate", "Bearer");
     http_response_error(response, 401, "Unauthorized", NULL, "%s",
-                        err.text[0] ? err.text : "This provider wants a caller with the role reader for attestation of type Tpm.");
+                        err.text[0] ? err.text : "This call wants credentials, of a caller with the role reader.");
     return false;
+}
+
+bool data_plane_within_budget(const struct attestation_service *service, const struct cert *ak, const struct verified_quote *quote,
+                              struct http_response *response)
+{
+    unsigned retry;
+
+    if (!service->per_vm || !ak || !quote ||
+        rate_limiter_take(service->per_vm, (struct bytes){ ak->sha256, CERT_SHA256_LEN }, clock_monotonic_us(), &retry))
+        return true;
+    return !http_response_busy(response, retry, "from this VM");
 }
 
 static bool answer_error(struct http_response *response, const struct err *err)

@@ -3,6 +3,8 @@
 #pragma once
 #include "attestation/provider.h"
 #include "attestation/service.h"
+#include "tpm/quote.h"
+#include "x509/cert.h"
 
 /* data_plane_version is false when the answer is made: the parameter is missing or unknown. */
 bool data_plane_version(const struct http_request *request, struct http_response *response);
@@ -14,6 +16,11 @@ const struct provider *data_plane_provider(const struct attestation_service *ser
 
 /* For calls that a provider may want credentials for although their route does not: false when the answer (401) is made. */
 bool data_plane_reader(const struct attestation_service *service, const struct http_request *request, struct http_response *response);
+
+/* How often one attestation key may attest: false when the answer (429) is made. Asked once its quote has been proved genuine, so that nobody else
+ * uses up what it has left; `ak` NULL, or no quote: true. */
+bool data_plane_within_budget(const struct attestation_service *service, const struct cert *ak, const struct verified_quote *quote,
+                              struct http_response *response);
 
 /* One attestation type of one provider, with the caller's name for histories. */
 struct data_plane_call {

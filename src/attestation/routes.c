@@ -148,12 +148,16 @@ static bool get_health(void *context, const struct http_request *request, struct
 }
 
 /* Each endpoint twice: of the provider that Host names, and by path. A caller whose role does not suffice gets 401 (1.3). */
-#define ROUTE(method, path, role, max_body, content, handler) \
-    { method, path, role, max_body, content, handler, 401 }, { method, "/providers/{provider}" path, role, max_body, content, handler, 401 }
+#define ROUTE(method, path, role, max_body, content, handler) ROUTE_AT(method, path, role, max_body, content, handler, HTTP_CHEAP)
+#define ROUTE_AT(method, path, role, max_body, content, handler, cost)                    \
+    { method, path, role, max_body, content, handler, 401, cost },                        \
+    {                                                                                     \
+        method, "/providers/{provider}" path, role, max_body, content, handler, 401, cost \
+    }
 
 /* clang-format off */
 const struct http_route attestation_routes[] = {
-    ROUTE("POST", "/attest/{type}",                   HTTP_ANONYMOUS,   LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest),
+    ROUTE_AT("POST", "/attest/{type}",                HTTP_ANONYMOUS,   LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, HTTP_COSTLY),
     ROUTE("GET",  "/certs",                           HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_certs),
     ROUTE("GET",  "/.well-known/openid-configuration", HTTP_ANONYMOUS,  0,                       HTTP_NO_BODY,  get_openid),
     ROUTE("GET",  "/servicehealth",                   HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_health),

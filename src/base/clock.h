@@ -8,6 +8,7 @@ enum { CLOCK_TEXT_LEN = 25 }; /* 2026-11-21T21:44:05.123Z and a NUL */
 
 int64_t clock_now_ms(void);
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 /* clock_format writes RFC 3339 in UTC, with milliseconds unless they are zero. */
 void clock_format(int64_t time_ms, char out[static CLOCK_TEXT_LEN]);
 /* clock_parse reads RFC 3339 with any offset; years 1 to 9999. */

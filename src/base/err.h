@@ -16,6 +16,7 @@
     X(UNSUPPORTED,  "unsupported",  "well formed, but not something we do")       \
     X(UNTRUSTED,    "untrusted",    "well formed, but not proved")                \
     X(DENIED,       "denied",       "the caller may not do this")                 \
+    X(RATE,         "rate",         "the caller asks too often")                  \
     X(NOT_FOUND,    "not_found",    "there is no such thing")                     \
     X(CONFLICT,     "conflict",     "it collides with what exists")               \
     X(UNREACHABLE,  "unreachable",  "the other side does not answer")             \

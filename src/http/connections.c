@@ -11,27 +11,34 @@ enum { MIN_TICK_MS = 10, MAX_TICK_MS = 250, EVICTION_AGE_MS = 1000 };
 /* ---- addresses ----------------------------------------------------------------------------------------------------- */
 
 /* An IPv4 address that came in over an IPv6 socket is shown, and counted, as what it is. */
-static void describe(const struct sockaddr *address, char out[static PEER_ADDRESS_TEXT_LEN], bool *ret_loopback)
+static void describe(const struct sockaddr *address, char out[static PEER_ADDRESS_TEXT_LEN], struct peer_key *ret_key, bool *ret_loopback)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
 
     *ret_loopback = false;
+    *ret_key = (struct peer_key){ .len = 0 };
     snprintf(out, PEER_ADDRESS_TEXT_LEN, "local");
     if (!address)
         return;
     if (address->sa_family == AF_INET) {
         memcpy(&v4, address, sizeof v4);
         inet_ntop(AF_INET, &v4.sin_addr, out, PEER_ADDRESS_TEXT_LEN);
+        ret_key->len = 4;
+        memcpy(ret_key->bytes, &v4.sin_addr, 4);
         *ret_loopback = (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
     }
     if (address->sa_family == AF_INET6) {
         memcpy(&v6, address, sizeof v6);
         if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
             inet_ntop(AF_INET, v6.sin6_addr.s6_addr + 12, out, PEER_ADDRESS_TEXT_LEN);
+            ret_key->len = 4;
+            memcpy(ret_key->bytes, v6.sin6_addr.s6_addr + 12, 4);
             *ret_loopback = v6.sin6_addr.s6_addr[12] == 127;
         } else {
             inet_ntop(AF_INET6, &v6.sin6_addr, out, PEER_ADDRESS_TEXT_LEN);
+            ret_key->len = 8;
+            memcpy(ret_key->bytes, v6.sin6_addr.s6_addr, 8);
             *ret_loopback = IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
         }
     }
@@ -110,12 +117,12 @@ void connection_stop_clock(struct connections *all, struct connection *connectio
 
 /* ---- coming and going ---------------------------------------------------------------------------------------------- */
 
-static unsigned count_from(const struct connections *all, const char *address)
+static unsigned count_from(const struct connections *all, const struct peer_key *key)
 {
     unsigned n = 0;
 
     for (const struct connection *c = all->first; c; c = c->next)
-        n += strcmp(c->address, address) == 0;
+        n += c->key.len == key->len && memcmp(c->key.bytes, key->bytes, key->len) == 0;
     return n;
 }
 
@@ -139,11 +146,12 @@ static bool make_room(struct connections *all)
 bool connections_admit(struct connections *all, const struct sockaddr *address, socklen_t len UNUSED)
 {
     char text[PEER_ADDRESS_TEXT_LEN];
+    struct peer_key key;
     bool loopback, admitted;
 
-    describe(address, text, &loopback);
+    describe(address, text, &key, &loopback);
     pthread_mutex_lock(&all->lock);
-    admitted = count_from(all, text) < (loopback || strcmp(text, "local") == 0 ? all->max_per_loopback : all->max_per_address) &&
+    admitted = count_from(all, &key) < (loopback || key.len == 0 ? all->max_per_loopback : all->max_per_address) &&
                (all->n < all->max || make_room(all));
     pthread_mutex_unlock(&all->lock);
     if (!admitted)
@@ -158,7 +166,7 @@ struct connection *connections_add(struct connections *all, int fd, const struct
     if (!connection)
         return NULL;
     connection->fd = fd;
-    describe(address, connection->address, &connection->loopback);
+    describe(address, connection->address, &connection->key, &connection->loopback);
     connection->opened_ms = clock_monotonic_ms();
     connection->deadline_ms = connection->opened_ms + all->deadline_ms;
     pthread_mutex_lock(&all->lock);

@@ -10,14 +10,21 @@
 
 enum { PEER_ADDRESS_TEXT_LEN = 46 };
 
+/* What counts as one caller: an IPv4 address, or an IPv6 network of 64 bits, which one customer has; no bytes for the unix socket. */
+struct peer_key {
+    uint8_t bytes[8];
+    size_t len;
+};
+
 struct connection {
     struct connection *previous, *next;
     int fd;
     bool loopback;
     char address[PEER_ADDRESS_TEXT_LEN]; /* "local" for the unix socket */
-    int64_t opened_ms;                   /* monotonic, as is the deadline */
-    int64_t deadline_ms;                 /* INT64_MAX while a handler works */
-    bool cut;                            /* the socket was shut */
+    struct peer_key key;
+    int64_t opened_ms;   /* monotonic, as is the deadline */
+    int64_t deadline_ms; /* INT64_MAX while a handler works */
+    bool cut;            /* the socket was shut */
 };
 
 struct connections {

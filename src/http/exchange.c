@@ -41,14 +41,6 @@ struct exchange {
     bool header_overflow;
 };
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static struct connection *connection_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -68,7 +60,7 @@ void *exchange_begin(void *host UNUSED, const char *uri, struct MHD_Connection *
     if (!x)
         return NULL;
     arena_init(&x->arena, ARENA_BUDGET);
-    x->began_us = now_us();
+    x->began_us = clock_monotonic_us();
     x->uri = uri;
     x->uri_len = strlen(uri);
     x->request.arena = x->response.arena = &x->arena;
@@ -148,7 +140,7 @@ static enum MHD_Result send_answer(struct exchange_host *h, struct MHD_Connectio
     if (h->stopping)
         x->close = true;
     if (h->config->observe)
-        h->config->observe(h->config->context, &x->request, response, now_us() - x->began_us);
+        h->config->observe(h->config->context, &x->request, response, clock_monotonic_us() - x->began_us);
     h->requests++;
     if (c)
         connection_start_clock(&h->connections, c);
@@ -319,10 +311,26 @@ static bool body_is_acceptable(struct exchange *x)
     return true;
 }
 
+/* Before any cryptography and before the body: how many calls this address has left. */
+static bool within_budget(const struct http_server_config *config, struct exchange *x, const struct connection *c)
+{
+    const struct http_route *route = x->request.route;
+    struct rate_limiter *limiter = route && route->cost == HTTP_COSTLY ? config->per_address_costly : config->per_address;
+    unsigned retry;
+
+    if (!limiter || !c || c->key.len == 0 ||
+        rate_limiter_take(limiter, (struct bytes){ c->key.bytes, c->key.len }, clock_monotonic_us(), &retry))
+        return true;
+    x->state = BODY_REFUSED;
+    http_response_busy(&x->response, retry, "from this address");
+    return false;
+}
+
 static bool refuse_caller(struct exchange *x, unsigned status, const char *text)
 {
     if (status == 401)
-        http_response_header(&x->response, "WWW-Authenticate", "Bearer");
+        http_response_header(&x->response, "WWW-Authenticate",
+                             http_header_count(&x->request, "Authorization") ? "Bearer error=\"invalid_token\"" : "Bearer");
     return refuse(x, status, status == 401 ? "Unauthorized" : "Forbidden", text);
 }
 
@@ -361,7 +369,8 @@ static enum MHD_Result begin(struct exchange_host *h, struct MHD_Connection *con
     x->close = uri_holds_nul(x, version);
     if (x->close)
         refuse(x, 400, "InvalidParameter", "The address holds a NUL or a space.");
-    else if (head_is_plain(x) && find_route(x, h->config, method) && may_have_credentials(x) && body_is_acceptable(x)) {
+    else if (head_is_plain(x) && find_route(x, h->config, method) && within_budget(h->config, x, connection_of(connection)) &&
+             may_have_credentials(x) && body_is_acceptable(x)) {
         x->body.limit = max_body(x->request.route);
         return MHD_YES;
     }
@@ -397,10 +406,11 @@ static bool identify(struct exchange_host *h, struct exchange *x)
     const struct http_server_config *config = h->config;
     struct http_request *request = &x->request;
     const struct http_peer *peer = &request->peer;
-    struct http_caller caller = { HTTP_ANONYMOUS, NULL };
+    struct http_caller caller = { HTTP_ANONYMOUS, NULL, NULL };
+    bool shows_nothing = http_header_count(request, "Authorization") == 0;
     struct err err = ERR_INIT;
 
-    if (peer->local && (peer->uid == 0 || peer->uid == geteuid())) {
+    if (shows_nothing && peer->local && (peer->uid == 0 || peer->uid == geteuid())) {
         caller.role = HTTP_OWNER;
         caller.subject = arena_printf(&x->arena, "uid %u", (unsigned)peer->uid);
     } else if (config->identify && request->route->role != HTTP_ANONYMOUS && !config->identify(config->context, request, &caller, &err)) {
@@ -417,15 +427,34 @@ static bool is_allowed(struct exchange *x)
 {
     const struct http_route *route = x->request.route;
     enum http_role has = x->request.caller.role;
-    char text[160];
+    const struct http_caller *caller = &x->request.caller;
+    char permission[HTTP_PERMISSION_MAX], text[400];
 
-    if (http_role_suffices(has, route->role))
+    if (http_caller_may(caller, &x->request, route->role))
         return true;
     if (has == HTTP_ANONYMOUS)
         return refuse_caller(x, 401, "This address wants credentials.");
-    snprintf(text, sizeof text, "This address wants the role %s; the caller has the role %s.", http_role_name(route->role),
-             http_role_name(has));
+    http_route_permission(route, permission);
+    if (http_role_suffices(has, route->role))
+        snprintf(text, sizeof text, "The permission %s is missing here: the caller (%s) has the role %s for %s only.", permission,
+                 caller->subject ? caller->subject : "unnamed", http_role_name(has), caller->scope);
+    else
+        snprintf(text, sizeof text, "The permission %s is missing: it wants the role %s%s, and the caller (%s) has the role %s.",
+                 permission, http_role_name(route->role), route->role > HTTP_AGENT && route->role < HTTP_OWNER ? " or a higher one" : "",
+                 caller->subject ? caller->subject : "unnamed", http_role_name(has));
     return refuse_caller(x, route->forbidden ? route->forbidden : 403, text);
+}
+
+/* A VM's own key calls as often as its budget lets it. */
+static bool agent_within_budget(const struct http_server_config *config, struct exchange *x)
+{
+    const struct http_caller *caller = &x->request.caller;
+    unsigned retry;
+
+    if (!config->per_agent || caller->role != HTTP_AGENT || !caller->subject ||
+        rate_limiter_take(config->per_agent, bytes_of_string(caller->subject), clock_monotonic_us(), &retry))
+        return true;
+    return !http_response_busy(&x->response, retry, "from this VM");
 }
 
 static void handle(struct exchange_host *h, struct exchange *x)
@@ -434,8 +463,12 @@ static void handle(struct exchange_host *h, struct exchange *x)
     struct err err = ERR_INIT;
 
     x->request.body = writer_bytes(&x->body);
-    if (!identify(h, x) || !is_allowed(x))
+    if (!identify(h, x) || !is_allowed(x) || !agent_within_budget(h->config, x))
         return;
+    if (h->config->admit && !h->config->admit(h->config->context, &x->request, &err)) {
+        http_response_err(&x->response, &err);
+        return;
+    }
     if (route->content == HTTP_JSON && x->request.body.len == 0) {
         refuse(x, 400, "InvalidParameter", "This address wants a body.");
         return;

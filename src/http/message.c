@@ -191,6 +191,7 @@ static const struct {
     { ERR_UNTRUSTED, 400, "InvalidParameter", false },
     { ERR_LIMIT, 413, "PayloadTooLarge", false },
     { ERR_DENIED, 403, "Forbidden", false },
+    { ERR_RATE, 429, "TooManyRequests", false },
     { ERR_NOT_FOUND, 404, "NotFound", false },
     { ERR_CONFLICT, 409, "Conflict", false },
     { ERR_UNREACHABLE, 503, "ServiceUnavailable", false },
@@ -200,14 +201,24 @@ static const struct {
     { ERR_NONE, 500, "InternalError", true },
 };
 
+bool http_response_busy(struct http_response *response, unsigned retry_seconds, const char *whose)
+{
+    char seconds[16];
+
+    snprintf(seconds, sizeof seconds, "%u", retry_seconds);
+    http_response_header(response, "Retry-After", seconds);
+    return http_response_error(response, 429, "TooManyRequests", NULL, "There are too many calls %s; try again in %u s.", whose,
+                               retry_seconds);
+}
+
 bool http_response_err(struct http_response *response, const struct err *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         if (answers[i].err != err->code || answers[i].internal)
             continue;
         http_response_error(response, answers[i].status, answers[i].code, NULL, "%s", err->text);
-        if (answers[i].status == 503)
-            http_response_header(response, "Retry-After", "30");
+        if (answers[i].status == 503 || answers[i].status == 429)
+            http_response_header(response, "Retry-After", answers[i].status == 503 ? "30" : "1");
         return true;
     }
     spoil(response, arena_string(response->arena, bytes_of_string(err->text)));

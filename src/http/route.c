@@ -325,3 +325,43 @@ bool http_route_find(const struct http_routes *tables, size_t n_tables, struct a
     *ret = target;
     return true;
 }
+
+/* ---- permissions ---------------------------------------------------------------------------------------------------- */
+
+/* The literal segments without the version and what stands before the resource, then the verb: ":reset" has its own. */
+void http_route_permission(const struct http_route *route, char ret[static HTTP_PERMISSION_MAX])
+{
+    static const struct {
+        const char *method, *verb;
+    } verbs[] = { { "GET", "read" }, { "DELETE", "delete" } };
+    const char *verb = "write", *at = route->pattern;
+    struct writer w CLEANUP(writer_done) = { .limit = HTTP_PERMISSION_MAX - 1 };
+    size_t len;
+
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(route->method, verbs[i].method) == 0)
+            verb = verbs[i].verb;
+    if (strncmp(at, "/providers/{provider}/", 22) == 0)
+        at += 21;
+    while (*at) {
+        at++;
+        len = strcspn(at, "/");
+        const char *colon = memchr(at, ':', len), *close = memchr(at, '}', len);
+        struct bytes segment = { (const uint8_t *)at, colon ? (size_t)(colon - at) : len };
+
+        if (!close && !bytes_equal_string(segment, "v1") && segment.len > 0) {
+            write_bytes(&w, segment);
+            write_string(&w, "/");
+        }
+        if (colon) {
+            write_bytes(&w, (struct bytes){ (const uint8_t *)colon + 1, len - (size_t)(colon + 1 - at) });
+            verb = "";
+        }
+        at += len;
+    }
+    write_string(&w, verb);
+    len = w.len < HTTP_PERMISSION_MAX ? w.len : HTTP_PERMISSION_MAX - 1;
+    if (len)
+        memcpy(ret, w.data, len);
+    ret[len] = '\0';
+}

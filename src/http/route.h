@@ -14,6 +14,11 @@ enum http_content {
     HTTP_ANY_BODY,      /* any type, may be empty (attestation-service.md 2.3: policies come as text, JSON or anything) */
 };
 
+enum http_cost {
+    HTTP_CHEAP,
+    HTTP_COSTLY, /* proves something with public keys, for anybody who asks (attestation-service.md 13.3, attack-suite.md S15) */
+};
+
 /* A handler makes the response and returns true; or returns false with an err, which becomes the error body (http_response_err). */
 struct http_route {
     const char *method; /* "GET" also answers HEAD */
@@ -22,8 +27,13 @@ struct http_route {
     size_t max_body; /* bytes; larger is 413, not read to its end */
     enum http_content content;
     bool (*handler)(void *context, const struct http_request *request, struct http_response *response, struct err *err);
-    unsigned forbidden; /* status for a known caller whose role does not suffice: 0 means 403; the attestation data plane says 401 */
+    unsigned forbidden;  /* status for a known caller whose role does not suffice: 0 means 403; the attestation data plane says 401 */
+    enum http_cost cost; /* which of the caller's budgets a call comes from */
 };
+
+/* What a caller lacks who may not: "vms/write", "policies/reset"; made from method and pattern. */
+enum { HTTP_PERMISSION_MAX = 96 };
+void http_route_permission(const struct http_route *route, char ret[static HTTP_PERMISSION_MAX]);
 
 struct http_routes {
     const struct http_route *routes;

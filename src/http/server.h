@@ -5,6 +5,7 @@
  * deadline for each request, counted from connecting or from the previous response: a client that sends a byte a second is cut off.
  * Every answer carries x-ms-request-id, and echoes x-ms-client-request-id when that is printable and at most 128 bytes long. */
 #pragma once
+#include "http/rate.h"
 #include "http/route.h"
 
 struct http_server;
@@ -21,12 +22,19 @@ struct http_server_config {
     const struct http_routes *tables; /* must outlive the server */
     size_t n_tables;
 
-    /* identify says who calls; it sees the whole request, body included. It returns false with UNTRUSTED for credentials that do not hold (401; DENIED: 403).
-     * Local root and the server's own user are HTTP_OWNER before it is asked. NULL: all others are anonymous. */
+    /* identify says who calls; it sees the whole request, body included. It returns false with UNTRUSTED for credentials that do not hold (401; DENIED:
+     * 403). A request without an Authorization header over the local socket, from root or the server's own user, is HTTP_OWNER's without asking; one
+     * that has the header is whoever the header proves, wherever it comes from: credentials do not add up (attack-suite.md S2). NULL: all others
+     * are anonymous. */
     bool (*identify)(void *context, const struct http_request *request, struct http_caller *ret, struct err *err);
+    /* admit may still refuse a caller whose role suffices: UNREACHABLE is 503. May be NULL. */
+    bool (*admit)(void *context, const struct http_request *request, struct err *err);
+    /* Budgets, each may be NULL: per address (IPv6: per /64), before anything of the request is looked at but its head; calls of HTTP_COSTLY routes
+     * come from the second. Per agent, once its signature holds. The local socket has no address and no budget. */
+    struct rate_limiter *per_address, *per_address_costly, *per_agent;
     /* observe is told of every request when its answer is known, for the audit log and metrics. May be NULL. */
     void (*observe)(void *context, const struct http_request *request, const struct http_response *response, int64_t duration_us);
-    void *context; /* of identify and observe */
+    void *context; /* of identify, admit and observe */
 
     unsigned threads;          /* 0: 2 per processor, at least 4 */
     unsigned max_connections;  /* 0: LIMIT_HTTP_CONNECTIONS */

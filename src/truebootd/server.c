@@ -133,15 +133,22 @@ static bool in_operators_group(uid_t uid, gid_t gid)
 static bool identify(void *context, const struct http_request *request, struct http_caller *ret, struct err *err)
 {
     struct server *s = context;
-    bool is_agent, is_token;
+    bool ours;
 
-    if (!monitor_identify_agent(&s->monitor, request, &is_agent, ret, err))
+    if (http_header_count(request, "Authorization") == 0) {
+        if (request->peer.local && in_operators_group(request->peer.uid, request->peer.gid))
+            *ret =
+                (struct http_caller){ .role = HTTP_OWNER, .subject = arena_printf(request->arena, "uid %u", (unsigned)request->peer.uid) };
+        return true;
+    }
+    /* Each knows its own kind of credentials; the socket's do not count beside a header (attack-suite.md S2). */
+    if (!monitor_identify_agent(&s->monitor, request, &ours, ret, err))
         return false;
-    if (!is_agent && !api_token_identify(s->store, request, clock_now_ms(), &is_token, ret, err))
+    if (!ours && !api_token_identify(s->store, request, clock_now_ms(), &ours, ret, err))
         return false;
-    if (!is_agent && !is_token && request->peer.local && in_operators_group(request->peer.uid, request->peer.gid))
-        *ret = (struct http_caller){ .role = HTTP_OWNER, .subject = arena_printf(request->arena, "uid %u", (unsigned)request->peer.uid) };
-    return true;
+    if (ours)
+        return true;
+    return err_set(err, ERR_UNTRUSTED, "these credentials are of no kind that this server knows");
 }
 
 /* ---- reference data ---- */
@@ -232,6 +239,7 @@ static bool start_attestation(struct server *s, struct err *err)
     a->provider = providers.shared_name;
     a->ak_roots = s->management.ak_roots;
     a->keep_evidence = KEEP_EVIDENCE;
+    a->per_vm = s->per_vm;
     a->now_ms = clock_now_ms;
     a->on_appraisal = on_appraisal;
     a->on_appraisal_context = s;
@@ -272,6 +280,14 @@ static void observe(void *context, const struct http_request *request, const str
               request->caller.subject, NULL);
 }
 
+enum { PLACES_ADDRESSES = 32768, PLACES_VMS = 32768 };
+
+static bool make_limits(struct server *s, struct err *err)
+{
+    return rate_limiter_new(PLACES_ADDRESSES, &s->per_address, err) && rate_limiter_new(PLACES_ADDRESSES, &s->per_address_costly, err) &&
+           rate_limiter_new(PLACES_VMS, &s->per_vm, err);
+}
+
 static bool start_http(struct server *s, const char *keys, struct err *err)
 {
     struct http_routes *tables = ARENA_ARRAY(&s->arena, N_TABLES, struct http_routes);
@@ -286,6 +302,9 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
                                          .max_per_address = (unsigned)s->config->connections_per_address,
                                          .deadline_ms = (unsigned)s->config->request_seconds * 1000,
                                          .identify = identify,
+                                         .per_address = s->per_address,
+                                         .per_address_costly = s->per_address_costly,
+                                         .per_agent = s->per_vm,
                                          .observe = observe,
                                          .context = s };
     bool started;
@@ -311,6 +330,10 @@ bool server_start(struct config *config, struct server *s, struct err *err)
     bool fine;
 
     *s = (struct server){ .config = config };
+    if (!make_limits(s, err)) {
+        server_stop(s);
+        return false;
+    }
     server_reload(s);
     s->attestation.issuer = make_url(s);
     umask(0027);
@@ -325,8 +348,13 @@ bool server_start(struct config *config, struct server *s, struct err *err)
 
 void server_reload(struct server *s)
 {
-    log_set_level((enum log_level)s->config->log_level);
-    log_set_format((enum log_format)s->config->log_format);
+    const struct config *c = s->config;
+
+    log_set_level((enum log_level)c->log_level);
+    log_set_format((enum log_format)c->log_format);
+    rate_limiter_set(s->per_address, (unsigned)c->requests_per_second, 1000, (unsigned)c->requests_burst);
+    rate_limiter_set(s->per_address_costly, (unsigned)c->attest_per_second, 1000, (unsigned)c->attest_burst);
+    rate_limiter_set(s->per_vm, (unsigned)c->vm_per_minute, 60 * 1000, (unsigned)c->vm_burst);
 }
 
 void server_stop(struct server *s)
@@ -344,6 +372,9 @@ void server_stop(struct server *s)
     ca_free(s->ak_ca);
     ca_free(s->root_ca);
     store_close(s->store);
+    rate_limiter_free(s->per_address);
+    rate_limiter_free(s->per_address_costly);
+    rate_limiter_free(s->per_vm);
     wipe(s->monitor.nonce_key, sizeof s->monitor.nonce_key);
     arena_done(&s->arena);
     *s = (struct server){ 0 };

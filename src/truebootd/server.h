@@ -18,6 +18,7 @@ struct server {
     struct trusted_provider provider;
     struct monitor monitor;
     struct management management;
+    struct rate_limiter *per_address, *per_address_costly, *per_vm;
     struct http_server *http;
 };
 
