@@ -1,46 +1,17 @@
 #include "base/ini.h"
+#include "base/distance.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 
-enum { WORD_MAX = 64, NEAR = 5 };
-
 /* ---- the nearest word ---- */
-
-static unsigned char lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c; }
-
-/* Levenshtein's distance. */
-static unsigned distance(struct bytes a, const char *b)
-{
-    unsigned row[WORD_MAX + 1];
-    size_t n = strlen(b);
-
-    for (size_t j = 0; j <= n; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= n; j++) {
-            unsigned best = diagonal + (lower(a.data[i - 1]) != lower((uint8_t)b[j - 1]));
-
-            diagonal = row[j];
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
 
 const char *nearest_word(struct bytes written, const char *const *words, size_t n)
 {
     const char *nearest = NULL;
-    unsigned best = NEAR;
+    unsigned best = DISTANCE_NEAR;
 
-    if (written.len > WORD_MAX)
-        return NULL;
     for (size_t i = 0; i < n; i++) {
-        unsigned d = strlen(words[i]) <= WORD_MAX ? distance(written, words[i]) : NEAR;
+        unsigned d = distance_between(written, words[i]);
 
         if (d < best) {
             best = d;

@@ -19,6 +19,5 @@ struct ini_entry {
 MUST_CHECK bool ini_read(struct arena *a, const char *file, struct bytes text,
                          bool (*take)(void *context, const struct ini_entry *entry, struct err *err), void *context, struct err *err);
 
-/* The word of a list that is nearest to what somebody wrote, for "did you mean": at most 4 letters inserted, left out or changed, in either case
- * of letters. NULL: none is near. */
+/* The word of a list that is nearest to what somebody wrote, for "did you mean": see base/distance.h. NULL: none is near. */
 const char *nearest_word(struct bytes written, const char *const *words, size_t n);
