@@ -254,7 +254,7 @@ static bool parse_real(struct parser *ps, struct bytes text, double *ret)
         small[text.len] = 0;
     }
     *ret = strtod(copy, NULL);
-    if (!isfinite(*ret))
+    if (!__builtin_isfinite(*ret))
         return fail_at(ps, text.data, ERR_LIMIT, "a number too large for a double");
     return true;
 }
@@ -357,13 +357,20 @@ static bool parse_array(struct parser *ps, struct json *v)
     return true;
 }
 
-static int member_order(const void *left, const void *right)
+static int name_order(const struct json_member *a, const struct json_member *b)
 {
-    const struct json_member *a = left, *b = right;
-
     if (a->name.len != b->name.len)
         return a->name.len < b->name.len ? -1 : 1;
     return a->name.len ? memcmp(a->name.data, b->name.data, a->name.len) : 0;
+}
+
+/* Of equal names the earlier one first: not every C library sorts stably. */
+static int member_order(const void *left, const void *right)
+{
+    const struct json_member *a = *(const struct json_member *const *)left, *b = *(const struct json_member *const *)right;
+    int order = name_order(a, b);
+
+    return order ? order : (a > b) - (a < b);
 }
 
 static bool refuse_duplicate(struct parser *ps, const struct json_member *m)
@@ -380,14 +387,16 @@ static bool refuse_duplicate(struct parser *ps, const struct json_member *m)
 static bool check_duplicates(struct parser *ps, const struct json_member *members, size_t n)
 {
     struct arena scratch CLEANUP(arena_done) = { 0 };
-    struct json_member *sorted = arena_grow(&scratch, members, n, n, sizeof *members);
+    const struct json_member **sorted = arena_array(&scratch, n, sizeof *sorted);
 
     if (!sorted)
         return no_memory(ps);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &members[i];
     qsort(sorted, n, sizeof *sorted, member_order);
     for (size_t i = 1; i < n; i++)
-        if (member_order(&sorted[i - 1], &sorted[i]) == 0)
-            return refuse_duplicate(ps, &sorted[i]);
+        if (name_order(sorted[i - 1], sorted[i]) == 0)
+            return refuse_duplicate(ps, sorted[i]);
     return true;
 }
 

@@ -60,7 +60,7 @@ static void write_real(struct writer *w, double value)
 {
     char text[40];
 
-    if (!isfinite(value)) { /* JSON has no word for it */
+    if (!__builtin_isfinite(value)) { /* JSON has no word for it */
         write_string(w, "null");
         return;
     }
