@@ -92,6 +92,6 @@ void log_event(enum log_level level, const char *message, ...)
     va_end(pairs);
     write_string(&w, format == LOG_JSON ? "}\n" : "\n");
     /* One write per line keeps lines whole; a log that cannot be written has nowhere to complain. */
-    if (w.len && write(STDERR_FILENO, w.data, w.len) < 0)
+    if (w.len && write(STDERR_FILENO, w.data, (unsigned)w.len) < 0)
         return;
 }

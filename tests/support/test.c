@@ -41,6 +41,13 @@ void test_skip(const char *fmt, ...)
     va_end(args);
 }
 
+#ifdef _WIN32
+#include <windows.h>
+bool test_is_on_wine(void) { return GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != NULL; }
+#else
+bool test_is_on_wine(void) { return false; }
+#endif
+
 bool test_failed(void) { return current.failed; }
 
 void test_check(bool passed, const char *file, int line, const char *what)

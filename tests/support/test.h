@@ -24,6 +24,8 @@ void test_check_string(const char *got, const char *want, const char *file, int 
 void test_check_bytes(struct bytes got, struct bytes want, const char *file, int line, const char *what);
 void test_note(const char *fmt, ...) PRINTF_LIKE(1, 2); /* a TAP comment line */
 void test_skip(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* Wine stands in for Windows; where it falls short of it, a test says so and is skipped. Always false elsewhere. */
+bool test_is_on_wine(void);
 bool test_failed(void); /* the running test has failed already */
 
 #define TEST(name_)                                                                       \

@@ -30,14 +30,27 @@ static const struct {
       "4eec53f0" },
 };
 
+/* libcrypto has them all; Windows has no SM3, and SHA-3 only of late. */
+static bool is_offered(enum digest_algorithm algorithm) { return digest_from_tpm_id(digest_tpm_id(algorithm)) == algorithm; }
+
 TEST(every_algorithm_gives_its_published_value)
 {
+    unsigned tried = 0;
+
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         struct digest d;
 
+        if (!is_offered(known[i].algorithm))
+            continue;
+        tried++;
         digest_compute(known[i].algorithm, BYTES_LIT("abc"), &d);
         check_hex(&d, known[i].abc);
     }
+#ifdef _WIN32
+    CHECK(tried >= 4);
+#else
+    CHECK_INT(tried, ARRAY_LEN(known));
+#endif
 }
 
 TEST(parts_hash_like_the_whole)
@@ -47,6 +60,8 @@ TEST(parts_hash_like_the_whole)
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         struct digest d;
 
+        if (!is_offered(known[i].algorithm))
+            continue;
         digest_compute_parts(known[i].algorithm, parts, ARRAY_LEN(parts), &d);
         check_hex(&d, known[i].abc);
     }
@@ -88,8 +103,8 @@ TEST(algorithms_are_found_by_number_and_by_name)
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         enum digest_algorithm id = known[i].algorithm;
 
-        CHECK_INT(digest_from_tpm_id(digest_tpm_id(id)), id);
-        CHECK_INT(digest_from_name(bytes_of_string(digest_name(id))), id);
+        CHECK_INT(digest_from_tpm_id(digest_tpm_id(id)), is_offered(id) ? id : DIGEST_NONE);
+        CHECK_INT(digest_from_name(bytes_of_string(digest_name(id))), is_offered(id) ? id : DIGEST_NONE);
         CHECK_INT(digest_len(id) * 2, strlen(known[i].abc));
     }
     CHECK_INT(digest_from_tpm_id(0x0010), DIGEST_NONE);
@@ -126,7 +141,7 @@ TEST(hmac_of_every_algorithm_has_its_length)
         struct digest d;
 
         hmac_compute(known[i].algorithm, BYTES_NONE, &part, 1, &d);
-        CHECK_INT(digest_bytes(&d).len, digest_len(known[i].algorithm));
+        CHECK_INT(digest_bytes(&d).len, is_offered(known[i].algorithm) ? digest_len(known[i].algorithm) : 0);
     }
 }
 
@@ -136,6 +151,8 @@ static void *hash_many(void *failed)
         struct digest d;
         char text[2 * DIGEST_MAX_LEN + 1];
 
+        if (!is_offered(known[i % ARRAY_LEN(known)].algorithm))
+            continue;
         digest_compute(known[i % ARRAY_LEN(known)].algorithm, BYTES_LIT("abc"), &d);
         hex_encode(digest_bytes(&d), text);
         if (strcmp(text, known[i % ARRAY_LEN(known)].abc) != 0)

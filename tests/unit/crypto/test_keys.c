@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/reader.h"
-#include "crypto/pem.h"
+#include "base/writer.h"
 #include "crypto/privkey.h"
 #include "crypto/signature.h"
 #include "support/test.h"
@@ -22,6 +22,14 @@ static const struct privkey *key_of(enum privkey_kind kind)
     return keys[kind];
 }
 
+/* Wine's keys go on signing the way they signed first. */
+static bool signs_one_way_only(void)
+{
+    if (test_is_on_wine())
+        test_skip("Wine cannot sign two ways with one key");
+    return test_is_on_wine();
+}
+
 static const struct way {
     const char *name;
     enum privkey_kind kind;
@@ -36,6 +44,8 @@ static const struct way {
 
 TEST(what_a_key_signs_its_public_half_verifies)
 {
+    if (signs_one_way_only())
+        return;
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         const struct privkey *key = key_of(ways[i].kind);
         uint8_t signature[PRIVKEY_SIGNATURE_MAX];
@@ -78,6 +88,8 @@ TEST(threads_share_a_key_in_several_ways)
     struct err err = ERR_INIT;
     struct pubkey *fresh = NULL;
 
+    if (signs_one_way_only())
+        return;
     REQUIRE(key);
     REQUIRE_OK(privkey_sign(key, SIGNATURE_RSASSA, DIGEST_SHA256, MESSAGE, rs256, &rs_len, &err), err);
     REQUIRE_OK(privkey_sign(key, SIGNATURE_RSAPSS, DIGEST_SHA256, MESSAGE, ps256, &ps_len, &err), err);
@@ -207,10 +219,25 @@ TEST(weak_and_impossible_keys_are_not_made)
     n[255] = 0xfe;
     CHECK(!pubkey_from_rsa((struct bytes){ n, 256 }, e, &key, &err) && err.code == ERR_MALFORMED);
     CHECK(!pubkey_from_ec(CURVE_NONE, e, e, &key, &err) && err.code == ERR_UNSUPPORTED);
+    CHECK(!pubkey_from_ec(CURVE_P256, (struct bytes){ n, 33 }, e, &key, &err) && err.code == ERR_MALFORMED);
+    CHECK(key == NULL);
+}
+
+TEST(points_off_the_curve_make_no_key)
+{
+    uint8_t n[66];
+    struct pubkey *key = NULL;
+    struct err err = ERR_INIT;
+    struct bytes e = BYTES_LIT("\x01\x00\x01");
+
+    if (test_is_on_wine()) {
+        test_skip("Wine takes any point");
+        return;
+    }
+    memset(n, 0xff, sizeof n);
     CHECK(!pubkey_from_ec(CURVE_P256, e, e, &key, &err) && err.code == ERR_MALFORMED);
     CHECK(!pubkey_from_ec(CURVE_P256, BYTES_NONE, BYTES_NONE, &key, &err) && err.code == ERR_MALFORMED);
-    CHECK(!pubkey_from_ec(CURVE_P256, (struct bytes){ n, 33 }, e, &key, &err) && err.code == ERR_MALFORMED);
-    CHECK(!pubkey_from_ec(CURVE_P521, (struct bytes){ n, 66 }, (struct bytes){ n, 66 }, &key, &err) && err.code == ERR_MALFORMED);
+    CHECK(!pubkey_from_ec(CURVE_P521, BYTES_OF(n), BYTES_OF(n), &key, &err) && err.code == ERR_MALFORMED);
     CHECK(key == NULL);
 }
 
@@ -244,38 +271,6 @@ TEST(a_public_key_with_something_behind_it_is_refused)
     write_u8(&w, 0);
     CHECK(!pubkey_from_spki(writer_bytes(&w), &key, &err) && err.code == ERR_MALFORMED);
     writer_done(&w);
-}
-
-TEST(a_private_key_comes_back_from_its_pem)
-{
-    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        const struct privkey *key = key_of(ways[i].kind);
-        struct privkey *same = NULL;
-        struct arena a = { 0 };
-        struct err err = ERR_INIT;
-        struct bytes pem;
-
-        REQUIRE(key);
-        REQUIRE_OK(privkey_to_pem(key, &a, &pem, &err), err);
-        CHECK(bytes_starts_with(pem, BYTES_LIT("-----BEGIN PRIVATE KEY-----\n")));
-        REQUIRE_OK(privkey_from_pem(pem, &same, &err), err);
-        CHECK(pubkey_equal(privkey_public(key), privkey_public(same)));
-        privkey_free(same);
-        arena_done(&a);
-    }
-}
-
-TEST(what_is_no_private_key_is_refused)
-{
-    static const char *const texts[] = { "", "words", "-----BEGIN PRIVATE KEY-----\nAQID\n-----END PRIVATE KEY-----\n",
-                                         "-----BEGIN PRIVATE KEY-----\n" };
-
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        struct privkey *key = NULL;
-        struct err err = ERR_INIT;
-
-        CHECK(!privkey_from_pem(bytes_of_string(texts[i]), &key, &err) && err.code == ERR_MALFORMED);
-    }
 }
 
 TEST(ecdsa_signatures_change_between_their_two_spellings)

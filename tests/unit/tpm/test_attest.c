@@ -115,6 +115,8 @@ TEST(names_of_every_hash_are_read_and_written_back)
         struct attest attest = { .magic = TPM_GENERATED, .type = TPM_ST_ATTEST_CERTIFY }, again;
         struct err err = ERR_INIT;
 
+        if (digest_from_tpm_id(digest_tpm_id(algorithms[i])) == DIGEST_NONE)
+            continue; /* Windows has no SM3 */
         attest.qualified_signer = attest.name = attest.qualified_name = (struct bytes){ name, 2 + digest_len(algorithms[i]) };
         attest_encode(&w, &attest);
         REQUIRE_OK(attest_decode(writer_bytes(&w), &again, &err), err);

@@ -1,0 +1,47 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+
+/* Linear enough for what it looks for: needles of a few bytes, in lines and headers. */
+void *memmem(const void *haystack, size_t haystack_len, const void *needle, size_t needle_len)
+{
+    const uint8_t *at = haystack, *first = needle;
+
+    if (needle_len == 0)
+        return (void *)(uintptr_t)haystack;
+    while (haystack_len >= needle_len) {
+        const uint8_t *found = memchr(at, first[0], haystack_len - needle_len + 1);
+
+        if (!found)
+            return NULL;
+        haystack_len -= (size_t)(found - at);
+        at = found;
+        if (memcmp(at, needle, needle_len) == 0)
+            return (void *)(uintptr_t)at;
+        at++;
+        haystack_len--;
+    }
+    return NULL;
+}
+
+void explicit_bzero(void *p, size_t len) { SecureZeroMemory(p, len); }
+
+char *strndup(const char *text, size_t max)
+{
+    size_t len = strnlen(text, max);
+    char *copy = malloc(len + 1);
+
+    if (copy) {
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+    }
+    return copy;
+}
+
+int setenv(const char *name, const char *value, int overwrite)
+{
+    if (!overwrite && getenv(name))
+        return 0;
+    return _putenv_s(name, value) == 0 ? 0 : -1;
+}

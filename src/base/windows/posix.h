@@ -1,0 +1,10 @@
+/* base/windows/posix.h: the few POSIX and GNU functions that portable files use and Windows' C library lacks. The Windows build includes it
+ * in front of every file (-include), so that those files carry no conditions. What cannot be had this way is a file of its own,
+ * NAME_windows.c beside NAME.c. */
+#pragma once
+#include <stddef.h>
+
+void *memmem(const void *haystack, size_t haystack_len, const void *needle, size_t needle_len);
+void explicit_bzero(void *p, size_t len);
+char *strndup(const char *text, size_t max);
+int setenv(const char *name, const char *value, int overwrite);
