@@ -4,17 +4,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include "http/client_failure.h"
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "http/client_internal.h"
+#include "http/date.h"
+#include "http/proxy.h"
 
-enum { CONNECT_TIMEOUT_MS = 10 * 1000, TOTAL_TIMEOUT_MS = 120 * 1000, MAX_RESPONSE = 2 * 1024 * 1024, MAX_ANSWER_HEADERS = 128 };
-
-struct http_client {
-    CURL *curl;
-    char *unix_socket, *ca_file, *proxy, *user_agent, *no_proxy;
-    struct curl_blob ca_pem; /* data is ours */
-    unsigned connect_timeout_ms, total_timeout_ms;
-    size_t max_response;
-    char error[CURL_ERROR_SIZE];
+enum {
+    CONNECT_TIMEOUT_MS = 10 * 1000,
+    TLS_TIMEOUT_MS = 10 * 1000,
+    FIRST_BYTE_TIMEOUT_MS = 60 * 1000,
+    TOTAL_TIMEOUT_MS = 120 * 1000,
+    MAX_RESPONSE = 2 * 1024 * 1024,
+    MAX_ANSWER_HEADERS = 128,
+    PIN_LEN = 32,
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -31,15 +35,7 @@ static bool copy_text(char **to, const char *text)
     return !text || *to;
 }
 
-/* The environment's exceptions, and ours: loopback, link-local and the hosts' metadata addresses are never beyond a proxy. */
-static bool make_no_proxy(struct http_client *client)
-{
-    const char *lower = getenv("no_proxy");
-    const char *theirs = lower ? lower : getenv("NO_PROXY");
-
-    return asprintf(&client->no_proxy, "%s%slocalhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,168.63.129.16", theirs ? theirs : "",
-                    theirs && *theirs ? "," : "") >= 0;
-}
+static unsigned or_else(unsigned value, unsigned otherwise) { return value ? value : otherwise; }
 
 static bool copy_config(struct http_client *client, const struct http_client_config *config)
 {
@@ -49,12 +45,48 @@ static bool copy_config(struct http_client *client, const struct http_client_con
             return false;
         memcpy(client->ca_pem.data, config->ca_pem.data, config->ca_pem.len);
     }
-    client->connect_timeout_ms = config->connect_timeout_ms ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-    client->total_timeout_ms = config->total_timeout_ms ? config->total_timeout_ms : TOTAL_TIMEOUT_MS;
+    client->connect_timeout_ms = or_else(config->connect_timeout_ms, CONNECT_TIMEOUT_MS);
+    client->tls_timeout_ms = or_else(config->tls_timeout_ms, TLS_TIMEOUT_MS);
+    client->first_byte_timeout_ms = or_else(config->first_byte_timeout_ms, FIRST_BYTE_TIMEOUT_MS);
+    client->total_timeout_ms = or_else(config->total_timeout_ms, TOTAL_TIMEOUT_MS);
     client->max_response = config->max_response ? config->max_response : MAX_RESPONSE;
     return copy_text(&client->unix_socket, config->unix_socket) && copy_text(&client->ca_file, config->ca_file) &&
-           copy_text(&client->proxy, config->proxy) &&
-           copy_text(&client->user_agent, config->user_agent ? config->user_agent : "trueboot/" TRUEBOOT_VERSION) && make_no_proxy(client);
+           copy_text(&client->proxy, config->proxy) && copy_text(&client->no_proxy, config->no_proxy) &&
+           copy_text(&client->proxy_credentials, config->proxy_credentials) &&
+           copy_text(&client->user_agent, config->user_agent ? config->user_agent : "trueboot/" TRUEBOOT_VERSION);
+}
+
+/* One pin as libcurl wants it: "sha256//BASE64". */
+static bool add_pin(struct bytes text, struct writer *w)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct bytes pin = BYTES_NONE;
+    struct err ignored;
+    char *again;
+
+    if (bytes_starts_with(text, BYTES_LIT("sha256//")))
+        text = bytes_slice(text, 8, text.len);
+    if (!(text.len == 2 * PIN_LEN
+              ? hex_decode(&a, text, &pin, &ignored)
+              : base64_decode(&a, BASE64_STANDARD, text, &pin, &ignored) || base64_decode(&a, BASE64_URL, text, &pin, &ignored)) ||
+        pin.len != PIN_LEN || !(again = base64_in(&a, BASE64_STANDARD, pin)))
+        return false;
+    write_printf(w, "%ssha256//%s", w->len ? ";" : "", again);
+    return true;
+}
+
+static bool take_pins(struct http_client *client, const char *pins, struct err *err)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+
+    for (size_t len; pins && *(pins += strspn(pins, ", ;\t")); pins += len) {
+        len = strcspn(pins, ", ;\t");
+        if (!add_pin((struct bytes){ (const uint8_t *)pins, len }, &w))
+            return err_set(err, ERR_MALFORMED, "a pin is the SHA-256 of a public key (64 hexadecimal digits, or base64), not \"%.*s\"",
+                           len > 80 ? 80 : (int)len, pins);
+    }
+    client->pins = w.len ? writer_take_string(&w) : NULL;
+    return true;
 }
 
 bool http_client_new(const struct http_client_config *config, struct http_client **ret, struct err *err)
@@ -62,8 +94,14 @@ bool http_client_new(const struct http_client_config *config, struct http_client
     CLEANUP(http_client_free_at) struct http_client *client = calloc(1, sizeof *client);
 
     pthread_once(&curl_once, init_curl);
-    if (!client || curl_ready != CURLE_OK || !copy_config(client, config) || !(client->curl = curl_easy_init()))
+    if (!client || curl_ready != CURLE_OK || !copy_config(client, config) || !(client->curl = curl_easy_init()) ||
+        !(client->multi = curl_multi_init()))
         return err_set(err, ERR_NO_MEMORY, "the HTTP client cannot be made: out of memory");
+    if (!take_pins(client, config->pins, err))
+        return false;
+    for (size_t i = 0; i < CLIENT_SOCKETS_MAX; i++)
+        client->sockets[i] = -1;
+    client->trace.peer = &client->peer;
     *ret = TAKE(client);
     return true;
 }
@@ -74,11 +112,18 @@ void http_client_free(struct http_client *client)
         return;
     if (client->curl)
         curl_easy_cleanup(client->curl);
+    if (client->multi)
+        curl_multi_cleanup(client->multi);
+    tls_peer_reset(&client->peer);
     free(client->unix_socket);
     free(client->ca_file);
     free(client->proxy);
-    free(client->user_agent);
     free(client->no_proxy);
+    if (client->proxy_credentials)
+        wipe(client->proxy_credentials, strlen(client->proxy_credentials));
+    free(client->proxy_credentials);
+    free(client->pins);
+    free(client->user_agent);
     free(client->ca_pem.data);
     free(client);
 }
@@ -88,6 +133,8 @@ void http_client_free_at(struct http_client **client)
     http_client_free(*client);
     *client = NULL;
 }
+
+const struct http_trace *http_client_trace(const struct http_client *client) { return &client->trace; }
 
 /* ---- one call ------------------------------------------------------------------------------------------------------ */
 
@@ -137,35 +184,6 @@ struct options {
 #define SET(options_, option_, value_) \
     ((options_)->ok = curl_easy_setopt((options_)->curl, (option_), (value_)) == CURLE_OK && (options_)->ok)
 
-static bool set_client_options(struct http_client *client)
-{
-    struct options o = { client->curl, true };
-
-    SET(&o, CURLOPT_ERRORBUFFER, client->error);
-    SET(&o, CURLOPT_NOSIGNAL, 1L);
-    SET(&o, CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(&o, CURLOPT_FOLLOWLOCATION, 0L);
-    SET(&o, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(&o, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(&o, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
-    SET(&o, CURLOPT_TIMEOUT_MS, (long)client->total_timeout_ms);
-    SET(&o, CURLOPT_USERAGENT, client->user_agent);
-    SET(&o, CURLOPT_NOPROXY, client->no_proxy);
-    if (client->unix_socket)
-        SET(&o, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
-    if (client->proxy)
-        SET(&o, CURLOPT_PROXY, client->proxy);
-    if (client->ca_file)
-        SET(&o, CURLOPT_CAINFO, client->ca_file);
-    if (client->ca_pem.data) {
-        SET(&o, CURLOPT_CAINFO_BLOB, &client->ca_pem);
-        SET(&o, CURLOPT_CAPATH, NULL); /* instead of the system's, not beside them */
-    }
-    if (client->ca_file)
-        SET(&o, CURLOPT_CAPATH, NULL);
-    return o.ok;
-}
-
 static bool set_call_options(struct http_client *client, const struct http_call *call, const struct curl_slist *headers,
                              struct reply *reply)
 {
@@ -213,32 +231,73 @@ static bool make_headers(struct arena *a, const struct http_call *call, struct c
 
 static void free_list(struct curl_slist **list) { curl_slist_free_all(*list); }
 
-static enum err_code failure_code(enum http_failure failure)
+static unsigned ms_of(CURL *curl, CURLINFO which)
 {
-    switch (failure) {
-    case HTTP_FAILURE_URL:
-        return ERR_MALFORMED;
-    case HTTP_FAILURE_TOO_LARGE:
-        return ERR_LIMIT;
-    case HTTP_FAILURE_CA_FILE:
-        return ERR_IO;
-    case HTTP_FAILURE_LOCAL:
-        return ERR_NO_MEMORY;
-    default:
-        return ERR_UNREACHABLE;
+    curl_off_t us = 0;
+
+    return curl_easy_getinfo(curl, which, &us) == CURLE_OK && us > 0 ? (unsigned)(us / 1000) + 1 : 0;
+}
+
+static void take_trace(struct http_client *client, const struct reply *reply)
+{
+    struct http_trace *trace = &client->trace;
+    const char *address = NULL;
+    int64_t date_ms;
+    long port = 0;
+
+    if (curl_easy_getinfo(client->curl, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address)
+        snprintf(trace->address, sizeof trace->address, "%s", address);
+    if (curl_easy_getinfo(client->curl, CURLINFO_PRIMARY_PORT, &port) == CURLE_OK)
+        trace->port = (unsigned)port;
+    trace->resolved_ms = ms_of(client->curl, CURLINFO_NAMELOOKUP_TIME_T);
+    trace->connected_ms = ms_of(client->curl, CURLINFO_CONNECT_TIME_T);
+    trace->tls_ms = ms_of(client->curl, CURLINFO_APPCONNECT_TIME_T);
+    trace->first_byte_ms = ms_of(client->curl, CURLINFO_STARTTRANSFER_TIME_T);
+    trace->total_ms = ms_of(client->curl, CURLINFO_TOTAL_TIME_T);
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        if (reply->headers[i].name.len == 4 && strncasecmp((const char *)reply->headers[i].name.data, "Date", 4) == 0 &&
+            http_date_parse(reply->headers[i].value, &date_ms)) {
+            trace->has_server_time = true;
+            trace->server_ahead_ms = date_ms - clock_now_ms();
+        }
     }
 }
 
-/* The URL without its query (tokens can be in there). */
-static bool explain(const struct http_client *client, const struct http_call *call, CURLcode code, enum http_failure failure,
-                    struct err *err)
+/* What a failure has us look at once more. */
+static void look_again(struct http_client *client, const char *url, const char *proxy, struct transfer *t)
 {
-    const char *detail = client->error[0] ? client->error : curl_easy_strerror(code);
-    int len = (int)strcspn(call->url, "?");
+    long connect_code = 0;
 
-    if (len > 100)
-        len = 100;
-    return err_set(err, failure_code(failure), "%.*s: %s (%.100s)", len, call->url, http_failure_meaning(failure), detail);
+    curl_easy_getinfo(client->curl, CURLINFO_HTTP_CONNECTCODE, &connect_code);
+    if (!t->gave_up || client->unix_socket || t->phase == CLIENT_CONNECTING || (proxy && !connect_code))
+        return;
+    if (t->phase == CLIENT_SHAKING_HANDS || t->unacknowledged || t->gap)
+        t->answers_small = client_answers_small(client, url, proxy);
+}
+
+static bool choose_proxy(struct http_client *client, const struct http_call *call, struct arena *a, const char **ret,
+                         enum http_failure *ret_failure, struct err *err)
+{
+    struct proxy_settings settings = { .proxy = client->proxy, .no_proxy = client->no_proxy };
+
+    *ret = NULL;
+    if (client->unix_socket)
+        return true;
+    proxy_environment(&settings);
+    if (!proxy_choose(&settings, call->url, a, ret, &client->trace.dropped_proxy_credentials, err)) {
+        *ret_failure = HTTP_FAILURE_URL;
+        return err_within(err, "%.*s", (int)strnlen(call->url, 100), call->url);
+    }
+    snprintf(client->trace.proxy, sizeof client->trace.proxy, "%s", *ret ? *ret : "");
+    return true;
+}
+
+static bool prepare(struct http_client *client, const struct http_call *call, const char *proxy, const struct curl_slist *headers,
+                    struct reply *reply)
+{
+    client->error[0] = '\0';
+    curl_easy_reset(client->curl); /* options go, connections stay */
+    return client_set_options(client, client->curl, proxy, &client->peer, false) && set_call_options(client, call, headers, reply);
 }
 
 bool http_client_send(struct http_client *client, struct arena *a, const struct http_call *call, struct http_answer *ret,
@@ -246,22 +305,31 @@ bool http_client_send(struct http_client *client, struct arena *a, const struct 
 {
     CLEANUP(reply_done) struct reply reply = { .arena = a, .body = { .limit = client->max_response } };
     CLEANUP(free_list) struct curl_slist *headers = NULL;
-    enum http_failure failure;
+    enum http_failure ignored, *failure = ret_failure ? ret_failure : &ignored;
     struct http_field *kept;
+    struct transfer t;
+    const char *proxy;
     struct bytes body;
-    CURLcode code;
     long status = 0;
 
-    client->error[0] = '\0';
-    curl_easy_reset(client->curl); /* options go, connections stay */
-    if (!make_headers(a, call, &headers) || !set_client_options(client) || !set_call_options(client, call, headers, &reply))
+    client->trace = (struct http_trace){ .peer = &client->peer };
+    *failure = HTTP_FAILURE_LOCAL;
+    if (!choose_proxy(client, call, a, &proxy, failure, err))
+        return false;
+    if (!make_headers(a, call, &headers) || !prepare(client, call, proxy, headers, &reply))
         return err_set(err, ERR_NO_MEMORY, "the request cannot be made: out of memory, or this libcurl lacks something");
-    code = curl_easy_perform(client->curl);
-    failure = client_failure(code, client->curl);
-    if (ret_failure)
-        *ret_failure = failure;
-    if (failure != HTTP_FAILURE_NONE)
-        return explain(client, call, code, failure, err);
+    client_transfer(client, client->curl, &t);
+    take_trace(client, &reply);
+    look_again(client, call->url, proxy, &t);
+    *failure = client->trace.failure = client_failure(&t, client->curl, &client->peer, proxy != NULL);
+    if (*failure == HTTP_FAILURE_TLS_TIME && client_ask_time(client, call->url, proxy, &client->trace.server_ahead_ms)) {
+        client->trace.has_server_time = true;
+        client->trace.server_ahead_ms -= clock_now_ms();
+    }
+    if (*failure != HTTP_FAILURE_NONE) {
+        client_explain(client, call->url, &t, err);
+        return false;
+    }
     kept = ARENA_ARRAY(a, reply.n_headers + 1, struct http_field);
     if (reply.no_memory || !kept || !arena_copy(a, writer_bytes(&reply.body), &body))
         return err_set(err, ERR_NO_MEMORY, "out of memory");

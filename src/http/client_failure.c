@@ -1,9 +1,10 @@
-#include "http/client_failure.h"
+#include <errno.h>
+#include "http/client_internal.h"
 
 const char *http_failure_slug(enum http_failure failure)
 {
     static const char *const slugs[] = {
-#define X(name, slug, meaning) slug,
+#define X(name, slug, number, meaning) slug,
         HTTP_FAILURES(X)
 #undef X
     };
@@ -13,11 +14,21 @@ const char *http_failure_slug(enum http_failure failure)
 const char *http_failure_meaning(enum http_failure failure)
 {
     static const char *const meanings[] = {
-#define X(name, slug, meaning) meaning,
+#define X(name, slug, number, meaning) meaning,
         HTTP_FAILURES(X)
 #undef X
     };
     return (size_t)failure < ARRAY_LEN(meanings) ? meanings[failure] : "";
+}
+
+unsigned http_failure_number(enum http_failure failure)
+{
+    static const unsigned numbers[] = {
+#define X(name, slug, number, meaning) number,
+        HTTP_FAILURES(X)
+#undef X
+    };
+    return (size_t)failure < ARRAY_LEN(numbers) ? numbers[failure] : 0;
 }
 
 static const struct {
@@ -28,10 +39,10 @@ static const struct {
     { CURLE_URL_MALFORMAT, HTTP_FAILURE_URL },
     { CURLE_UNSUPPORTED_PROTOCOL, HTTP_FAILURE_URL },
     { CURLE_COULDNT_RESOLVE_HOST, HTTP_FAILURE_DNS },
-    { CURLE_COULDNT_RESOLVE_PROXY, HTTP_FAILURE_PROXY },
-    { CURLE_PROXY, HTTP_FAILURE_PROXY },
-    { CURLE_COULDNT_CONNECT, HTTP_FAILURE_CONNECT_REFUSED },
-    { CURLE_SSL_CONNECT_ERROR, HTTP_FAILURE_TLS_PROTOCOL },
+    { CURLE_COULDNT_RESOLVE_PROXY, HTTP_FAILURE_DNS },
+    { CURLE_PROXY, HTTP_FAILURE_PROXY_BLOCK },
+    { CURLE_SSL_CONNECT_ERROR, HTTP_FAILURE_TLS_PROTO },
+    { CURLE_SSL_PINNEDPUBKEYNOTMATCH, HTTP_FAILURE_TLS_UNTRUSTED },
     { CURLE_SSL_CACERT_BADFILE, HTTP_FAILURE_CA_FILE },
     { CURLE_FILESIZE_EXCEEDED, HTTP_FAILURE_TOO_LARGE },
     { CURLE_WRITE_ERROR, HTTP_FAILURE_TOO_LARGE }, /* our own callback refuses more */
@@ -42,51 +53,58 @@ static const struct {
     { CURLE_WEIRD_SERVER_REPLY, HTTP_FAILURE_DROPPED },
 };
 
-/* What OpenSSL says about a chain: X509_V_ERR_… numbers, stable since 1.0. */
-static enum http_failure certificate_failure(CURL *curl)
+/* A chain that the TLS library believes failed libcurl's own comparison of the name. */
+static enum http_failure certificate_failure(const struct tls_peer *peer)
 {
-    enum { CERT_NOT_YET_VALID = 9, CERT_HAS_EXPIRED = 10, HOSTNAME_MISMATCH = 62, IP_ADDRESS_MISMATCH = 64 };
-    long result = 0;
-
-    curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &result);
-    switch (result) {
-    case CERT_NOT_YET_VALID:
-    case CERT_HAS_EXPIRED:
+    if (tls_peer_failed_on_time(peer))
         return HTTP_FAILURE_TLS_TIME;
-    case 0: /* the chain is good: it is libcurl's own comparison of the name that failed … */
-    case 1: /* … and the result is not yet filled in (X509_V_ERR_UNSPECIFIED) */
-    case HOSTNAME_MISMATCH:
-    case IP_ADDRESS_MISMATCH:
+    if (peer->seen && (!peer->verify_error || tls_peer_failed_on_name(peer)))
         return HTTP_FAILURE_TLS_NAME;
-    default:
-        return HTTP_FAILURE_TLS_UNTRUSTED;
-    }
+    return HTTP_FAILURE_TLS_UNTRUSTED;
 }
 
-/* A timeout before there was a connection is somebody dropping packets. */
-static enum http_failure timeout_failure(CURL *curl)
+/* Small segments pass where the usual ones do not: the path's MTU. A ClientHello that nobody acknowledges is a filter that read it. */
+static enum http_failure timeout_failure(const struct transfer *t)
 {
-    curl_off_t connected_us = 0;
-
-    curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected_us);
-    return connected_us == 0 ? HTTP_FAILURE_CONNECT_TIMEOUT : HTTP_FAILURE_TIMEOUT;
+    if (!t->resolved)
+        return HTTP_FAILURE_DNS;
+    if (t->phase == CLIENT_CONNECTING)
+        return HTTP_FAILURE_CONNECT_TIMEOUT;
+    if (t->answers_small)
+        return HTTP_FAILURE_MTU;
+    if (t->phase == CLIENT_SHAKING_HANDS && t->unacknowledged)
+        return HTTP_FAILURE_TLS_PROTO;
+    return HTTP_FAILURE_TIMEOUT;
 }
 
-enum http_failure client_failure(CURLcode code, CURL *curl)
+static enum http_failure connect_failure(CURL *curl)
 {
+    long number = 0;
+
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+    return number == ETIMEDOUT ? HTTP_FAILURE_CONNECT_TIMEOUT : HTTP_FAILURE_CONNECT_REFUSED;
+}
+
+enum http_failure client_failure(const struct transfer *t, CURL *curl, const struct tls_peer *peer, bool by_proxy)
+{
+    enum http_failure failure = HTTP_FAILURE_LOCAL;
     long proxy_status = 0;
 
     curl_easy_getinfo(curl, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
-    if (code != CURLE_OK && proxy_status == 407)
+    if (t->code != CURLE_OK && proxy_status == 407)
         return HTTP_FAILURE_PROXY_AUTH;
-    if (code != CURLE_OK && proxy_status >= 400)
-        return HTTP_FAILURE_PROXY;
-    if (code == CURLE_PEER_FAILED_VERIFICATION)
-        return certificate_failure(curl);
-    if (code == CURLE_OPERATION_TIMEDOUT)
-        return timeout_failure(curl);
+    if (t->code != CURLE_OK && proxy_status >= 300)
+        return HTTP_FAILURE_PROXY_BLOCK;
+    if (t->code == CURLE_PEER_FAILED_VERIFICATION)
+        return certificate_failure(peer);
+    if (t->code == CURLE_OPERATION_TIMEDOUT)
+        return timeout_failure(t);
+    if (t->code == CURLE_COULDNT_CONNECT)
+        return connect_failure(curl);
     for (size_t i = 0; i < ARRAY_LEN(classes); i++)
-        if (classes[i].code == code)
-            return classes[i].failure;
-    return HTTP_FAILURE_LOCAL;
+        if (classes[i].code == t->code)
+            failure = classes[i].failure;
+    if (failure == HTTP_FAILURE_DROPPED && by_proxy && !proxy_status && t->phase == CLIENT_SHAKING_HANDS)
+        return HTTP_FAILURE_PROXY_BLOCK; /* it hung up, or talks something else, when asked to connect us */
+    return failure;
 }

@@ -167,7 +167,7 @@ TEST(failures_are_told_apart)
         CLEANUP(sent_done) struct sent s = { 0 };
         snprintf(url, sizeof url, "https://127.0.0.1:%u/", http_server_port(f.server)); /* no TLS there */
         send_to(url, "GET", BYTES_NONE, (struct http_client_config){ 0 }, &s);
-        CHECK_INT(s.failure, HTTP_FAILURE_TLS_PROTOCOL);
+        CHECK_INT(s.failure, HTTP_FAILURE_TLS_PROTO);
     }
     close(fd); /* now nobody listens there */
     {
@@ -220,7 +220,7 @@ TEST(proxies_and_broken_servers_are_told_apart_too)
         enum http_failure failure;
     } cases[] = {
         { "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", true, HTTP_FAILURE_PROXY_AUTH },
-        { "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", true, HTTP_FAILURE_PROXY },
+        { "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", true, HTTP_FAILURE_PROXY_BLOCK },
         { "", false, HTTP_FAILURE_DROPPED },
         { "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", false, HTTP_FAILURE_DROPPED },
         { "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", false, HTTP_FAILURE_NONE },

@@ -204,3 +204,62 @@ TEST(plain_http_on_the_tls_port_gets_nothing)
     ask(&f, "GET /health HTTP/1.1\r\n" HOST "\r\n", &h);
     CHECK(h.closed && status_of(&h) == -1);
 }
+
+/* The SPKI's SHA-256 of the leaf, hexadecimal: what net.pins takes. */
+static bool pin_of(const struct certificates *c, char out[static 65])
+{
+    char command[300];
+    FILE *pipe;
+    size_t n;
+
+    snprintf(command, sizeof command, "openssl x509 -in %s/leaf.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum",
+             c->folder);
+    if (!(pipe = popen(command, "r")))
+        return false;
+    n = fread(out, 1, 64, pipe);
+    out[n] = 0;
+    return pclose(pipe) == 0 && n == 64;
+}
+
+TEST(a_pinned_key_passes_and_any_other_does_not)
+{
+    CERTIFICATES(c, "IP:127.0.0.1", 10);
+    TLS_SERVER(f, c);
+    static const char other[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    char pin[65], both[200], url[64];
+    const struct {
+        const char *pins;
+        enum http_failure failure;
+    } cases[] = { { pin, HTTP_FAILURE_NONE }, { both, HTTP_FAILURE_NONE }, { other, HTTP_FAILURE_TLS_UNTRUSTED } };
+
+    REQUIRE(pin_of(&c, pin));
+    snprintf(both, sizeof both, "%s, sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= %s", other, pin);
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/health", http_server_port(f.server));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_client_config config = { .ca_pem = c.ca, .pins = cases[i].pins };
+        CLEANUP(http_client_free_at) struct http_client *client = NULL;
+        struct http_call call = { .method = "GET", .url = url };
+        struct arena a CLEANUP(arena_done) = { 0 };
+        enum http_failure failure = HTTP_FAILURE_NONE;
+        struct http_answer answer;
+        bool sent;
+
+        REQUIRE_OK(http_client_new(&config, &client, &f.err), f.err);
+        sent = http_client_send(client, &a, &call, &answer, &failure, &f.err);
+        CHECK_INT(sent, cases[i].failure == HTTP_FAILURE_NONE);
+        CHECK_INT(failure, cases[i].failure);
+    }
+    CHECK(strstr(f.err.text, "none of net.pins"));
+}
+
+TEST(what_is_no_pin_is_refused_when_the_client_is_made)
+{
+    static const char *const wrong[] = { "x", "sha256//AAAA", "00", "000000000000000000000000000000000000000000000000000000000000000g" };
+    struct http_client *client;
+    struct err err;
+
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CHECK(!http_client_new(&(struct http_client_config){ .pins = wrong[i] }, &client, &err));
+        CHECK_INT(err.code, ERR_MALFORMED);
+    }
+}

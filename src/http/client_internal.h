@@ -1,0 +1,51 @@
+/* http/client_internal.h: what the files of the client share. Private to src/http. */
+#pragma once
+#include <curl/curl.h>
+#include "http/client.h"
+#include "x509/tls_peer.h"
+
+enum { CLIENT_SOCKETS_MAX = 8, CLIENT_SMALL_SEGMENT = 536 };
+
+/* The stages of a request, each with a deadline of its own (guest-agent.md 8.3). */
+enum client_phase { CLIENT_CONNECTING, CLIENT_SHAKING_HANDS, CLIENT_ANSWERING };
+
+/* What became of a transfer. The socket's words are the kernel's (TCP_INFO) when we gave up waiting. */
+struct transfer {
+    CURLcode code;
+    enum client_phase phase; /* where it ended */
+    bool resolved;           /* the name had been looked up */
+    bool gave_up;            /* a deadline of ours passed */
+    bool unacknowledged;     /* what we sent was not acknowledged, although repeated */
+    bool gap;                /* a later segment came, an earlier one did not */
+    bool answers_small;      /* the same place shakes hands when segments are small */
+};
+
+struct http_client {
+    CURLM *multi;
+    CURL *curl;
+    char *unix_socket, *ca_file, *proxy, *no_proxy, *proxy_credentials, *pins, *user_agent;
+    struct curl_blob ca_pem; /* data is ours */
+    unsigned connect_timeout_ms, tls_timeout_ms, first_byte_timeout_ms, total_timeout_ms;
+    size_t max_response;
+    char error[CURL_ERROR_SIZE];
+    int sockets[CLIENT_SOCKETS_MAX]; /* open ones; -1: free */
+    struct tls_peer peer;
+    struct http_trace trace;
+};
+
+/* client_options.c: everything but the request itself. `small` announces small segments (another way round a path's MTU). False: libcurl lacks
+ * something, or no memory. */
+MUST_CHECK bool client_set_options(struct http_client *client, CURL *curl, const char *proxy, struct tls_peer *peer, bool small);
+
+/* client_transfer.c */
+void client_transfer(struct http_client *client, CURL *curl, struct transfer *ret);
+
+/* client_probe.c: second looks at a failure; each is a short exchange that sends nothing of the request. */
+bool client_answers_small(struct http_client *client, const char *url, const char *proxy);
+/* The server's Date though its certificate's dates do not fit ours; false: it does not say. */
+bool client_ask_time(struct http_client *client, const char *url, const char *proxy, int64_t *ret_ms);
+
+/* client_failure.c */
+enum http_failure client_failure(const struct transfer *transfer, CURL *curl, const struct tls_peer *peer, bool by_proxy);
+/* client_explain.c: one sentence: the address without its query, what is wrong, with what was seen, and what to do. */
+void client_explain(const struct http_client *client, const char *url, const struct transfer *transfer, struct err *err);

@@ -1,0 +1,103 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+#include "http/client_internal.h"
+
+/* The sockets of the moment are known, so that a stalled one can be asked why. */
+
+static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose UNUSED)
+{
+    struct http_client *client = context;
+
+    for (size_t i = 0; i < CLIENT_SOCKETS_MAX; i++) {
+        if (client->sockets[i] < 0) {
+            client->sockets[i] = fd;
+            break;
+        }
+    }
+    return CURL_SOCKOPT_OK;
+}
+
+static int on_small_socket(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+    const int segment = CLIENT_SMALL_SEGMENT;
+
+    (void)!setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    return on_socket(context, fd, purpose);
+}
+
+static int on_close(void *context, curl_socket_t fd)
+{
+    struct http_client *client = context;
+
+    for (size_t i = 0; i < CLIENT_SOCKETS_MAX; i++)
+        if (client->sockets[i] == fd)
+            client->sockets[i] = -1;
+    return close(fd);
+}
+
+static CURLcode on_tls(CURL *curl UNUSED, void *ssl_ctx, void *peer)
+{
+    tls_peer_watch(ssl_ctx, peer);
+    return CURLE_OK;
+}
+
+struct options {
+    CURL *curl;
+    bool ok;
+};
+
+#define SET(options_, option_, value_) \
+    ((options_)->ok = curl_easy_setopt((options_)->curl, (option_), (value_)) == CURLE_OK && (options_)->ok)
+
+static void set_trust(struct http_client *client, struct options *o, bool https_proxy)
+{
+    if (client->ca_file) {
+        SET(o, CURLOPT_CAINFO, client->ca_file);
+        SET(o, CURLOPT_CAPATH, NULL); /* instead of the system's, not beside them */
+    }
+    if (client->ca_pem.data) {
+        SET(o, CURLOPT_CAINFO_BLOB, &client->ca_pem);
+        SET(o, CURLOPT_CAPATH, NULL);
+    }
+    if (https_proxy && client->ca_file)
+        SET(o, CURLOPT_PROXY_CAINFO, client->ca_file);
+    if (https_proxy && client->ca_pem.data)
+        SET(o, CURLOPT_PROXY_CAINFO_BLOB, &client->ca_pem);
+    if (client->pins)
+        SET(o, CURLOPT_PINNEDPUBLICKEY, client->pins);
+}
+
+bool client_set_options(struct http_client *client, CURL *curl, const char *proxy, struct tls_peer *peer, bool small)
+{
+    struct options o = { curl, true };
+
+    SET(&o, CURLOPT_ERRORBUFFER, client->error);
+    SET(&o, CURLOPT_NOSIGNAL, 1L);
+    SET(&o, CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs is left behind, not waited for */
+    SET(&o, CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(&o, CURLOPT_FOLLOWLOCATION, 0L);
+    SET(&o, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(&o, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(&o, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms + (long)client->tls_timeout_ms + 1000); /* ours come first */
+    SET(&o, CURLOPT_USERAGENT, client->user_agent);
+    SET(&o, CURLOPT_PROXY, proxy ? proxy : ""); /* "": none, whatever the environment says */
+    SET(&o, CURLOPT_NOPROXY, "");               /* proxy_choose() has decided */
+    SET(&o, CURLOPT_SOCKOPTFUNCTION, small ? on_small_socket : on_socket);
+    SET(&o, CURLOPT_SOCKOPTDATA, client);
+    SET(&o, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    SET(&o, CURLOPT_CLOSESOCKETDATA, client);
+    SET(&o, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+    SET(&o, CURLOPT_SSL_CTX_DATA, peer);
+    if (proxy) {
+        SET(&o, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+        if (client->proxy_credentials) {
+            SET(&o, CURLOPT_PROXYUSERPWD, client->proxy_credentials);
+            SET(&o, CURLOPT_PROXYAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+        }
+    }
+    if (client->unix_socket)
+        SET(&o, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
+    set_trust(client, &o, proxy && strncmp(proxy, "https:", 6) == 0);
+    return o.ok;
+}
