@@ -33,7 +33,12 @@
     X("ima.log",              ima_log,                 TEXT,     0,       0,    0,        "path of the binary IMA list")                          \
     X("net.proxy",            proxy,                   TEXT,     0,       0,    0,        "proxy instead of the environment's")                   \
     X("net.ca_file",          ca_file,                 TEXT,     0,       0,    0,        "CA certificates (PEM) instead of the system's")        \
+    X("net.proxy_credentials_file", proxy_credentials_file, TEXT, 0,      0,    0,        "file with the proxy's user:password, mode 0600")       \
+    X("net.no_proxy",         no_proxy,                TEXT,     0,       0,    0,        "names, addresses and CIDR blocks to reach without the proxy") \
+    X("net.pins",             pins,                    TEXT,     0,       0,    0,        "SHA-256 of public keys (SPKI) that the server may have") \
     X("net.timeout_connect",  timeout_connect_seconds, DURATION, 10,      1,    300,      "for connecting")                                       \
+    X("net.timeout_tls",      timeout_tls_seconds,     DURATION, 10,      1,    300,      "for the TLS handshake")                                \
+    X("net.timeout_first_byte", timeout_first_byte_seconds, DURATION, 60, 1,    3600,     "for an answer to begin")                               \
     X("net.timeout_total",    timeout_total_seconds,   DURATION, 120,     1,    3600,     "for one request")                                      \
     X("state.dir",            state_dir,               TEXT,     0,       0,    0,        "folder that outlives a reboot; /var/lib/trueboot-agent") \
     X("run.dir",              run_dir,                 TEXT,     0,       0,    0,        "folder for lock and status; /run/trueboot-agent")

@@ -60,6 +60,43 @@ void failure_prefix(struct failure *why, const char *fmt, ...)
     keep_printable(why->text);
 }
 
+unsigned failure_number(enum failure_id id)
+{
+    static const struct {
+        enum failure_id id;
+        unsigned number;
+    } numbers[] = {
+        { FAILURE_DNS, 6401 },         { FAILURE_CONNECT_TIMEOUT, 6402 },
+        { FAILURE_PROXY_AUTH, 6403 },  { FAILURE_CONNECT_REFUSED, 6404 },
+        { FAILURE_PROXY_BLOCK, 6405 }, { FAILURE_TLS_UNTRUSTED, 6406 },
+        { FAILURE_TLS_NAME, 6407 },    { FAILURE_TLS_TIME, 6408 },
+        { FAILURE_TLS_PROTO, 6409 },   { FAILURE_MTU, 6410 },
+        { FAILURE_TIMEOUT, 6411 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        if (numbers[i].id == id)
+            return numbers[i].number;
+    return 0;
+}
+
+bool failure_is_network(enum failure_id id) { return failure_number(id) > 0 || id == FAILURE_UNREACHABLE || id == FAILURE_TLS; }
+
+void failure_put(struct json_out *out, const char *name, const struct failure *failure)
+{
+    if (!failure || failure->id == FAILURE_NONE) {
+        json_put_null(out, name);
+        return;
+    }
+    json_begin_object(out, name);
+    json_put_string(out, "code", failure_name(failure->id));
+    json_put_string(out, "reason", failure_reason(failure->id));
+    json_put_string(out, "message", failure->text);
+    if (failure_number(failure->id))
+        json_put_integer(out, "number", failure_number(failure->id));
+    json_end(out);
+}
+
 const char *failure_name(enum failure_id id) { return failures[id].name; }
 
 const char *failure_reason(enum failure_id id) { return failures[id].reason; }

@@ -5,6 +5,7 @@
  * do with `struct err`. */
 #pragma once
 #include "base/err.h"
+#include "json/write.h"
 
 /* IN_CYCLE: a few attempts within this cycle, then as LATER. AGAIN: start the attestation over at once (a value moved under
  * us). LATER: between cycles, with growing pauses. PERIOD: not before the usual time. PROBE: every ten minutes. A refused enrolment is
@@ -43,9 +44,19 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(WRONG_ENDPOINT,   "NET.Endpoint",            PERIOD,   "the address is not that of a trueboot server")          \
     X(SERVER_TROUBLE,   "NET.Server",              IN_CYCLE, "the server cannot answer now")                          \
     X(BAD_ANSWER,       "NET.Answer",              IN_CYCLE, "the answer is not what the protocol says")              \
-    X(UNREACHABLE,      "NET.Unreachable",         IN_CYCLE, "the server does not answer")                            \
-    X(PROXY_AUTH,       "NET.ProxyAuth",           PERIOD,   "the proxy wants credentials")                           \
-    X(TLS,              "NET.Tls",                 LATER,    "the server's certificate is not trusted")               \
+    X(UNREACHABLE,     "NET.Unreachable",        IN_CYCLE, "the connection to the server broke off")                   \
+    X(DNS,             "NET.Dns",                IN_CYCLE, "the server's name cannot be resolved")                     \
+    X(CONNECT_TIMEOUT, "NET.ConnectTimeout",     IN_CYCLE, "nothing answers at the address")                           \
+    X(PROXY_AUTH,      "NET.ProxyAuth",          PERIOD,   "the proxy wants credentials")                              \
+    X(CONNECT_REFUSED, "NET.ConnectRefused",     IN_CYCLE, "the connection is refused, or there is no route")          \
+    X(PROXY_BLOCK,     "NET.ProxyBlock",         IN_CYCLE, "a proxy or filter answers instead of the server")          \
+    X(TLS_UNTRUSTED,   "NET.TlsUntrusted",       LATER,    "the server's certificate is of a CA we do not trust")      \
+    X(TLS_NAME,        "NET.TlsName",            LATER,    "the server's certificate is for another name")             \
+    X(TLS_TIME,        "NET.TlsTime",            LATER,    "the server's certificate is not valid at this time")       \
+    X(TLS_PROTO,       "NET.TlsProto",           IN_CYCLE, "no TLS connection comes about")                            \
+    X(MTU,             "NET.Mtu",                IN_CYCLE, "large packets do not get through")                         \
+    X(TIMEOUT,         "NET.Timeout",            IN_CYCLE, "the answer takes too long")                                \
+    X(TLS,             "NET.Tls",                LATER,    "the CA certificates or pins that we were given cannot be used")\
     X(NO_ENDPOINT,      "NET.Endpoint",            PERIOD,   "no server is configured")                               \
     X(CLOCK_SKEW,       "TIME.Skew",               AGAIN,    "this machine's clock is off")                           \
     X(NO_MEMORY,        "AGT.Crashed",             LATER,    "out of memory")                                         \
@@ -76,6 +87,13 @@ void failure_prefix(struct failure *why, const char *fmt, ...) PRINTF_LIKE(2, 3)
 #define failure_set(why, id, ...)  (failure_record((why), (id), __VA_ARGS__), err_failed())
 #define failure_from(why, id, err) (failure_adopt((why), (id), (err)), err_failed())
 #define failure_within(why, ...)   (failure_prefix((why), __VA_ARGS__), err_failed())
+
+/* The classes of guest-agent.md 8.5 and their numbers, 6401 to 6411; 0 for everything else. A network failure is one in which the server
+ * itself had no say: its own words come later. */
+unsigned failure_number(enum failure_id id);
+bool failure_is_network(enum failure_id id);
+/* {"code":"DNS","reason":"NET.Dns","message":"…","number":6401}, without the number where there is none; null for NULL and NONE. */
+void failure_put(struct json_out *out, const char *name, const struct failure *failure);
 
 const char *failure_name(enum failure_id id);   /* "AK_REPLACED"; "NONE" */
 const char *failure_reason(enum failure_id id); /* "TPM.IdentityChanged"; "" */

@@ -156,19 +156,6 @@ static bool post(struct tpm_device *tpm, const struct ak *ak, struct server *ser
 
 /* Bodies. */
 
-static void put_failure(struct json_out *out, const char *name, const struct failure *failure)
-{
-    if (!failure || failure->id == FAILURE_NONE) {
-        json_put_null(out, name);
-        return;
-    }
-    json_begin_object(out, name);
-    json_put_string(out, "code", failure_name(failure->id));
-    json_put_string(out, "reason", failure_reason(failure->id));
-    json_put_string(out, "message", failure->text);
-    json_end(out);
-}
-
 static void put_counters(struct json_out *out, const struct report_facts *facts)
 {
     if (facts->has_counters) {
@@ -218,7 +205,7 @@ bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *ser
     json_put_integer(&out, "sequence", (int64_t)body->facts.sequence);
     put_bytes_or_null(&out, "appraisal", body->appraisal);
     put_counters(&out, &body->facts);
-    put_failure(&out, "failure", body->failure);
+    failure_put(&out, "failure", body->failure);
     json_end(&out);
     if (!writer_ok(&w))
         return out_of_memory(why);
@@ -235,7 +222,7 @@ bool report_heartbeat(struct tpm_device *tpm, const struct ak *ak, struct server
     json_put_string(&out, "bootId", body->facts.boot_id);
     json_put_integer(&out, "sequence", (int64_t)body->facts.sequence);
     json_put_string(&out, "state", body->state);
-    put_failure(&out, "lastError", body->last_error);
+    failure_put(&out, "lastError", body->last_error);
     put_counters(&out, &body->facts);
     json_put_string(&out, "agentVersion", TRUEBOOT_VERSION);
     json_end(&out);

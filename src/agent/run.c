@@ -103,19 +103,6 @@ static void put_time_or_null(struct json_out *out, const char *name, int64_t tim
 
 static const char *or_null(const char *text) { return text && *text ? text : NULL; }
 
-static void put_failure(struct json_out *out, const struct daemon *d)
-{
-    if (!d->has_failure) {
-        json_put_null(out, "failure");
-        return;
-    }
-    json_begin_object(out, "failure");
-    json_put_string(out, "code", failure_name(d->failure.id));
-    json_put_string(out, "reason", failure_reason(d->failure.id));
-    json_put_string(out, "message", d->failure.text);
-    json_end(out);
-}
-
 static void write_status(struct daemon *d)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
@@ -140,7 +127,7 @@ static void write_status(struct daemon *d)
     put_time_or_null(&out, "lastHeartbeatTime", d->last_heartbeat_ms);
     put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - boot_clock_ms() : 0);
     json_put_integer(&out, "failedCycles", d->failed);
-    put_failure(&out, d);
+    failure_put(&out, "failure", d->has_failure ? &d->failure : NULL);
     json_put_string(&out, "stateNote", or_null(s->state.note));
     json_end(&out);
     write_string(&w, "\n");
@@ -300,7 +287,7 @@ static void heartbeat(struct daemon *d)
 {
     struct report_answer answer;
     struct failure why = FAILURE_INIT;
-    bool waited = d->has_failure && (d->failure.id == FAILURE_UNREACHABLE || d->failure.id == FAILURE_SERVER_TROUBLE);
+    bool waited = d->has_failure && (failure_is_network(d->failure.id) || d->failure.id == FAILURE_SERVER_TROUBLE);
     int64_t now;
 
     if (session_heartbeat(&d->session, d->state, d->has_failure ? &d->failure : NULL, &answer, &why)) {

@@ -1,9 +1,15 @@
 #include "agent/server.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "base/clock.h"
+#include "base/file.h"
 #include "http/client.h"
+#include "http/date.h"
 #include "json/parse.h"
+
+enum { CREDENTIALS_MAX = 1024, EXCERPT_LEN = 80 };
 
 struct server {
     struct http_client *http;
@@ -11,18 +17,73 @@ struct server {
     int64_t clock_ahead_ms;
 };
 
-bool server_open(const struct server_config *config, struct server **ret, struct failure *why)
+/* "user:password", in a file that nobody else may read (8.5: credentials come only from protected places). */
+static bool read_credentials(const char *path, struct arena *a, const char **ret, struct failure *why)
 {
-    struct server *server CLEANUP(server_close_at) = calloc(1, sizeof *server);
+    struct err err = ERR_INIT;
+    struct bytes text;
+    struct stat s;
+
+    *ret = NULL;
+    if (!path || !*path)
+        return true;
+    if (stat(path, &s) != 0)
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file %s: %s", path, strerror(errno));
+    if (s.st_mode & 077)
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file %s may be read by others: chmod 0600", path);
+    if (!file_read_in(a, path, CREDENTIALS_MAX, &text, &err))
+        return failure_from(why, FAILURE_PROXY_AUTH, &err);
+    text = bytes_trim(text);
+    if (bytes_find(text, BYTES_LIT(":")) == SIZE_MAX || bytes_find(text, BYTES_LIT("\n")) != SIZE_MAX)
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file %s does not hold user:password", path);
+    *ret = arena_string(a, text);
+    return *ret ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+}
+
+struct server_config server_config_of(const struct agent_config *config, const char *endpoint)
+{
+    return (struct server_config){ .endpoint = endpoint,
+                                   .ca_file = config->ca_file,
+                                   .ca_pem = config->ca_file ? BYTES_NONE : config->ca_pem,
+                                   .proxy = config->proxy,
+                                   .no_proxy = config->no_proxy,
+                                   .proxy_credentials_file = config->proxy_credentials_file,
+                                   .pins = config->pins,
+                                   .connect_timeout_seconds = config->timeout_connect_seconds,
+                                   .tls_timeout_seconds = config->timeout_tls_seconds,
+                                   .first_byte_timeout_seconds = config->timeout_first_byte_seconds,
+                                   .total_timeout_seconds = config->timeout_total_seconds };
+}
+
+bool server_http_client(const struct server_config *config, struct http_client **ret, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
     struct http_client_config http = {
         .ca_file = config->ca_file,
         .ca_pem = config->ca_pem,
         .proxy = config->proxy,
+        .no_proxy = config->no_proxy,
+        .pins = config->pins,
         .user_agent = "trueboot-agent/" TRUEBOOT_VERSION,
         .connect_timeout_ms = config->connect_timeout_seconds * 1000,
+        .tls_timeout_ms = config->tls_timeout_seconds * 1000,
+        .first_byte_timeout_ms = config->first_byte_timeout_seconds * 1000,
         .total_timeout_ms = config->total_timeout_seconds * 1000,
     };
     struct err err = ERR_INIT;
+    bool made;
+
+    if (!read_credentials(config->proxy_credentials_file, &a, &http.proxy_credentials, why))
+        return false;
+    made = http_client_new(&http, ret, &err);
+    if (http.proxy_credentials)
+        wipe((void *)(uintptr_t)http.proxy_credentials, strlen(http.proxy_credentials));
+    return made ? true : failure_from(why, FAILURE_TLS, &err);
+}
+
+bool server_open(const struct server_config *config, struct server **ret, struct failure *why)
+{
+    struct server *server CLEANUP(server_close_at) = calloc(1, sizeof *server);
     size_t len;
 
     if (!config->endpoint || !*config->endpoint)
@@ -31,8 +92,8 @@ bool server_open(const struct server_config *config, struct server **ret, struct
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     for (len = strlen(server->endpoint); len && server->endpoint[len - 1] == '/'; len--)
         server->endpoint[len - 1] = 0;
-    if (!http_client_new(&http, &server->http, &err))
-        return failure_from(why, FAILURE_TLS, &err);
+    if (!server_http_client(config, &server->http, why))
+        return false;
     *ret = TAKE(server);
     return true;
 }
@@ -60,13 +121,24 @@ static const struct {
     enum http_failure http;
     enum failure_id failure;
 } transport_failures[] = {
-    { HTTP_FAILURE_URL, FAILURE_NO_ENDPOINT },      { HTTP_FAILURE_PROXY_AUTH, FAILURE_PROXY_AUTH },
-    { HTTP_FAILURE_TLS_UNTRUSTED, FAILURE_TLS },    { HTTP_FAILURE_TLS_NAME, FAILURE_TLS },
-    { HTTP_FAILURE_TLS_TIME, FAILURE_TLS },         { HTTP_FAILURE_CA_FILE, FAILURE_TLS },
-    { HTTP_FAILURE_TOO_LARGE, FAILURE_BAD_ANSWER }, { HTTP_FAILURE_LOCAL, FAILURE_NO_MEMORY },
+    { HTTP_FAILURE_URL, FAILURE_NO_ENDPOINT },
+    { HTTP_FAILURE_DNS, FAILURE_DNS },
+    { HTTP_FAILURE_CONNECT_TIMEOUT, FAILURE_CONNECT_TIMEOUT },
+    { HTTP_FAILURE_PROXY_AUTH, FAILURE_PROXY_AUTH },
+    { HTTP_FAILURE_CONNECT_REFUSED, FAILURE_CONNECT_REFUSED },
+    { HTTP_FAILURE_PROXY_BLOCK, FAILURE_PROXY_BLOCK },
+    { HTTP_FAILURE_TLS_UNTRUSTED, FAILURE_TLS_UNTRUSTED },
+    { HTTP_FAILURE_TLS_NAME, FAILURE_TLS_NAME },
+    { HTTP_FAILURE_TLS_TIME, FAILURE_TLS_TIME },
+    { HTTP_FAILURE_TLS_PROTO, FAILURE_TLS_PROTO },
+    { HTTP_FAILURE_MTU, FAILURE_MTU },
+    { HTTP_FAILURE_TIMEOUT, FAILURE_TIMEOUT },
+    { HTTP_FAILURE_CA_FILE, FAILURE_TLS },
+    { HTTP_FAILURE_TOO_LARGE, FAILURE_BAD_ANSWER },
+    { HTTP_FAILURE_LOCAL, FAILURE_NO_MEMORY },
 };
 
-static enum failure_id failure_of(enum http_failure http)
+enum failure_id server_failure_of(enum http_failure http)
 {
     for (size_t i = 0; i < ARRAY_LEN(transport_failures); i++)
         if (transport_failures[i].http == http)
@@ -74,32 +146,11 @@ static enum failure_id failure_of(enum http_failure http)
     return FAILURE_UNREACHABLE;
 }
 
-/* IMF-fixdate of RFC 9110, 5.6.7: "Sat, 21 Nov 2026 22:17:45 GMT". */
-static bool parse_date(struct bytes text, int64_t *ret_ms)
-{
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    unsigned day, year, hour, minute, second;
-    char copy[32], month[4];
-    const char *m;
-
-    if (text.len != 29)
-        return false;
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = 0;
-    if (sscanf(copy + 5, "%2u %3s %4u %2u:%2u:%2u", &day, month, &year, &hour, &minute, &second) != 6 || strlen(month) != 3)
-        return false;
-    m = strstr(months, month);
-    if (!m || (m - months) % 3 || day < 1 || day > 31 || year < 1970 || hour > 23 || minute > 59 || second > 60)
-        return false;
-    *ret_ms = ((clock_days_from_date((int)year, (int)(m - months) / 3 + 1, (int)day) * 24 + hour) * 60 + minute) * 60000 + second * 1000;
-    return true;
-}
-
 static void note_date(struct server *server, const struct http_answer *answer)
 {
     int64_t date_ms, ahead;
 
-    if (!parse_date(http_answer_header(answer, "Date"), &date_ms))
+    if (!http_date_parse(http_answer_header(answer, "Date"), &date_ms))
         return;
     ahead = date_ms - clock_now_ms();
     server->clock_ahead_ms = ahead > -30000 && ahead < 30000 ? 0 : ahead;
@@ -127,6 +178,24 @@ static void read_error(struct server_answer *answer)
     answer->inner = json_text(json_get(json_get(error, "innererror"), "code"), BYTES_NONE);
 }
 
+/* What is not JSON is not from our server: a proxy's or a portal's page (8.5). The first 80 printable characters say whose. */
+static bool foreign_answer(const struct http_answer *answer, struct failure *why)
+{
+    char excerpt[EXCERPT_LEN + 1];
+    size_t n = 0;
+
+    for (size_t i = 0; i < answer->body.len && n < EXCERPT_LEN; i++)
+        if (answer->body.data[i] >= 0x20 && answer->body.data[i] < 0x7f)
+            excerpt[n++] = (char)answer->body.data[i];
+    excerpt[n] = 0;
+    failure_set(why, FAILURE_PROXY_BLOCK,
+                "HTTP %u with something that is not JSON: a proxy, filter or portal answers instead of the server; put the address on its "
+                "allow-list; it says: %s",
+                answer->status, excerpt);
+    why->retry_after_seconds = retry_after(answer);
+    return false;
+}
+
 bool server_post(struct server *server, const char *path, struct bytes body, const char *authorization, struct arena *a,
                  struct server_answer *ret, struct failure *why)
 {
@@ -144,11 +213,14 @@ bool server_post(struct server *server, const char *path, struct bytes body, con
         call.n_headers = 1;
     }
     if (!http_client_send(server->http, a, &call, &answer, &failure, &err))
-        return failure_from(why, failure_of(failure), &err);
+        return failure_from(why, server_failure_of(failure), &err);
+    if (answer.status == 407)
+        return failure_set(why, FAILURE_PROXY_AUTH,
+                           "the proxy answers HTTP 407: it wants credentials; put user:password into net.proxy_credentials_file");
     note_date(server, &answer);
     *ret = (struct server_answer){ .status = answer.status, .retry_after_seconds = retry_after(&answer) };
     if (answer.body.len && !json_parse(a, answer.body, NULL, &ret->json, &err))
-        ret->json = NULL;
+        return foreign_answer(&answer, why);
     if (ret->status >= 300)
         read_error(ret);
     return true;

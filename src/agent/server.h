@@ -3,23 +3,33 @@
  * Classes: guest-agent.md 3.8, 8.5. Error bodies in both published spellings: {"error":{"code","message"}} and
  * {"Error":{"Code","Message"}}. */
 #pragma once
+#include "agent/config.h"
 #include "agent/failure.h"
 #include "base/arena.h"
+#include "http/client.h"
 #include "json/value.h"
 
 struct server;
 
 struct server_config {
-    const char *endpoint;                                    /* "https://HOST:PORT" or with a path below which the server lives */
-    const char *ca_file;                                     /* PEM bundle; NULL: the system's */
-    struct bytes ca_pem;                                     /* the same, in memory */
-    const char *proxy;                                       /* NULL: the environment's */
-    unsigned connect_timeout_seconds, total_timeout_seconds; /* 0: 10, 120 */
+    const char *endpoint;               /* "https://HOST:PORT" or with a path below which the server lives */
+    const char *ca_file;                /* PEM bundle; NULL: the system's */
+    struct bytes ca_pem;                /* the same, in memory */
+    const char *proxy, *no_proxy;       /* NULL: the environment's */
+    const char *proxy_credentials_file; /* user:password, for our eyes only; NULL: none */
+    const char *pins;                   /* http/client.h; NULL: none */
+    unsigned connect_timeout_seconds, tls_timeout_seconds, first_byte_timeout_seconds, total_timeout_seconds; /* 0: 10, 10, 60, 120 */
 };
 
+/* The net.* keys, for one endpoint; borrows from `config`. */
+struct server_config server_config_of(const struct agent_config *config, const char *endpoint);
 MUST_CHECK bool server_open(const struct server_config *config, struct server **ret, struct failure *why);
 void server_close(struct server *server);
 void server_close_at(struct server **server);
+
+/* The client alone, and how its classes of failure are called here: for diagnosis. */
+MUST_CHECK bool server_http_client(const struct server_config *config, struct http_client **ret, struct failure *why);
+enum failure_id server_failure_of(enum http_failure http);
 
 /* "/report/v1/X" → the path of the request line, with the endpoint's own path in front. NULL: no memory. */
 MUST_CHECK char *server_path(const struct server *server, struct arena *a, const char *path);
@@ -31,7 +41,7 @@ struct server_answer {
     unsigned retry_after_seconds;
 };
 
-/* server_post is true for any answer. `path` begins with '/', may have a query; `authorization` may be NULL. */
+/* server_post is true for any answer that is JSON or empty; PROXY_BLOCK for others. `path` begins with '/', may have a query; `authorization` may be NULL. */
 MUST_CHECK bool server_post(struct server *server, const char *path, struct bytes body, const char *authorization, struct arena *a,
                             struct server_answer *ret, struct failure *why);
 

@@ -68,12 +68,7 @@ static bool open_keys(struct session *s, struct keys *ret, struct failure *why)
 
 static bool open_server(const struct session *s, const char *endpoint, struct server **ret, struct failure *why)
 {
-    struct server_config config = { .endpoint = endpoint,
-                                    .ca_file = s->config->ca_file,
-                                    .ca_pem = s->config->ca_file ? BYTES_NONE : s->config->ca_pem,
-                                    .proxy = s->config->proxy,
-                                    .connect_timeout_seconds = s->config->timeout_connect_seconds,
-                                    .total_timeout_seconds = s->config->timeout_total_seconds };
+    struct server_config config = server_config_of(s->config, endpoint);
 
     return server_open(&config, ret, why);
 }
@@ -422,7 +417,7 @@ static void send_failure(struct session *s, struct keys *keys, const struct atte
     };
     struct failure ignored;
 
-    if (failure->id == FAILURE_UNREACHABLE || failure->id == FAILURE_TLS || failure_retry(failure->id) == RETRY_AGAIN)
+    if (failure_is_network(failure->id) || failure_retry(failure->id) == RETRY_AGAIN)
         return;
     s->state.sequence++;
     if (send_report(s, keys, &body, ret, &ignored))

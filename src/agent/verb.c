@@ -9,7 +9,7 @@ int verb_failed(const char *what, const struct failure *why)
     fprintf(stderr, "trueboot-agent: %s: %s [%s]\n", what, why->text, failure_name(why->id));
     if (why->id == FAILURE_REFUSED)
         return EXIT_REFUSED;
-    return why->id == FAILURE_UNREACHABLE || why->id == FAILURE_TLS || why->id == FAILURE_PROXY_AUTH ? EXIT_UNREACHABLE : VERB_EXIT_ERROR;
+    return failure_is_network(why->id) ? EXIT_UNREACHABLE : VERB_EXIT_ERROR;
 }
 
 int verb_put_out(const char *path, struct bytes content)

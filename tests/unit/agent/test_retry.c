@@ -29,6 +29,16 @@ TEST(each_class_of_failure_is_retried_as_the_documents_say)
         { FAILURE_UNREACHABLE, true, 5000, 10000, "backoff" },
         { FAILURE_REPORT_REFUSED, false, 6000, 60000, "backoff" },
         { FAILURE_CLOCK_SKEW, true, 0, 0, "attesting" },
+        { FAILURE_DNS, true, 5000, 10000, "backoff" }, /* 6401: transport errors are tried again */
+        { FAILURE_CONNECT_TIMEOUT, true, 5000, 10000, "backoff" },
+        { FAILURE_CONNECT_REFUSED, true, 5000, 10000, "backoff" },
+        { FAILURE_PROXY_BLOCK, true, 5000, 10000, "backoff" },
+        { FAILURE_TLS_PROTO, true, 5000, 10000, "backoff" },
+        { FAILURE_MTU, true, 5000, 10000, "backoff" },
+        { FAILURE_TIMEOUT, true, 5000, 10000, "backoff" },
+        { FAILURE_TLS_UNTRUSTED, false, 6000, 60000, "backoff" }, /* a bad certificate is not */
+        { FAILURE_TLS_NAME, false, 6000, 60000, "backoff" },
+        { FAILURE_TLS_TIME, false, 6000, 60000, "backoff" },
         { FAILURE_TLS, false, 6000, 60000, "backoff" },
         { FAILURE_NONCE, true, 0, 0, "attesting" },
         { FAILURE_IDENTITY_UNKNOWN, true, 0, 0, "attesting" },

@@ -214,7 +214,7 @@ TEST(a_token_that_could_not_be_delivered_is_sent_again_and_not_acquired_again)
     session.nonce_len = 32;
     memcpy(session.nonce, g.stub.nonce, 32);
     CHECK(!session_cycle(&session, &answer, &why));
-    CHECK_STRING(failure_name(why.id), "UNREACHABLE");
+    CHECK_STRING(failure_name(why.id), "CONNECT_REFUSED");
     CHECK_INT(g.stub.attestations, 2);
     CHECK(!session_cycle(&session, &answer, &why));
     CHECK_INT(g.stub.attestations, 2);
