@@ -1,14 +1,6 @@
 #include "base/clock.h"
 #include <stdio.h>
 
-int64_t clock_monotonic_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* Civil calendar arithmetic on eras of 400 years that begin in March, so that leap days come last. */
 int64_t clock_days_from_date(int year, int month, int day)
 {

@@ -83,6 +83,20 @@ bool http_body_json(const struct http_request *request, const struct json_option
     return json_parse(request->arena, request->body, options, ret, err) || err_within(err, "the request's body");
 }
 
+bool http_caller_may(const struct http_caller *caller, const struct http_request *request, enum http_role needed)
+{
+    const char *slash = caller->scope ? strchr(caller->scope, '/') : NULL;
+
+    if (!http_role_suffices(caller->role, needed))
+        return false;
+    if (!caller->scope || needed == HTTP_ANONYMOUS)
+        return true;
+    for (size_t i = 0; slash && i < request->params.n; i++)
+        if (bytes_equal(request->params.items[i].name, (struct bytes){ (const uint8_t *)caller->scope, (size_t)(slash - caller->scope) }))
+            return bytes_equal_string(request->params.items[i].value, slash + 1);
+    return false;
+}
+
 /* ---- responses ----------------------------------------------------------------------------------------------------- */
 
 static bool is_header_text(const char *text)

@@ -36,6 +36,7 @@ struct http_peer {
 struct http_caller {
     enum http_role role;
     const char *subject; /* in the request's arena: a user, a VM's UUID, "uid 0"; NULL for anonymous */
+    const char *scope;   /* "NAME/VALUE": good only for addresses whose parameter {NAME} is VALUE; NULL: for all */
 };
 
 enum { HTTP_REQUEST_ID_TEXT_LEN = 37 };
@@ -64,6 +65,9 @@ MUST_CHECK bool http_query(const struct http_request *request, const char *name,
 /* The body as JSON; MALFORMED says where. */
 MUST_CHECK bool http_body_json(const struct http_request *request, const struct json_options *options /* may be NULL */,
                                const struct json **ret, struct err *err);
+
+/* Whether a caller's role and scope suffice for this request, of a route that wants `needed`. */
+bool http_caller_may(const struct http_caller *caller, const struct http_request *request, enum http_role needed);
 
 struct http_response {
     struct arena *arena;
