@@ -12,3 +12,12 @@ int64_t clock_now_ms(void)
 
 /* Counts while the machine sleeps, as CLOCK_BOOTTIME does. */
 int64_t clock_monotonic_ms(void) { return (int64_t)GetTickCount64(); }
+
+int64_t clock_monotonic_us(void)
+{
+    LARGE_INTEGER ticks, per_second;
+
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&per_second);
+    return ticks.QuadPart / per_second.QuadPart * 1000000 + ticks.QuadPart % per_second.QuadPart * 1000000 / per_second.QuadPart;
+}
