@@ -1,6 +1,7 @@
 /* What the grammar allows and the language does not: 8.1 (versions), 8.2, 8.4 (verbs, identifiers), 8.6 (functions). */
 #include "policy/ast.h"
 #include "policy/functions.h"
+#include "policy/suggest.h"
 
 struct checker {
     struct arena *arena;
@@ -20,8 +21,11 @@ static bool fail_at(struct checker *ck, size_t offset, const char *what)
 static bool needs_1_2(struct checker *ck, size_t offset, const char *what)
 {
     ck->place.offset = offset;
-    return ck->policy->version >= 12 || policy_fail(ck->error, ck->place, ERR_UNSUPPORTED,
-                                                    "%s in a policy of version 1.%u: write version=1.2;", what, ck->policy->version - 10);
+    if (ck->policy->version >= 12)
+        return true;
+    return policy_fail(ck->error, ck->place, ERR_UNSUPPORTED, "%s in a policy of version 1.%u: write version=1.2;", what,
+                       ck->policy->version - 10) ||
+           policy_suggest(ck->error, "write version=1.2; at the top");
 }
 
 /* ---- expressions ---- */
@@ -41,7 +45,8 @@ static bool resolve(struct checker *ck, struct bytes name, size_t offset, unsign
         *ret_slot = i;
         return true;
     }
-    return policy_fail(ck->error, ck->place, ERR_MALFORMED, "%.*s is not bound by a condition to the left", BYTES_FMT(shown));
+    return policy_fail(ck->error, ck->place, ERR_MALFORMED, "%.*s is not bound by a condition to the left", BYTES_FMT(shown)) ||
+           policy_suggest(ck->error, "write %.*s: before the condition that selects the claim", BYTES_FMT(bytes_slice(name, 0, 30)));
 }
 
 /* A literal query is parsed now; its error is shown at its place inside of the string. */
@@ -65,15 +70,38 @@ static bool prepare_query(struct checker *ck, struct expression *call)
                        "JmesPath(): in the query: %s", error.text);
 }
 
+static bool no_function(struct checker *ck, struct bytes name)
+{
+    static const char *const names[] = { "JmesPath", "JsonToClaimValue", "IsSubsetOf", "AppendString", "NegateBool", "ContainsOnlyValue" };
+    static const struct {
+        const char *other, *ours;
+    } synonyms[] = { { "Not", "NegateBool()" },
+                     { "Negate", "NegateBool()" },
+                     { "Concat", "AppendString()" },
+                     { "Append", "AppendString()" },
+                     { "Query", "JmesPath()" },
+                     { "FromJson", "JsonToClaimValue()" },
+                     { "Contains", "ContainsOnlyValue()" } };
+    const char *meant = suggest_nearest(name, names, ARRAY_LEN(names));
+
+    if (policy_fail(ck->error, ck->place, ERR_MALFORMED, "there is no function %.*s()", BYTES_FMT(bytes_slice(name, 0, 60))))
+        return false;
+    if (meant)
+        return policy_suggest(ck->error, "write %s()", meant);
+    for (size_t i = 0; i < ARRAY_LEN(synonyms); i++)
+        if (bytes_equal_string(name, synonyms[i].other))
+            return policy_suggest(ck->error, "write %s", synonyms[i].ours);
+    return policy_suggest(ck->error, "there are JmesPath, JsonToClaimValue, IsSubsetOf, AppendString, NegateBool and ContainsOnlyValue");
+}
+
 static bool check_call(struct checker *ck, struct expression *e)
 {
     const struct policy_function *f = policy_function_find(e->name);
-    struct bytes shown = bytes_slice(e->name, 0, 60);
 
     if (!needs_1_2(ck, e->offset, "a function call"))
         return false;
     if (!f)
-        return policy_fail(ck->error, ck->place, ERR_MALFORMED, "there is no function %.*s()", BYTES_FMT(shown));
+        return no_function(ck, e->name);
     if (e->n_args != f->n_args)
         return policy_fail(ck->error, ck->place, ERR_MALFORMED, "%s() takes %u argument%s, found %zu", f->name, f->n_args,
                            f->n_args == 1 ? "" : "s", e->n_args);
@@ -127,13 +155,15 @@ static bool check_condition(struct checker *ck, size_t index)
 /* 8.4: which verbs a section knows. issue among authorization rules is tolerated and works as add. */
 static const struct {
     unsigned verbs;
-    const char *error;
+    const char *error, *fix;
 } section_verbs[] = {
-    [POLICY_CONFIGURATION] = { 1U << POLICY_ISSUEPROPERTY, "configuration rules know only issueproperty" },
+    [POLICY_CONFIGURATION] = { 1U << POLICY_ISSUEPROPERTY, "configuration rules know only issueproperty",
+                               "permit, deny and add belong into authorizationrules, issue into issuancerules" },
     [POLICY_AUTHORIZATION] = { 1U << POLICY_PERMIT | 1U << POLICY_DENY | 1U << POLICY_ADD | 1U << POLICY_ISSUE,
-                               "authorization rules know permit, deny and add" },
+                               "authorization rules know permit, deny and add",
+                               "issueproperty belongs into configurationrules or issuancerules" },
     [POLICY_ISSUANCE] = { 1U << POLICY_ADD | 1U << POLICY_ISSUE | 1U << POLICY_ISSUEPROPERTY,
-                          "issuance rules know add, issue and issueproperty" },
+                          "issuance rules know add, issue and issueproperty", "permit() and deny() belong into authorizationrules" },
 };
 
 static bool is_literal_not_string(const struct expression *e)
@@ -154,7 +184,8 @@ static bool check_value_type(struct checker *ck, const struct expression *e)
 static bool check_action(struct checker *ck, struct action *action)
 {
     if (!(section_verbs[ck->place.section].verbs & 1U << action->verb))
-        return fail_at(ck, action->offset, section_verbs[ck->place.section].error);
+        return fail_at(ck, action->offset, section_verbs[ck->place.section].error) ||
+               policy_suggest(ck->error, "%s", section_verbs[ck->place.section].fix);
     ck->n_bound = ck->rule->n_conditions;
     if (action->copied.len)
         return resolve(ck, action->copied, action->copied_offset, &action->copied_slot);

@@ -40,6 +40,11 @@ static unsigned characters(struct bytes text)
     return n;
 }
 
+unsigned policy_column(struct bytes text, size_t line_start, size_t offset)
+{
+    return characters(bytes_slice(text, line_start, offset - line_start)) + 1;
+}
+
 /* Appends text made safe to show, as far as whole characters fit. Tabs become blanks so that the caret stands right. */
 static void append_shown(char *out, size_t size, struct bytes text)
 {
@@ -89,7 +94,7 @@ bool policy_fail(struct policy_error *error, struct policy_place place, enum err
 
     *error = (struct policy_error){ .kind = place.kind, .section = place.section, .rule = place.rule };
     error->line = policy_line(place.text, offset, &line_start);
-    error->column = characters(bytes_slice(place.text, line_start, offset - line_start)) + 1;
+    error->column = policy_column(place.text, line_start, offset);
     show_source(error, place.text, line_start, offset);
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -98,6 +103,16 @@ bool policy_fail(struct policy_error *error, struct policy_place place, enum err
         return err_set(&error->err, code, "line %u, column %u: %s", error->line, error->column, text);
     return err_set(&error->err, code, "%s rule %u, line %u, column %u: %s", sections[place.section], place.rule, error->line, error->column,
                    text);
+}
+
+bool policy_suggest(struct policy_error *error, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(error->fix, sizeof error->fix, fmt, args);
+    va_end(args);
+    return false;
 }
 
 bool policy_no_memory(struct policy_error *error, struct policy_place place)
@@ -109,6 +124,6 @@ char *policy_error_show(struct arena *a, const struct policy_error *error)
 {
     if (error->line == 0)
         return arena_printf(a, "%s: %s", policy_error_kind_name(error->kind), error->err.text);
-    return arena_printf(a, "%s: %s\n  %s\n  %*s^", policy_error_kind_name(error->kind), error->err.text, error->source, (int)error->caret,
-                        "");
+    return arena_printf(a, "%s: %s\n  %s\n  %*s^%s%s", policy_error_kind_name(error->kind), error->err.text, error->source,
+                        (int)error->caret, "", error->fix[0] ? "\n  fix: " : "", error->fix);
 }

@@ -12,6 +12,10 @@ struct policy_place {
 
 /* policy_fail fills *error and returns false. */
 bool policy_fail(struct policy_error *error, struct policy_place place, enum err_code code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* Adds what to write instead; returns false. */
+bool policy_suggest(struct policy_error *error, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool policy_no_memory(struct policy_error *error, struct policy_place place);
+/* Column from 1, counting characters. */
+unsigned policy_column(struct bytes text, size_t line_start, size_t offset);
 /* Line from 1; *ret_line_start is where it begins. */
 unsigned policy_line(struct bytes text, size_t offset, size_t *ret_line_start);

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "policy/ast.h"
+#include "policy/suggest.h"
 
 struct parser {
     struct policy_lexer lexer;
@@ -21,8 +22,15 @@ struct parser {
     struct policy *policy;
     struct policy_error *error;
     struct policy_token current;
+    size_t previous_end;    /* of the token before */
+    const char *production; /* what is being read, as the original's errors name it: "versionInfo" */
     unsigned depth, n_rules;
 };
+
+enum { SYMBOL_SHOWN = 40 };
+
+static bool is_end(const struct parser *ps) { return ps->current.kind == POLICY_TOKEN_END; }
+static bool is_name(const struct parser *ps) { return ps->current.kind == POLICY_TOKEN_IDENTIFIER; }
 
 static bool fail_at(struct parser *ps, size_t offset, enum err_code code, const char *what)
 {
@@ -35,14 +43,47 @@ static bool no_memory(struct parser *ps)
     return fail_at(ps, ps->current.offset, ERR_NO_MEMORY, "the policy needs more memory than allowed");
 }
 
+/* The words of the original, which people search for: offending symbol, what was expected, and the failing rule (attestation-service.md 2.5). */
 static bool unexpected(struct parser *ps, const char *wanted)
 {
+    struct bytes symbol = bytes_slice(ps->lexer.place.text, ps->current.offset, ps->current.end - ps->current.offset);
+
     ps->lexer.place.offset = ps->current.offset;
-    return policy_fail(ps->error, ps->lexer.place, ps->current.kind == POLICY_TOKEN_END ? ERR_TRUNCATED : ERR_MALFORMED,
-                       "expected %s, found %s", wanted, policy_token_text(ps->current.kind));
+    if (is_end(ps))
+        return policy_fail(ps->error, ps->lexer.place, ERR_TRUNCATED, "mismatched input '<EOF>' expecting %s (policy%s%s)", wanted,
+                           ps->production ? " > " : "", ps->production ? ps->production : "");
+    return policy_fail(ps->error, ps->lexer.place, ERR_MALFORMED, "mismatched input '%.*s%s' expecting %s (policy%s%s)",
+                       BYTES_FMT(bytes_slice(symbol, 0, symbol.len > SYMBOL_SHOWN ? SYMBOL_SHOWN : symbol.len)),
+                       symbol.len > SYMBOL_SHOWN ? "…" : "", wanted, ps->production ? " > " : "", ps->production ? ps->production : "");
 }
 
-static bool advance(struct parser *ps) { return policy_next_token(&ps->lexer, &ps->current); }
+static bool advance(struct parser *ps)
+{
+    ps->previous_end = ps->current.end;
+    return policy_next_token(&ps->lexer, &ps->current);
+}
+
+/* A ';' that is not there belongs behind the token before. */
+static bool missing_semicolon(struct parser *ps, const char *behind)
+{
+    size_t line_start;
+    unsigned line = policy_line(ps->lexer.place.text, ps->previous_end, &line_start);
+
+    if (unexpected(ps, behind))
+        return false;
+    return policy_suggest(ps->error, "write ';' behind column %u of line %u",
+                          policy_column(ps->lexer.place.text, line_start, ps->previous_end) - 1, line);
+}
+
+/* A word that is none of those that may stand here. */
+static bool wrong_word(struct parser *ps, const char *wanted, const char *const *words, size_t n)
+{
+    const char *meant = is_name(ps) ? suggest_nearest(ps->current.text, words, n) : NULL;
+
+    if (unexpected(ps, wanted) || !meant)
+        return false;
+    return policy_suggest(ps->error, "write %s", meant);
+}
 
 static bool is(const struct parser *ps, enum policy_token_kind kind) { return ps->current.kind == kind; }
 
@@ -85,7 +126,7 @@ static bool property_of(struct bytes name, enum claim_property *ret)
 static bool parse_property(struct parser *ps, enum claim_property *ret)
 {
     if (!is(ps, POLICY_TOKEN_IDENTIFIER) || !property_of(ps->current.text, ret))
-        return unexpected(ps, "type, value, valueType or issuer");
+        return wrong_word(ps, "type, value, valueType or issuer", property_names, ARRAY_LEN(property_names));
     return advance(ps);
 }
 
@@ -162,7 +203,8 @@ static bool parse_test(struct parser *ps, struct property_condition *test)
     if (!parse_property(ps, &test->property))
         return false;
     if (is(ps, POLICY_TOKEN_ASSIGN))
-        return fail_at(ps, ps->current.offset, ERR_MALFORMED, "a single '=' in a condition: write '=='");
+        return fail_at(ps, ps->current.offset, ERR_MALFORMED, "a single '=' in a condition: write '=='") ||
+               policy_suggest(ps->error, "write '==': a single '=' only gives a value to a claim in an action");
     if (ps->current.kind < POLICY_TOKEN_EQ || ps->current.kind > POLICY_TOKEN_GT)
         return unexpected(ps, "a comparison operator");
     test->op = ps->current.kind;
@@ -229,7 +271,8 @@ static bool parse_assignment(struct parser *ps, struct action *action)
     size_t offset = ps->current.offset;
 
     if (is(ps, POLICY_TOKEN_STRING))
-        return fail_at(ps, offset, ERR_MALFORMED, "expected type= or value= before a value: write type=\"…\"");
+        return fail_at(ps, offset, ERR_MALFORMED, "expected type= or value= before a value: write type=\"…\"") ||
+               policy_suggest(ps->error, "write type= before the string");
     if (!parse_property(ps, &property))
         return false;
     if (property == CLAIM_ISSUER)
@@ -237,7 +280,8 @@ static bool parse_assignment(struct parser *ps, struct action *action)
     if (action->assigned[property])
         return fail_at(ps, offset, ERR_MALFORMED, "a property is assigned twice");
     if (is(ps, POLICY_TOKEN_EQ))
-        return fail_at(ps, ps->current.offset, ERR_MALFORMED, "'==' in an action: write '='");
+        return fail_at(ps, ps->current.offset, ERR_MALFORMED, "'==' in an action: write '='") ||
+               policy_suggest(ps->error, "write '=': '==' only compares, in a condition");
     return expect(ps, POLICY_TOKEN_ASSIGN) && parse_expression(ps, &action->assigned[property]);
 }
 
@@ -260,6 +304,27 @@ static bool parse_claim_argument(struct parser *ps, struct action *action)
     return true;
 }
 
+/* What other languages call them. */
+static bool wrong_verb(struct parser *ps)
+{
+    static const char *const names[] = { "permit", "deny", "add", "issue", "issueproperty" };
+    static const struct {
+        const char *other, *ours;
+    } synonyms[] = { { "allow", "permit()" }, { "accept", "permit()" },
+                     { "grant", "permit()" }, { "reject", "deny()" },
+                     { "refuse", "deny()" },  { "forbid", "deny()" },
+                     { "block", "deny()" },   { "emit", "issue(…)" },
+                     { "set", "add(…)" },     { "property", "issueproperty(…)" } };
+    struct bytes word = is_name(ps) ? ps->current.text : BYTES_NONE;
+
+    if (wrong_word(ps, "permit, deny, add, issue or issueproperty", names, ARRAY_LEN(names)))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(synonyms); i++)
+        if (bytes_equal_string(word, synonyms[i].other))
+            return policy_suggest(ps->error, "write %s", synonyms[i].ours);
+    return false;
+}
+
 static bool parse_action(struct parser *ps, struct action *action)
 {
     action->offset = ps->current.offset;
@@ -270,7 +335,7 @@ static bool parse_action(struct parser *ps, struct action *action)
         return advance(ps) && expect(ps, POLICY_TOKEN_LPAREN) && (!verbs[i].takes_claim || parse_claim_argument(ps, action)) &&
                expect(ps, POLICY_TOKEN_RPAREN);
     }
-    return unexpected(ps, "permit, deny, add, issue or issueproperty");
+    return wrong_verb(ps);
 }
 
 /* ---- rules and sections ---- */
@@ -281,14 +346,19 @@ static bool parse_rule(struct parser *ps, struct rule *rule)
 
     rule->offset = ps->current.offset;
     rule->line = policy_line(ps->policy->text, rule->offset, &line_start);
-    if (!parse_conditions(ps, rule) || !expect(ps, POLICY_TOKEN_ARROW) || !parse_action(ps, &rule->action))
+    ps->production = "section > rule > condition";
+    if (!parse_conditions(ps, rule) || !expect(ps, POLICY_TOKEN_ARROW))
         return false;
+    ps->production = "section > rule > action";
+    if (!parse_action(ps, &rule->action))
+        return false;
+    ps->production = "section > rule";
     if (is(ps, POLICY_TOKEN_SEMICOLON)) {
         rule->end = ps->current.end;
         return advance(ps);
     }
     rule->end = ps->current.offset;
-    return is(ps, POLICY_TOKEN_RBRACE) || unexpected(ps, "';' behind the rule");
+    return is(ps, POLICY_TOKEN_RBRACE) || missing_semicolon(ps, "';' behind the rule");
 }
 
 static bool parse_rules(struct parser *ps, struct rule_list *list)
@@ -323,11 +393,13 @@ static enum policy_section named_section(const struct parser *ps)
 
 static bool parse_section(struct parser *ps)
 {
+    static const char *const section_names[] = { "configurationrules", "authorizationrules", "issuancerules" };
     enum policy_section section = named_section(ps);
     struct rule_list *list;
 
+    ps->production = "section";
     if (section == POLICY_NO_SECTION)
-        return unexpected(ps, "configurationrules, authorizationrules or issuancerules");
+        return wrong_word(ps, "configurationrules, authorizationrules or issuancerules", section_names, ARRAY_LEN(section_names));
     list = &ps->policy->sections[section];
     if (list->present)
         return fail_at(ps, ps->current.offset, ERR_MALFORMED, "a section appears twice");
@@ -337,9 +409,10 @@ static bool parse_section(struct parser *ps)
     if (!advance(ps) || !expect(ps, POLICY_TOKEN_LBRACE) || !parse_rules(ps, list))
         return false;
     ps->lexer.place.section = POLICY_NO_SECTION;
+    ps->production = "section";
     if (is(ps, POLICY_TOKEN_END))
         return true;
-    return is(ps, POLICY_TOKEN_SEMICOLON) ? advance(ps) : unexpected(ps, "';' behind the section");
+    return is(ps, POLICY_TOKEN_SEMICOLON) ? advance(ps) : missing_semicolon(ps, "';' behind the section");
 }
 
 static bool parse_version(struct parser *ps)
@@ -349,22 +422,24 @@ static bool parse_version(struct parser *ps)
         unsigned version;
     } versions[] = { { "1.0", 10 }, { "1.1", 11 }, { "1.2", 12 } };
 
+    ps->production = "versionInfo";
     if (is(ps, POLICY_TOKEN_LBRACE))
         return fail_at(ps, ps->current.offset, ERR_UNSUPPORTED, "policies in JSON form are older than version 1.0: write version=1.0;");
     if (!is(ps, POLICY_TOKEN_IDENTIFIER) || !bytes_equal_string(ps->current.text, "version"))
-        return unexpected(ps, "version=");
+        return unexpected(ps, "version=") || policy_suggest(ps->error, "begin with version=1.2;");
     if (!advance(ps) || !expect(ps, POLICY_TOKEN_ASSIGN))
         return false;
     if (!is(ps, POLICY_TOKEN_DECIMAL))
-        return unexpected(ps, "1.0, 1.1 or 1.2");
+        return unexpected(ps, "1.0, 1.1 or 1.2") || policy_suggest(ps->error, "write version=1.2;");
     for (unsigned i = 0; i < ARRAY_LEN(versions); i++)
         if (bytes_equal_string(ps->current.text, versions[i].text))
             ps->policy->version = versions[i].version;
     if (!ps->policy->version)
-        return fail_at(ps, ps->current.offset, ERR_UNSUPPORTED, "the version must be 1.0, 1.1 or 1.2");
+        return fail_at(ps, ps->current.offset, ERR_UNSUPPORTED, "the version must be 1.0, 1.1 or 1.2") ||
+               policy_suggest(ps->error, "write version=1.2;");
     if (!advance(ps))
         return false;
-    return is(ps, POLICY_TOKEN_SEMICOLON) ? advance(ps) : unexpected(ps, "';' behind the version");
+    return is(ps, POLICY_TOKEN_SEMICOLON) ? advance(ps) : missing_semicolon(ps, "';' behind the version");
 }
 
 static bool parse_policy(struct parser *ps)

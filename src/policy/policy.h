@@ -63,11 +63,12 @@ struct policy_error {
     unsigned line, column;       /* from 1; columns count characters; 0 when no place is to blame */
     char source[128];            /* that line of the policy, or the part of it around the column; safe to show */
     unsigned caret;              /* characters of `source` before the place */
+    char fix[160];               /* what to write instead; "" when that cannot be guessed */
 };
 
 /* "PolicyParsingError", "PolicyEvaluationError" */
 const char *policy_error_kind_name(enum policy_error_kind kind);
-/* For people: sentence, source line, caret; several lines. NULL: no memory. */
+/* For people: sentence, source line, caret, and the fix where there is one; several lines. NULL: no memory. */
 MUST_CHECK char *policy_error_show(struct arena *a, const struct policy_error *error);
 
 /* ---- parsing ---- */

@@ -150,6 +150,7 @@ static void expect_error(struct policy_case *c, const struct policy_error *error
     expect_number(c->want, "rule", error->rule);
     CHECK(!section || json_is_string(section, policy_section_name(error->section)));
     CHECK(bytes_find(bytes_of_string(error->err.text), text) != SIZE_MAX);
+    CHECK(bytes_find(bytes_of_string(error->fix), json_text(json_get(c->want, "fix"), BYTES_NONE)) != SIZE_MAX);
     if (test_failed())
         test_note("%s", policy_error_show(&c->arena, error));
 }

@@ -61,9 +61,11 @@ TEST(an_error_shows_the_line_and_a_caret)
     const struct policy *policy;
 
     CHECK(!policy_parse(&arena, bytes_of_string(text), &policy, &error));
-    CHECK_STRING(policy_error_show(&arena, &error), "PolicyParsingError: issuance rule 1, line 3, column 27: there is no function Sum()\n"
-                                                    "   => issue(type=\"\u00fc\", value=Sum(1));\n"
-                                                    "                            ^");
+    CHECK_STRING(policy_error_show(&arena, &error),
+                 "PolicyParsingError: issuance rule 1, line 3, column 27: there is no function Sum()\n"
+                 "   => issue(type=\"\u00fc\", value=Sum(1));\n"
+                 "                            ^\n"
+                 "  fix: there are JmesPath, JsonToClaimValue, IsSubsetOf, AppendString, NegateBool and ContainsOnlyValue");
     arena_done(&arena);
 }
 
