@@ -14,6 +14,7 @@
 struct attestation {
     struct attestation_service *service;
     const struct provider *provider;
+    bool draft; /* the policy came with the request: the token is unsecured, and nothing is kept (section 11) */
     struct arena *a;
     int64_t now_ms;
     struct attest_message message;
@@ -187,7 +188,7 @@ static bool evidence_file(struct attestation *t, struct writer *w)
 }
 
 /* Only the shared provider's word counts for the monitor: what a tenant's own policy says must neither help nor harm a VM. */
-static bool has_record(const struct attestation *t) { return t->provider->shared && record_is_due(&t->appraised.appraisal); }
+static bool has_record(const struct attestation *t) { return t->provider->shared && !t->draft && record_is_due(&t->appraised.appraisal); }
 
 static bool store_record(struct attestation *t, const char *jti, struct err *err)
 {
@@ -238,6 +239,15 @@ static bool answer_token(struct attestation *t, struct http_response *response, 
     return true;
 }
 
+/* The report of a draft says what it would be, and nobody vouches for it (3.3). */
+static bool take_signature_off(struct attestation *t, struct bytes *token, struct err *err)
+{
+    struct jws jws;
+
+    return jws_parse(t->a, *token, LIMIT_ATTEST_BODY_BYTES, &jws, err) &&
+           jws_make_unsecured(t->a, BYTES_LIT("{\"alg\":\"none\"}"), jws.claimed_payload, token, err);
+}
+
 static bool decide(struct attestation *t, struct http_response *response, struct err *err)
 {
     const struct findings *findings = &t->appraised.appraisal.findings;
@@ -254,7 +264,8 @@ static bool decide(struct attestation *t, struct http_response *response, struct
             return refuse(t, response, "PolicyEvaluationError", denied);
         return err_set(err, ERR_LIMIT, "the evidence raises more findings than can be kept");
     }
-    if (!report_token_make(t->service, t->provider, t->a, &t->appraised, &t->request, &token, jti, err) || !store_record(t, jti, err))
+    if (!report_token_make(t->service, t->provider, t->a, &t->appraised, &t->request, &token, jti, err) || !store_record(t, jti, err) ||
+        (t->draft && !take_signature_off(t, &token, err)))
         return false;
     return answer_token(t, response, token);
 }
@@ -278,23 +289,63 @@ static bool answer_challenge(struct attestation *t, struct http_response *respon
     return true;
 }
 
+/* ---- a policy that came to be tried ---- */
+
+static const struct json *draft_of(const struct json *body)
+{
+    const struct json *draft = json_get_no_case(body, "draftPolicyForAttestation");
+
+    return draft && draft->type != JSON_NULL ? draft : NULL;
+}
+
+/* The provider with the draft in the place of its policy. False when the answer, a refusal, is made. */
+static bool take_draft(struct attestation *t, const struct http_request *http, const struct json *draft, struct http_response *response)
+{
+    struct policy_error error = { .kind = POLICY_PARSING_ERROR };
+    struct provider *tried = ARENA_NEW(t->a, struct provider);
+    struct provider_policy *policy;
+    const char *text;
+
+    if (!data_plane_reader(t->service, http, response))
+        return false;
+    if (draft->type != JSON_STRING || !tried) {
+        http_response_error(response, 400, "PolicyParsingError", NULL, "draftPolicyForAttestation is not a string");
+        return false;
+    }
+    memcpy(tried, t->provider, sizeof *tried); /* a view for this request: it is never released */
+    policy = &tried->policies[PROVIDER_TPM];
+    *policy = (struct provider_policy){ .is_set = true };
+    if (!provider_policy_parse(t->a, draft->string, policy, &error)) {
+        text = policy_error_show(t->a, &error);
+        http_response_error(response, 400, policy_error_kind_name(error.kind), NULL, "%s", text ? text : error.err.text);
+        return false;
+    }
+    t->provider = tried;
+    t->draft = true;
+    return true;
+}
+
 bool attest_tpm(struct attestation_service *service, const struct provider *provider, const struct http_request *http,
                 struct http_response *response, struct err *err)
 {
     struct attestation *t = ARENA_NEW(http->arena, struct attestation); /* large: not on the stack */
-    const struct json *body;
+    const struct json *body = NULL, *draft;
     bool fine;
 
     if (!t)
         return err_set(err, ERR_NO_MEMORY, "no memory for a request");
-    if (!provider->policies[PROVIDER_TPM].is_set)
+    fine = http_body_json(http, NULL, &body, err);
+    draft = fine ? draft_of(body) : NULL;
+    if (!provider->policies[PROVIDER_TPM].is_set && !draft)
         return http_response_error(response, 400, "InvalidOperation", NULL,
                                    "A VBS attestation policy has not been set on the attestation provider.");
     t->service = service;
     t->provider = provider;
     t->a = http->arena;
     t->now_ms = service->now_ms();
-    fine = http_body_json(http, NULL, &body, err) && attest_message_read(t->a, body, &t->message, err);
+    if (draft && !take_draft(t, http, draft, response))
+        return true;
+    fine = fine && attest_message_read(t->a, body, &t->message, err);
     if (fine && t->message.kind == ATTEST_INIT)
         fine = answer_challenge(t, response, err);
     else if (fine)

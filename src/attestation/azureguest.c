@@ -176,6 +176,7 @@ static bool choose_policy(struct azureguest *t, struct http_response *response)
 {
     const struct json *draft = json_get_no_case(t->body, "draftPolicyForAttestation");
     struct policy_error error = { .kind = POLICY_PARSING_ERROR };
+    const char *shown;
 
     if (!draft || draft->type == JSON_NULL)
         return true;
@@ -183,8 +184,8 @@ static bool choose_policy(struct azureguest *t, struct http_response *response)
         return false;
     if (draft->type == JSON_STRING && parse_draft(t, draft->string, &error))
         return true;
-    http_response_error(response, 400, "PolicyParsingError", NULL, "%s",
-                        draft->type == JSON_STRING ? error.err.text : "draftPolicyForAttestation is not a string");
+    shown = draft->type == JSON_STRING ? policy_error_show(t->a, &error) : "draftPolicyForAttestation is not a string";
+    http_response_error(response, 400, "PolicyParsingError", NULL, "%s", shown ? shown : error.err.text);
     return false;
 }
 

@@ -155,6 +155,12 @@ static void put_step(struct arena *a, struct json_out *out, const struct store_p
     json_put_string(out, "action", row->jws.len ? "set" : "reset");
     json_put_string(out, "hash", row->hash);
     json_put_boolean(out, "signed", signer != NULL);
+    if (signer) {
+        json_begin_object(out, "signer");
+        json_put_bytes(out, "commonName", signer->common_name);
+        json_put_hex(out, "sha256", (struct bytes){ signer->sha256, CERT_SHA256_LEN });
+        json_end(out);
+    }
     if (has_text)
         json_put_bytes(out, "policy", text);
     else

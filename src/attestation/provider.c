@@ -47,20 +47,26 @@ bool provider_type_from_name(struct bytes name, enum provider_type *ret)
 
 /* ---- policies -------------------------------------------------------------------------------------------------------- */
 
-static bool parse_policy(struct arena *a, struct bytes text, struct provider_policy *p, struct err *err)
+bool provider_policy_parse(struct arena *a, struct bytes text, struct provider_policy *p, struct policy_error *error)
 {
-    struct policy_error error = { .kind = POLICY_PARSING_ERROR };
     struct digest hash;
     const char *encoded;
 
-    if (!policy_parse(a, text, &p->policy, &error))
-        return err_set(err, error.err.code, "%s", error.err.text);
+    if (!policy_parse(a, text, &p->policy, error))
+        return false;
     digest_compute(DIGEST_SHA256, policy_hash_input(p->policy), &hash);
     encoded = base64_in(a, BASE64_URL, digest_bytes(&hash));
     if (!encoded)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a policy");
+        return err_set(&error->err, ERR_NO_MEMORY, "no memory for a policy");
     snprintf(p->hash, sizeof p->hash, "%s", encoded);
     return true;
+}
+
+static bool parse_policy(struct arena *a, struct bytes text, struct provider_policy *p, struct err *err)
+{
+    struct policy_error error = { .kind = POLICY_PARSING_ERROR };
+
+    return provider_policy_parse(a, text, p, &error) || err_set(err, error.err.code, "%s", error.err.text);
 }
 
 static bool default_policy(struct arena *a, enum provider_type type, bool shared, struct provider_policy *ret, struct err *err)

@@ -89,6 +89,9 @@ MUST_CHECK bool providers_reload(struct providers *providers, const char *name, 
  * provider_free. */
 MUST_CHECK bool providers_peek_deleted(struct providers *providers, const char *name, const struct provider **ret, struct err *err);
 
+/* Parses a text into policy and hash of *policy; the rest of it stays. */
+MUST_CHECK bool provider_policy_parse(struct arena *a, struct bytes text, struct provider_policy *policy, struct policy_error *error);
+
 /* Reads a JWS that was accepted before: the policy's text, and the certificate of its signer (NULL: unsigned; the caller frees it). */
 MUST_CHECK bool provider_stored_policy(struct arena *a, struct bytes jws, struct bytes *ret_text, struct cert **ret_signer,
                                        struct err *err);

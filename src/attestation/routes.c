@@ -3,6 +3,7 @@
 #include "attestation/azureguest.h"
 #include "attestation/data_plane.h"
 #include "attestation/policy_api.h"
+#include "attestation/policy_trial.h"
 #include "attestation/service.h"
 #include "attestation/signer.h"
 #include "attestation/signers_api.h"
@@ -165,6 +166,8 @@ const struct http_route attestation_routes[] = {
     ROUTE("PUT",  "/policies/{type}",                 HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_put),
     ROUTE("POST", "/policies/{type}:reset",           HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_reset),
     ROUTE("GET",  "/policies/{type}/history",         HTTP_READER,      0,                       HTTP_NO_BODY,  policy_history),
+    ROUTE("POST", "/policies/{type}:dryRun",          HTTP_READER,      LIMIT_ATTEST_BODY_BYTES, HTTP_JSON,     policy_dry_run),
+    ROUTE("POST", "/policies/{type}:replay",          HTTP_READER,      LIMIT_POLICY_BODY_BYTES, HTTP_JSON,     policy_replay),
     ROUTE("GET",  "/certificates",                    HTTP_READER,      0,                       HTTP_NO_BODY,  signers_get),
     ROUTE("POST", "/certificates:add",                HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, signers_add),
     ROUTE("POST", "/certificates:remove",             HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, signers_remove),

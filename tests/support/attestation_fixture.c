@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "support/attestation_fixture.h"
 #include <dirent.h>
 #include <stdarg.h>
@@ -325,15 +326,16 @@ bool fixture_provider(struct fixture *f, const char *name, const char *profile, 
 
 void fixture_ask(struct fixture *f, struct answer *ret, const char *method, const char *path, const char *json, ...)
 {
-    char text[16 * 1024];
     struct call call = { .method = method, .path = path, .as = HTTP_OWNER };
+    char *text = NULL;
     va_list args;
 
     if (json) {
         va_start(args, json);
-        vsnprintf(text, sizeof text, json, args);
+        CHECK(vasprintf(&text, json, args) >= 0);
         va_end(args);
         call.body = bytes_of_string(need(arena_string(&f->a, bytes_of_string(text))));
+        free(text);
     }
     fixture_call(f, &call, ret);
 }
