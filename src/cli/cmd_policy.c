@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/base64.h"
 #include "base/file.h"
+#include "cli/cmd_policy.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
 #include "crypto/privkey.h"
@@ -12,15 +13,15 @@
 
 enum { KEY_MAX = 64 * 1024 };
 
-/* /providers/P/policies/TYPE and what follows, by --provider and the first argument; NULL: not a name. */
-static const char *policy_route(struct cli *cli, const char *rest)
+/* NULL: not a name. */
+static const char *policy_route(struct cli *cli, const char *type, const char *rest)
 {
-    const char *provider = cli_option(cli, "provider"), *type = cli->arguments[0];
+    const char *provider = cli_option(cli, "provider");
     const char *const names[] = { provider ? provider : "a", type };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         for (const char *c = names[i]; *c; c++)
-            if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
+            if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-'))
                 return NULL;
     return arena_printf(&cli->arena, "%s%s/policies/%s%s?api-version=2025-06-01", provider ? "/providers/" : "", provider ? provider : "",
                         type, rest);
@@ -28,9 +29,9 @@ static const char *policy_route(struct cli *cli, const char *rest)
 
 static int bad_route(void) { return cli_fail(EXIT_USAGE, "a provider and an attestation type are letters and digits"); }
 
-static int call(struct cli *cli, const char *method, const char *rest, const char *body, const struct json **ret)
+int policy_call(struct cli *cli, const char *method, const char *type, const char *rest, const char *body, const struct json **ret)
 {
-    const char *path = policy_route(cli, rest);
+    const char *path = policy_route(cli, type, rest);
     return path ? remote_call(cli, method, path, body, ret) : bad_route();
 }
 
@@ -67,6 +68,21 @@ static bool text_of(struct cli *cli, struct bytes compact, bool *ret_signed, str
     return true;
 }
 
+int policy_in_force(struct cli *cli, struct bytes *ret, struct err *err)
+{
+    const struct json *answer, *claims;
+    struct bytes compact;
+    bool is_signed;
+    int code = policy_call(cli, "GET", cli->arguments[0], "", NULL, &answer);
+
+    if (code != EXIT_OK)
+        return code;
+    claims = claims_of(cli, answer, err);
+    if (claims && json_need_string(claims, "x-ms-policy", &compact, err) && text_of(cli, compact, &is_signed, ret, err))
+        err->code = ERR_NONE;
+    return EXIT_OK;
+}
+
 static void show_text(struct cli *cli, const struct json *v)
 {
     (void)cli;
@@ -81,7 +97,7 @@ static int run_policy_show(struct cli *cli)
     struct err err = ERR_INIT;
     struct bytes compact, text;
     bool is_signed;
-    int code = call(cli, "GET", "", NULL, &answer);
+    int code = policy_call(cli, "GET", cli->arguments[0], "", NULL, &answer);
 
     if (code != EXIT_OK)
         return code;
@@ -144,7 +160,7 @@ static int send(struct cli *cli, const char *method, const char *rest, struct by
     const struct json *answer, *claims;
     struct err err = ERR_INIT;
     const char *body = wrap(cli, payload, &err);
-    int code = body ? call(cli, method, rest, body, &answer) : cli_fail_err(&err);
+    int code = body ? policy_call(cli, method, cli->arguments[0], rest, body, &answer) : cli_fail_err(&err);
 
     if (code != EXIT_OK)
         return code;
@@ -152,8 +168,7 @@ static int send(struct cli *cli, const char *method, const char *rest, struct by
     return claims ? cli_print(cli, claims, NULL) : cli_fail_err(&err);
 }
 
-/* EXIT_OK, or what was wrong has been said: for a policy's text with its line and a caret. */
-static int read_policy(struct cli *cli, const char *file, const struct policy **ret)
+int policy_read_file(struct cli *cli, const char *file, const struct policy **ret)
 {
     struct policy_error why = { .kind = POLICY_PARSING_ERROR };
     struct err err = ERR_INIT;
@@ -172,7 +187,7 @@ static int run_policy_set(struct cli *cli)
 {
     const struct policy *policy;
     const char *payload;
-    int code = read_policy(cli, cli->arguments[1], &policy);
+    int code = policy_read_file(cli, cli->arguments[1], &policy);
 
     if (code != EXIT_OK)
         return code;
@@ -186,7 +201,7 @@ static int run_policy_reset(struct cli *cli) { return send(cli, "POST", ":reset"
 
 static void history_table(struct cli *cli, const struct json *v)
 {
-    static const char *const headings[] = { "VERSION", "TIME", "ACTION", "SIGNED", "BY", "HASH" };
+    static const char *const headings[] = { "VERSION", "TIME", "ACTION", "SIGNED BY", "BY", "HASH" };
     const struct json *list = json_get(v, "value");
     struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
 
@@ -197,8 +212,9 @@ static void history_table(struct cli *cli, const struct json *v)
         if (!json_as_integer(json_get(row, "version"), &version) || !json_as_boolean(json_get(row, "signed"), &is_signed))
             continue;
         table_row(t, (const char *const[]){ arena_printf(&cli->arena, "%lld", (long long)version), show_member(cli, row, "time"),
-                                            show_member(cli, row, "action"), is_signed ? "yes" : "no", show_member(cli, row, "by"),
-                                            show_member(cli, row, "hash") });
+                                            show_member(cli, row, "action"),
+                                            is_signed ? show_member(cli, json_get(row, "signer"), "commonName") : "-",
+                                            show_member(cli, row, "by"), show_member(cli, row, "hash") });
     }
     table_print(t, stdout);
 }
@@ -206,7 +222,7 @@ static void history_table(struct cli *cli, const struct json *v)
 static int run_policy_history(struct cli *cli)
 {
     const struct json *answer;
-    int code = call(cli, "GET", "/history", NULL, &answer);
+    int code = policy_call(cli, "GET", cli->arguments[0], "/history", NULL, &answer);
 
     return code == EXIT_OK ? cli_print(cli, answer, history_table) : code;
 }
@@ -218,7 +234,7 @@ static int run_policy_lint(struct cli *cli)
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
     const struct policy *policy;
-    int code = read_policy(cli, cli->arguments[0], &policy);
+    int code = policy_read_file(cli, cli->arguments[0], &policy);
     const struct json *v;
     unsigned version;
 
@@ -234,154 +250,12 @@ static int run_policy_lint(struct cli *cli)
     return v ? cli_print(cli, v, NULL) : EXIT_ERROR;
 }
 
-/* ---- test ------------------------------------------------------------------------------------------------------------ */
-
-static void put_trace(struct json_out *out, const struct policy_trace *rule)
-{
-    json_begin_object(out, NULL);
-    json_put_string(out, "section", policy_section_name(rule->section));
-    json_put_integer(out, "rule", rule->rule);
-    json_put_integer(out, "line", rule->line);
-    json_put_string(out, "verb", policy_verb_name(rule->verb));
-    json_put_boolean(out, "fired", rule->fired);
-    if (!rule->fired) {
-        json_put_integer(out, "unmetCondition", rule->unmet_condition);
-        json_put_integer(out, "unmetLine", rule->unmet_line);
-    }
-    json_put_integer(out, "claims", (int64_t)rule->n_claims);
-    json_put_bytes(out, "source", rule->source);
-    json_end(out);
-}
-
-static void put_claim(struct json_out *out, const struct policy_claim *claim)
-{
-    json_begin_object(out, NULL);
-    json_put_bytes(out, "type", claim->type);
-    if (claim->value.type == POLICY_BOOLEAN)
-        json_put_boolean(out, "value", claim->value.boolean);
-    else if (claim->value.type == POLICY_INTEGER)
-        json_put_integer(out, "value", claim->value.integer);
-    else
-        json_put_bytes(out, "value", claim->value.string);
-    json_end(out);
-}
-
-static bool is_about_policy(enum finding_id id)
-{
-    return id == FINDING_POLICY_DENIED || id == FINDING_POLICY_NOT_PERMITTED || id == FINDING_POLICY_ERROR;
-}
-
-/* One evidence file under the policy: what was decided, why, rule by rule; and what stood against the evidence before any rule ran. */
-static void put_outcome(struct json_out *out, const char *file, const struct offline *o)
-{
-    const struct policy_outcome *outcome = o->appraised.outcome;
-    const struct findings *findings = &o->appraised.appraisal.findings;
-    bool permitted = outcome && outcome->decision == POLICY_PERMITTED;
-
-    json_begin_object(out, NULL);
-    json_put_string(out, "evidence", file);
-    json_put_string(out, "decision", !outcome ? "not decided" : permitted ? "permitted" : "denied");
-    json_begin_array(out, "rules");
-    for (size_t i = 0; outcome && i < outcome->n_trace; i++)
-        put_trace(out, &outcome->trace[i]);
-    json_end(out);
-    json_begin_array(out, "claims");
-    for (size_t i = 0; permitted && i < outcome->n_outgoing; i++)
-        put_claim(out, &outcome->outgoing[i]);
-    json_end(out);
-    json_begin_array(out, "reasons");
-    for (size_t i = 0; i < findings->n; i++)
-        if (is_about_policy(findings->items[i].id) || (!outcome && findings->items[i].severity >= SEVERITY_HIGH))
-            json_put_string(out, NULL, findings->items[i].text);
-    json_end(out);
-    json_end(out);
-}
-
-static void outcome_table(struct cli *cli, const struct json *v)
-{
-    for (size_t i = 0; i < v->array.n; i++) {
-        const struct json *one = v->array.items[i], *rules = json_get(one, "rules"), *reasons = json_get(one, "reasons");
-
-        printf("%s: %s\n", show_member(cli, one, "evidence"), show_member(cli, one, "decision"));
-        for (size_t k = 0; k < reasons->array.n; k++)
-            printf("  %.*s\n", BYTES_FMT(json_text(reasons->array.items[k], BYTES_NONE)));
-        for (size_t k = 0; k < rules->array.n; k++) {
-            const struct json *rule = rules->array.items[k];
-            int64_t number = 0, line = 0, unmet = 0, unmet_line = 0;
-            bool fired = false;
-            if (!json_as_integer(json_get(rule, "rule"), &number) || !json_as_integer(json_get(rule, "line"), &line) ||
-                !json_as_boolean(json_get(rule, "fired"), &fired))
-                continue;
-            printf("  %s %lld, line %lld, %s: ", show_member(cli, rule, "section"), (long long)number, (long long)line,
-                   show_member(cli, rule, "verb"));
-            if (fired)
-                puts("fired");
-            else if (json_as_integer(json_get(rule, "unmetCondition"), &unmet) && json_as_integer(json_get(rule, "unmetLine"), &unmet_line))
-                printf("no: condition %lld (line %lld) does not hold\n", (long long)unmet, (long long)unmet_line);
-        }
-    }
-}
-
-/* The same appraisal as `trueboot verify --policy POLICY FILE`. */
-static int test_one(struct cli *cli, const char *policy, const char *file, struct json_out *out, bool *all_permitted)
-{
-    static const struct cli_option policy_option = { "policy", "FILE", "" };
-    struct offline *o = ARENA_NEW(&cli->arena, struct offline);
-    size_t n_given = cli->n_given;
-    int code;
-
-    if (!o || n_given == CLI_OPTIONS_MAX)
-        return cli_fail(EXIT_ERROR, "too many options");
-    cli->arguments[0] = file;
-    cli->n_arguments = 1;
-    cli->given[cli->n_given].option = &policy_option;
-    cli->given[cli->n_given++].value = policy;
-    code = offline_appraise(cli, o);
-    cli->n_given = n_given;
-    if (code != EXIT_OK)
-        return code;
-    put_outcome(out, file, o);
-    *all_permitted &= o->appraised.outcome && o->appraised.outcome->decision == POLICY_PERMITTED;
-    return EXIT_OK;
-}
-
-static int run_policy_test(struct cli *cli)
-{
-    struct writer w CLEANUP(writer_done) = { 0 };
-    struct json_out out = json_out_to(&w, JSON_COMPACT);
-    const char *policy = cli->arguments[0], *file;
-    const struct policy *parsed;
-    bool all_permitted = true;
-    const struct json *v;
-    int code = read_policy(cli, policy, &parsed);
-
-    if (code == EXIT_OK && !cli_was_given(cli, "evidence"))
-        return cli_fail(EXIT_USAGE, "--evidence FILE is needed: from `trueboot evidence get`");
-    json_begin_array(&out, NULL);
-    for (size_t i = 0; code == EXIT_OK && (file = cli_option_at(cli, "evidence", i)); i++)
-        code = test_one(cli, policy, file, &out, &all_permitted);
-    json_end(&out);
-    v = code == EXIT_OK ? offline_value(cli, &w) : NULL;
-    if (v)
-        code = cli_print(cli, v, outcome_table);
-    return code == EXIT_OK && !all_permitted ? EXIT_JUDGED_UNHEALTHY : code;
-}
-
 /* ---- commands -------------------------------------------------------------------------------------------------------- */
 
-#define PROVIDER_OPTION                                                   \
-    {                                                                     \
-        "provider", "NAME", "of which provider (default: the shared one)" \
-    }
 #define SIGNING_OPTIONS \
     { "key", "FILE", "key that signs, PEM; needed where the provider is Isolated" }, { "cert", "FILE", "its certificate" }
 static const struct cli_option provider_options[] = { PROVIDER_OPTION };
 static const struct cli_option signing_options[] = { PROVIDER_OPTION, SIGNING_OPTIONS };
-static const struct cli_option test_options[] = {
-    { "evidence", "FILE", "saved evidence (`trueboot evidence get`); repeatable" },
-    { "ak-root", "FILE", "CA certificates that the evidence's attestation key must chain to" },
-    { "as-of", "TIME", "judge as at this time, RFC 3339 (default: now)" },
-};
 const struct cli_command command_policy_show = {
     "policy show", "TYPE", 1, 1, "The attestation policy in force", provider_options, ARRAY_LEN(provider_options), run_policy_show
 };
@@ -397,6 +271,3 @@ const struct cli_command command_policy_history = {
 };
 const struct cli_command command_policy_lint = { "policy lint",  "FILE", 1, 1, "Check a policy's text without a server", NULL, 0,
                                                  run_policy_lint };
-const struct cli_command command_policy_test = {
-    "policy test", "POLICY", 1, 1, "Try a policy on saved evidence, rule by rule", test_options, ARRAY_LEN(test_options), run_policy_test
-};

@@ -11,7 +11,7 @@ extern const struct cli_command command_server_status;
 extern const struct cli_command command_data_show, command_data_update;
 extern const struct cli_command command_evidence_get;
 extern const struct cli_command command_policy_show, command_policy_set, command_policy_reset, command_policy_history, command_policy_lint,
-    command_policy_test;
+    command_policy_diff, command_policy_test;
 extern const struct cli_command command_provider_create, command_provider_show, command_provider_list, command_provider_delete,
     command_provider_update, command_provider_undelete, command_provider_purge;
 extern const struct cli_command command_operation_show, command_operation_list;

@@ -486,3 +486,28 @@ size_t policy_rule_count(const struct policy *policy, enum policy_section sectio
 {
     return section == POLICY_NO_SECTION ? 0 : policy->sections[section].n;
 }
+
+unsigned policy_rule_line(const struct policy *policy, enum policy_section section, size_t i)
+{
+    return policy->sections[section].rules[i].line;
+}
+
+char *policy_rule_canonical(struct arena *a, const struct policy *policy, enum policy_section section, size_t i)
+{
+    const struct rule *rule = &policy->sections[section].rules[i];
+    struct policy_error error;
+    struct policy_lexer lexer = {
+        .arena = a, .offset = rule->offset, .place = { .text = bytes_slice(policy->text, 0, rule->end) }, .error = &error
+    };
+    size_t room = 2 * (rule->end - rule->offset) + 2, len = 0;
+    char *text = arena_alloc(a, room); /* at most a blank behind each character */
+    struct policy_token token;
+
+    while (text && policy_next_token(&lexer, &token) && token.kind != POLICY_TOKEN_END && token.kind != POLICY_TOKEN_SEMICOLON) {
+        if (len)
+            text[len++] = ' ';
+        memcpy(text + len, policy->text.data + token.offset, token.end - token.offset);
+        len += token.end - token.offset;
+    }
+    return text;
+}

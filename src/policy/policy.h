@@ -83,6 +83,10 @@ struct bytes policy_hash_input(const struct policy *policy);
 /* 10, 11 or 12 for 1.0, 1.1 and 1.2. */
 unsigned policy_version(const struct policy *policy);
 size_t policy_rule_count(const struct policy *policy, enum policy_section section);
+/* One rule, number `i` from 0: where it begins, and its tokens joined by single blanks, without comments, so that rules that mean the same
+ * letter by letter are equal. NULL: no memory. */
+unsigned policy_rule_line(const struct policy *policy, enum policy_section section, size_t i);
+MUST_CHECK char *policy_rule_canonical(struct arena *a, const struct policy *policy, enum policy_section section, size_t i);
 /* Whether some condition could match a claim of this type: without one the claim's presence changes nothing. */
 bool policy_may_use(const struct policy *policy, struct bytes type);
 

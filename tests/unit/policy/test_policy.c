@@ -378,3 +378,19 @@ TEST(a_big_claim_is_parsed_once)
     CHECK(used[1] < used[0] + used[0] / 4);
     arena_done(&arena);
 }
+
+TEST(a_rule_reads_the_same_whatever_white_space_and_comments_are_in_it)
+{
+    static const char one[] = "version=1.2;\nauthorizationrules {\n c:[type==\"a b\",value>=2]=>issue(type=\"x\",value=c.value); };";
+    static const char two[] = "version=1.2; authorizationrules { => deny();\n c : [ type == \"a b\" , // why\r\n value >= 2 ]\n => issue ( "
+                              "type = \"x\" , value = c . value ) };";
+    const struct policy *x, *y;
+    struct policy_error error;
+
+    REQUIRE(policy_parse(&arena, bytes_of_string(one), &x, &error) && policy_parse(&arena, bytes_of_string(two), &y, &error));
+    CHECK_STRING(policy_rule_canonical(&arena, x, POLICY_AUTHORIZATION, 0), policy_rule_canonical(&arena, y, POLICY_AUTHORIZATION, 1));
+    CHECK_STRING(policy_rule_canonical(&arena, y, POLICY_AUTHORIZATION, 0), "=> deny ( )");
+    CHECK_INT(policy_rule_line(x, POLICY_AUTHORIZATION, 0), 3);
+    CHECK_INT(policy_rule_line(y, POLICY_AUTHORIZATION, 1), 2);
+    arena_done(&arena);
+}

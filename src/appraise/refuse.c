@@ -1,0 +1,24 @@
+#include "appraise/refuse.h"
+
+static bool is_policys(const struct finding *f)
+{
+    return f->id == FINDING_POLICY_DENIED || f->id == FINDING_POLICY_NOT_PERMITTED || f->id == FINDING_POLICY_ERROR;
+}
+
+const struct finding *refusal_of_evidence(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++) {
+        const struct finding *f = &findings->items[i];
+        if (!is_policys(f) && finding_kind(f->id)->phase == PHASE_EVIDENCE && f->severity >= SEVERITY_HIGH)
+            return f;
+    }
+    return NULL;
+}
+
+const struct finding *refusal_of_policy(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        if (is_policys(&findings->items[i]))
+            return &findings->items[i];
+    return NULL;
+}

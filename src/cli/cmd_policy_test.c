@@ -1,0 +1,278 @@
+/* trueboot policy test: what a policy would do, rule by rule on saved evidence, or on the last evidence of every VM of the server. */
+#include <stdlib.h>
+#include <string.h>
+#include "appraise/refuse.h"
+#include "cli/cmd_policy.h"
+#include "cli/commands.h"
+#include "cli/offline.h"
+
+/* ---- on saved evidence ---- */
+
+static void put_trace(struct json_out *out, const struct policy_trace *rule)
+{
+    json_begin_object(out, NULL);
+    json_put_string(out, "section", policy_section_name(rule->section));
+    json_put_integer(out, "rule", rule->rule);
+    json_put_integer(out, "line", rule->line);
+    json_put_string(out, "verb", policy_verb_name(rule->verb));
+    json_put_boolean(out, "fired", rule->fired);
+    if (!rule->fired) {
+        json_put_integer(out, "unmetCondition", rule->unmet_condition);
+        json_put_integer(out, "unmetLine", rule->unmet_line);
+    }
+    json_put_integer(out, "claims", (int64_t)rule->n_claims);
+    json_put_bytes(out, "source", rule->source);
+    json_end(out);
+}
+
+static void put_claim(struct json_out *out, const struct policy_claim *claim)
+{
+    json_begin_object(out, NULL);
+    json_put_bytes(out, "type", claim->type);
+    if (claim->value.type == POLICY_BOOLEAN)
+        json_put_boolean(out, "value", claim->value.boolean);
+    else if (claim->value.type == POLICY_INTEGER)
+        json_put_integer(out, "value", claim->value.integer);
+    else
+        json_put_bytes(out, "value", claim->value.string);
+    json_end(out);
+}
+
+/* One evidence file under the policy: what was decided, why, rule by rule. Evidence that is refused gets no token whatever the policy says. */
+static void put_outcome(struct json_out *out, const char *file, const struct offline *o, bool assumed_ak, bool *ret_permitted)
+{
+    const struct policy_outcome *outcome = o->appraised.outcome;
+    const struct findings *findings = &o->appraised.appraisal.findings;
+    const struct finding *evidence = refusal_of_evidence(findings), *policy = refusal_of_policy(findings);
+    bool permitted = !evidence && !policy && outcome && outcome->decision == POLICY_PERMITTED;
+
+    json_begin_object(out, NULL);
+    json_put_string(out, "evidence", file);
+    json_put_string(out, "decision", permitted ? "permitted" : evidence || !policy ? "not decided" : "denied");
+    json_put_boolean(out, "keyAssumedTrusted", assumed_ak);
+    json_begin_array(out, "rules");
+    for (size_t i = 0; outcome && i < outcome->n_trace; i++)
+        put_trace(out, &outcome->trace[i]);
+    json_end(out);
+    json_begin_array(out, "claims");
+    for (size_t i = 0; permitted && i < outcome->n_outgoing; i++)
+        put_claim(out, &outcome->outgoing[i]);
+    json_end(out);
+    json_begin_array(out, "reasons");
+    if (evidence || policy)
+        json_put_string(out, NULL, evidence ? evidence->text : policy->text);
+    json_end(out);
+    json_end(out);
+    *ret_permitted &= permitted;
+}
+
+static void outcome_table(struct cli *cli, const struct json *v)
+{
+    for (size_t i = 0; i < v->array.n; i++) {
+        const struct json *one = v->array.items[i], *rules = json_get(one, "rules"), *reasons = json_get(one, "reasons");
+
+        bool assumed = false;
+
+        printf("%s: %s\n", show_member(cli, one, "evidence"), show_member(cli, one, "decision"));
+        if (json_as_boolean(json_get(one, "keyAssumedTrusted"), &assumed) && assumed)
+            puts("  (the attestation key is taken as trusted: --ak-root checks its certificate)");
+        for (size_t k = 0; k < reasons->array.n; k++)
+            printf("  %.*s\n", BYTES_FMT(json_text(reasons->array.items[k], BYTES_NONE)));
+        for (size_t k = 0; k < rules->array.n; k++) {
+            const struct json *rule = rules->array.items[k];
+            int64_t number = 0, line = 0, unmet = 0, unmet_line = 0;
+            bool fired = false;
+            if (!json_as_integer(json_get(rule, "rule"), &number) || !json_as_integer(json_get(rule, "line"), &line) ||
+                !json_as_boolean(json_get(rule, "fired"), &fired))
+                continue;
+            printf("  %s %lld, line %lld, %s: ", show_member(cli, rule, "section"), (long long)number, (long long)line,
+                   show_member(cli, rule, "verb"));
+            if (fired)
+                puts("fired");
+            else if (json_as_integer(json_get(rule, "unmetCondition"), &unmet) && json_as_integer(json_get(rule, "unmetLine"), &unmet_line))
+                printf("no: condition %lld (line %lld) does not hold\n", (long long)unmet, (long long)unmet_line);
+        }
+    }
+}
+
+/* The same appraisal as `trueboot verify --policy POLICY FILE`. Without --ak-root the key is taken as trusted: the question is what the rules
+ * say, and without that the rules of nearly every policy would say no. */
+static int test_one(struct cli *cli, const char *policy, const char *file, struct json_out *out, bool *all_permitted)
+{
+    static const struct cli_option policy_option = { "policy", "FILE", "" }, trust_option = { "assume-ak", NULL, "" };
+    struct offline *o = ARENA_NEW(&cli->arena, struct offline);
+    bool assumed_ak = !cli_was_given(cli, "ak-root");
+    size_t n_given = cli->n_given;
+    int code;
+
+    if (!o || n_given + 2 > CLI_OPTIONS_MAX)
+        return cli_fail(EXIT_ERROR, "too many options");
+    cli->arguments[0] = file;
+    cli->n_arguments = 1;
+    cli->given[cli->n_given].option = &policy_option;
+    cli->given[cli->n_given++].value = policy;
+    if (assumed_ak) {
+        cli->given[cli->n_given].option = &trust_option;
+        cli->given[cli->n_given++].value = "true";
+    }
+    code = offline_appraise(cli, o);
+    cli->n_given = n_given;
+    if (code == EXIT_OK)
+        put_outcome(out, file, o, assumed_ak, all_permitted);
+    return code;
+}
+
+static int test_files(struct cli *cli, const char *policy)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+    const char *more[CLI_ARGUMENTS_MAX], *file;
+    int code = EXIT_OK, n_more = cli->n_arguments - 1;
+    bool all_permitted = true;
+    const struct json *v;
+
+    memcpy(more, cli->arguments + 1, (size_t)n_more * sizeof *more); /* `--evidence A B C` */
+    json_begin_array(&out, NULL);
+    for (size_t i = 0; code == EXIT_OK && (file = cli_option_at(cli, "evidence", i)); i++)
+        code = test_one(cli, policy, file, &out, &all_permitted);
+    for (int i = 0; code == EXIT_OK && i < n_more; i++)
+        code = test_one(cli, policy, more[i], &out, &all_permitted);
+    json_end(&out);
+    v = code == EXIT_OK ? offline_value(cli, &w) : NULL;
+    if (v)
+        code = cli_print(cli, v, outcome_table);
+    return code == EXIT_OK && !all_permitted ? EXIT_JUDGED_UNHEALTHY : code;
+}
+
+/* ---- on the stored fleet ---- */
+
+struct fleet {
+    struct json_out out; /* an array of the rows that change */
+    int64_t n_vms, n_changed, n_without;
+};
+
+static void take_page(struct fleet *f, const struct json *page)
+{
+    const struct json *rows = json_get(page, "value"), *without = json_get(page, "withoutEvidence");
+
+    for (size_t i = 0; rows && rows->type == JSON_ARRAY && i < rows->array.n; i++) {
+        bool changed = false;
+        f->n_vms++;
+        if (!json_as_boolean(json_get(rows->array.items[i], "changed"), &changed) || !changed)
+            continue;
+        f->n_changed++;
+        json_put_value(&f->out, NULL, rows->array.items[i]);
+    }
+    f->n_without += without && without->type == JSON_ARRAY ? (int64_t)without->array.n : 0;
+}
+
+static const char *page_body(struct cli *cli, struct bytes policy, const char *after)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+
+    json_begin_object(&out, NULL);
+    json_put_bytes(&out, "policy", policy);
+    if (after)
+        json_put_string(&out, "after", after);
+    json_end(&out);
+    return writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
+}
+
+static int ask_fleet(struct cli *cli, const struct policy *policy, struct fleet *f)
+{
+    const char *after = NULL, *body;
+    const struct json *page;
+    int code;
+
+    do {
+        body = page_body(cli, policy_text(policy), after);
+        code = body ? policy_call(cli, "POST", "Tpm", ":replay", body, &page) : cli_fail(EXIT_ERROR, "out of memory");
+        if (code != EXIT_OK)
+            return code;
+        take_page(f, page);
+        after = json_get(page, "next") ? arena_string(&cli->arena, json_text(json_get(page, "next"), BYTES_NONE)) : NULL;
+    } while (after && *after);
+    return EXIT_OK;
+}
+
+static void fleet_table(struct cli *cli, const struct json *v)
+{
+    static const char *const headings[] = { "VM", "EVIDENCE OF", "NOW", "WOULD BE", "WHY" };
+    const struct json *rows = json_get(v, "changed");
+    struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
+    int64_t n_vms = 0, n_without = 0;
+
+    for (size_t i = 0; i < rows->array.n; i++) {
+        const struct json *row = rows->array.items[i], *before = json_get(row, "before"), *after = json_get(row, "after");
+        const struct json *reasons = json_get(after, "reasons");
+        const char *why = reasons && reasons->type == JSON_ARRAY && reasons->array.n
+                              ? arena_string(&cli->arena, json_text(reasons->array.items[0], BYTES_NONE))
+                              : "-";
+        table_row(t,
+                  (const char *const[]){
+                      show_member(cli, row, "name"), show_member(cli, row, "time"),
+                      arena_printf(&cli->arena, "%s, %s", show_member(cli, before, "decision"), show_member(cli, before, "verdict")),
+                      arena_printf(&cli->arena, "%s, %s", show_member(cli, after, "decision"), show_member(cli, after, "verdict")), why });
+    }
+    if (rows->array.n)
+        table_print(t, stdout);
+    if (json_as_integer(json_get(v, "examined"), &n_vms) && json_as_integer(json_get(v, "withoutEvidence"), &n_without))
+        printf("%zu of %lld VMs would change; of %lld no evidence is kept.\n", rows->array.n, (long long)n_vms, (long long)n_without);
+}
+
+static int test_fleet(struct cli *cli, const struct policy *policy)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct fleet f = { .n_vms = 0 };
+    const struct json *v;
+    int code;
+
+    f.out = json_out_to(&w, JSON_COMPACT);
+    json_begin_object(&f.out, NULL);
+    json_begin_array(&f.out, "changed");
+    code = ask_fleet(cli, policy, &f);
+    json_end(&f.out);
+    json_put_integer(&f.out, "examined", f.n_vms);
+    json_put_integer(&f.out, "withoutEvidence", f.n_without);
+    json_end(&f.out);
+    if (code != EXIT_OK)
+        return code;
+    v = offline_value(cli, &w);
+    code = v ? cli_print(cli, v, fleet_table) : EXIT_ERROR;
+    return code == EXIT_OK && f.n_changed ? EXIT_JUDGED_UNHEALTHY : code;
+}
+
+/* ---- the command ---- */
+
+static int run_policy_test(struct cli *cli)
+{
+    const char *policy = cli->arguments[0];
+    const struct policy *parsed;
+    int code = policy_read_file(cli, policy, &parsed);
+
+    if (code != EXIT_OK)
+        return code;
+    if (cli_flag(cli, "against-history", false))
+        return cli_was_given(cli, "evidence") ? cli_fail(EXIT_USAGE, "--evidence and --against-history exclude each other")
+                                              : test_fleet(cli, parsed);
+    if (!cli_was_given(cli, "evidence"))
+        return cli_fail(EXIT_USAGE, "--evidence FILE (from `trueboot evidence get`) or --against-history is needed");
+    return test_files(cli, policy);
+}
+
+static const struct cli_option test_options[] = {
+    { "evidence", "FILE", "saved evidence (`trueboot evidence get`); repeatable, and more files may follow" },
+    { "ak-root", "FILE", "CA certificates that the evidence's attestation key must chain to (without: it is taken as trusted)" },
+    { "as-of", "TIME", "judge as at this time, RFC 3339 (default: now)" },
+    { "against-history", NULL, "on the last evidence that the server keeps of every VM: which answers would change" },
+    PROVIDER_OPTION,
+};
+const struct cli_command command_policy_test = { "policy test",
+                                                 "POLICY [EVIDENCE...]",
+                                                 1,
+                                                 CLI_ARGUMENTS_MAX,
+                                                 "Try a policy, rule by rule, on saved evidence or on the whole fleet",
+                                                 test_options,
+                                                 ARRAY_LEN(test_options),
+                                                 run_policy_test };
