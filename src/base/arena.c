@@ -130,18 +130,36 @@ char *arena_lower(struct arena *a, struct bytes text)
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
     va_list args, again;
-    char *text = NULL;
+    char short_text[256], *text = NULL; /* nearly every text fits, and is formatted once */
     int needed;
 
     va_start(args, fmt);
     va_copy(again, args);
-    needed = vsnprintf(NULL, 0, fmt, args);
+    needed = vsnprintf(short_text, sizeof short_text, fmt, args);
     va_end(args);
     if (needed >= 0)
         text = arena_alloc(a, (size_t)needed + 1);
-    if (text)
+    if (text && (size_t)needed < sizeof short_text)
+        memcpy(text, short_text, (size_t)needed + 1);
+    else if (text)
         vsnprintf(text, (size_t)needed + 1, fmt, again);
     va_end(again);
+    return text;
+}
+
+char *arena_join(struct arena *a, const char *const *parts, size_t n)
+{
+    size_t len = 0, at = 0;
+    char *text;
+
+    for (size_t i = 0; i < n; i++)
+        len += strlen(parts[i]);
+    text = arena_alloc(a, len + 1);
+    for (size_t i = 0; text && i < n; i++) {
+        size_t part = strlen(parts[i]);
+        memcpy(text + at, parts[i], part);
+        at += part;
+    }
     return text;
 }
 

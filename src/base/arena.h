@@ -26,6 +26,10 @@ MUST_CHECK void *arena_grow(struct arena *a, const void *p, size_t n, size_t new
 MUST_CHECK char *arena_string(struct arena *a, struct bytes text);
 MUST_CHECK char *arena_lower(struct arena *a, struct bytes text); /* ASCII letters in lower case */
 MUST_CHECK char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* arena_join puts texts one after the other, where arena_printf's format would be "%s%s…" and the time counts. */
+MUST_CHECK char *arena_join(struct arena *a, const char *const *parts, size_t n);
+#define ARENA_JOIN(a, ...) \
+    arena_join((a), (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 MUST_CHECK bool arena_copy(struct arena *a, struct bytes b, struct bytes *ret);
 
 #define ARENA_NEW(a, type)      ((type *)arena_alloc((a), sizeof(type)))

@@ -44,6 +44,16 @@ bool walk_digests(struct walk *w, const struct event *event, size_t *ret_n, cons
     return true;
 }
 
+/* The walk goes on past the limit: its facts and findings count, and standing_findings() says what was left out. */
+bool walk_leaves_out(struct walk *w, const struct step *s)
+{
+    if (w->n_components < LIMIT_COMPONENTS)
+        return false;
+    if (!w->n_left_out++)
+        w->first_left_out = s->event->number;
+    return true;
+}
+
 static struct component *add(struct walk *w, const struct step *s, enum component_kind kind, const char *key, const char *name)
 {
     struct component *c;
@@ -52,9 +62,9 @@ static struct component *add(struct walk *w, const struct step *s, enum componen
         (void)walk_no_memory(w);
         return NULL;
     }
-    if (w->n_components >= LIMIT_COMPONENTS) {
-        (void)err_set(w->err, ERR_LIMIT, "more than %d components in one boot", LIMIT_COMPONENTS);
-        return NULL;
+    if (walk_leaves_out(w, s)) {
+        w->spare = (struct component){ .kind = kind, .key = key, .name = name };
+        return &w->spare;
     }
     if (!walk_grow(w, &w->components, w->n_components, &w->components_capacity, sizeof *w->components))
         return NULL;
@@ -73,15 +83,17 @@ struct component *walk_add(struct walk *w, const struct step *s, enum component_
 {
     struct component *c = add(w, s, kind, key, name);
 
-    return c && walk_digests(w, s->event, &c->n_digests, &c->digests) ? c : NULL;
+    return c && (c == &w->spare || walk_digests(w, s->event, &c->n_digests, &c->digests)) ? c : NULL;
 }
 
 struct component *walk_add_computed(struct walk *w, const struct step *s, enum component_kind kind, const char *key, const char *name,
                                     struct bytes content)
 {
     struct component *c = add(w, s, kind, key, name);
-    struct digest *d = c ? ARENA_NEW(w->a, struct digest) : NULL;
+    struct digest *d = c && c != &w->spare ? ARENA_NEW(w->a, struct digest) : NULL;
 
+    if (c == &w->spare)
+        return c;
     if (!d) {
         (void)walk_no_memory(w);
         return NULL;

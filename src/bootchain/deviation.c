@@ -151,7 +151,8 @@ static void command_line_changed(struct comparison *c, const struct component *w
                                 diff.added[0] && diff.removed[0] ? "; " : "", diff.removed[0] ? "removed " : "", diff.removed,
                                 diff.added[0] || diff.removed[0] ? "" : "the same words in another order or spacing");
     else
-        sentence = "The kernel command line changed; its text is not in the log.";
+        sentence = was->text && is->text ? "The kernel command line changed in many words."
+                                         : "The kernel command line changed; its text is not in the log.";
     deviation_report(c, FINDING_BOOT_CMDLINE_CHANGED, SEVERITY_MEDIUM, was, is, sentence);
 }
 

@@ -42,9 +42,8 @@ static bool crtm_version(struct walk *w, const struct step *s)
 
     if (!c || (step_proved(s) && !text))
         return walk_no_memory(w);
-    c->text = text;
-    if (text && text[0])
-        w->chain->crtm_version = text;
+    if (text && text[0]) /* an empty version says nothing */
+        c->text = w->chain->crtm_version = text;
     return true;
 }
 

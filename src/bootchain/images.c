@@ -32,12 +32,14 @@ static bool add_image(struct walk *w, const struct step *s, const char *path, co
         .event = s->event->number, .pcr = s->pcr, .path = path, .name = file, .role = s->pcr == 2 ? IMAGE_DRIVER : IMAGE_LOADER
     };
 
+    w->n_boot_images += s->pcr != 2 && !s->early;
+    if (w->n_components == LIMIT_COMPONENTS) /* left out, as its component is */
+        return true;
     if (!walk_digests(w, s->event, &image.n_digests, &image.digests) ||
         !walk_grow(w, &w->images, w->n_images, &w->images_capacity, sizeof *w->images) ||
         !walk_grow(w, &w->image_component, w->n_images, &room, sizeof *w->image_component))
         return false;
     w->images[w->n_images] = image;
-    w->n_boot_images += s->pcr != 2 && !s->early;
     w->image_component[w->n_images++] = w->n_components;
     return true;
 }

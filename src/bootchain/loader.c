@@ -105,6 +105,20 @@ static bool stops_measuring(struct bytes word, struct bytes rest)
     return bytes_equal_string(word, "rmmod") && bytes_find(rest, BYTES_LIT("tpm")) != SIZE_MAX;
 }
 
+/* "command:" and the first word as it is shown. */
+static const char *command_key(struct walk *w, const char *shown)
+{
+    static const char prefix[] = "command:";
+    size_t len = strcspn(shown, " \n\t\\");
+    char *key = arena_alloc(w->a, sizeof prefix + len);
+
+    if (!key)
+        return NULL;
+    memcpy(key, prefix, sizeof prefix - 1);
+    memcpy(key + sizeof prefix - 1, shown, len);
+    return key;
+}
+
 static bool grub_command(struct walk *w, const struct step *s, struct bytes text)
 {
     struct bytes word = first_word(text), rest = bytes_trim(bytes_slice(text, word.len, text.len));
@@ -121,7 +135,7 @@ static bool grub_command(struct walk *w, const struct step *s, struct bytes text
     }
     if (!shown)
         return walk_no_memory(w);
-    c = walk_add(w, s, COMPONENT_LOADER_COMMAND, arena_printf(w->a, "command:%.*s", (int)strcspn(shown, " \n\t\\"), shown), "GRUB command");
+    c = walk_add(w, s, COMPONENT_LOADER_COMMAND, command_key(w, shown), "GRUB command");
     if (!c)
         return false;
     c->text = shown;
@@ -198,14 +212,16 @@ static const struct file_row file_rows[] = {
     { "initr", COMPONENT_INITRD, "initial RAM disk" },
 };
 
-static bool has_part(struct bytes name, const char *part)
+/* Whether the file's name, in whatever case, has the part in it. Folders say nothing about a file. */
+static bool has_part(struct bytes path, const char *part)
 {
-    size_t len = strlen(part);
+    size_t len = strlen(part), at = path.len;
 
-    for (size_t i = 0; i + len <= name.len; i++) {
+    while (at > 0 && path.data[at - 1] != '/')
+        at--;
+    for (; at + len <= path.len; at++) {
         size_t k = 0;
-        while (k < len &&
-               ((name.data[i + k] >= 'A' && name.data[i + k] <= 'Z' ? name.data[i + k] | 0x20 : name.data[i + k]) == (uint8_t)part[k]))
+        while (k < len && (path.data[at + k] | (path.data[at + k] >= 'A' && path.data[at + k] <= 'Z' ? 0x20 : 0)) == (uint8_t)part[k])
             k++;
         if (k == len)
             return true;
@@ -259,7 +275,7 @@ static bool grub_file(struct walk *w, const struct step *s, struct bytes name)
         }
     if (!shown)
         return walk_no_memory(w);
-    return walk_add(w, s, kind, arena_printf(w->a, "file:%s", shown), arena_printf(w->a, "%s %s", words, shown)) != NULL;
+    return walk_add(w, s, kind, ARENA_JOIN(w->a, "file:", shown), ARENA_JOIN(w->a, words, " ", shown)) != NULL;
 }
 
 /* Register 9: files that GRUB read; what the EFI stub was given. */

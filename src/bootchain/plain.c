@@ -1,5 +1,11 @@
 #include "bootchain/plain.h"
+#include "base/writer.h"
 #include "bootchain/cmdline.h"
+
+enum {
+    WORDS_MAX = 512, /* more words than a command line has that a person reads */
+    LOADERS_SHOWN = 8,
+};
 
 struct words {
     size_t n;
@@ -10,32 +16,37 @@ static bool split(struct arena *a, const char *text, struct words *ret)
 {
     struct bytes rest = bytes_of_string(text), word, name, value;
 
-    *ret = (struct words){ 0, ARENA_ARRAY(a, rest.len / 2 + 1, struct bytes) };
+    *ret = (struct words){ 0, ARENA_ARRAY(a, WORDS_MAX, struct bytes) };
     if (!ret->items)
         return false;
-    while (cmdline_next(&rest, &word, &name, &value))
+    while (cmdline_next(&rest, &word, &name, &value)) {
+        if (ret->n == WORDS_MAX)
+            return false;
         ret->items[ret->n++] = word;
+    }
     return true;
 }
 
 /* The words of `some` that `all` lacks, each once more than there; in the order of `some`. */
 static char *missing_words(struct arena *a, const struct words *some, const struct words *all)
 {
+    struct writer w CLEANUP(writer_done) = { 0 };
     bool *used = ARENA_ARRAY(a, all->n ? all->n : 1, bool);
-    char *out = arena_printf(a, "%s", "");
 
     if (!used)
         return NULL;
-    for (size_t i = 0; i < some->n && out; i++) {
+    for (size_t i = 0; i < some->n; i++) {
         size_t k = 0;
         while (k < all->n && (used[k] || !bytes_equal(some->items[i], all->items[k])))
             k++;
-        if (k < all->n)
+        if (k < all->n) {
             used[k] = true;
-        else
-            out = arena_printf(a, "%s%s%.*s", out, out[0] ? " " : "", BYTES_FMT(some->items[i]));
+            continue;
+        }
+        write_string(&w, w.len ? " " : "");
+        write_bytes(&w, some->items[i]);
     }
-    return out;
+    return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
 }
 
 bool plain_cmdline_diff(struct arena *a, const char *was, const char *is, struct cmdline_diff *ret)
@@ -155,10 +166,13 @@ static const char *policy_summary(struct arena *a, const struct bootchain *chain
 static const char *loader_summary(struct arena *a, const struct bootchain *chain)
 {
     const char *text = "";
+    size_t loaders = 0;
 
     for (size_t i = 0; text && i < chain->n_images; i++)
-        if (chain->images[i].role == IMAGE_LOADER || chain->images[i].role == IMAGE_UKI)
-            text = arena_printf(a, "%s%s%s", text, text[0] ? ", then " : "", chain->images[i].name);
+        if ((chain->images[i].role == IMAGE_LOADER || chain->images[i].role == IMAGE_UKI) && loaders++ < LOADERS_SHOWN)
+            text = ARENA_JOIN(a, text, text[0] ? ", then " : "", chain->images[i].name);
+    if (text && loaders > LOADERS_SHOWN)
+        text = arena_printf(a, "%s, and %zu more", text, loaders - LOADERS_SHOWN);
     return text && !text[0] ? "No boot loader was measured" : text;
 }
 

@@ -162,6 +162,8 @@ static bool variable_step(struct walk *w, const struct step *s)
 
 static bool add_authority(struct walk *w, const struct boot_authority *authority)
 {
+    if (w->n_authorities == LIMIT_COMPONENTS) /* no more than there are components of them */
+        return true;
     if (!walk_grow(w, &w->authorities, w->n_authorities, &w->authorities_capacity, sizeof *w->authorities))
         return false;
     w->authorities[w->n_authorities++] = *authority;

@@ -187,6 +187,9 @@ static void windows(struct walk *w)
 
 bool standing_findings(struct walk *w)
 {
+    if (w->n_left_out)
+        findings_add(w->findings, FINDING_LOG_COMPONENTS, FINDING_NO_PCR, w->first_left_out,
+                     "%zu things were measured past the first %d; they were not looked at.", w->n_left_out, LIMIT_COMPONENTS);
     if (w->chain->pk.measured && w->chain->setup_mode == FACT_UNKNOWN)
         w->chain->setup_mode = w->chain->pk.n ? FACT_NO : FACT_YES;
     secure_boot_state(w);

@@ -30,6 +30,9 @@ struct walk {
 
     struct component *components;
     size_t n_components, components_capacity;
+    struct component spare; /* takes what LIMIT_COMPONENTS leaves out */
+    size_t n_left_out;
+    int64_t first_left_out;
     struct boot_image *images; /* image_component[i]: the component of images[i] */
     size_t *image_component;
     size_t n_images, images_capacity;
@@ -94,9 +97,11 @@ struct step {
 
 static inline bool step_proved(const struct step *s) { return s->mark->proof == PROOF_PROVED; }
 
-/* walk_add appends a component with the event's digests. NULL when memory or the limit is out (w->err says so); `key` and `name`
- * may be NULL from a failed arena_printf. The pointer holds until the next walk_add. */
+/* walk_add appends a component with the event's digests. NULL when memory is out (w->err says so); `key` and `name` may be NULL from a
+ * failed arena_printf. The pointer holds until the next walk_add. Past LIMIT_COMPONENTS it is a spare one that nobody reads. */
 MUST_CHECK struct component *walk_add(struct walk *w, const struct step *s, enum component_kind kind, const char *key, const char *name);
+/* Whether the components are full: then this one is counted as left out, and its words need not be made. */
+bool walk_leaves_out(struct walk *w, const struct step *s);
 /* The same for something computed from proved bytes: its digest is SHA-256 of `content`. */
 MUST_CHECK struct component *walk_add_computed(struct walk *w, const struct step *s, enum component_kind kind, const char *key,
                                                const char *name, struct bytes content);

@@ -87,6 +87,8 @@ static bool setting(struct windows_walk *x, const struct fact_row *row, const st
         value = on;
     }
     join_fact((enum fact *)((char *)&w->chain->windows + row->fact), row->join, value != 0);
+    if (walk_leaves_out(w, x->s)) /* an event may hold hundreds of thousands of records */
+        return true;
     c = walk_add_computed(w, x->s, COMPONENT_OS_SETTING, arena_printf(w->a, "windows:%d:%u:%s", x->s->pcr, x->boundary, row->key),
                           arena_printf(w->a, "Windows: %s", row->words), record->payload);
     if (!c)

@@ -18,7 +18,8 @@ struct grub_event grub_event_of(const struct event *event)
         return (struct grub_event){ GRUB_NOT, BYTES_NONE };
     if (data.data[data.len - 1] == 0)
         data.len--;
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+    /* Asked several times for every event: paths begin like none of the prefixes. */
+    for (size_t i = 0; data.data[0] != '/' && data.data[0] != '(' && i < ARRAY_LEN(prefixes); i++) {
         struct bytes prefix = bytes_of_string(prefixes[i].prefix);
         if (bytes_starts_with(data, prefix))
             return (struct grub_event){ prefixes[i].kind, bytes_slice(data, prefix.len, data.len - prefix.len) };

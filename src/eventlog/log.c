@@ -288,16 +288,28 @@ bool event_digest_at(const struct eventlog *log, const struct event *event, size
     }
 }
 
+/* Asked several times for every event: the digests are walked where they lie. Their form was checked when the log was read. */
 struct bytes event_digest(const struct eventlog *log, const struct event *event, enum digest_algorithm algorithm)
 {
-    uint16_t wanted = digest_tpm_id(algorithm), tpm_id;
-    struct bytes value;
+    const struct eventlog_part *part = &log->parts[event->part];
+    uint16_t wanted = digest_tpm_id(algorithm);
+    const uint8_t *at = event->digests.data;
+    size_t left = event->digests.len;
 
     if (algorithm == DIGEST_NONE)
         return BYTES_NONE;
-    for (size_t i = 0; event_digest_at(log, event, i, &tpm_id, &value); i++)
+    if (is_sha1_layout(part, event))
+        return algorithm == DIGEST_SHA1 && event->n_digests ? event->digests : BYTES_NONE;
+    while (left >= 2) {
+        uint16_t tpm_id = (uint16_t)(at[0] | at[1] << 8);
+        const struct eventlog_bank *bank = bank_of(part, tpm_id);
+        if (!bank || bank->len > left - 2)
+            break;
         if (tpm_id == wanted)
-            return value;
+            return (struct bytes){ at + 2, bank->len };
+        at += 2 + bank->len;
+        left -= 2 + bank->len;
+    }
     return BYTES_NONE;
 }
 

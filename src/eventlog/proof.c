@@ -1,4 +1,5 @@
 #include "eventlog/proof.h"
+#include "eventlog/grub.h"
 #include "eventlog/shim.h"
 #include "eventlog/systemd_boot.h"
 #include "eventlog/systemd_log.h"
@@ -115,6 +116,8 @@ static bool add_ipl(struct arena *a, struct candidates *list, const struct event
 {
     enum shim_kind shim = shim_event_kind(event);
 
+    if (grub_event_of(event).kind == GRUB_FILE) /* the digest is the file's, the data is its name */
+        return true;
     if (event_is_systemd_record(event) && !add_systemd(a, list, event->data, err))
         return false;
     add_grub(list, event->data);
@@ -223,8 +226,9 @@ bool proof_mark(struct arena *a, const struct eventlog *log, const struct event 
 {
     const struct event_type *type = event_type_find(event->type);
     struct event_mark mark = { .proof = PROOF_LABEL, .rule = PROOF_RULE_NONE };
-    struct candidates list = { 0 };
+    struct candidates list; /* not cleared as a whole: this runs for every event */
 
+    list.n = 0;
     if (event->type == EVENT_TYPE(EV_NO_ACTION) || !is_in_all_banks(log, event, banks, n_banks)) {
         *ret = mark;
         return true;

@@ -102,6 +102,8 @@ X(LOG_TRAILING, "log.trailing", INFO, EVIDENCE, "Bytes after the last event",
   "Padding or foreign records follow the log's end; they are ignored.", "Nothing to do.")
 X(LOG_EXIT_BOOT_SERVICES, "log.exit_boot_services", MEDIUM, EVIDENCE, "No ExitBootServices event",
   "Without it the end of the firmware's part is not proved.", "Boot through the EFI stub.")
+X(LOG_COMPONENTS, "log.too_many_components", HIGH, EVIDENCE, "More was measured than can be judged",
+  "What lies past the limit is neither looked at nor compared.", "If this boot is genuine, shorten what its loader measures (e.g. GRUB's menu); otherwise treat {vm} as compromised until explained.")
 X(IMA_MISMATCH, "ima.replay_mismatch", HIGH, EVIDENCE, "IMA list does not explain register 10",
   "The kernel's list of measured files does not reproduce the quoted value.", "Attest again; if it stays, treat {vm} as compromised until explained.")
 X(IMA_MALFORMED, "ima.malformed", HIGH, EVIDENCE, "IMA list cannot be read",

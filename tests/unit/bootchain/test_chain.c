@@ -1,4 +1,5 @@
 /* What the walk reads from a boot, and the findings that hold without a baseline. */
+#include <stdio.h>
 #include <stdlib.h>
 #include "log_builder.h"
 #include "bootchain/keys.h"
@@ -531,5 +532,50 @@ TEST(a_log_cut_anywhere_gives_no_better_facts)
         REQUIRE(bootchain_read(&a, replayed, NULL, &findings, &chain, &err));
         CHECK(findings_worst(&findings) >= SEVERITY_MEDIUM);
         free((void *)cut.data);
+    }
+}
+
+/* The stock boot and n more files that GRUB read. */
+static struct bytes with_more_files(struct boot *b, size_t n)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct bytes ret = BYTES_NONE;
+    char content[32];
+
+    write_bytes(&w, built_bytes(&b->log));
+    for (size_t i = 0; i < n; i++) {
+        struct digest d;
+        snprintf(content, sizeof content, "content %zu", i);
+        digest_compute(DIGEST_SHA256, bytes_of_string(content), &d);
+        write_u32le(&w, 9);
+        write_u32le(&w, EVENT_TYPE(EV_IPL));
+        write_u32le(&w, 1);
+        write_u16le(&w, digest_tpm_id(DIGEST_SHA256));
+        write_bytes(&w, digest_bytes(&d));
+        write_u32le(&w, 2);
+        write_bytes(&w, BYTES_LIT("/f"));
+    }
+    if (!writer_ok(&w) || !arena_copy(&b->a, writer_bytes(&w), &ret))
+        abort();
+    return ret;
+}
+
+TEST(components_past_the_limit_are_a_finding_and_the_facts_are_read_all_the_same)
+{
+    struct boot b CLEANUP(boot_done);
+    size_t stock;
+
+    boot_stock(&b);
+    REQUIRE(boot_read(&b));
+    stock = b.sample.chain.components.n;
+    REQUIRE(sample_from_log(&b.a, with_more_files(&b, LIMIT_COMPONENTS - stock), NULL, &b.sample));
+    CHECK_INT(b.sample.chain.components.n, LIMIT_COMPONENTS);
+    CHECK(!said(&b, FINDING_LOG_COMPONENTS) && is_sound(&b));
+    for (size_t more = 1; more < LIMIT_LOG_EVENTS - LIMIT_COMPONENTS; more *= 400) {
+        REQUIRE(sample_from_log(&b.a, with_more_files(&b, LIMIT_COMPONENTS - stock + more), NULL, &b.sample));
+        CHECK_INT(b.sample.chain.components.n, LIMIT_COMPONENTS);
+        CHECK_INT(find(&b, FINDING_LOG_COMPONENTS).severity, SEVERITY_HIGH);
+        CHECK_INT(b.sample.chain.secure_boot, SECURE_BOOT_ENABLED);
+        CHECK_STRING(b.sample.chain.command_line, "/vmlinuz-6.1 root=/dev/vda1 ro");
     }
 }
