@@ -154,10 +154,14 @@ static int run_show(struct cli *cli)
     size_t n = 0;
     int code;
 
-    while (n < LIMIT_LOGS && (paths[n] = cli_option_at(cli, "log", n)))
+    for (int i = 0; i < cli->n_arguments; i++)
+        paths[n++] = cli->arguments[i];
+    while (n < LIMIT_LOGS && cli_option_at(cli, "log", n - (size_t)cli->n_arguments)) {
+        paths[n] = cli_option_at(cli, "log", n - (size_t)cli->n_arguments);
         n++;
+    }
     if (!n)
-        return cli_fail(EXIT_USAGE, "--log FILE is needed");
+        return cli_fail(EXIT_USAGE, "an event log is needed: FILE or --log FILE");
     code = t ? log_tool_open(cli, paths, n, t) : cli_fail(EXIT_ERROR, "out of memory");
     if (code == EXIT_OK)
         code = log_tool_registers(cli, t);
@@ -172,5 +176,6 @@ static int run_show(struct cli *cli)
 
 static const struct cli_option options[] = { { "log", "FILE", "event log; several are joined in order" },
                                              { "pcrs", "FILE", "register values that decide which events count" } };
-const struct cli_command command_bootchain_show = { "bootchain show",   "",      0, 0, "What a boot consisted of, by its log", options,
-                                                    ARRAY_LEN(options), run_show };
+const struct cli_command command_bootchain_show = {
+    "bootchain show", "[FILE…]", 0, LIMIT_LOGS, "What a boot consisted of, by its log", options, ARRAY_LEN(options), run_show
+};

@@ -185,7 +185,7 @@ static int run_diff(struct cli *cli)
         return code;
     b->differences.arena = &cli->arena;
     if (!bootchain_compare(&cli->arena, &b->was.record, &b->is.record, &b->is.chain, NULL, &b->differences, &err))
-        return cli_fail_err(&err);
+        return offline_fail(&err);
     v = difference(cli, b);
     code = v ? cli_print(cli, v, diff_table) : EXIT_ERROR;
     return code == EXIT_OK && b->differences.n ? EXIT_JUDGED_UNHEALTHY : code;

@@ -1,6 +1,5 @@
 /* trueboot quote verify: is this quote genuine, fresh, and about these values? */
 #include "base/file.h"
-#include "base/hex.h"
 #include "cli/commands.h"
 #include "cli/findings_show.h"
 #include "cli/offline.h"
@@ -10,6 +9,7 @@
 
 struct quote_files {
     struct bytes attest, signature, nonce;
+    enum signature_form form;
     struct pubkey *ak;
     bool any_nonce;
     struct pcr_set pcrs;
@@ -21,7 +21,6 @@ static void quote_files_done(struct quote_files *q) { pubkey_free(q->ak); }
 
 static bool read_files(struct cli *cli, struct quote_files *q, struct err *err)
 {
-    const char *nonce = cli_option(cli, "nonce");
     struct bytes key;
 
     if (!file_read_in(&cli->arena, cli_option(cli, "quote"), LIMIT_SMALL_BODY_BYTES, &q->attest, err) ||
@@ -30,8 +29,9 @@ static bool read_files(struct cli *cli, struct quote_files *q, struct err *err)
         return false;
     if (!tools_key(key, &q->ak, err))
         return err_within(err, "%s", cli_option(cli, "ak"));
-    q->any_nonce = !nonce;
-    return !nonce || hex_decode(&cli->arena, bytes_of_string(nonce), &q->nonce, err) || err_within(err, "--nonce");
+    q->any_nonce = !cli_was_given(cli, "nonce");
+    q->attest = tools_attest(q->attest);
+    return offline_nonce(cli, &q->nonce, err) && tools_signature(&cli->arena, q->signature, q->ak, q->attest, &q->signature, &q->form, err);
 }
 
 /* The quote's digest stands for values; without --pcrs there is nothing to show but the digest, and only the signature is checked. */
@@ -40,8 +40,8 @@ static bool read_values(struct cli *cli, struct quote_files *q, struct err *err)
     struct pcr_set given;
     const struct value_sources sources = { .given = &given, .replayed = &given };
 
-    return pcrs_read_file(&cli->arena, cli_option(cli, "pcrs"), &given, err) &&
-           quoted_values(&cli->arena, q->attest, q->signature, tools_signature_form(q->signature, q->ak), &sources, &q->pcrs, err);
+    return pcrs_read_quoted(&cli->arena, cli_option(cli, "pcrs"), q->attest, &given, err) &&
+           quoted_values(&cli->arena, q->attest, q->signature, q->form, &sources, &q->pcrs, err);
 }
 
 static bool is_about_values(enum finding_id id) { return id == FINDING_QUOTE_SELECTION || id == FINDING_QUOTE_DIGEST; }
@@ -145,12 +145,12 @@ static int run_verify(struct cli *cli)
         if (!cli_was_given(cli, needed[i]))
             return cli_fail(EXIT_USAGE, "--%s is needed", needed[i]);
     if (!read_files(cli, &q, &err) || (has_values && !read_values(cli, &q, &err)))
-        return cli_fail_err(&err);
-    claim = (struct quote_claim){ q.attest, q.signature, tools_signature_form(q.signature, q.ak), &q.pcrs };
+        return offline_fail(&err);
+    claim = (struct quote_claim){ q.attest, q.signature, q.form, &q.pcrs };
     want = (struct quote_expectations){ .ak = q.ak, .any_nonce = q.any_nonce, .nonce = q.nonce };
     verified = quote_verify(&cli->arena, &claim, &want, &q.findings, &q.quote, &err);
     if (!verified && !q.findings.n)
-        return cli_fail_err(&err);
+        return offline_fail(&err);
     if (!has_values) {
         drop_value_findings(&q);
         verified = findings_worst(&q.findings) < SEVERITY_MEDIUM;

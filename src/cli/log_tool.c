@@ -1,5 +1,6 @@
 #include "cli/log_tool.h"
 #include "base/file.h"
+#include "cli/offline.h"
 #include "cli/pcrs_file.h"
 
 static int read_part(struct cli *cli, const char *path, bool first, struct eventlog *log)
@@ -9,11 +10,13 @@ static int read_part(struct cli *cli, const char *path, bool first, struct event
     struct bytes content;
 
     if (!file_read_in(&cli->arena, from, LIMIT_LOG_BYTES, &content, &err))
-        return cli_fail_err(&err);
+        return offline_fail(&err);
+    if (eventlog_foreign(content))
+        return cli_fail(EXIT_ERROR, "%s is no event log but %s", path, eventlog_foreign(content));
     if (first ? eventlog_parse(&cli->arena, content, log, &err) : eventlog_append(&cli->arena, log, content, &err))
         return EXIT_OK;
     err_within(&err, "%s", path);
-    return cli_fail_err(&err);
+    return offline_fail(&err);
 }
 
 int log_tool_open(struct cli *cli, const char *const *paths, size_t n, struct log_tool *ret)
@@ -55,7 +58,7 @@ int log_tool_registers(struct cli *cli, struct log_tool *t)
     if (!set)
         return cli_fail(EXIT_ERROR, "out of memory");
     if (!pcrs_read_file(&cli->arena, path, set, &err))
-        return cli_fail_err(&err);
+        return offline_fail(&err);
     t->pcrs = set;
     return EXIT_OK;
 }
@@ -78,7 +81,7 @@ static int replay(struct cli *cli, struct log_tool *t)
 
     if (t->replayed || replay_verify(&cli->arena, &t->log, values(t), NULL, &t->findings, &t->replayed, &err))
         return EXIT_OK;
-    return cli_fail_err(&err);
+    return offline_fail(&err);
 }
 
 /* With --pcrs: what the registers prove. */
@@ -106,7 +109,7 @@ int log_tool_mark(struct cli *cli, struct log_tool *t)
     if (t->pcrs)
         return mark_by_registers(cli, t);
     if (!replay_marks(&cli->arena, &t->log, &marks, &err))
-        return cli_fail_err(&err);
+        return offline_fail(&err);
     t->marks = marks;
     return EXIT_OK;
 }
@@ -123,7 +126,7 @@ int log_tool_boot(struct cli *cli, struct log_tool *t)
     if (code != EXIT_OK)
         return code;
     if (!bootchain_read(&cli->arena, t->replayed, NULL, &t->findings, &t->chain, &err))
-        return cli_fail_err(&err);
+        return offline_fail(&err);
     t->record = (struct boot_record){ .has_log = true, .components = t->chain.components, .registers = *registers };
     return EXIT_OK;
 }

@@ -213,12 +213,26 @@ static bool read_ima(struct run *r)
     return true;
 }
 
+/* What is broken in a log is a finding; what never was a log is the wrong file. */
+static bool read_log(struct run *r, const char *path)
+{
+    struct bytes content;
+    const char *foreign;
+
+    if (!read_path(r, path, LIMIT_LOG_BYTES, &content))
+        return false;
+    foreign = eventlog_foreign(content);
+    if (foreign)
+        return err_set(&r->err, ERR_MALFORMED, "%s is no event log but %s", path, foreign);
+    return add_log(r, EVIDENCE_LOG_TCG, content);
+}
+
 static bool read_logs(struct run *r)
 {
     struct bytes content;
 
     for (size_t i = 0; cli_option_at(r->cli, "log", i); i++)
-        if (!read_path(r, cli_option_at(r->cli, "log", i), LIMIT_LOG_BYTES, &content) || !add_log(r, EVIDENCE_LOG_TCG, content))
+        if (!read_log(r, cli_option_at(r->cli, "log", i)))
             return false;
     if (cli_was_given(r->cli, "systemd-log")) {
         if (!read_option(r, "systemd-log", LIMIT_LOG_BYTES, &content) || !add_systemd_log(r, content))
@@ -249,14 +263,23 @@ static bool read_evidence_file(struct run *r)
     return true;
 }
 
+bool offline_nonce(struct cli *cli, struct bytes *ret, struct err *err)
+{
+    const char *hex = cli_option(cli, "nonce");
+
+    if (hex && hex[0] == '0' && (hex[1] == 'x' || hex[1] == 'X'))
+        hex += 2;
+    return !hex || hex_decode(&cli->arena, bytes_of_string(hex), ret, err) || err_within(err, "--nonce");
+}
+
+int offline_fail(const struct err *err) { return cli_fail(EXIT_ERROR, "%s", err->text); }
+
 static bool read_nonce(struct run *r)
 {
-    const char *hex = cli_option(r->cli, "nonce");
-
     r->request.nonce = r->out->has_file ? r->out->file.nonce : BYTES_NONE;
-    if (hex && !hex_decode(&r->cli->arena, bytes_of_string(hex), &r->request.nonce, &r->err))
-        return err_within(&r->err, "--nonce");
-    r->out->nonce_checked = hex || r->request.nonce.len;
+    if (!offline_nonce(r->cli, &r->request.nonce, &r->err))
+        return false;
+    r->out->nonce_checked = cli_was_given(r->cli, "nonce") || r->request.nonce.len;
     r->request.any_nonce = !r->out->nonce_checked;
     return true;
 }
@@ -284,21 +307,32 @@ static bool read_required(struct run *r)
     return true;
 }
 
-/* What the joined logs give, claimed: for a quote without values beside it. */
-static bool replay_logs(struct run *r, struct pcr_set *ret)
+/* The joined logs, as claimed. */
+static bool join_logs(struct run *r, struct eventlog *log, bool *ret_any)
 {
     const struct evidence *e = &r->out->evidence;
-    struct eventlog log;
     bool any = false;
 
     for (size_t i = 0; i < e->n_logs; i++) {
         struct err unreadable = ERR_INIT;
         if (e->logs[i].kind == EVIDENCE_LOG_TCG && e->logs[i].content.len)
-            any |= any ? eventlog_append(&r->cli->arena, &log, e->logs[i].content, &unreadable)
-                       : eventlog_parse(&r->cli->arena, e->logs[i].content, &log, &unreadable);
+            any |= any ? eventlog_append(&r->cli->arena, log, e->logs[i].content, &unreadable)
+                       : eventlog_parse(&r->cli->arena, e->logs[i].content, log, &unreadable);
         if (unreadable.code == ERR_NO_MEMORY)
             return err_set(&r->err, ERR_NO_MEMORY, "no memory for the event log");
     }
+    *ret_any = any;
+    return true;
+}
+
+/* What they give: for a quote without values beside it. */
+static bool replay_logs(struct run *r, struct pcr_set *ret)
+{
+    struct eventlog log;
+    bool any;
+
+    if (!join_logs(r, &log, &any))
+        return false;
     if (any)
         replay_compute(&log, ret);
     return true;
@@ -316,13 +350,20 @@ static bool read_quote(struct run *r)
         return false;
     if (cli_was_given(r->cli, "signature") && !read_option(r, "signature", LIMIT_SMALL_BODY_BYTES, &e->signature))
         return false;
-    r->request.form = r->out->has_file ? SIGNATURE_FORM_TPMT : tools_signature_form(e->signature, r->ak);
+    r->request.form = SIGNATURE_FORM_TPMT;
+    if (!r->out->has_file) {
+        e->quote = tools_attest(e->quote);
+        if (!tools_signature(&r->cli->arena, e->signature, r->ak, e->quote, &e->signature, &r->request.form, &r->err))
+            return false;
+    }
     if (!e->digest.algorithm)
         digest_compute(DIGEST_SHA256, e->quote, &e->digest);
     if (cli_was_given(r->cli, "pcrs")) {
         r->given = ARENA_NEW(&r->cli->arena, struct pcr_set);
-        if (!r->given || !pcrs_read_file(&r->cli->arena, cli_option(r->cli, "pcrs"), r->given, &r->err))
-            return r->given || err_set(&r->err, ERR_NO_MEMORY, "no memory for register values");
+        if (!r->given)
+            return err_set(&r->err, ERR_NO_MEMORY, "no memory for register values");
+        if (!pcrs_read_quoted(&r->cli->arena, cli_option(r->cli, "pcrs"), e->quote, r->given, &r->err))
+            return false;
         sources.given = r->given;
     } else if (r->out->has_file) {
         return true; /* the values came with it, and must fit exactly */
@@ -426,6 +467,56 @@ static bool check_ima(struct run *r)
     return true;
 }
 
+static bool is_accepted(const struct baseline *baseline, enum finding_id id)
+{
+    for (size_t i = 0; baseline && i < baseline->n_accepts; i++)
+        if (baseline->accepts[i] == id)
+            return true;
+    return false;
+}
+
+/* A quote whose values moved cannot be checked: nothing about the boot is known, and the verdict is Unknown. What the log says against the
+ * boot by itself counts all the same: a claim never makes a verdict better, but it may make it worse. */
+static bool judge_claims(struct run *r)
+{
+    struct offline *o = r->out;
+    struct arena *a = &r->cli->arena;
+    struct findings claimed = { .arena = a };
+    struct pcr_set *computed = ARENA_NEW(a, struct pcr_set);
+    struct bootchain *chain = ARENA_NEW(a, struct bootchain);
+    struct eventlog *log = ARENA_NEW(a, struct eventlog);
+    const struct replayed_log *replayed;
+    struct boot_record record = { .has_log = true };
+    bool any;
+
+    if (!computed || !chain || !log)
+        return err_set(&r->err, ERR_NO_MEMORY, "no memory for the event log");
+    if (!join_logs(r, log, &any) || !any)
+        return r->err.code != ERR_NO_MEMORY;
+    replay_compute(log, computed);
+    if (!replay_verify(a, log, computed, NULL, &claimed, &replayed, &r->err))
+        return r->err.code != ERR_NO_MEMORY; /* no event at all */
+    if (!bootchain_read(a, replayed, r->request.reference, &claimed, chain, &r->err))
+        return false;
+    record.components = chain->components;
+    record.registers = *computed;
+    if (o->baseline && o->baseline->boot.has_log &&
+        !bootchain_compare(a, &o->baseline->boot, &record, chain, r->request.reference, &claimed, &r->err))
+        return false;
+    for (size_t i = 0; i < claimed.n; i++) {
+        const struct finding *f = &claimed.items[i];
+        struct finding *copy;
+        if (f->severity < SEVERITY_MEDIUM || is_accepted(o->baseline, f->id))
+            continue;
+        copy = findings_add(&o->findings, f->id, f->pcr, f->event, "By the log, which no quote confirms: %s", f->text);
+        copy->severity = f->severity;
+        copy->was = f->was;
+        copy->is = f->is;
+    }
+    o->verdict = verdict_of(&o->findings);
+    return true;
+}
+
 static bool judge_evidence(struct run *r)
 {
     struct offline *o = r->out;
@@ -438,8 +529,10 @@ static bool judge_evidence(struct run *r)
     if (o->has_file)
         memcpy(o->appraised.appraisal.vm, o->file.vm, sizeof o->appraised.appraisal.vm);
     o->findings.arena = &r->cli->arena;
-    return judge(&r->cli->arena, &o->appraised.appraisal, o->appraised.chain, o->baseline, r->request.reference, &o->findings, &o->verdict,
-                 &r->err);
+    if (!judge(&r->cli->arena, &o->appraised.appraisal, o->appraised.chain, o->baseline, r->request.reference, &o->findings, &o->verdict,
+               &r->err))
+        return false;
+    return !quote_was_raced(&o->findings, 0) || judge_claims(r);
 }
 
 int offline_appraise(struct cli *cli, struct offline *ret)
@@ -456,7 +549,7 @@ int offline_appraise(struct cli *cli, struct offline *ret)
             return cli_fail(EXIT_USAGE, "--%s is needed (or an evidence file)", needed[i]);
     for (size_t i = 0; i < ARRAY_LEN(steps); i++)
         if (!steps[i](&r))
-            return cli_fail_err(&r.err);
+            return offline_fail(&r.err);
     return EXIT_OK;
 }
 

@@ -51,5 +51,10 @@ struct offline {
 
 /* offline_appraise reads the options' files and judges. EXIT_OK when there is a verdict, whichever; else the sentence has been printed. */
 int offline_appraise(struct cli *cli, struct offline *ret);
+/* --nonce: hexadecimal, with or without "0x". */
+MUST_CHECK bool offline_nonce(struct cli *cli, struct bytes *ret, struct err *err);
+/* A file that cannot be used is an error of the command (exit code 1), whatever is wrong with it: 3 means that the server knows no such
+ * thing. */
+int offline_fail(const struct err *err);
 /* The JSON value of a writer's content; NULL: no memory, said on standard error. */
 const struct json *offline_value(struct cli *cli, const struct writer *w);

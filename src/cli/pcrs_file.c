@@ -1,7 +1,9 @@
 #include "cli/pcrs_file.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "base/reader.h"
 #include "json/parse.h"
+#include "tpm/attest.h"
 #include "tpm/tools_format.h"
 
 enum { PCRS_FILE_MAX = 1024 * 1024 };
@@ -44,7 +46,7 @@ static bool set_register(struct pcr_bank *bank, struct bytes number, struct byte
         return err_set(err, ERR_MALFORMED, "%s: register %u is not 0 to %d", digest_name(bank->algorithm), pcr, LIMIT_PCRS - 1);
     if (bank->present >> pcr & 1)
         return err_set(err, ERR_MALFORMED, "%s: register %u is listed twice", digest_name(bank->algorithm), pcr);
-    if (bytes_starts_with(hex, BYTES_LIT("0x")))
+    if (bytes_starts_with(hex, BYTES_LIT("0x")) || bytes_starts_with(hex, BYTES_LIT("0X")))
         hex = bytes_slice(hex, 2, hex.len);
     if (!hex_decode_into(hex, bank->value[pcr].value, digest_len(bank->algorithm)))
         return err_set(err, ERR_MALFORMED, "%s: register %u is not %zu bytes in hexadecimal", digest_name(bank->algorithm), pcr,
@@ -54,6 +56,48 @@ static bool set_register(struct pcr_bank *bank, struct bytes number, struct byte
     return true;
 }
 
+/* "sha256", "SHA256", "sha-256" */
+static enum digest_algorithm bank_name(struct bytes name)
+{
+    uint8_t plain[16];
+    size_t n = 0;
+
+    for (size_t i = 0; i < name.len && n < sizeof plain; i++)
+        if (name.data[i] != '-')
+            plain[n++] = (uint8_t)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 0x20 : name.data[i]);
+    return digest_from_name((struct bytes){ plain, n });
+}
+
+/* {"0": hex, …}, or the values of registers 0, 1, … in a list */
+static bool parse_bank(struct pcr_bank *bank, const struct json *v, struct err *err)
+{
+    static const char digits[] = "0123456789";
+
+    for (size_t k = 0; v->type == JSON_OBJECT && k < v->object.n; k++)
+        if (!set_register(bank, v->object.members[k].name, json_text(v->object.members[k].value, BYTES_NONE), err))
+            return false;
+    for (size_t k = 0; v->type == JSON_ARRAY && k < v->array.n; k++) {
+        const uint8_t number[] = { (uint8_t)digits[k / 10 % 10], (uint8_t)digits[k % 10] };
+        if (k >= LIMIT_PCRS)
+            return err_set(err, ERR_MALFORMED, "%s: a list of %zu registers, there are %d", digest_name(bank->algorithm), v->array.n,
+                           LIMIT_PCRS);
+        if (!set_register(bank, (struct bytes){ number, 2 }, json_text(v->array.items[k], BYTES_NONE), err))
+            return false;
+    }
+    return true;
+}
+
+/* Some tools put the banks one level down. */
+static const struct json *banks_of(const struct json *v)
+{
+    static const char *const wrappers[] = { "pcrs", "PCRs", "registers", "values" };
+
+    for (size_t i = 0; i < ARRAY_LEN(wrappers); i++)
+        if (json_get(v, wrappers[i]) && json_get(v, wrappers[i])->type == JSON_OBJECT)
+            return json_get(v, wrappers[i]);
+    return v;
+}
+
 static bool parse_json(struct arena *a, struct bytes content, struct pcr_set *set, struct err *err)
 {
     struct json_options options = { .refuse_duplicates = true };
@@ -61,20 +105,18 @@ static bool parse_json(struct arena *a, struct bytes content, struct pcr_set *se
 
     if (!json_parse(a, content, &options, &v, err))
         return false;
+    v = banks_of(v);
     for (size_t i = 0; i < v->object.n; i++) {
         const struct json_member *m = &v->object.members[i];
-        enum digest_algorithm algorithm = digest_from_name(m->name);
+        enum digest_algorithm algorithm = bank_name(m->name);
         struct pcr_bank *bank;
 
         if (bytes_equal_string(m->name, "mismatch"))
             continue;
-        if (algorithm == DIGEST_NONE || m->value->type != JSON_OBJECT)
+        if (algorithm == DIGEST_NONE || (m->value->type != JSON_OBJECT && m->value->type != JSON_ARRAY))
             return err_set(err, ERR_MALFORMED, "member %zu is not a bank such as \"sha256\": {\"0\": hex, …}", i);
         bank = begin_bank(set, algorithm, err);
-        for (size_t k = 0; bank && k < m->value->object.n; k++)
-            if (!set_register(bank, m->value->object.members[k].name, json_text(m->value->object.members[k].value, BYTES_NONE), err))
-                return false;
-        if (!bank)
+        if (!bank || !parse_bank(bank, m->value, err))
             return false;
     }
     return true;
@@ -129,6 +171,8 @@ bool pcrs_parse(struct arena *a, struct bytes content, struct pcr_set *ret, stru
     struct pcr_set set = { .n_banks = 0 };
     bool read;
 
+    if (bytes_starts_with(content, BYTES_LIT("\xef\xbb\xbf"))) /* a byte order mark, as some editors leave it */
+        content = bytes_slice(content, 3, content.len);
     if (bytes_starts_with(bytes_trim(content), BYTES_LIT("{")))
         read = parse_json(a, content, &set, err);
     else if (is_text(content))
@@ -150,6 +194,45 @@ bool pcrs_read_file(struct arena *a, const char *path, struct pcr_set *ret, stru
     struct bytes content;
 
     return file_read_in(a, path, PCRS_FILE_MAX, &content, err) && (pcrs_parse(a, content, ret, err) || err_within(err, "%s", path));
+}
+
+/* Exactly the values that the quote selects, one after the other, in its order. */
+static bool bare_values(struct bytes content, struct bytes attest, struct pcr_set *ret)
+{
+    struct pcr_set set = { .n_banks = 0 };
+    struct reader r = reader_over(content);
+    struct err ignored = ERR_INIT;
+    struct attest quote;
+
+    if (!attest_decode(attest, &quote, &ignored) || quote.type != TPM_ST_ATTEST_QUOTE)
+        return false;
+    for (size_t i = 0; i < quote.selection.n_banks; i++) {
+        enum digest_algorithm algorithm = quote.selection.banks[i].algorithm;
+        struct pcr_bank *bank = quote.selection.banks[i].mask ? begin_bank(&set, algorithm, &ignored) : NULL;
+        for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
+            struct bytes value;
+            if (!(quote.selection.banks[i].mask >> pcr & 1))
+                continue;
+            if (!bank || algorithm == DIGEST_NONE || !read_bytes(&r, digest_len(algorithm), &value))
+                return false;
+            bank->value[pcr].algorithm = algorithm;
+            memcpy(bank->value[pcr].value, value.data, value.len);
+            bank->present |= 1u << pcr;
+        }
+    }
+    if (!reader_done(&r) || !content.len)
+        return false;
+    *ret = set;
+    return true;
+}
+
+bool pcrs_read_quoted(struct arena *a, const char *path, struct bytes attest, struct pcr_set *ret, struct err *err)
+{
+    struct bytes content;
+
+    if (!file_read_in(a, path, PCRS_FILE_MAX, &content, err))
+        return false;
+    return bare_values(content, attest, ret) || pcrs_parse(a, content, ret, err) || err_within(err, "%s", path);
 }
 
 void pcrs_write(struct json_out *out, const struct pcr_set *set)

@@ -235,6 +235,23 @@ static bool append(struct arena *a, struct eventlog *log, struct bytes input, st
     return true;
 }
 
+/* A log begins with a register's number: a byte below 24 and three zeros. */
+const char *eventlog_foreign(struct bytes input)
+{
+    enum { PROBE = 16 };
+    static const char *const compressed[] = { "\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "\xfd\x37zXZ", "BZh", "PK\x03\x04" };
+
+    for (size_t i = 0; i < ARRAY_LEN(compressed); i++)
+        if (bytes_starts_with(input, bytes_of_string(compressed[i])))
+            return "a compressed file";
+    if (input.len < 4) /* not even a register's number */
+        return NULL;
+    for (size_t i = 0; i < PROBE && i < input.len; i++)
+        if ((input.data[i] < 0x20 && (input.data[i] < '\t' || input.data[i] > '\r')) || input.data[i] > 0x7e)
+            return NULL;
+    return "text";
+}
+
 bool eventlog_append(struct arena *a, struct eventlog *log, struct bytes input, struct err *err)
 {
     if (log->n_parts == LIMIT_LOGS)

@@ -79,6 +79,9 @@ MUST_CHECK bool eventlog_parse(struct arena *a, struct bytes input, struct event
 /* eventlog_append joins a further log of the same boot. The limits hold for the sum. On failure `log` is unchanged. */
 MUST_CHECK bool eventlog_append(struct arena *a, struct eventlog *log, struct bytes input, struct err *err);
 
+/* What a file that is no event log at all looks like, in words ("a compressed file"); NULL when it may be one. For people who name files. */
+const char *eventlog_foreign(struct bytes input);
+
 /* The event's digest in one bank; empty when it has none. */
 struct bytes event_digest(const struct eventlog *log, const struct event *event, enum digest_algorithm algorithm);
 

@@ -1,4 +1,7 @@
 #include "tpm/tools_format.h"
+#include "crypto/der.h"
+#include "tpm/attest.h"
+#include "tpm/signature.h"
 
 enum {
     HOST_BANKS = 16,      /* TPM2_NUM_PCR_BANKS of tss2 */
@@ -28,6 +31,62 @@ enum signature_form tools_signature_form(struct bytes file, const struct pubkey 
 {
     bool fits = pubkey_type(key) == KEY_RSA && file.len == (pubkey_bits(key) + 7) / 8;
     return fits ? SIGNATURE_FORM_RAW_RSASSA : SIGNATURE_FORM_TPMT;
+}
+
+struct bytes tools_attest(struct bytes file)
+{
+    struct bytes inside = bytes_slice(file, 2, file.len);
+
+    return is_2b(file) && bytes_starts_with(inside, BYTES_LIT("\xff\x54\x43\x47")) ? inside : file;
+}
+
+/* Ecdsa-Sig-Value (RFC 3279, 2.2.3), or both numbers in the curve's width. */
+static bool bare_ecdsa(struct bytes file, size_t width, struct tpm_signature *ret)
+{
+    struct reader outer = reader_over(file), r;
+
+    if (der_read_into(&outer, DER_SEQUENCE, &r) && reader_done(&outer) && der_read_unsigned(&r, &ret->r) && der_read_unsigned(&r, &ret->s))
+        return reader_done(&r);
+    if (width == 0 || file.len != 2 * width)
+        return false;
+    ret->r = bytes_slice(file, 0, width);
+    ret->s = bytes_slice(file, width, width);
+    return true;
+}
+
+static enum digest_algorithm hash_of_quote(struct bytes attest)
+{
+    static const enum digest_algorithm hashes[] = { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+    struct attest quote;
+    struct err ignored = ERR_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(hashes) && attest_decode(attest, &quote, &ignored); i++)
+        if (quote.pcr_digest.len == digest_len(hashes[i]))
+            return hashes[i];
+    return DIGEST_SHA256;
+}
+
+bool tools_signature(struct arena *a, struct bytes file, const struct pubkey *key, struct bytes attest, struct bytes *ret,
+                     enum signature_form *ret_form, struct err *err)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct tpm_signature bare = { .hash = hash_of_quote(attest) }, decoded;
+    struct err ignored = ERR_INIT;
+
+    *ret = file;
+    *ret_form = SIGNATURE_FORM_TPMT;
+    if (tpm_signature_decode(file, &decoded, &ignored))
+        return true;
+    if (pubkey_type(key) == KEY_EC && bare_ecdsa(file, ec_curve_len(pubkey_curve(key)), &bare)) {
+        bare.scheme = SIGNATURE_ECDSA;
+    } else if (tools_signature_form(file, key) == SIGNATURE_FORM_RAW_RSASSA) {
+        bare.scheme = SIGNATURE_RSASSA;
+        bare.rsa = file;
+    } else {
+        return true; /* quote_verify says what is wrong with it */
+    }
+    tpm_signature_encode(&w, &bare);
+    return (writer_ok(&w) && arena_copy(a, writer_bytes(&w), ret)) || err_set(err, ERR_NO_MEMORY, "no memory for a signature");
 }
 
 /* TPML_PCR_SELECTION as tss2 keeps it in memory: u32 count, 16 times {u16 hash, u8 octets, u8[4], one of padding}. */

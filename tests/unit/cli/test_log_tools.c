@@ -304,5 +304,5 @@ TEST(what_is_no_log_is_an_error_of_one_sentence)
     CHECK_INT(r.out.len, 0);
     CHECK(bytes_find(r.error, BYTES_LIT("no event log")) != SIZE_MAX);
     r = show(&a, "/nonexistent/log", "yaml");
-    CHECK_INT(r.code, 3);
+    CHECK_INT(r.code, 1);
 }

@@ -16,6 +16,10 @@ TEST(the_same_values_are_read_from_every_form)
     static const char *const forms[] = {
         "{\"sha1\":{\"0\":\"" ONE "\",\"23\":\"" TWO "\"}}",
         "{\"sha1\":{\"0\":\"0x" ONE "\",\"23\":\"" TWO "\"},\"mismatch\":[]}",
+        "{\"SHA1\":{\"0\":\"0X" ONE "\",\"23\":\"" TWO "\"}}",
+        "{\"SHA-1\":{\"0\":\"" ONE "\",\"23\":\"" TWO "\"}}",
+        "{\"version\":1,\"pcrs\":{\"sha1\":{\"0\":\"" ONE "\",\"23\":\"" TWO "\"}}}",
+        "\xef\xbb\xbf{\"sha1\":{\"0\":\"" ONE "\",\"23\":\"" TWO "\"}}",
         "  sha1:\n    0 : 0x" ONE "\n    23: 0x" TWO "\n",
         "quoted: ff54\nsignature:\n  alg: rsassa\n  sig: 00\npcrs:\n  sha1:\n    0 : 0x" ONE "\n    23: 0x" TWO "\ncalcDigest: 00\n",
     };
@@ -38,6 +42,9 @@ TEST(what_is_no_register_file_is_refused_with_a_reason)
         "{}",
         "{\"sha1\":{}}",
         "{\"sha1\":[]}",
+        "{\"sha1\":[1]}",
+        "{\"sha1\":\"" ONE "\"}",
+        "{\"pcrs\":{\"md5\":{\"0\":\"" ONE "\"}}}",
         "{\"md5\":{\"0\":\"00\"}}",
         "{\"sha1\":{\"24\":\"" ONE "\"}}",
         "{\"sha1\":{\"x\":\"" ONE "\"}}",
@@ -70,4 +77,14 @@ TEST(a_register_file_cut_anywhere_is_read_or_refused)
         CHECK(!parse(cut, &set, &err));
         free((void *)(uintptr_t)cut.data);
     }
+}
+
+TEST(a_list_holds_the_registers_from_0_on)
+{
+    struct err err = ERR_INIT;
+    struct pcr_set set = { .n_banks = 0 };
+
+    REQUIRE_OK(parse(BYTES_LIT("{\"sha1\":[\"" ONE "\",\"" TWO "\"]}"), &set, &err), err);
+    CHECK_INT(set.banks[0].present, 3);
+    CHECK_INT(set.banks[0].value[1].value[0], 2);
 }

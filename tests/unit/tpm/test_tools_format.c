@@ -3,6 +3,7 @@
 #include "support/quote_builder.h"
 #include "support/test.h"
 #include "tpm/key_template.h"
+#include "tpm/signature.h"
 #include "tpm/tools_format.h"
 
 /* As tpm2_quote -o keeps registers: host structures of a little-endian machine, unused places and padding zero. */
@@ -168,4 +169,53 @@ TEST(a_credential_file_has_the_tools_header)
 
     REQUIRE_OK(tools_credential(&a, BYTES_LIT("\0\1a"), BYTES_LIT("\0\2bc"), &file, &err), err);
     CHECK_BYTES(file, BYTES_LIT("\xba\xdc\xc0\xde\0\0\0\1\0\1a\0\2bc"));
+}
+
+TEST(the_size_in_front_of_a_quote_is_taken_off)
+{
+    CHECK_BYTES(tools_attest(BYTES_LIT("\0\x06\xff\x54\x43\x47\x80\x18")), BYTES_LIT("\xff\x54\x43\x47\x80\x18"));
+    CHECK_BYTES(tools_attest(BYTES_LIT("\xff\x54\x43\x47\x80\x18")), BYTES_LIT("\xff\x54\x43\x47\x80\x18"));
+    CHECK_BYTES(tools_attest(BYTES_LIT("\0\x02xy")), BYTES_LIT("\0\x02xy"));
+    CHECK_BYTES(tools_attest(BYTES_LIT("\0")), BYTES_LIT("\0"));
+}
+
+/* What `tpm2_quote -f plain` writes for an EC key, the same without DER, and a TPMT_SIGNATURE: one signature. */
+TEST(an_ecdsa_signature_is_read_in_every_form)
+{
+    CLEANUP(privkey_free_at) struct privkey *ec = NULL;
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct err err = ERR_INIT;
+    static const uint8_t r[32] = { 0x81, 1 }, s[32] = { 2, 3 };
+    const struct tpm_signature signature = { .scheme = SIGNATURE_ECDSA, .hash = DIGEST_SHA256, .r = { r, sizeof r }, .s = { s, sizeof s } };
+    CLEANUP(writer_done) struct writer tpmt = { 0 }, bare = { 0 }, der = { 0 };
+    struct bytes forms[3];
+
+    REQUIRE_OK(privkey_generate(PRIVKEY_P256, &ec, &err), err);
+    tpm_signature_encode(&tpmt, &signature);
+    write_bytes(&bare, BYTES_OF(r));
+    write_bytes(&bare, BYTES_OF(s));
+    write_bytes(&der, BYTES_LIT("\x30\x45\x02\x21\0"));
+    write_bytes(&der, BYTES_OF(r));
+    write_bytes(&der, BYTES_LIT("\x02\x20"));
+    write_bytes(&der, BYTES_OF(s));
+    forms[0] = writer_bytes(&tpmt);
+    forms[1] = writer_bytes(&bare);
+    forms[2] = writer_bytes(&der);
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct tpm_signature got;
+        enum signature_form form;
+        struct bytes read;
+        REQUIRE_OK(tools_signature(&a, forms[i], privkey_public(ec), BYTES_NONE, &read, &form, &err), err);
+        REQUIRE_OK(tpm_signature_decode(read, &got, &err), err);
+        CHECK(form == SIGNATURE_FORM_TPMT && got.scheme == SIGNATURE_ECDSA && got.hash == DIGEST_SHA256);
+        CHECK_BYTES(got.r, BYTES_OF(r));
+        CHECK_BYTES(got.s, BYTES_OF(s));
+    }
+    for (size_t n = 0; n < forms[2].len; n++) { /* cut anywhere: handed on as it is, for quote_verify to refuse */
+        struct bytes read, cut = bytes_slice(forms[2], 0, n);
+        enum signature_form form;
+        REQUIRE_OK(tools_signature(&a, cut, privkey_public(ec), BYTES_NONE, &read, &form, &err), err);
+        if (n != 64)
+            CHECK_BYTES(read, cut);
+    }
 }
