@@ -158,6 +158,14 @@ static bool find_key(struct bytes key, size_t *ret, struct err *err)
                    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
+bool config_knows(const char *key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (strcmp(keys[i].key, key) == 0)
+            return true;
+    return false;
+}
+
 bool config_set(struct agent_config *config, struct arena *a, const char *place, struct bytes key, struct bytes value, struct err *err)
 {
     size_t i;
@@ -305,15 +313,35 @@ static bool load_environment(struct agent_config *config, struct arena *a, struc
     return true;
 }
 
-bool config_load(struct agent_config *ret, struct arena *a, const struct config_places *places, struct err *err)
+static bool load(struct agent_config *ret, struct arena *a, const struct config_places *places, bool with_handler, struct err *err)
 {
-    const char *file = places->file ? places->file : "/etc/trueboot-agent/agent.conf";
+    const char *root = places->root ? places->root : "";
+    const char *file = places->file ? places->file : arena_printf(a, "%s/etc/trueboot-agent/agent.conf", root);
+    const char *handler = arena_printf(a, "%s/etc/trueboot-agent/handler.conf", root);
     const char *fw_cfg = places->fw_cfg ? places->fw_cfg : "/sys/firmware/qemu_fw_cfg/by_name/opt/org.trueboot/agent/raw";
 
     config_defaults(ret);
+    if (*root) {
+        ret->state_dir = arena_printf(a, "%s%s", root, ret->state_dir);
+        ret->run_dir = arena_printf(a, "%s%s", root, ret->run_dir);
+    }
+    if (!file || !handler || !ret->state_dir || !ret->run_dir)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
     if (!load_fw_cfg(ret, a, fw_cfg, err))
         return false;
     if (*file && (!load_file(ret, a, file, places->file != NULL, err) || !load_drop_ins(ret, a, file, err)))
         return false;
+    if (with_handler && !places->file && !load_file(ret, a, handler, false, err))
+        return false;
     return load_environment(ret, a, err);
+}
+
+bool config_load(struct agent_config *ret, struct arena *a, const struct config_places *places, struct err *err)
+{
+    return load(ret, a, places, true, err);
+}
+
+bool config_load_without_handler(struct agent_config *ret, struct arena *a, const struct config_places *places, struct err *err)
+{
+    return load(ret, a, places, false, err);
 }

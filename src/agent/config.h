@@ -4,6 +4,7 @@
  *   the hypervisor's fw_cfg item opt/org.trueboot/agent: {"endpoint":"https://10.0.2.2:8443","ca_pem":"PEM…"}; one server for all.
  *     Not measured and not trusted for anything but the way: a wrong server can deny service, not forge a verdict
  *   /etc/trueboot-agent/agent.conf, then agent.conf.d/ *.conf in the order of their names
+ *   /etc/trueboot-agent/handler.conf, which the verb `enable` of a VM extension writes
  *   environment: TRUEBOOT_AGENT_ and the key in capitals, dots as underscores (TRUEBOOT_AGENT_ATTEST_ENDPOINT)
  *   command line: --set KEY=VALUE
  *
@@ -19,6 +20,7 @@
 #define CONFIG_KEYS(X)                                                                                                              \
     X("attest.endpoint",      endpoint,                TEXT,     0,       0,    0,        "address of the attestation service, https://HOST:PORT") \
     X("attest.frequency",     frequency_seconds,       DURATION, 28800,   1,    2592000,  "pause between attestations when the server does not say; 8h, 30m, 45s") \
+    X("attest.tenant",        tenant,                  TEXT,     0,       0,    0,        "label of the tenant at the attestation service")       \
     X("report.endpoint",      report_endpoint,         TEXT,     0,       0,    0,        "address of the monitor; without it attest.endpoint")   \
     X("report.heartbeat",     heartbeat_seconds,       DURATION, 900,     1,    86400,    "pause between heartbeats when the server does not say") \
     X("enroll.endpoint",      enroll_endpoint,         TEXT,     0,       0,    0,        "address for enrolment; without it attest.endpoint")    \
@@ -40,6 +42,10 @@
     X("net.timeout_tls",      timeout_tls_seconds,     DURATION, 10,      1,    300,      "for the TLS handshake")                                \
     X("net.timeout_first_byte", timeout_first_byte_seconds, DURATION, 60, 1,    3600,     "for an answer to begin")                               \
     X("net.timeout_total",    timeout_total_seconds,   DURATION, 120,     1,    3600,     "for one request")                                      \
+    X("log.dir",              log_dir,                 TEXT,     0,       0,    0,        "folder for trueboot-agent.log; /var/log/trueboot-agent where it exists") \
+    X("run.user",             user,                    TEXT,     0,       0,    0,        "who the daemon becomes when root starts it; trueboot-agent") \
+    X("run.sandbox",          sandbox,                 SWITCH,   1,       0,    1,        "let the daemon give up what it does not need")         \
+    X("enable.strict",        strict,                  SWITCH,   0,       0,    1,        "enabling fails when there is no verdict within 5 minutes") \
     X("state.dir",            state_dir,               TEXT,     0,       0,    0,        "folder that outlives a reboot; /var/lib/trueboot-agent") \
     X("run.dir",              run_dir,                 TEXT,     0,       0,    0,        "folder for lock and status; /run/trueboot-agent")
 /* clang-format on */
@@ -70,11 +76,15 @@ MUST_CHECK bool config_parse_fw_cfg(struct agent_config *config, struct arena *a
 
 struct config_places {  /* NULL: the usual path; "": do not look */
     const char *file;   /* /etc/trueboot-agent/agent.conf; when named, it has to be there */
+    const char *root;   /* in front of /etc, /var and /run, but not of fw_cfg; NULL: none */
     const char *fw_cfg; /* /sys/firmware/qemu_fw_cfg/by_name/opt/org.trueboot/agent/raw */
 };
-/* Defaults, fw_cfg, file with drop-ins, environment. Everything lives in the arena. */
+/* Defaults, fw_cfg, file with drop-ins, handler.conf (unless a file is named), environment. Everything lives in the arena. */
 MUST_CHECK bool config_load(struct agent_config *ret, struct arena *a, const struct config_places *places, struct err *err);
+/* The same without handler.conf: what `enable` puts its own on top of. */
+MUST_CHECK bool config_load_without_handler(struct agent_config *ret, struct arena *a, const struct config_places *places, struct err *err);
 
+bool config_knows(const char *key);
 /* The known key that is nearest to `key`; NULL when none is near. */
 const char *config_nearest_key(struct bytes key);
 

@@ -64,7 +64,7 @@ static void put_hints(const struct exchange *x, struct json_out *out)
     struct host host;
     struct failure ignored;
 
-    host_learn(&host);
+    host_learn(&host, x->request->run_dir);
     if (!tpm_facts_read(x->tpm, &facts, &ignored))
         facts = (struct tpm_facts){ 0 };
     json_begin_object(out, "hints");

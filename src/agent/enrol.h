@@ -49,6 +49,7 @@ struct enrol_request {
     const struct ak *ak;
     const struct evidence_sources *sources;
     struct bytes token;     /* one-time enrolment token; empty: none */
+    const char *run_dir;    /* where collect-logs puts what root found out */
     struct bytes enroll_id; /* of an enrolment that awaits approval; empty: none */
 };
 

@@ -10,4 +10,5 @@ struct host {
     int64_t boot_time_ms;
 };
 
-void host_learn(struct host *ret);
+/* `run_dir`: where collect-logs put what only root may read (collect.h). */
+void host_learn(struct host *ret, const char *run_dir);

@@ -10,7 +10,7 @@
 struct verb {
     const char *name;
     int (*run)(struct invocation *in);
-    bool needs_config;
+    enum { CONFIG_NONE, CONFIG_IF_FINE /* a handler's verbs work with a broken agent.conf, too */, CONFIG_NEEDED } config;
     const char *help;
 };
 
@@ -24,13 +24,20 @@ static int verb_version(struct invocation *in)
 static int verb_help(struct invocation *in);
 
 static const struct verb verbs[] = {
-    { "run", verb_run, true, "attest and report until told to stop" },
-    { "enroll", verb_enroll, true, "get a certificate for this TPM's attestation key" },
-    { "once", verb_once, true, "one attestation, token to standard output; with --output an evidence file, without a server" },
-    { "status", verb_status, true, "what the running agent last did, as JSON" },
-    { "reset", verb_reset, true, "forget key, certificate and state, before an image is captured" },
-    { "version", verb_version, false, "print the version" },
-    { "help", verb_help, false, "print this" },
+    { "run", verb_run, CONFIG_NEEDED, "attest and report until told to stop" },
+    { "enroll", verb_enroll, CONFIG_NEEDED, "get a certificate for this TPM's attestation key" },
+    { "once", verb_once, CONFIG_NEEDED, "one attestation, token to standard output; with --output an evidence file, without a server" },
+    { "status", verb_status, CONFIG_NEEDED, "what the running agent last did, as JSON" },
+    { "reset", verb_reset, CONFIG_NEEDED, "forget key, certificate and state, before an image is captured" },
+    { "install", verb_install, CONFIG_IF_FINE, "VM extension: user, program, units" },
+    { "enable", verb_enable, CONFIG_IF_FINE, "VM extension: apply the settings, start the daemon" },
+    { "update", verb_update, CONFIG_IF_FINE, "VM extension: take over from another version" },
+    { "disable", verb_disable, CONFIG_IF_FINE, "VM extension: stop the daemon" },
+    { "uninstall", verb_uninstall, CONFIG_IF_FINE, "VM extension: remove user, program, units; the identity stays" },
+    { "collect-logs", verb_collect_logs, CONFIG_NEEDED, "root: copy the logs of the boot to where the daemon may read them" },
+    { "publish", verb_publish, CONFIG_IF_FINE, "root: pass the daemon's status on to the VM agent" },
+    { "version", verb_version, CONFIG_NONE, "print the version" },
+    { "help", verb_help, CONFIG_NONE, "print this" },
 };
 
 /* Options of our own, and those that are another spelling of a configuration key. */
@@ -38,6 +45,9 @@ enum option_id {
     OPT_CONFIG = 256,
     OPT_FW_CFG,
     OPT_SET,
+    OPT_ROOT,
+    OPT_SERVICES,
+    OPT_EVERY,
     OPT_OUTPUT,
     OPT_NONCE,
     OPT_NO_START_DELAY,
@@ -62,6 +72,9 @@ static const struct {
     { "state-dir", "DIR", OPT_KEY, "state.dir", NULL },
     { "run-dir", "DIR", OPT_KEY, "run.dir", NULL },
     { "token-file", "FILE", OPT_KEY, "enroll.token_file", NULL },
+    { "root", "DIR", OPT_ROOT, NULL, "work below another root than /, e.g. an image" },
+    { "services", "KIND", OPT_SERVICES, NULL, "auto, systemd, direct (a plain container) or none" },
+    { "every", "SECONDS", OPT_EVERY, NULL, "publish: again and again" },
     { "no-start-delay", NULL, OPT_NO_START_DELAY, NULL, "run: attest at once" },
     { "cycles", "N", OPT_CYCLES, NULL, "run: stop after N attestations, failed ones included" },
     { "reset", NULL, OPT_RESET, NULL, "enroll: forget the enrolled key first" },
@@ -78,7 +91,7 @@ static int verb_help(struct invocation *in)
     (void)in;
     printf("trueboot-agent: proves how this machine started\n\nUsage: trueboot-agent VERB [OPTION…]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
+        printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
     printf("\nOptions:\n");
     for (size_t i = 0; i < ARRAY_LEN(options); i++)
         printf("  --%s%s%-*s %s\n", options[i].name, options[i].argument ? " " : "",
@@ -111,6 +124,13 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
         return set_pair(in, "--set", value, err);
     case OPT_KEY:
         return config_set(&in->config, &in->arena, options[i].name, bytes_of_string(options[i].key), bytes_of_string(value), err);
+    case OPT_SERVICES:
+        in->services = value;
+        return true;
+    case OPT_EVERY:
+        in->every_seconds = (unsigned)strtoul(value, &end, 10);
+        return *end || !in->every_seconds || in->every_seconds > 3600 ? err_set(err, ERR_MALFORMED, "--every: 1 to 3600 seconds are wanted")
+                                                                      : true;
     case OPT_OUTPUT:
         in->output = value;
         return true;
@@ -129,7 +149,7 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
         log_set_level(LOG_DEBUG);
         return true;
     default:
-        return true; /* --config and --fw-cfg were taken in the first round */
+        return true; /* --config, --root and --fw-cfg were taken in the first round */
     }
 }
 
@@ -150,6 +170,8 @@ static bool parse_options(struct invocation *in, int argc, char **argv, bool fir
             return false;
         if (first && options[index].id == OPT_CONFIG)
             in->places.file = optarg;
+        if (first && options[index].id == OPT_ROOT)
+            in->root = optarg;
         if (first && options[index].id == OPT_FW_CFG)
             in->places.fw_cfg = optarg;
     }
@@ -177,7 +199,7 @@ static int usage(const char *problem)
 int main(int argc, char **argv)
 {
     const struct verb *verb = find_verb(argc > 1 ? argv[1] : "help");
-    struct invocation in = { 0 };
+    struct invocation in = { .arguments = argv };
     struct err err = ERR_INIT;
     int code;
 
@@ -186,11 +208,16 @@ int main(int argc, char **argv)
         return usage("no such verb; see `trueboot-agent help`");
     if (!parse_options(&in, argc - 1, argv + 1, true, &err))
         return usage(err.text);
-    if (verb->needs_config && !config_load(&in.config, &in.arena, &in.places, &err)) {
+    in.places.root = in.root ? in.root : getenv("TRUEBOOT_AGENT_ROOT");
+    config_defaults(&in.config);
+    if (verb->config != CONFIG_NONE && !config_load(&in.config, &in.arena, &in.places, &err)) {
         fprintf(stderr, "trueboot-agent: configuration: %s\n", err.text);
-        return VERB_EXIT_BAD_SETTINGS;
+        if (verb->config == CONFIG_NEEDED)
+            return VERB_EXIT_BAD_SETTINGS;
     }
     if (!parse_options(&in, argc - 1, argv + 1, false, &err))
+        return usage(err.text);
+    if (!places_init(&in.places_of, &in.arena, in.places.root, in.config.state_dir, in.config.run_dir, &err))
         return usage(err.text);
     code = verb->run(&in);
     arena_done(&in.arena);

@@ -9,6 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "agent/backoff.h"
+#include "agent/notify.h"
+#include "agent/pulse.h"
+#include "agent/telemetry.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -18,17 +21,30 @@
 enum {
     AGAIN_MAX = 3, /* starts over within a cycle without a pause */
     HEARTBEAT_RETRY_MS = 60 * 1000,
-    WAIT_MAX_MS = 60 * 1000, /* a resume from suspend is noticed within that */
-    STOP_SECONDS = 9,        /* CANCELLED: within 10 s (9.5) */
+    WAIT_MAX_MS = 60 * 1000,      /* a resume from suspend is noticed within that */
+    WORK_MAX_MS = 15 * 60 * 1000, /* a cycle has ten minutes; who works longer hangs */
+    STOP_SECONDS = 9,             /* CANCELLED: within 10 s (9.5) */
 };
 
-static volatile sig_atomic_t stopping;
+static volatile sig_atomic_t stopping, reloading, woken;
 
 static void on_stop(int signal)
 {
     (void)signal;
     stopping = 1;
     alarm(STOP_SECONDS);
+}
+
+static void on_reload(int signal)
+{
+    (void)signal;
+    reloading = 1;
+}
+
+static void on_wake(int signal)
+{
+    (void)signal;
+    woken = 1;
 }
 
 static void on_alarm(int signal)
@@ -48,6 +64,10 @@ struct daemon {
     int64_t period_ms, heartbeat_ms;
     int64_t due_attest, due_heartbeat; /* on the boot-time clock */
     int64_t last_report_ms, last_heartbeat_ms;
+    int64_t started_ms, failing_since_ms; /* 0: it does not fail */
+    char out_dir[512];
+    struct pulse *pulse;
+    struct telemetry telemetry;
 };
 
 /* Time. */
@@ -69,17 +89,22 @@ static uint32_t random_word(void)
 }
 
 /* Sleeps until `due`, or until told to stop. The signals are let in only while sleeping, so that none is lost in between. */
-static void wait_until(int64_t due)
+static void wait_until(struct daemon *d, int64_t due)
 {
     sigset_t stop, before;
 
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
     sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGHUP);
+    sigaddset(&stop, SIGUSR1);
     sigprocmask(SIG_BLOCK, &stop, &before);
-    while (!stopping) {
+    pulse_idle(d->pulse);
+    while (!stopping && !reloading && !woken) {
         int64_t left = due - boot_clock_ms();
         struct timespec pause;
+
+        pulse_beat(d->pulse);
 
         if (left <= 0)
             break;
@@ -88,6 +113,7 @@ static void wait_until(int64_t due)
         pause = (struct timespec){ .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
         pselect(0, NULL, NULL, NULL, &pause, &before);
     }
+    pulse_busy(d->pulse, WORK_MAX_MS);
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -115,6 +141,7 @@ static void write_status(struct daemon *d)
     json_put_integer(&out, "schema", 1);
     json_put_string(&out, "agentVersion", TRUEBOOT_VERSION);
     json_put_integer(&out, "pid", getpid());
+    json_put_time(&out, "startedTime", d->started_ms);
     json_put_string(&out, "state", d->state);
     json_put_string(&out, "vmId", or_null(s->state.vm_id));
     json_put_string(&out, "bootId", or_null(s->host.boot_id));
@@ -128,18 +155,23 @@ static void write_status(struct daemon *d)
     put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - boot_clock_ms() : 0);
     json_put_integer(&out, "failedCycles", d->failed);
     failure_put(&out, "failure", d->has_failure ? &d->failure : NULL);
+    put_time_or_null(&out, "failingSince", d->failing_since_ms);
     json_put_string(&out, "stateNote", or_null(s->state.note));
     json_end(&out);
     write_string(&w, "\n");
     /* Without a folder to write to there is just no status to read. */
-    if (writer_ok(&w) && snprintf(path, sizeof path, "%s/status.json", d->config->run_dir) < (int)sizeof path)
+    if (writer_ok(&w) && snprintf(path, sizeof path, "%s/status.json", d->out_dir) < (int)sizeof path)
         (void)!file_write(path, writer_bytes(&w), 0644, &err);
 }
 
 static void enter(struct daemon *d, const char *state)
 {
+    char line[64];
+
     d->state = state;
     write_status(d);
+    snprintf(line, sizeof line, "STATUS=%s", state);
+    notify_send(line);
 }
 
 static void on_progress(void *context, const char *step, const char *detail)
@@ -231,6 +263,10 @@ static void heed_answer(struct daemon *d, const struct report_answer *answer, bo
 
 static void note_failure(struct daemon *d, const struct failure *why)
 {
+    if (!d->has_failure || d->failure.id != why->id)
+        telemetry_event(&d->telemetry, failure_retry(why->id) == RETRY_PROBE ? "Error" : "Warning", failure_name(why->id), why->text);
+    if (!d->failing_since_ms)
+        d->failing_since_ms = clock_now_ms();
     d->has_failure = true;
     d->failure = *why;
     log_event(LOG_WARNING, "cycle failed", "code", failure_name(why->id), "why", why->text, NULL);
@@ -238,8 +274,11 @@ static void note_failure(struct daemon *d, const struct failure *why)
 
 static void succeed(struct daemon *d)
 {
+    if (d->has_failure || !d->last_report_ms)
+        telemetry_event(&d->telemetry, "Informational", "Attest", "this boot was attested and reported");
     d->failed = 0;
     d->has_failure = false;
+    d->failing_since_ms = 0;
     d->last_report_ms = clock_now_ms();
 }
 
@@ -248,7 +287,7 @@ static void attest_cycle(struct daemon *d)
     int64_t deadline = boot_clock_ms() + BACKOFF_CYCLE_DEADLINE_MS;
 
     d->failed++;
-    for (unsigned made = 1; !stopping; made++) {
+    for (unsigned made = 1; !stopping && !reloading; made++) {
         struct report_answer answer;
         struct failure why = FAILURE_INIT;
         struct run_decision next;
@@ -279,7 +318,7 @@ static void attest_cycle(struct daemon *d)
             return;
         }
         enter(d, next.state);
-        wait_until(boot_clock_ms() + next.pause_ms);
+        wait_until(d, boot_clock_ms() + next.pause_ms);
     }
 }
 
@@ -311,8 +350,13 @@ static void loop(struct daemon *d, unsigned cycles)
 {
     unsigned done = 0;
 
-    while (!stopping && !(cycles && done >= cycles)) {
+    while (!stopping && !reloading && !(cycles && done >= cycles)) {
         int64_t now = boot_clock_ms();
+
+        if (woken) {
+            woken = 0;
+            d->due_attest = now;
+        }
 
         if (now >= d->due_attest) {
             attest_cycle(d);
@@ -320,7 +364,7 @@ static void loop(struct daemon *d, unsigned cycles)
         } else if (now >= d->due_heartbeat) {
             heartbeat(d);
         } else {
-            wait_until(d->due_attest < d->due_heartbeat ? d->due_attest : d->due_heartbeat);
+            wait_until(d, d->due_attest < d->due_heartbeat ? d->due_attest : d->due_heartbeat);
         }
     }
 }
@@ -328,38 +372,78 @@ static void loop(struct daemon *d, unsigned cycles)
 static void set_handlers(void)
 {
     struct sigaction stop = { .sa_handler = on_stop }, force = { .sa_handler = on_alarm }, ignore = { .sa_handler = SIG_IGN };
+    struct sigaction reload = { .sa_handler = on_reload, .sa_flags = SA_RESTART }, wake = { .sa_handler = on_wake, .sa_flags = SA_RESTART };
 
-    stopping = 0;
+    stopping = reloading = woken = 0;
+    sigaction(SIGHUP, &reload, NULL);
+    sigaction(SIGUSR1, &wake, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGALRM, &force, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
+/* A user who has just enabled it does not wait: the verb `enable` leaves a mark. */
+static bool take_wake_mark(const struct agent_config *config)
+{
+    char path[512];
+
+    return snprintf(path, sizeof path, "%s/attest-now", config->run_dir) < (int)sizeof path && unlink(path) == 0;
+}
+
+/* OUT is root's where collect-logs made it; who runs without it makes one of his own. */
+static void open_output(struct daemon *d)
+{
+    char events[sizeof d->out_dir + 8];
+    struct err err = ERR_INIT;
+
+    snprintf(d->out_dir, sizeof d->out_dir, "%s/out", d->config->run_dir);
+    snprintf(events, sizeof events, "%s/events", d->out_dir);
+    if (!file_exists(events) && !file_make_dirs(events, 0755, &err))
+        log_event(LOG_WARNING, "no folder for the status", "why", err.text, NULL);
+    d->telemetry.out_dir = d->out_dir;
+    d->pulse = pulse_start(d->out_dir);
+}
+
+static void begin(struct daemon *d, const struct run_options *options)
+{
+    int64_t now = boot_clock_ms();
+    bool at_once = take_wake_mark(d->config) || options->no_start_delay;
+
+    session_init(&d->session, d->config);
+    d->session.progress = on_progress;
+    d->telemetry.operation = d->session.host.boot_id;
+    d->due_attest = now + (at_once ? 0 : backoff_start_ms(random_word()));
+    d->due_heartbeat = now + d->heartbeat_ms;
+    log_event(LOG_INFO, "trueboot-agent " TRUEBOOT_VERSION " runs", "endpoint", d->config->endpoint, NULL);
+    if (d->session.state.note[0])
+        log_event(LOG_WARNING, "state", "note", d->session.state.note, NULL);
+    enter(d, d->state);
+    notify_send("READY=1");
+}
+
 int run_daemon(const struct agent_config *config, const struct run_options *options)
 {
     struct daemon d = { .config = config,
-                        .state = "idle",
+                        .state = "starting",
+                        .started_ms = clock_now_ms(),
                         .period_ms = (int64_t)config->frequency_seconds * 1000,
                         .heartbeat_ms = (int64_t)config->heartbeat_seconds * 1000 };
-    int64_t now = boot_clock_ms();
 
     if (!take_lock(&d)) {
         close(d.lock_fd);
         return RUN_EXIT_LOCKED;
     }
     set_handlers();
-    session_init(&d.session, config);
-    d.session.progress = on_progress;
-    d.due_attest = now + (options->no_start_delay ? 0 : backoff_start_ms(random_word()));
-    d.due_heartbeat = now + d.heartbeat_ms;
-    log_event(LOG_INFO, "trueboot-agent " TRUEBOOT_VERSION " runs", "endpoint", config->endpoint, NULL);
-    if (d.session.state.note[0])
-        log_event(LOG_WARNING, "state", "note", d.session.state.note, NULL);
+    open_output(&d);
+    begin(&d, options);
+    pulse_busy(d.pulse, WORK_MAX_MS);
     loop(&d, options->cycles);
-    log_event(LOG_INFO, "trueboot-agent stops", NULL);
+    notify_send(reloading && !stopping ? "RELOADING=1" : "STOPPING=1");
+    log_event(LOG_INFO, reloading && !stopping ? "trueboot-agent reads its configuration again" : "trueboot-agent stops", NULL);
+    pulse_stop(d.pulse);
     session_done(&d.session);
     if (d.lock_fd >= 0)
         close(d.lock_fd);
-    return RUN_EXIT_OK;
+    return reloading && !stopping ? RUN_EXIT_RELOAD : RUN_EXIT_OK;
 }

@@ -1,16 +1,23 @@
 /* agent/run.h: the daemon: when to attest, when to beat, how long to wait (guest-agent.md 1.3, 8.3).
  *
  * It never ends because of the TPM or the server: it waits and tries again, and beats meanwhile so that silence keeps its meaning.
- * One instance at a time: flock on RUN_DIR/lock. After every step RUN_DIR/status.json is written:
- *   {"schema":1,"agentVersion":"…","pid":n,"state":"idle"|"attesting"|"backoff"|"degraded","vmId":"…"|null,"bootId":"…",
+ * One instance at a time: flock on RUN_DIR/lock. After every step RUN_DIR/out/status.json is written:
+ *   {"schema":1,"agentVersion":"…","pid":n,"startedTime":…,"state":"starting"|"idle"|"attesting"|"backoff"|"degraded","vmId":"…"|null,"bootId":"…",
  *    "endpoint":"…"|null,"tpm":"device:/dev/tpmrm0"|null,"akName":"000b…"|null,"lastVerdict":"accepted"|"refused"|null,
  *    "lastVerdictTime":…|null,"lastReportTime":…|null,"lastHeartbeatTime":…|null,"nextAttestationTime":…|null,"failedCycles":n,
- *    "failure":{"code","reason","message"}|null,"stateNote":"…"|null}
+ *    "failure":{"code","reason","message"}|null,"failingSince":…|null,"stateNote":"…"|null}
+ * RUN_DIR/out/heartbeat.json is touched once a minute as long as the loop is alive (pulse.h); what is worth telling goes to
+ * RUN_DIR/out/events/ (telemetry.h). SIGUSR1 attests at once; so does a file RUN_DIR/attest-now at the start.
  * Timers run on the clock that counts suspended time; the wall clock may jump. */
 #pragma once
 #include "agent/session.h"
 
-enum { RUN_EXIT_OK = 0, RUN_EXIT_INTERNAL = 68, RUN_EXIT_LOCKED = 69 };
+enum {
+    RUN_EXIT_OK = 0,
+    RUN_EXIT_RELOAD = -1 /* SIGHUP: start again with the configuration of now */,
+    RUN_EXIT_INTERNAL = 68,
+    RUN_EXIT_LOCKED = 69
+};
 
 struct run_options {
     bool no_start_delay;

@@ -37,9 +37,9 @@ static struct ak_options ak_options_of(const struct session *s)
 
 static struct evidence_sources sources_of(const struct session *s)
 {
-    return (struct evidence_sources){ .firmware_log = s->config->firmware_log,
+    return (struct evidence_sources){ .firmware_log = s->config->firmware_log ? s->config->firmware_log : s->collected.firmware_log,
                                       .systemd_log = s->config->systemd_log,
-                                      .ima_log = s->config->ima_log,
+                                      .ima_log = s->config->ima_log ? s->config->ima_log : s->collected.ima_log,
                                       .with_ima = s->config->ima };
 }
 
@@ -96,10 +96,11 @@ void session_init(struct session *ret, const struct agent_config *config)
 {
     *ret = (struct session){ .config = config };
     state_load(&ret->state, config->state_dir);
-    host_learn(&ret->host);
+    host_learn(&ret->host, config->run_dir);
     if (strcmp(ret->state.boot_id, ret->host.boot_id) == 0 && ret->host.boot_id[0])
         ret->has_counters = ret->state.clock_ms != 0;
     snprintf(ret->state.boot_id, sizeof ret->state.boot_id, "%s", ret->host.boot_id);
+    (void)!collect_find(&ret->arena, config->run_dir, ret->host.boot_id, &ret->collected);
 }
 
 static void drop_pending(struct session *s)
@@ -120,6 +121,7 @@ void session_done(struct session *s)
     drop_pending(s);
     free(s->enroll_id);
     state_done(&s->state);
+    arena_done(&s->arena);
     wipe(s->nonce, sizeof s->nonce);
 }
 
@@ -169,6 +171,7 @@ static bool enrol_with(struct session *s, struct keys *keys, struct failure *why
     struct arena a CLEANUP(arena_done) = { 0 };
     struct evidence_sources sources = sources_of(s);
     struct enrol_request request = { .ak = keys->ak,
+                                     .run_dir = s->config->run_dir,
                                      .sources = &sources,
                                      .enroll_id = s->enroll_id ? bytes_of_string(s->enroll_id) : BYTES_NONE };
     struct enrolment enrolment;

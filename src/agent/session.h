@@ -4,6 +4,7 @@
  * session_cycle(); when to call what is run.h's. Nothing here waits or repeats. */
 #pragma once
 #include "agent/attest.h"
+#include "agent/collect.h"
 #include "agent/config.h"
 #include "agent/host.h"
 #include "agent/report.h"
@@ -20,6 +21,8 @@ struct session {
     const struct agent_config *config;
     struct agent_state state;
     struct host host;
+    struct arena arena;                      /* of what lives as long as the session */
+    struct collected collected;              /* what root copied for us; empty when nobody did: then we look ourselves */
     struct server *attest, *enroll, *report; /* one and the same when the endpoints are equal */
     struct privkey *request_key;             /* made at the first attestation */
     uint8_t nonce[LIMIT_NONCE_BYTES];

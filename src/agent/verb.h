@@ -3,25 +3,39 @@
 #pragma once
 #include "agent/config.h"
 #include "agent/failure.h"
+#include "agent/places.h"
 
 enum verb_exit {
     VERB_EXIT_OK = 0,
     VERB_EXIT_ERROR = 1,
     VERB_EXIT_USAGE = 2,
     VERB_EXIT_NO_STATUS = 3, /* status: the agent does not run here */
+    VERB_EXIT_MISSING = 52,  /* a dependency or permission: no TPM node, not root, no VM agent */
     VERB_EXIT_BAD_SETTINGS = 53,
+    VERB_EXIT_INTERNAL = 68,
 };
 
 struct invocation {
     struct arena arena;
     struct config_places places;
     struct agent_config config;
+    struct places places_of; /* where things lie; `places` says where to look for the configuration */
+    const char *root, *services;
+    char **arguments;       /* of main */
+    unsigned every_seconds; /* publish: again and again; 0: once */
     const char *output;
     struct bytes nonce;
     bool no_start_delay, anew;
     unsigned cycles;
 };
 
+int verb_install(struct invocation *in);
+int verb_enable(struct invocation *in);
+int verb_update(struct invocation *in);
+int verb_disable(struct invocation *in);
+int verb_uninstall(struct invocation *in);
+int verb_collect_logs(struct invocation *in);
+int verb_publish(struct invocation *in);
 int verb_run(struct invocation *in);
 int verb_enroll(struct invocation *in);
 int verb_once(struct invocation *in);

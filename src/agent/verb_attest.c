@@ -1,7 +1,16 @@
 /* The verbs that talk to TPM and server: run, enroll, once. */
+#include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "agent/logfile.h"
+#include "agent/notify.h"
 #include "agent/run.h"
-#include "agent/verb.h"
+#include "agent/sandbox.h"
+#include "agent/verb_handler.h"
+#include "base/file.h"
+#include "base/log.h"
 
 static void say(void *context, const char *step, const char *detail)
 {
@@ -15,11 +24,63 @@ static void open_session(struct invocation *in, struct session *session)
     session->progress = say;
 }
 
+/* Where root starts it without a service manager, we do what the units do: logs for the daemon's eyes, then another user. */
+static bool give_up_power(struct invocation *in, struct err *err)
+{
+    struct err why = ERR_INIT;
+
+    if (!in->config.sandbox)
+        return true;
+    if (geteuid() == 0 && getpwnam(verb_user(in))) {
+        if (verb_collect_logs(in) != VERB_EXIT_OK)
+            log_event(LOG_WARNING, "the logs could not be collected", NULL);
+        if (!sandbox_become(verb_user(in), &in->places_of, err))
+            return false;
+    }
+    if (!sandbox_enter(false, &why))
+        log_event(LOG_WARNING, "no system call filter", "why", why.text, NULL);
+    return true;
+}
+
+static void open_log(const struct invocation *in)
+{
+    const char *folder = in->config.log_dir ? in->config.log_dir : in->places_of.log_dir;
+    struct err err = ERR_INIT;
+
+    if (*folder && (in->config.log_dir || file_exists(folder)) && !logfile_open(folder, &err))
+        log_event(LOG_WARNING, "no log file", "why", err.text, NULL);
+}
+
+/* SIGHUP: the same program with the same words, and what the configuration says now, if it can be read. */
+static int start_again(struct invocation *in)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_config fresh;
+    char *mark = arena_printf(&a, "%s/attest-now", in->config.run_dir);
+
+    if (mark && config_load(&fresh, &a, &in->places, &err) && file_write(mark, BYTES_NONE, 0640, &err))
+        execv("/proc/self/exe", in->arguments);
+    log_event(LOG_ERROR, "the new configuration cannot be used", "why", err.text[0] ? err.text : strerror(errno), NULL);
+    return RUN_EXIT_RELOAD;
+}
+
 int verb_run(struct invocation *in)
 {
-    const struct run_options options = { .no_start_delay = in->no_start_delay, .cycles = in->cycles };
+    struct run_options options = { .no_start_delay = in->no_start_delay, .cycles = in->cycles };
+    struct err err = ERR_INIT;
+    int code;
 
-    return run_daemon(&in->config, &options);
+    notify_open();
+    if (!give_up_power(in, &err))
+        return verb_refused("run", VERB_EXIT_INTERNAL, &err);
+    open_log(in);
+    while ((code = run_daemon(&in->config, &options)) == RUN_EXIT_RELOAD) {
+        start_again(in);
+        options.no_start_delay = true; /* it goes on as it was, and attests at once */
+    }
+    logfile_close();
+    return code;
 }
 
 int verb_enroll(struct invocation *in)

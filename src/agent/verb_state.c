@@ -9,7 +9,7 @@ int verb_status(struct invocation *in)
 {
     struct bytes text;
     struct err err = ERR_INIT;
-    char *path = arena_printf(&in->arena, "%s/status.json", in->config.run_dir);
+    char *path = arena_printf(&in->arena, "%s/out/status.json", in->config.run_dir);
 
     if (!path || !file_read_in(&in->arena, path, LIMIT_SMALL_BODY_BYTES, &text, &err)) {
         fprintf(stderr, "trueboot-agent: no status: the agent does not run here (%s)\n", err.text);

@@ -9,6 +9,10 @@ static _Atomic enum log_level threshold = LOG_INFO;
 static _Atomic enum log_format layout = LOG_TEXT;
 
 void log_set_level(enum log_level level) { threshold = level; }
+static void (*second_place)(enum log_level level, int64_t time_ms, struct bytes line);
+
+void log_set_sink(void (*sink)(enum log_level level, int64_t time_ms, struct bytes line)) { second_place = sink; }
+
 void log_set_format(enum log_format format) { layout = format; }
 
 static void write_value(struct writer *w, const char *value)
@@ -63,18 +67,34 @@ static void write_pair(struct writer *w, enum log_format format, const char *key
     write_value(w, value ? value : "-");
 }
 
+static void write_second(enum log_level level, int64_t now_ms, const char *message, va_list pairs)
+{
+    struct writer w CLEANUP(writer_done) = { .limit = 16 * 1024 };
+    const char *key;
+
+    for (const char *c = message; *c; c++)
+        write_u8(&w, (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : (uint8_t)*c);
+    while ((key = va_arg(pairs, const char *)) != NULL) {
+        const char *value = va_arg(pairs, const char *);
+
+        write_pair(&w, LOG_TEXT, key, value);
+    }
+    second_place(level, now_ms, writer_bytes(&w));
+}
+
 void log_event(enum log_level level, const char *message, ...)
 {
     static const char *const names[] = { "debug", "info", "warning", "error" };
     struct writer w CLEANUP(writer_done) = { .limit = 16 * 1024 };
     char now[CLOCK_TEXT_LEN];
+    int64_t now_ms = clock_now_ms();
     enum log_format format = layout;
     const char *key;
     va_list pairs;
 
     if (level < threshold)
         return;
-    clock_format(clock_now_ms(), now);
+    clock_format(now_ms, now);
     if (format == LOG_JSON) {
         write_string(&w, "{");
         write_pair(&w, format, "time", now);
@@ -90,6 +110,11 @@ void log_event(enum log_level level, const char *message, ...)
         write_pair(&w, format, key, value);
     }
     va_end(pairs);
+    if (second_place) {
+        va_start(pairs, message);
+        write_second(level, now_ms, message, pairs);
+        va_end(pairs);
+    }
     write_string(&w, format == LOG_JSON ? "}\n" : "\n");
     /* One write per line keeps lines whole; a log that cannot be written has nowhere to complain. */
     if (w.len && write(STDERR_FILENO, w.data, (unsigned)w.len) < 0)

@@ -270,6 +270,7 @@ static bool read_top(struct attestation_config *config, struct arena *a, const s
             !meet_unknown(config, a, &outside, m, near, err))
             return false;
     }
+    config->is_given = new_shape || old_shape;
     if (new_shape && old_shape)
         attestation_config_warn(config, a, "%s and %s are both given; %s holds", newer_name, older_name, newer_name);
     if (new_shape)

@@ -22,6 +22,7 @@ struct attestation_config {                        /* texts are views into the s
     uint32_t frequency_seconds;                    /* within the range of extension/frequency.h */
     struct bytes cluster_id, cluster_tenant_id;    /* there when is_azure_stack */
     enum config_choice use_custom_token, disable_alerts, is_azure_stack;
+    bool is_given; /* one of the two shapes is there, be it empty */
     /* AttestationConfig.Trueboot */
     struct bytes protocol; /* "Tpm" or "AzureGuest" */
     struct bytes profile;  /* "auto", "azure", "azurelocal" or "selfhosted" */

@@ -72,8 +72,8 @@ static void note_step(struct handler_status *to, const struct daemon_state *d, e
     const struct outcome *o = outcome_of(d->failure);
 
     if (d->failure[0] && o->concerns == name)
-        handler_status_sub(to, name, o->class == OUTCOME_TROUBLE ? STATUS_WARNING : STATUS_ERROR, o->code, "%s: %s", d->failure,
-                           d->failure_message);
+        handler_status_sub(to, name, o->class == OUTCOME_TROUBLE || o->class == OUTCOME_WARNING ? STATUS_WARNING : STATUS_ERROR, o->code,
+                           "%s: %s", d->failure, d->failure_message);
     else if (done)
         handler_status_sub(to, name, STATUS_SUCCESS, 0, "%s", done_text);
     else
@@ -149,7 +149,7 @@ static void say_failing(const struct compose_facts *facts, int64_t now_ms, struc
         handler_status_set(ret, STATUS_ERROR, o->code, "Boot integrity cannot be monitored: %s [%s]", d->failure_message, d->failure);
     else if (o->class == OUTCOME_VERDICT)
         say_working(d, ret);
-    else if (d->failing_since_ms && now_ms - d->failing_since_ms >= COMPOSE_TROUBLE_MS)
+    else if (o->class == OUTCOME_WARNING || (d->failing_since_ms && now_ms - d->failing_since_ms >= COMPOSE_TROUBLE_MS))
         handler_status_set(ret, STATUS_WARNING, o->code, "Boot integrity monitoring is running, but: %s [%s]", d->failure_message,
                            d->failure);
     else

@@ -7,6 +7,7 @@
 enum outcome_class {
     OUTCOME_TROUBLE,  /* success for 30 minutes, then a warning; never an error */
     OUTCOME_FOR_GOOD, /* the handler cannot do its job: an error */
+    OUTCOME_WARNING,  /* a warning at once: somebody has to do something */
     OUTCOME_VERDICT,  /* the handler did its job; what it found is not good */
 };
 

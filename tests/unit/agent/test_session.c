@@ -312,7 +312,7 @@ TEST(the_daemon_survives_an_outage_and_writes_its_status)
 
     WITH_GUEST(g);
     CHECK_INT(run_daemon(&g.config, &options), RUN_EXIT_OK);
-    snprintf(path, sizeof path, "%s/status.json", g.run_dir);
+    snprintf(path, sizeof path, "%s/out/status.json", g.run_dir);
     REQUIRE_OK(file_read_in(&a, path, 65536, &text, &err), err);
     REQUIRE_OK(json_parse(&a, text, NULL, &status, &err), err);
     CHECK(json_is_string(json_get(status, "state"), "idle"));

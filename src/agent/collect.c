@@ -1,0 +1,108 @@
+#include "agent/collect.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "agent/folder.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "crypto/digest.h"
+#include "json/parse.h"
+#include "json/write.h"
+
+static const char firmware_name[] = "bios.log", ima_name[] = "ima.bin", ids_name[] = "ids.json";
+
+struct copier {
+    int folder;
+    uid_t uid;
+    gid_t gid;
+    struct json_out out;
+};
+
+static bool copy_log(struct copier *c, const char *member, const char *source, const char *name, size_t limit, struct err *err)
+{
+    struct bytes log CLEANUP(file_free) = BYTES_NONE;
+    struct err problem = ERR_INIT;
+    struct digest sha256;
+
+    json_begin_object(&c->out, member);
+    json_put_string(&c->out, "source", source);
+    if (file_read(source, limit, &log, &problem)) {
+        digest_compute(DIGEST_SHA256, log, &sha256);
+        json_put_integer(&c->out, "length", (int64_t)log.len);
+        json_put_hex(&c->out, "sha256", digest_bytes(&sha256));
+        json_end(&c->out);
+        return folder_write_for(c->folder, name, log, 0640, geteuid(), c->gid, err);
+    }
+    json_put_string(&c->out, "reason", problem.text);
+    json_end(&c->out);
+    return unlinkat(c->folder, name, 0) == 0 || errno == ENOENT ? true
+                                                                : err_set(err, ERR_IO, "cannot remove %s: %s", name, strerror(errno));
+}
+
+static void put_line_of(struct json_out *out, const char *member, const char *path)
+{
+    struct bytes text CLEANUP(file_free) = BYTES_NONE;
+    char uuid[UUID_TEXT_LEN];
+    struct err err = ERR_INIT;
+
+    if (file_read(path, 256, &text, &err) && uuid_canonical(bytes_trim(text), uuid))
+        json_put_string(out, member, uuid);
+    else
+        json_put_null(out, member);
+}
+
+static const char * or (const char *given, const char *usual) { return given ? given : usual; }
+
+static bool copy_all(struct copier *c, const struct collect_sources *s, int64_t now_ms, struct err *err)
+{
+    json_begin_object(&c->out, NULL);
+    json_put_integer(&c->out, "schema", COLLECT_SCHEMA);
+    put_line_of(&c->out, "bootId", or (s->boot_id, "/proc/sys/kernel/random/boot_id"));
+    put_line_of(&c->out, "productUuid", or (s->product_uuid, "/sys/class/dmi/id/product_uuid"));
+    json_put_time(&c->out, "collectedTime", now_ms);
+    if (!copy_log(c, "firmwareLog", or (s->firmware_log, "/sys/kernel/security/tpm0/binary_bios_measurements"), firmware_name,
+                  LIMIT_LOG_BYTES, err))
+        return false;
+    if (!s->with_ima)
+        json_put_null(&c->out, "ima");
+    else if (!copy_log(c, "ima", or (s->ima_log, "/sys/kernel/security/ima/binary_runtime_measurements"), ima_name, LIMIT_IMA_BYTES, err))
+        return false;
+    json_end(&c->out);
+    return true;
+}
+
+bool collect_logs(const struct places *places, const struct collect_sources *sources, uid_t uid, gid_t gid, int64_t now_ms, struct err *err)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct copier c = { .folder = -1, .uid = uid, .gid = gid, .out = json_out_to(&w, JSON_INDENTED) };
+    bool fine;
+
+    if (!places_make_run(places, uid, gid, err) || !folder_open(places->run_dir, &c.folder, err))
+        return false;
+    fine = copy_all(&c, sources, now_ms, err);
+    write_string(&w, "\n");
+    /* Last: who finds it finds the logs that it speaks of. */
+    fine = fine && (writer_ok(&w) ? folder_write_for(c.folder, ids_name, writer_bytes(&w), 0640, geteuid(), gid, err)
+                                  : err_set(err, ERR_NO_MEMORY, "out of memory"));
+    folder_close_at(&c.folder);
+    return fine;
+}
+
+bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, struct collected *ret)
+{
+    char *path = arena_printf(a, "%s/%s", run_dir, ids_name);
+    const struct json *ids;
+    struct bytes text;
+    struct err err = ERR_INIT;
+
+    *ret = (struct collected){ 0 };
+    if (!path || !*boot_id || !file_read_in(a, path, LIMIT_SMALL_BODY_BYTES, &text, &err) || !json_parse(a, text, NULL, &ids, &err) ||
+        !json_is_string(json_get(ids, "bootId"), boot_id))
+        return false;
+    ret->firmware_log = arena_printf(a, "%s/%s", run_dir, firmware_name);
+    if (json_get(ids, "ima") && json_get(ids, "ima")->type == JSON_OBJECT)
+        ret->ima_log = arena_printf(a, "%s/%s", run_dir, ima_name);
+    if (!uuid_canonical(json_text(json_get(ids, "productUuid"), BYTES_NONE), ret->product_uuid))
+        ret->product_uuid[0] = 0;
+    return ret->firmware_log != NULL;
+}

@@ -1,0 +1,28 @@
+/* agent/collect.h: what only root may read, copied to where the daemon may (guest-agent.md 4.3, 11.3): the one reader of securityfs.
+ *
+ *   RUN/bios.log    the firmware's event log      RUN/ima.bin  the kernel's IMA list, when asked for       0640, root's, daemon's group
+ *   RUN/ids.json    {"schema":1,"bootId":"…","productUuid":"…"|null,"collectedTime":…,
+ *                    "firmwareLog":{"source":"/…","length":n,"sha256":"hex"}|{"source":"/…","reason":"…"},"ima":{same}|null} */
+#pragma once
+#include <sys/types.h>
+#include "agent/places.h"
+#include "base/uuid.h"
+
+enum { COLLECT_SCHEMA = 1 };
+
+struct collect_sources { /* NULL: the kernel's path */
+    const char *firmware_log, *ima_log, *boot_id, *product_uuid;
+    bool with_ima;
+};
+
+/* A log that is not there is written down as such, and is no failure. */
+MUST_CHECK bool collect_logs(const struct places *places, const struct collect_sources *sources, uid_t uid, gid_t gid, int64_t now_ms,
+                             struct err *err);
+
+/* What was collected in this boot. */
+struct collected {
+    const char *firmware_log, *ima_log; /* paths in the run folder, in the arena; the files may be missing: then the logs are */
+    char product_uuid[UUID_TEXT_LEN];   /* "" when not known */
+};
+/* False when nothing was collected since `boot_id`. */
+bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, struct collected *ret);

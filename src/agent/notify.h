@@ -1,0 +1,7 @@
+/* agent/notify.h: telling the service manager how we are (sd_notify's protocol, a datagram to $NOTIFY_SOCKET). Without one nothing happens. */
+#pragma once
+
+/* notify_open remembers the socket. */
+void notify_open(void);
+/* "READY=1", "WATCHDOG=1", "STOPPING=1", "STATUS=…"; several lines in one text. From any thread. */
+void notify_send(const char *text);
