@@ -3,7 +3,7 @@ BUILD ?= build
 MESON_FLAGS ?= -Dwerror=true
 PROGRAMS = trueboot truebootd trueboot-agent
 
-.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench golden guest clean
+.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench golden extension-package guest clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJA_FLAGS)
@@ -57,6 +57,10 @@ fuzz:
 
 bench: all
 	@$(BUILD)/bench/bench
+
+# The VM extension: packaging/ in the build folder.
+extension-package: all
+	@ninja -C $(BUILD) --quiet extension-package && ls $(BUILD)/packaging/GuestAttestation-*.zip
 
 golden: all
 	@tools/golden $(BUILD)
