@@ -1,6 +1,10 @@
 #include "agent/collect.h"
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "agent/folder.h"
 #include "base/file.h"
@@ -8,6 +12,8 @@
 #include "crypto/digest.h"
 #include "json/parse.h"
 #include "json/write.h"
+
+enum { AGAIN_WAIT_MS = 5000, AGAIN_POLL_MS = 50 };
 
 static const char firmware_name[] = "bios.log", ima_name[] = "ima.bin", ids_name[] = "ids.json";
 
@@ -86,6 +92,34 @@ bool collect_logs(const struct places *places, const struct collect_sources *sou
                                   : err_set(err, ERR_NO_MEMORY, "out of memory"));
     folder_close_at(&c.folder);
     return fine;
+}
+
+static int64_t age_of(const char *run_dir, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    if (snprintf(path, sizeof path, "%s/%s", run_dir, name) >= (int)sizeof path || stat(path, &st))
+        return 0;
+    return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
+bool collect_again(const char *run_dir)
+{
+    const struct timespec pause = { .tv_nsec = AGAIN_POLL_MS * 1000000L };
+    int64_t before = age_of(run_dir, ids_name);
+    struct err err = ERR_INIT;
+    char path[PATH_MAX];
+
+    if (!before || snprintf(path, sizeof path, "%s/out/collect-request", run_dir) >= (int)sizeof path ||
+        !file_write(path, BYTES_LIT("1\n"), 0640, &err))
+        return false;
+    for (int waited = 0; waited < AGAIN_WAIT_MS; waited += AGAIN_POLL_MS) {
+        nanosleep(&pause, NULL);
+        if (age_of(run_dir, ids_name) != before)
+            return true;
+    }
+    return false;
 }
 
 bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, struct collected *ret)

@@ -19,6 +19,10 @@ struct collect_sources { /* NULL: the kernel's path */
 MUST_CHECK bool collect_logs(const struct places *places, const struct collect_sources *sources, uid_t uid, gid_t gid, int64_t now_ms,
                              struct err *err);
 
+/* Asks for the copies anew (a list that grows is wanted as of now) by touching OUT/collect-request, which the unit
+ * trueboot-agent-collect.path waits for, and waits a few seconds for them. False when nobody collects. */
+bool collect_again(const char *run_dir);
+
 /* What was collected in this boot. */
 struct collected {
     const char *firmware_log, *ima_log; /* paths in the run folder, in the arena; the files may be missing: then the logs are */

@@ -10,6 +10,7 @@ struct evidence_sources {     /* NULL: the usual path; "": do not look */
     const char *systemd_log;  /* /run/log/systemd/tpm2-measure.log */
     const char *ima_log;      /* /sys/kernel/security/ima/binary_runtime_measurements */
     bool with_ima;            /* off by default */
+    const char *collected_in; /* the run folder whose copy of the IMA list is to be made anew first; NULL: no copy is read */
 };
 
 /* Logs that are not there are sent as missing: the verifier judges. */

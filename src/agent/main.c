@@ -53,6 +53,7 @@ enum option_id {
     OPT_NO_START_DELAY,
     OPT_CYCLES,
     OPT_RESET,
+    OPT_VIA_DAEMON,
     OPT_DEBUG,
     OPT_KEY
 };
@@ -78,6 +79,7 @@ static const struct {
     { "no-start-delay", NULL, OPT_NO_START_DELAY, NULL, "run: attest at once" },
     { "cycles", "N", OPT_CYCLES, NULL, "run: stop after N attestations, failed ones included" },
     { "reset", NULL, OPT_RESET, NULL, "enroll: forget the enrolled key first" },
+    { "via-daemon", NULL, OPT_VIA_DAEMON, NULL, "once: let the running daemon attest now; its status to standard output" },
     { "output", "FILE", OPT_OUTPUT, NULL, "once: evidence file to write, - for standard output" },
     { "nonce", "HEX", OPT_NONCE, NULL, "once: the quote's qualifying data; random when not given" },
     { "debug", NULL, OPT_DEBUG, NULL, "say more" },
@@ -143,6 +145,8 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
         return *end || !in->cycles ? err_set(err, ERR_MALFORMED, "--cycles: a number from 1 on is wanted") : true;
     case OPT_NO_START_DELAY:
         return in->no_start_delay = true;
+    case OPT_VIA_DAEMON:
+        return in->via_daemon = true;
     case OPT_RESET:
         return in->anew = true;
     case OPT_DEBUG:
@@ -196,6 +200,18 @@ static int usage(const char *problem)
     return VERB_EXIT_USAGE;
 }
 
+static int run_client(struct invocation *in, int argc, char **argv)
+{
+    struct err err = ERR_INIT;
+
+    if (!config_load(&in->config, &in->arena, &in->places, &err) ||
+        !places_init(&in->places_of, &in->arena, in->places.root, in->config.state_dir, in->config.run_dir, &err)) {
+        fprintf(stderr, "trueboot-agent: configuration: %s\n", err.text);
+        return VERB_EXIT_BAD_SETTINGS;
+    }
+    return verb_client(in, argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     const struct verb *verb = find_verb(argc > 1 ? argv[1] : "help");
@@ -204,11 +220,14 @@ int main(int argc, char **argv)
     int code;
 
     setenv("TSS2_LOG", "all+none", 0); /* the TPM library logs what we report ourselves */
+    in.places.root = getenv("TRUEBOOT_AGENT_ROOT");
+    if (argc > 0 && verb_is_client(argv[0]))
+        return run_client(&in, argc, argv);
     if (!verb)
         return usage("no such verb; see `trueboot-agent help`");
     if (!parse_options(&in, argc - 1, argv + 1, true, &err))
         return usage(err.text);
-    in.places.root = in.root ? in.root : getenv("TRUEBOOT_AGENT_ROOT");
+    in.places.root = in.root ? in.root : in.places.root;
     config_defaults(&in.config);
     if (verb->config != CONFIG_NONE && !config_load(&in.config, &in.arena, &in.places, &err)) {
         fprintf(stderr, "trueboot-agent: configuration: %s\n", err.text);

@@ -55,6 +55,7 @@ static void on_alarm(int signal)
 
 struct daemon {
     const struct agent_config *config;
+    const struct run_options *options;
     struct session session;
     const char *state;
     int lock_fd;
@@ -64,7 +65,7 @@ struct daemon {
     int64_t period_ms, heartbeat_ms;
     int64_t due_attest, due_heartbeat; /* on the boot-time clock */
     int64_t last_report_ms, last_heartbeat_ms;
-    int64_t started_ms, failing_since_ms; /* 0: it does not fail */
+    int64_t started_ms, failing_since_ms, last_failure_ms; /* 0: it does not fail */
     char out_dir[512];
     struct pulse *pulse;
     struct telemetry telemetry;
@@ -105,6 +106,8 @@ static void wait_until(struct daemon *d, int64_t due)
         struct timespec pause;
 
         pulse_beat(d->pulse);
+        if (d->options->published)
+            d->options->published(d->options->context);
 
         if (left <= 0)
             break;
@@ -128,6 +131,12 @@ static void put_time_or_null(struct json_out *out, const char *name, int64_t tim
 }
 
 static const char *or_null(const char *text) { return text && *text ? text : NULL; }
+
+static void publish(const struct daemon *d)
+{
+    if (d->options->published)
+        d->options->published(d->options->context);
+}
 
 static void write_status(struct daemon *d)
 {
@@ -156,12 +165,14 @@ static void write_status(struct daemon *d)
     json_put_integer(&out, "failedCycles", d->failed);
     failure_put(&out, "failure", d->has_failure ? &d->failure : NULL);
     put_time_or_null(&out, "failingSince", d->failing_since_ms);
+    put_time_or_null(&out, "lastFailureTime", d->last_failure_ms);
     json_put_string(&out, "stateNote", or_null(s->state.note));
     json_end(&out);
     write_string(&w, "\n");
     /* Without a folder to write to there is just no status to read. */
     if (writer_ok(&w) && snprintf(path, sizeof path, "%s/status.json", d->out_dir) < (int)sizeof path)
         (void)!file_write(path, writer_bytes(&w), 0644, &err);
+    publish(d);
 }
 
 static void enter(struct daemon *d, const char *state)
@@ -265,6 +276,7 @@ static void note_failure(struct daemon *d, const struct failure *why)
 {
     if (!d->has_failure || d->failure.id != why->id)
         telemetry_event(&d->telemetry, failure_retry(why->id) == RETRY_PROBE ? "Error" : "Warning", failure_name(why->id), why->text);
+    d->last_failure_ms = clock_now_ms();
     if (!d->failing_since_ms)
         d->failing_since_ms = clock_now_ms();
     d->has_failure = true;
@@ -425,6 +437,7 @@ static void begin(struct daemon *d, const struct run_options *options)
 int run_daemon(const struct agent_config *config, const struct run_options *options)
 {
     struct daemon d = { .config = config,
+                        .options = options,
                         .state = "starting",
                         .started_ms = clock_now_ms(),
                         .period_ms = (int64_t)config->frequency_seconds * 1000,

@@ -5,7 +5,7 @@
  *   {"schema":1,"agentVersion":"…","pid":n,"startedTime":…,"state":"starting"|"idle"|"attesting"|"backoff"|"degraded","vmId":"…"|null,"bootId":"…",
  *    "endpoint":"…"|null,"tpm":"device:/dev/tpmrm0"|null,"akName":"000b…"|null,"lastVerdict":"accepted"|"refused"|null,
  *    "lastVerdictTime":…|null,"lastReportTime":…|null,"lastHeartbeatTime":…|null,"nextAttestationTime":…|null,"failedCycles":n,
- *    "failure":{"code","reason","message"}|null,"failingSince":…|null,"stateNote":"…"|null}
+ *    "failure":{"code","reason","message"}|null,"failingSince":…|null,"lastFailureTime":…|null,"stateNote":"…"|null}
  * RUN_DIR/out/heartbeat.json is touched once a minute as long as the loop is alive (pulse.h); what is worth telling goes to
  * RUN_DIR/out/events/ (telemetry.h). SIGUSR1 attests at once; so does a file RUN_DIR/attest-now at the start.
  * Timers run on the clock that counts suspended time; the wall clock may jump. */
@@ -21,6 +21,8 @@ enum {
 
 struct run_options {
     bool no_start_delay;
+    void (*published)(void *context); /* after each change of OUT, and about once a minute; may be NULL */
+    void *context;
     unsigned cycles; /* stop after so many cycles, failed ones included; 0: never. For tests and scripts */
 };
 

@@ -8,9 +8,9 @@
 #include <unistd.h>
 #include "base/file.h"
 
-const char *const service_units[SERVICE_UNITS] = { "trueboot-agent.service", "trueboot-agent-collect.service",
-                                                   "trueboot-agent-publish.service", "trueboot-agent-publish.path",
-                                                   "trueboot-agent-publish.timer" };
+const char *const service_units[SERVICE_UNITS] = { "trueboot-agent.service",      "trueboot-agent-collect.service",
+                                                   "trueboot-agent-collect.path", "trueboot-agent-publish.service",
+                                                   "trueboot-agent-publish.path", "trueboot-agent-publish.timer" };
 
 /* A handler's environment may lack PATH, and root does not search where others write. TRUEBOOT_AGENT_TOOLS: a test's own programs. */
 static bool find_program(const char *name, char ret[static 512], struct err *err)
@@ -78,4 +78,4 @@ static bool none_is_active(struct service_control *c)
     return false;
 }
 
-const struct service_ops service_none_ops = { none_do, none_do, none_do, none_do, none_is_active };
+const struct service_ops service_none_ops = { none_do, none_do, none_do, none_do, none_do, none_is_active };

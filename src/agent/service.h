@@ -11,6 +11,7 @@ struct service_ops {
     bool (*units_changed)(struct service_control *c, struct err *err);
     bool (*start)(struct service_control *c, struct err *err);  /* now, and at every boot */
     bool (*reload)(struct service_control *c, struct err *err); /* read the configuration again and attest at once */
+    bool (*pause)(struct service_control *c, struct err *err);  /* now, until the next boot or start */
     bool (*stop)(struct service_control *c, struct err *err);   /* now, and for good; fine when nothing runs */
     bool (*is_active)(struct service_control *c);
 };
@@ -29,7 +30,7 @@ MUST_CHECK bool service_choose(struct service_control *ret, const char *manager,
 extern const struct service_ops service_systemd_ops, service_direct_ops, service_none_ops;
 
 /* The units, as they lie in the package's folder units/. The first is the daemon's. */
-enum { SERVICE_UNITS = 5 };
+enum { SERVICE_UNITS = 6 };
 extern const char *const service_units[SERVICE_UNITS];
 
 /* Runs a program to its end, without a shell; its output is ours. *ret_status is its exit code. Programs are found in the usual folders. */

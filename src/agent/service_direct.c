@@ -145,4 +145,4 @@ static bool stop(struct service_control *c, struct err *err) { return end(c, &jo
 
 static bool is_active(struct service_control *c) { return running(c, &jobs[0]) != 0; }
 
-const struct service_ops service_direct_ops = { units_changed, start, reload, stop, is_active };
+const struct service_ops service_direct_ops = { units_changed, start, reload, stop, stop, is_active };

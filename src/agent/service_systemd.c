@@ -21,9 +21,14 @@ static bool start(struct service_control *c, struct err *err)
 {
     /* A unit that failed too often is not started before its counter is reset. */
     static const char *const forgive[] = { "systemctl", "reset-failed", "trueboot-agent.service", NULL };
-    static const char *const arguments[] = {
-        "systemctl", "enable", "--now", "trueboot-agent.service", "trueboot-agent-publish.path", "trueboot-agent-publish.timer", NULL
-    };
+    static const char *const arguments[] = { "systemctl",
+                                             "enable",
+                                             "--now",
+                                             "trueboot-agent.service",
+                                             "trueboot-agent-collect.path",
+                                             "trueboot-agent-publish.path",
+                                             "trueboot-agent-publish.timer",
+                                             NULL };
     struct err ignored = ERR_INIT;
 
     (void)c;
@@ -39,20 +44,6 @@ static bool reload(struct service_control *c, struct err *err)
     return systemctl(arguments, err);
 }
 
-static bool stop(struct service_control *c, struct err *err)
-{
-    static const char *const listed[] = { "systemctl", "cat", "trueboot-agent.service", NULL };
-    static const char *const arguments[] = {
-        "systemctl", "disable", "--now", "trueboot-agent-publish.path", "trueboot-agent-publish.timer", "trueboot-agent.service", NULL
-    };
-    struct err ignored = ERR_INIT;
-
-    (void)c;
-    if (!systemctl(listed, &ignored))
-        return true; /* there is no such unit any more */
-    return systemctl(arguments, err);
-}
-
 static bool is_active(struct service_control *c)
 {
     static const char *const arguments[] = { "systemctl", "is-active", "--quiet", "trueboot-agent.service", NULL };
@@ -62,4 +53,30 @@ static bool is_active(struct service_control *c)
     return systemctl(arguments, &ignored);
 }
 
-const struct service_ops service_systemd_ops = { units_changed, start, reload, stop, is_active };
+static bool pause_now(struct service_control *c, struct err *err)
+{
+    static const char *const arguments[] = { "systemctl", "stop", "trueboot-agent.service", NULL };
+
+    return !is_active(c) || systemctl(arguments, err);
+}
+
+static bool stop(struct service_control *c, struct err *err)
+{
+    static const char *const listed[] = { "systemctl", "cat", "trueboot-agent.service", NULL };
+    static const char *const arguments[] = { "systemctl",
+                                             "disable",
+                                             "--now",
+                                             "trueboot-agent-collect.path",
+                                             "trueboot-agent-publish.path",
+                                             "trueboot-agent-publish.timer",
+                                             "trueboot-agent.service",
+                                             NULL };
+    struct err ignored = ERR_INIT;
+
+    (void)c;
+    if (!systemctl(listed, &ignored))
+        return true; /* there is no such unit any more */
+    return systemctl(arguments, err);
+}
+
+const struct service_ops service_systemd_ops = { units_changed, start, reload, pause_now, stop, is_active };

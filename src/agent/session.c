@@ -40,7 +40,8 @@ static struct evidence_sources sources_of(const struct session *s)
     return (struct evidence_sources){ .firmware_log = s->config->firmware_log ? s->config->firmware_log : s->collected.firmware_log,
                                       .systemd_log = s->config->systemd_log,
                                       .ima_log = s->config->ima_log ? s->config->ima_log : s->collected.ima_log,
-                                      .with_ima = s->config->ima };
+                                      .with_ima = s->config->ima,
+                                      .collected_in = !s->config->ima_log && s->collected.ima_log ? s->config->run_dir : NULL };
 }
 
 static bool open_keys(struct session *s, struct keys *ret, struct failure *why)

@@ -1,15 +1,12 @@
 #include "agent/verb.h"
 #include <stdio.h>
 #include "base/file.h"
-
-enum { EXIT_UNREACHABLE = 5, EXIT_REFUSED = 10 };
+#include "extension/outcome.h"
 
 int verb_failed(const char *what, const struct failure *why)
 {
     fprintf(stderr, "trueboot-agent: %s: %s [%s]\n", what, why->text, failure_name(why->id));
-    if (why->id == FAILURE_REFUSED)
-        return EXIT_REFUSED;
-    return failure_is_network(why->id) ? EXIT_UNREACHABLE : VERB_EXIT_ERROR;
+    return outcome_of(failure_name(why->id))->exit_code;
 }
 
 int verb_put_out(const char *path, struct bytes content)

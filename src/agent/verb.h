@@ -12,7 +12,9 @@ enum verb_exit {
     VERB_EXIT_NO_STATUS = 3, /* status: the agent does not run here */
     VERB_EXIT_MISSING = 52,  /* a dependency or permission: no TPM node, not root, no VM agent */
     VERB_EXIT_BAD_SETTINGS = 53,
+    VERB_EXIT_REFUSED = 65,
     VERB_EXIT_INTERNAL = 68,
+    VERB_EXIT_TIMED_OUT = 70,
 };
 
 struct invocation {
@@ -25,7 +27,7 @@ struct invocation {
     unsigned every_seconds; /* publish: again and again; 0: once */
     const char *output;
     struct bytes nonce;
-    bool no_start_delay, anew;
+    bool no_start_delay, anew, via_daemon;
     unsigned cycles;
 };
 
@@ -41,6 +43,10 @@ int verb_enroll(struct invocation *in);
 int verb_once(struct invocation *in);
 int verb_status(struct invocation *in);
 int verb_reset(struct invocation *in);
+
+/* The program under the name of the published extension's client: getopt's letters instead of a verb. */
+bool verb_is_client(const char *program);
+int verb_client(struct invocation *in, int argc, char **argv);
 
 /* For the verbs. verb_failed prints "WHAT: why [CODE]" and gives the exit code of the failure's class. */
 int verb_failed(const char *what, const struct failure *why);

@@ -5,14 +5,16 @@ whether the whole flow (enrol, attest, report) gets along with it. Prints TAP.
 usage: units.py BUILD UNDER_FILTER PACKAGE.zip"""
 import json
 import os
+import pwd
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 
-from rig import BOOT, SOURCE, Rig, Tap, missing_tools
+from rig import BOOT, SOURCE, Rig, Tap, missing_tools, until
 
 BUILD, UNDER_FILTER, PACKAGE = (os.path.abspath(a) for a in sys.argv[1:4])
 MOST = 1.8
@@ -72,7 +74,7 @@ def package(work):
         modes = {i.filename: i.external_attr >> 16 & 0o777 for i in z.infolist()}
     os.chmod(os.path.join(work, "bin/trueboot-agent"), 0o755)
     wanted = {"HandlerManifest.json", "bin/trueboot-agent"} | {f"units/trueboot-agent{n}" for n in
-                                                              (".service", "-collect.service", "-publish.service", "-publish.path", "-publish.timer")}
+                                                              (".service", "-collect.service", "-collect.path", "-publish.service", "-publish.path", "-publish.timer")}
     tap.check(set(names) == wanted, "the package holds manifest, program and units, and nothing else", names)
     tap.check(modes["bin/trueboot-agent"] == 0o755, "the program may be run", modes)
     manifest = json.load(open(os.path.join(work, "HandlerManifest.json")))
@@ -96,6 +98,74 @@ def reproducible(work):
     tap.check(made[0] == made[1], "the same files make the same package, byte for byte")
 
 
+def client(work, rig):
+    """The published client's command line, with its two files."""
+    alias, folder = os.path.join(work, "AszAttestationClient"), os.path.join(work, "client")
+    os.symlink(rig.agent, alias)
+    os.makedirs(os.path.join(folder, "events"))
+    status, beat = os.path.join(folder, "0.status"), os.path.join(folder, "HeartBeat.Json")
+    env = dict(os.environ, TRUEBOOT_AGENT_ROOT=os.path.join(work, "client-root"), TRUEBOOT_AGENT_TPM_TCTI=f"swtpm:path={rig.tpm_socket}",
+               TRUEBOOT_AGENT_LOG_FIRMWARE=BOOT, TRUEBOOT_AGENT_NET_CA_FILE=rig.ca_file)
+    with open(os.path.join(work, "client.log"), "wb") as log:
+        process = subprocess.Popen([alias, "-a", rig.endpoint, "-r", rig.endpoint, "-l", folder, "-h", beat, "-s", status, "-e", "events", "-v", "1.0.1.30",
+                                    "-c", "/subscriptions/x", "-d", "tenant"], env=env, stdout=log, stderr=log)
+    try:
+        done = until(60, lambda: os.path.exists(status) and "Last verdict: Healthy" in open(status).read())
+        tap.check(done and json.load(open(beat))[0]["heartbeat"]["status"] == "Ready", "the published client's command line works, with its two files",
+                  open(os.path.join(work, "client.log")).read())
+        tap.check(os.path.exists(os.path.join(folder, "trueboot-agent.log")) and until(20, lambda: os.listdir(os.path.join(folder, "events"))),
+                  "and its log and events folder", os.listdir(os.path.join(work, "client-root/run/trueboot-agent/out/events")))
+        pid = process.pid
+        seen = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status") if ":" in line)
+        tap.check(seen["Seccomp"].strip() == "2" and seen["NoNewPrivs"].strip() == "1", "it runs under the filter", seen)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def other_user(work, rig, common):
+    """Started by root without a service manager, the daemon becomes somebody else."""
+    name = "started by root, the daemon becomes a user without privileges"
+    if os.geteuid() != 0:
+        return skip(name, "only root can start it so")
+    user = pwd.getpwnam("nobody")
+    os.chmod(work, 0o755)
+    os.chmod(rig.work, 0o755)
+    os.chmod(rig.data, 0o711)
+    for name_of in (rig.tpm_socket, rig.tpm_socket + ".ctrl"):
+        os.chmod(name_of, 0o666)
+    root = os.path.join(work, "other-root")
+    env = dict(os.environ, TRUEBOOT_AGENT_ROOT=root)
+    options = [o for i, o in enumerate(common) if not ({"--state-dir", "--run-dir"} & {o, common[i - 1]}) and not (o == "--set" and common[i + 1].startswith("log.dir"))
+               and not o.startswith("log.dir")]
+    with open(os.path.join(work, "other.log"), "wb") as log:
+        process = subprocess.Popen([rig.agent, "run", *options, "--set", "run.user=nobody", "--no-start-delay"], env=env, stdout=log, stderr=log)
+    out = os.path.join(root, "run/trueboot-agent/out/status.json")
+    try:
+        until(60, lambda: os.path.exists(out) and json.load(open(out)).get("lastVerdict"))
+        seen = dict(line.split(":", 1) for line in open(f"/proc/{process.pid}/status") if ":" in line)
+        tap.check(seen["Uid"].split() == [str(user.pw_uid)] * 4 and int(seen["CapEff"], 16) == 0 and int(seen["CapPrm"], 16) == 0 and seen["Seccomp"].strip() == "2"
+                  and "0" not in seen["Groups"].split(), name, seen)
+        limit = re.search(r"Max core file size\s+(\d+)\s+(\d+)", open(f"/proc/{process.pid}/limits").read())
+        tap.check(limit is not None and limit.groups() == ("0", "0"), "and leaves no core file")
+        tap.check(json.load(open(out)).get("lastVerdict") == "accepted", "and attests", open(os.path.join(work, "other.log")).read())
+        tap.check(os.stat(os.path.join(root, "var/lib/trueboot-agent")).st_uid == user.pw_uid and os.stat(os.path.dirname(out)).st_uid == 0,
+                  "its state is its own, the folder for its status is root's")
+        tap.check(os.path.exists(os.path.join(root, "run/trueboot-agent/bios.log")), "root has copied the log for it")
+        via = subprocess.run([rig.agent, "once", "--via-daemon"], env=env, capture_output=True, text=True, timeout=120)
+        tap.check(via.returncode == 0 and json.loads(via.stdout)["lastVerdict"] == "accepted", "it attests when it is asked to", via.stderr + via.stdout)
+        before = json.load(open(out))["startedTime"]
+        process.send_signal(signal.SIGHUP)
+        again = until(60, lambda: json.load(open(out))["startedTime"] != before and json.load(open(out)).get("lastReportTime"))
+        tap.check(again and process.poll() is None, "told to, it reads its configuration again and stays the same process", open(out).read())
+    finally:
+        process.terminate()
+        process.wait(20)
+    reset = subprocess.run([rig.agent, "reset", "--tcti", f"swtpm:path={rig.tpm_socket}"], env=env, capture_output=True, text=True, timeout=60)
+    left = [n for n in ("var/lib/trueboot-agent/ak.json", "var/lib/trueboot-agent/ak.crt", "run/trueboot-agent/bios.log") if os.path.exists(os.path.join(root, n))]
+    tap.check(reset.returncode == 0 and not left, "reset wipes identity, state and copied logs", f"{left} {reset.stderr}")
+
+
 def under_filter(work):
     name = "the whole flow gets along with the filter"
     if missing_tools():
@@ -113,6 +183,8 @@ def under_filter(work):
         tap.check(once.returncode == 0 and once.stdout.count(".") == 2, "so does a single attestation", once.stderr)
         own = subprocess.run([rig.agent, "run", *common[:-2], "--no-start-delay", "--cycles", "1"], capture_output=True, text=True, timeout=120)
         tap.check(own.returncode == 0 and "no system call filter" not in own.stderr, "the daemon loads the filter itself", own.stderr)
+        client(work, rig)
+        other_user(work, rig, common[:-2])
     finally:
         rig.close()
     refused = subprocess.run([UNDER_FILTER, "/usr/bin/env", "nice", "-n", "5", "true"], capture_output=True)

@@ -442,11 +442,12 @@ TEST(systemd_is_asked_in_the_right_order)
     CHECK(c.ops->is_active(&c));
     REQUIRE_OK(c.ops->reload(&c, &err), err);
     REQUIRE_OK(c.ops->stop(&c, &err), err);
-    CHECK(bytes_equal_string(read_text(&g, "asked"),
-                             "daemon-reload\nreset-failed trueboot-agent.service\n"
-                             "enable --now trueboot-agent.service trueboot-agent-publish.path trueboot-agent-publish.timer\n"
-                             "is-active --quiet trueboot-agent.service\nreload trueboot-agent.service\ncat trueboot-agent.service\n"
-                             "disable --now trueboot-agent-publish.path trueboot-agent-publish.timer trueboot-agent.service\n"));
+    CHECK(bytes_equal_string(
+        read_text(&g, "asked"),
+        "daemon-reload\nreset-failed trueboot-agent.service\n"
+        "enable --now trueboot-agent.service trueboot-agent-collect.path trueboot-agent-publish.path trueboot-agent-publish.timer\n"
+        "is-active --quiet trueboot-agent.service\nreload trueboot-agent.service\ncat trueboot-agent.service\n"
+        "disable --now trueboot-agent-collect.path trueboot-agent-publish.path trueboot-agent-publish.timer trueboot-agent.service\n"));
     put(below(&g, "systemctl"), "#!/bin/sh\nexit 3\n");
     REQUIRE(chmod(below(&g, "systemctl"), 0755) == 0);
     CHECK(!c.ops->is_active(&c));
