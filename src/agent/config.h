@@ -23,6 +23,9 @@
     X("attest.tenant",        tenant,                  TEXT,     0,       0,    0,        "label of the tenant at the attestation service")       \
     X("report.endpoint",      report_endpoint,         TEXT,     0,       0,    0,        "address of the monitor; without it attest.endpoint")   \
     X("report.heartbeat",     heartbeat_seconds,       DURATION, 900,     1,    86400,    "pause between heartbeats when the server does not say") \
+    X("report.alerts",        alerts,                  SWITCH,   1,       0,    1,        "no: the monitor is asked to record, and to alert nobody") \
+    X("report.cluster_id",    cluster_id,              TEXT,     0,       0,    0,        "label: the cluster that this machine belongs to")      \
+    X("report.cluster_tenant", cluster_tenant,         TEXT,     0,       0,    0,        "label: that cluster's tenant")                         \
     X("enroll.endpoint",      enroll_endpoint,         TEXT,     0,       0,    0,        "address for enrolment; without it attest.endpoint")    \
     X("enroll.token_file",    token_file,              TEXT,     0,       0,    0,        "file with a one-time enrolment token")                 \
     X("tpm.tcti",             tcti,                    TEXT,     0,       0,    0,        "TCTI string instead of /dev/tpmrm0, /dev/tpm0")        \

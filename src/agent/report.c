@@ -183,6 +183,16 @@ bool report_fetch_nonce(struct tpm_device *tpm, const struct ak *ak, struct serv
     return ret->nonce.len ? true : failure_set(why, FAILURE_BAD_ANSWER, "report: the server gave no nonce");
 }
 
+static void put_labels(struct json_out *out, const struct report_facts *facts)
+{
+    if (facts->cluster_id)
+        json_put_string(out, "clusterId", facts->cluster_id);
+    if (facts->cluster_tenant)
+        json_put_string(out, "clusterTenantId", facts->cluster_tenant);
+    if (facts->alerts_disabled)
+        json_put_boolean(out, "alertsDisabled", true);
+}
+
 bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who, const struct report_body *body,
                  struct arena *a, struct report_answer *ret, struct failure *why)
 {
@@ -205,6 +215,7 @@ bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *ser
     json_put_integer(&out, "sequence", (int64_t)body->facts.sequence);
     put_bytes_or_null(&out, "appraisal", body->appraisal);
     put_counters(&out, &body->facts);
+    put_labels(&out, &body->facts);
     failure_put(&out, "failure", body->failure);
     json_end(&out);
     if (!writer_ok(&w))

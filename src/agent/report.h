@@ -12,6 +12,7 @@
  *   POST {endpoint}/report/v1/{vm}
  *     {"token":"<JWT>"|null,"bootId":"uuid","bootTimeUtc":"RFC 3339","agentVersion":"0.1.0","kernelVersion":"6.1.0-…",
  *      "eventLogRef":"sha256:hex"|null,"sequence":n,"appraisal":"id"|null,"resetCount":n,"restartCount":n,
+ *      "clusterId":"…","clusterTenantId":"…","alertsDisabled":true,   (each only when the settings say so: labels)
  *      "failure":null|{"code":"AK_REPLACED","reason":"TPM.IdentityChanged","message":"…"}}
  *   POST {endpoint}/report/v1/{vm}/heartbeat
  *     {"bootId":"uuid","sequence":n,"state":"idle"|"attesting"|"backoff"|"degraded","lastError":null|{same as failure},
@@ -42,6 +43,8 @@ struct report_facts {
     uint64_t sequence;
     bool has_counters; /* reset and restart count known */
     uint32_t reset_count, restart_count;
+    const char *cluster_id, *cluster_tenant; /* labels of a report; NULL: not given */
+    bool alerts_disabled;
 };
 
 struct report_body {

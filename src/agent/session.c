@@ -323,6 +323,9 @@ static struct report_facts facts_of(const struct session *s)
                                   .boot_time_ms = s->host.boot_time_ms,
                                   .kernel_version = s->host.kernel,
                                   .sequence = s->state.sequence,
+                                  .cluster_id = s->config->cluster_id,
+                                  .cluster_tenant = s->config->cluster_tenant,
+                                  .alerts_disabled = !s->config->alerts,
                                   .has_counters = s->has_counters,
                                   .reset_count = s->state.reset_count,
                                   .restart_count = s->state.restart_count };

@@ -53,9 +53,10 @@ static bool take_option(struct client *c, int option, const char *value, struct 
     case 'v':
         c->record.version = value;
         return true;
-    case 'c': /* the cluster's resource id and tenant: labels, which the monitor knows from its inventory */
+    case 'c':
+        return config_set(config, &c->in->arena, "-c", BYTES_LIT("report.cluster_id"), bytes_of_string(value), err);
     case 'd':
-        return true;
+        return config_set(config, &c->in->arena, "-d", BYTES_LIT("report.cluster_tenant"), bytes_of_string(value), err);
     default:
         return err_set(err, ERR_UNSUPPORTED,
                        "usage: %s -a ENDPOINT -r ENDPOINT -l DIR -h HEARTBEAT -s STATUS -e EVENTS -v VERSION -c ID -d TENANT", client_name);

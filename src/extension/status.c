@@ -19,6 +19,7 @@ const char *status_word_text(enum status_word word)
     return words[word];
 }
 
+PRINTF_LIKE(2, 0)
 static void format_message(char to[static STATUS_MESSAGE_MAX + 1], const char *fmt, va_list arguments)
 {
     size_t len;

@@ -455,3 +455,25 @@ TEST(systemd_is_asked_in_the_right_order)
     CHECK(c.ops->stop(&c, &err)); /* there is no unit */
     CHECK(!service_choose(&c, "upstart", &g.in.places_of, &err));
 }
+
+TEST(an_on_premises_cluster_s_settings_go_along_as_labels)
+{
+    struct ground g CLEANUP(ground_done);
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_config c;
+
+    REQUIRE(ground_make(&g));
+    settings(&g, 0,
+             "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndpoint\":\"https://a.example\",\"maaTenantName\":\"My_Tenant_NewConfig\"},"
+             "\"AscSettings\":{\"ascReportingEndpoint\":\"https://r.example/x\",\"ascReportingFrequency\":\"4H\"},\"AzureStackSettings\":"
+             "{\"clusterId\":\"/subscriptions/s/clusters/"
+             "c\",\"clusterAadTenantId\":\"g\"},\"useCustomToken\":\"false\",\"disableAlerts\":\"true\","
+             "\"isAzureStack\":\"true\"}}");
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+    REQUIRE_OK(config_load(&c, &a, &(struct config_places){ .root = g.in.places.root, .fw_cfg = "" }, &err), err);
+    CHECK_STRING(c.cluster_id, "/subscriptions/s/clusters/c");
+    CHECK_STRING(c.cluster_tenant, "g");
+    CHECK(!c.alerts);
+    CHECK(!says(&g, "lib/E.T-1.0/status/0.status", "clusters/c")); /* never shown */
+}
