@@ -15,6 +15,11 @@
 #include "store/store.h"
 #include "x509/trust.h"
 
+struct service_cert {
+    const char *name;
+    const struct cert *cert;
+};
+
 struct attestation_service {
     struct store *store;
     struct providers *providers;
@@ -24,6 +29,8 @@ struct attestation_service {
     struct trust_slot *ak_roots;         /* who may vouch for attestation keys at the shared provider; custom ones have their own */
     struct vouch_cache *vouched;         /* AK certificates that chained lately */
     struct challenges *challenges;
+    struct service_cert certs[4]; /* whose end is shown besides that of the keys: authorities, TLS */
+    size_t n_certs;
     const struct boot_reference *reference; /* may be NULL */
     size_t keep_evidence;                   /* evidence files kept per VM */
     int64_t (*now_ms)(void);

@@ -9,8 +9,8 @@ const struct cli_command *const cli_commands[] = {
     &command_policy_set,      &command_policy_reset,      &command_policy_history,   &command_policy_lint,    &command_policy_diff,
     &command_policy_test,     &command_provider_create,   &command_provider_show,    &command_provider_list,  &command_provider_delete,
     &command_provider_update, &command_provider_undelete, &command_provider_purge,   &command_operation_show, &command_operation_list,
-    &command_token_create,    &command_token_list,        &command_token_revoke,     &command_query,          &command_server_status,
-    &command_data_show,       &command_data_update,
+    &command_token_create,    &command_token_list,        &command_token_revoke,     &command_query,          &command_key_list,
+    &command_key_rotate,      &command_key_revoke,        &command_server_status,    &command_data_show,      &command_data_update,
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 

@@ -15,6 +15,7 @@ extern const struct cli_command command_policy_show, command_policy_set, command
 extern const struct cli_command command_provider_create, command_provider_show, command_provider_list, command_provider_delete,
     command_provider_update, command_provider_undelete, command_provider_purge;
 extern const struct cli_command command_operation_show, command_operation_list;
+extern const struct cli_command command_key_list, command_key_rotate, command_key_revoke;
 extern const struct cli_command command_token_create, command_token_list, command_token_revoke;
 extern const struct cli_command command_verify;
 extern const struct cli_command command_eventlog_show, command_eventlog_replay, command_eventlog_diff, command_eventlog_explain;

@@ -86,6 +86,10 @@ MUST_CHECK bool keyring_list(struct keyring *ring, int64_t now_ms, struct ring_v
  * last token has expired are removed. CONFLICT: one is waiting already. */
 MUST_CHECK bool keyring_rotate(struct keyring *ring, int64_t now_ms, bool at_once, struct ring_view *ret_next, struct err *err);
 
+/* keyring_renew rotates when the active key's certificate has less left than the overlap and two months, and nothing waits; *ret_next is
+ * set only then. Never for a ring that is on no disk. */
+MUST_CHECK bool keyring_renew(struct keyring *ring, int64_t now_ms, bool *ret_renewed, struct ring_view *ret_next, struct err *err);
+
 /* keyring_revoke ends a key now. When it was the active one, the waiting one takes over at once, or a new one is made: what clients have
  * fetched does not hold it yet, which is the price of a revocation. Revoking twice changes nothing. */
 MUST_CHECK bool keyring_revoke(struct keyring *ring, int64_t now_ms, struct bytes kid, struct err *err);

@@ -3,6 +3,8 @@
 #include <unistd.h>
 #include "keystore/keyring_inside.h"
 
+#define RENEWAL_MS (60 * CA_DAY_MS)
+
 /* ---- changing what is on disk ---- */
 
 /* Between begin and finish the file's lock is held, and `c` holds what the file says now. */
@@ -104,6 +106,27 @@ bool keyring_rotate(struct keyring *ring, int64_t now_ms, bool at_once, struct r
 
     pthread_mutex_lock(&ring->lock);
     fine = rotate(ring, now_ms, at_once, ret_next, err);
+    pthread_mutex_unlock(&ring->lock);
+    return fine;
+}
+
+static bool is_due(const struct keyring *ring, int64_t now_ms)
+{
+    size_t active = ring_active(ring->rows, ring->n, now_ms);
+
+    return ring->dir[0] && active < ring->n && ring_waiting(ring->rows, ring->n, now_ms) == ring->n &&
+           ring->keys[active]->key.chain[0]->not_after_ms - now_ms < ring_overlap(ring->rows, ring->n) + RENEWAL_MS;
+}
+
+bool keyring_renew(struct keyring *ring, int64_t now_ms, bool *ret_renewed, struct ring_view *ret_next, struct err *err)
+{
+    bool fine;
+
+    pthread_mutex_lock(&ring->lock);
+    fine = !ring->dir[0] || ring_reload(ring, now_ms, err);
+    *ret_renewed = fine && is_due(ring, now_ms);
+    if (*ret_renewed)
+        fine = rotate(ring, now_ms, false, ret_next, err);
     pthread_mutex_unlock(&ring->lock);
     return fine;
 }

@@ -11,13 +11,15 @@
 #include <unistd.h>
 #include "attestation/deleted_api.h"
 #include "attestation/operation.h"
+#include "attestation/keys_api.h"
 #include "attestation/provider_api.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "management/api_tokens.h"
+#include "truebootd/housekeeping.h"
 
-enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64, N_TABLES = 4 };
+enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64, N_TABLES = 5 };
 
 #define LOCATION "local" /* where the shared provider is, as clients of the original expect a place */
 
@@ -88,6 +90,14 @@ static bool make_folders(const struct config *c, char ret_keys[static PATH_MAX],
     return file_make_dirs(c->data, 0750, err) && file_make_dirs(ret_keys, 0700, err) && file_make_dirs(socket_folder, 0755, err);
 }
 
+static void note_cert(struct server *s, const char *name, const struct cert *cert)
+{
+    struct attestation_service *a = &s->attestation;
+
+    if (cert && a->n_certs < ARRAY_LEN(a->certs))
+        a->certs[a->n_certs++] = (struct service_cert){ name, cert };
+}
+
 static bool load_keys(struct server *s, const char *keys, int64_t now, struct err *err)
 {
     struct attestation_service *a = &s->attestation;
@@ -101,6 +111,9 @@ static bool load_keys(struct server *s, const char *keys, int64_t now, struct er
     for (enum key_use use = 0; use < KEY_USE_COUNT; use++)
         if (!keyring_open(keys, use, s->token_ca, a->issuer, now, &a->keys[use], err))
             return false;
+    note_cert(s, "ca", ca_cert(s->root_ca, 0));
+    note_cert(s, "ak-ca", ca_cert(s->ak_ca, 0));
+    note_cert(s, "token-ca", ca_cert(s->token_ca, 0));
     pem = cert_pem(ca_cert(s->root_ca, 0), &s->arena);
     if (!pem || snprintf(ca_file, sizeof ca_file, "%.*s/ca.pem", PATH_MAX - 16, s->config->data) >= PATH_MAX)
         return err_set(err, ERR_NO_MEMORY, "no memory for the CA certificate");
@@ -315,11 +328,14 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
     tables[1] = (struct http_routes){ monitor_routes, monitor_n_routes, &s->monitor };
     tables[2] = (struct http_routes){ management_routes, management_n_routes, &s->management };
     tables[3] = (struct http_routes){ provider_routes, provider_n_routes, &s->attestation };
+    tables[4] = (struct http_routes){ key_routes, key_n_routes, &s->attestation };
     config.tables = tables;
     collect_names(s, names);
     if (!keystore_tls(keys, "tls", s->root_ca, names->items, names->n, clock_now_ms(), &s->arena, &config.cert_pem, &config.key_pem, err))
         return false;
-    started = http_server_start(&config, &s->http, err);
+    started = cert_parse_pem(config.cert_pem, &s->tls_cert, err);
+    note_cert(s, "tls", s->tls_cert);
+    started = started && http_server_start(&config, &s->http, err);
     wipe((void *)config.key_pem.data, config.key_pem.len);
     return started;
 }
@@ -340,7 +356,7 @@ bool server_start(struct config *config, struct server *s, struct err *err)
     snprintf(database, sizeof database, "%.*s/trueboot.db", PATH_MAX - 16, config->data);
     fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) && load_reference(s, err) &&
            store_open(database, &s->store, err) && start_management(s, err) && start_attestation(s, err) && start_monitor(s, err) &&
-           start_http(s, keys, err);
+           start_http(s, keys, err) && housekeeping_start(s, &s->housekeeping, err);
     if (!fine)
         server_stop(s);
     return fine;
@@ -359,6 +375,7 @@ void server_reload(struct server *s)
 
 void server_stop(struct server *s)
 {
+    housekeeping_stop(s->housekeeping);
     http_server_stop(s->http, STOP_GRACE_MS);
     for (enum key_use use = 0; use < KEY_USE_COUNT; use++)
         keyring_free(s->attestation.keys[use]);
@@ -368,6 +385,7 @@ void server_stop(struct server *s)
     enrolments_free(s->management.enrolments);
     trust_slot_free(s->management.ak_roots);
     trust_slot_free(s->management.ek_roots);
+    cert_free(s->tls_cert);
     ca_free(s->token_ca);
     ca_free(s->ak_ca);
     ca_free(s->root_ca);

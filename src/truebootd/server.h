@@ -20,6 +20,8 @@ struct server {
     struct management management;
     struct rate_limiter *per_address, *per_address_costly, *per_vm;
     struct http_server *http;
+    struct cert *tls_cert; /* in use; NULL before */
+    struct housekeeping *housekeeping;
 };
 
 /* server_start is complete or fails with one sentence; server_stop takes what server_start has built so far. */

@@ -202,9 +202,19 @@ for (const profile of ["es256", "ear"]) {
     const { protectedHeader } = await jwtVerify((await answer.json()).token, createRemoteJWKSet(new URL(`${place}/certs`)), { issuer: place });
     assert.equal(protectedHeader.alg, "ES256");
     assert.equal((await new AttestationClient(place).getOpenIdMetadata()).issuer, place);
-    assert.equal((await owner("DELETE", `${subscription}/${name}`)).status, 200);
+    assert.equal((await owner("DELETE", `${subscription}/${name}?api-version=2021-06-01`)).status, 200);
   });
 }
+
+test("the cloud's client verifies after a key was rotated, with the old list in hand", async () => {
+  const client = admin(places.aad), before = await client.getPolicy("AzureGuest");
+  const rotated = await owner("POST", "/v1/keys:rotate", { use: "token" });
+  assert.equal(rotated.status, 201);
+  assert.equal(rotated.body.state, "published");
+  assert.equal((await client.getPolicy("AzureGuest")).body, before.body);
+  const keys = (await (await fetch(`${places.aad}/certs`)).json()).keys;
+  assert.ok(keys.some((k) => k.kid === rotated.body.kid));
+});
 
 test("providers are shaped as their clients expect", async () => {
   const { body } = await owner("GET", `${subscription}/isoprov?api-version=2021-06-01`);
@@ -214,10 +224,10 @@ test("providers are shaped as their clients expect", async () => {
   assert.equal(body.properties.policySigningCertificates, undefined);
   const list = await owner("GET", "/subscriptions/s/providers/Microsoft.Attestation/attestationProviders?api-version=2020-10-01");
   assert.equal(list.body.value.length, 2);
-  const changed = await owner("PATCH", `${subscription}/isoprov`, { tags: { a: "b" }, properties: { tpmAttestationAuthentication: "Disabled" } });
+  const changed = await owner("PATCH", `${subscription}/isoprov?api-version=2021-06-01`, { tags: { a: "b" }, properties: { tpmAttestationAuthentication: "Disabled" } });
   assert.equal(changed.body.properties.tpmAttestationAuthentication, "Disabled");
-  assert.equal((await owner("DELETE", `${subscription}/isoprov`)).status, 200);
-  assert.equal((await owner("DELETE", `${subscription}/isoprov`)).status, 204);
+  assert.equal((await owner("DELETE", `${subscription}/isoprov?api-version=2021-06-01`)).status, 200);
+  assert.equal((await owner("DELETE", `${subscription}/isoprov?api-version=2021-06-01`)).status, 204);
   await assert.rejects(new AttestationClient(places.isolated).getOpenIdMetadata(), (e) => e.statusCode === 404);
 });
 

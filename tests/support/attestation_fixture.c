@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "attestation/keys_api.h"
 #include "attestation/provider_api.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -173,6 +174,7 @@ bool fixture_start(struct fixture *f)
     f->tables[0] = (struct http_routes){ attestation_routes, attestation_n_routes, &f->attestation };
     f->tables[1] = (struct http_routes){ monitor_routes, monitor_n_routes, &f->monitor };
     f->tables[2] = (struct http_routes){ management_routes, management_n_routes, &f->management };
+    f->tables[4] = (struct http_routes){ key_routes, key_n_routes, &f->attestation };
     f->tables[3] = (struct http_routes){ provider_routes, provider_n_routes, &f->attestation };
     return true;
 }

@@ -249,6 +249,24 @@ TEST(a_key_from_before_there_were_rings_is_taken_over)
     signing_key_done(&old);
 }
 
+TEST(a_key_whose_certificate_ends_soon_gets_a_successor_once)
+{
+    FOLDER(d);
+    struct ring_view views[KEYRING_MAX], next;
+    bool renewed;
+    int64_t due;
+    size_t n;
+
+    d.ring = ring_at(&d, KEY_USE_TOKEN_ES256, NOW);
+    REQUIRE(d.ring != NULL && keyring_list(d.ring, NOW, views, &n, &d.err));
+    due = views[0].not_after_ms - 62 * DAY;
+    CHECK(keyring_renew(d.ring, due - DAY, &renewed, &next, &d.err) && !renewed);
+    REQUIRE_OK(keyring_renew(d.ring, due + 1, &renewed, &next, &d.err), d.err);
+    CHECK(renewed && next.not_after_ms > views[0].not_after_ms);
+    CHECK(keyring_renew(d.ring, due + 2, &renewed, &next, &d.err) && !renewed);
+    CHECK_STRING(states_at(&d, d.ring, due + 2), "active published");
+}
+
 TEST(a_ring_without_its_keys_or_with_others_is_refused_and_left_as_it_is)
 {
     FOLDER(d);
