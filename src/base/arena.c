@@ -22,7 +22,7 @@ struct arena_block {
     alignas(max_align_t) uint8_t data[];
 };
 
-enum { BLOCK_SIZE = 16 * 1024 };
+enum { BLOCK_SIZE = 16 * 1024, LARGE = BLOCK_SIZE / 4 };
 
 void arena_init(struct arena *a, size_t budget) { *a = (struct arena){ .budget = budget }; }
 
@@ -79,11 +79,17 @@ void *arena_alloc(struct arena *a, size_t size)
         size = align;
     taken = size + RED_ZONE;
     if (!block || taken > block->size - block->used) {
-        block = block_new(taken > BLOCK_SIZE ? taken : BLOCK_SIZE);
+        block = block_new(taken > LARGE ? taken : BLOCK_SIZE);
         if (!block)
             return NULL;
-        block->next = a->blocks;
-        a->blocks = block;
+        /* What was left over of the first block goes on being filled: a large piece gets a block of its own behind it. */
+        if (a->blocks && taken > LARGE) {
+            block->next = a->blocks->next;
+            a->blocks->next = block;
+        } else {
+            block->next = a->blocks;
+            a->blocks = block;
+        }
     }
     p = block->data + block->used;
     block->used += taken;

@@ -1,5 +1,6 @@
 #include "base/base64.h"
 #include <endian.h>
+#include <pthread.h>
 
 static const char standard_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -11,18 +12,37 @@ size_t base64_encoded_len(enum base64_alphabet alphabet, size_t len)
     return len / 3 * 4 + (len % 3 ? len % 3 + 1 : 0);
 }
 
+/* The two characters of each twelve bits, as they stand in memory: half the look-ups of a long text. */
+static uint8_t pairs[2][4096][2];
+static pthread_once_t pairs_once = PTHREAD_ONCE_INIT;
+
+static void make_pairs(void)
+{
+    for (unsigned i = 0; i < 4096; i++) {
+        pairs[BASE64_STANDARD][i][0] = (uint8_t)standard_digits[i >> 6];
+        pairs[BASE64_STANDARD][i][1] = (uint8_t)standard_digits[i & 63];
+        pairs[BASE64_URL][i][0] = (uint8_t)url_digits[i >> 6];
+        pairs[BASE64_URL][i][1] = (uint8_t)url_digits[i & 63];
+    }
+}
+
+static const uint8_t (*pairs_of(enum base64_alphabet alphabet))[2]
+{
+    pthread_once(&pairs_once, make_pairs);
+    return pairs[alphabet];
+}
+
 static void encode(enum base64_alphabet alphabet, struct bytes b, char *out)
 {
     const char *digits = alphabet == BASE64_STANDARD ? standard_digits : url_digits;
     const uint8_t *p = b.data;
+    const uint8_t(*pair)[2] = pairs_of(alphabet);
     size_t left = b.len;
 
-    for (; left >= 3; left -= 3, p += 3) {
+    for (; left >= 3; left -= 3, p += 3, out += 4) {
         uint32_t group = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-        *out++ = digits[group >> 18];
-        *out++ = digits[group >> 12 & 63];
-        *out++ = digits[group >> 6 & 63];
-        *out++ = digits[group & 63];
+        memcpy(out, pair[group >> 12], 2);
+        memcpy(out + 2, pair[group & 4095], 2);
     }
     if (left == 0)
         return;
@@ -45,14 +65,13 @@ char *base64_in(struct arena *a, enum base64_alphabet alphabet, struct bytes b)
 
 void base64_write(struct writer *w, enum base64_alphabet alphabet, struct bytes b)
 {
-    enum { CHUNK = 3 * 256 };
-    char text[CHUNK / 3 * 4];
+    size_t len = base64_encoded_len(alphabet, b.len);
+    uint8_t *space = len && b.len < SIZE_MAX / 4 ? write_space(w, len) : NULL;
 
-    for (size_t i = 0; i < b.len; i += CHUNK) {
-        struct bytes part = bytes_slice(b, i, CHUNK);
-        encode(alphabet, part, text);
-        write_bytes(w, (struct bytes){ (const uint8_t *)text, base64_encoded_len(alphabet, part.len) });
-    }
+    if (space)
+        encode(alphabet, b, (char *)space);
+    else
+        w->bad |= len > 0;
 }
 
 /* What each character stands for, with IS_DIGIT set; 0 for what is no digit of the alphabet. */

@@ -47,6 +47,17 @@ static bool room(struct writer *w, size_t more)
     return true;
 }
 
+uint8_t *write_space(struct writer *w, size_t len)
+{
+    uint8_t *space;
+
+    if (!room(w, len))
+        return NULL;
+    space = w->data + w->len;
+    w->len += len;
+    return space;
+}
+
 void write_bytes(struct writer *w, struct bytes b)
 {
     if (b.len == 0 || !room(w, b.len))

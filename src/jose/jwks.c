@@ -63,11 +63,33 @@ static bool fill(struct signing_key *k, struct bytes key_pem, const struct cert 
     return k->kid[0] != '\0' || err_set(err, ERR_NO_MEMORY, "kid");
 }
 
+static bool make_report_header(struct signing_key *k, bool omit_x5c, struct err *err)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+    char x5t[JWKS_KID_MAX];
+
+    json_begin_object(&out, NULL);
+    json_put_string(&out, "typ", "JWT");
+    json_put_string(&out, "alg", jws_algorithm_name(k->algorithm));
+    if (omit_x5c) {
+        kid_of_certificate(k->chain[0], x5t);
+        json_put_string(&out, "x5t", x5t);
+    } else {
+        jwk_write_certs(&out, (const struct cert *const *)k->chain, k->n_chain);
+    }
+    json_put_string(&out, "kid", k->kid);
+    json_end(&out);
+    if (!writer_ok(&w))
+        return err_set(err, ERR_NO_MEMORY, "token");
+    return jws_header_make(&k->arena, k->algorithm, writer_bytes(&w), &k->report_headers[omit_x5c], err);
+}
+
 bool signing_key_init(struct signing_key *k, enum signing_family family, struct bytes key_pem, const struct cert *const *chain,
                       size_t n_chain, struct err *err)
 {
     *k = (struct signing_key){ .family = family };
-    if (fill(k, key_pem, chain, n_chain, err))
+    if (fill(k, key_pem, chain, n_chain, err) && make_report_header(k, false, err) && make_report_header(k, true, err))
         return true;
     signing_key_done(k);
     return err_within(err, "signing key");
@@ -78,6 +100,7 @@ void signing_key_done(struct signing_key *k)
     privkey_free(k->key);
     for (size_t i = 0; i < k->n_chain; i++)
         cert_free(k->chain[i]);
+    arena_done(&k->arena);
     *k = (struct signing_key){ 0 };
 }
 
@@ -110,22 +133,7 @@ bool signing_key_sign_token(const struct signing_key *k, struct arena *a, const 
 bool signing_key_sign_report(const struct signing_key *k, struct arena *a, bool omit_x5c, struct bytes payload, struct bytes *ret_compact,
                              struct err *err)
 {
-    struct writer w = { 0 };
-    struct json_out out = json_out_to(&w, JSON_COMPACT);
-    char x5t[JWKS_KID_MAX];
-
-    json_begin_object(&out, NULL);
-    json_put_string(&out, "typ", "JWT");
-    json_put_string(&out, "alg", jws_algorithm_name(k->algorithm));
-    if (omit_x5c) {
-        kid_of_certificate(k->chain[0], x5t);
-        json_put_string(&out, "x5t", x5t);
-    } else {
-        jwk_write_certs(&out, (const struct cert *const *)k->chain, k->n_chain);
-    }
-    json_put_string(&out, "kid", k->kid);
-    json_end(&out);
-    return sign(k, a, &w, payload, ret_compact, err);
+    return jws_sign_ready(a, k->key, &k->report_headers[omit_x5c], payload, ret_compact, err);
 }
 
 /* ---- key lists ---- */

@@ -17,6 +17,8 @@ struct signing_key {
     size_t n_chain;
     struct cert *chain[LIMIT_CHAIN_CERTS]; /* leaf first */
     char kid[JWKS_KID_MAX];
+    struct arena arena;                        /* of the headers */
+    struct jws_ready_header report_headers[2]; /* with x5c, with x5t */
 };
 
 /* Takes nothing over: the certificates are referenced, the key is read from `key_pem` (PKCS#8). Refuses a leaf with another key. */

@@ -245,18 +245,59 @@ bool jws_attach(struct arena *a, struct bytes signing_input, struct bytes signat
     return text_of(a, &w, ret_compact, err);
 }
 
+/* `w` begins with the encoded header; the payload, the signature and nothing else come behind it. */
+static bool finish_signed(struct arena *a, struct writer *w, const struct privkey *key, enum jws_algorithm id, struct bytes payload,
+                          struct bytes *ret_compact, struct err *err)
+{
+    uint8_t signature[PRIVKEY_SIGNATURE_MAX];
+    size_t len;
+
+    write_u8(w, '.');
+    base64_write(w, BASE64_URL, payload);
+    if (!writer_ok(w))
+        return err_set(err, ERR_NO_MEMORY, "token");
+    if (!privkey_sign(key, algorithms[id].scheme, algorithms[id].hash, writer_bytes(w), signature, &len, err))
+        return false;
+    write_u8(w, '.');
+    base64_write(w, BASE64_URL, (struct bytes){ signature, len });
+    return text_of(a, w, ret_compact, err);
+}
+
 bool jws_sign(struct arena *a, const struct privkey *key, enum jws_algorithm id, struct bytes header_json, struct bytes payload,
               struct bytes *ret_compact, struct err *err)
 {
-    const struct algorithm *algorithm = &algorithms[id];
-    uint8_t signature[PRIVKEY_SIGNATURE_MAX];
-    struct bytes input, made = { signature, 0 };
+    CLEANUP(writer_done) struct writer w = { 0 };
 
     if (!(jws_algorithms_of(privkey_public(key)) & JWS_ALLOW(id)))
-        return err_set(err, ERR_INTERNAL, "token: the key does not sign with %s", algorithm->name);
-    return header_says(a, header_json, algorithm->name, err) && jws_signing_input(a, header_json, payload, &input, err) &&
-           privkey_sign(key, algorithm->scheme, algorithm->hash, input, signature, &made.len, err) &&
-           jws_attach(a, input, made, ret_compact, err);
+        return err_set(err, ERR_INTERNAL, "token: the key does not sign with %s", algorithms[id].name);
+    if (!header_says(a, header_json, algorithms[id].name, err))
+        return false;
+    base64_write(&w, BASE64_URL, header_json);
+    return finish_signed(a, &w, key, id, payload, ret_compact, err);
+}
+
+bool jws_header_make(struct arena *a, enum jws_algorithm id, struct bytes header_json, struct jws_ready_header *ret, struct err *err)
+{
+    const char *text;
+
+    if (!header_says(a, header_json, algorithms[id].name, err))
+        return false;
+    text = base64_in(a, BASE64_URL, header_json);
+    if (!text)
+        return err_set(err, ERR_NO_MEMORY, "token");
+    *ret = (struct jws_ready_header){ id, bytes_of_string(text) };
+    return true;
+}
+
+bool jws_sign_ready(struct arena *a, const struct privkey *key, const struct jws_ready_header *header, struct bytes payload,
+                    struct bytes *ret_compact, struct err *err)
+{
+    CLEANUP(writer_done) struct writer w = { 0 };
+
+    if (!(jws_algorithms_of(privkey_public(key)) & JWS_ALLOW(header->algorithm)))
+        return err_set(err, ERR_INTERNAL, "token: the key does not sign with %s", algorithms[header->algorithm].name);
+    write_bytes(&w, header->encoded);
+    return finish_signed(a, &w, key, header->algorithm, payload, ret_compact, err);
 }
 
 bool jws_make_unsecured(struct arena *a, struct bytes header_json, struct bytes payload, struct bytes *ret_compact, struct err *err)

@@ -76,6 +76,15 @@ MUST_CHECK bool jws_algorithm_from_name(struct bytes name, enum jws_algorithm *r
  * used. The result is NUL-terminated text in the arena. */
 MUST_CHECK bool jws_sign(struct arena *a, const struct privkey *key, enum jws_algorithm algorithm, struct bytes header_json,
                          struct bytes payload, struct bytes *ret_compact, struct err *err);
+/* The same in two steps, for a key whose headers are the same again and again: checked and encoded once. `encoded` lives in the arena. */
+struct jws_ready_header {
+    enum jws_algorithm algorithm;
+    struct bytes encoded;
+};
+MUST_CHECK bool jws_header_make(struct arena *a, enum jws_algorithm algorithm, struct bytes header_json, struct jws_ready_header *ret,
+                                struct err *err);
+MUST_CHECK bool jws_sign_ready(struct arena *a, const struct privkey *key, const struct jws_ready_header *header, struct bytes payload,
+                               struct bytes *ret_compact, struct err *err);
 /* For keys that live elsewhere (a TPM): what to sign, and putting the signature behind it (ECDSA: r || s). */
 MUST_CHECK bool jws_signing_input(struct arena *a, struct bytes header_json, struct bytes payload, struct bytes *ret, struct err *err);
 MUST_CHECK bool jws_attach(struct arena *a, struct bytes signing_input, struct bytes signature, struct bytes *ret_compact, struct err *err);

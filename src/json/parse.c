@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 
+enum { FEW_MEMBERS = 24 }; /* that many names are compared each with each */
+
 struct parser {
     const uint8_t *start, *p, *end;
     struct arena *arena;
@@ -383,8 +385,18 @@ static bool refuse_duplicate(struct parser *ps, const struct json_member *m)
     return fail_at(ps, m->value->raw.data, ERR_MALFORMED, text);
 }
 
+/* Nearly every object: no memory is taken, and names are compared that are equally long. */
+static bool check_few(struct parser *ps, const struct json_member *members, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (bytes_equal(members[i].name, members[k].name))
+                return refuse_duplicate(ps, &members[i]);
+    return true;
+}
+
 /* Members are sorted so that a hostile object of n members costs n log n. */
-static bool check_duplicates(struct parser *ps, const struct json_member *members, size_t n)
+static bool check_many(struct parser *ps, const struct json_member *members, size_t n)
 {
     struct arena scratch CLEANUP(arena_done) = { 0 };
     const struct json_member **sorted = arena_array(&scratch, n, sizeof *sorted);
@@ -440,7 +452,7 @@ static bool parse_object(struct parser *ps, struct json *v)
     }
     ps->n_waiting = base;
     ps->depth--;
-    if (ps->refuse_duplicates && n > 1 && !check_duplicates(ps, members, n))
+    if (ps->refuse_duplicates && n > 1 && !(n <= FEW_MEMBERS ? check_few : check_many)(ps, members, n))
         return false;
     v->type = JSON_OBJECT;
     v->object.members = members;

@@ -27,8 +27,47 @@ static void write_escape(struct writer *w, uint32_t codepoint)
     write_printf(w, "\\u%04x", (unsigned)codepoint);
 }
 
+/* Characters that are copied as they are, eight at a time while there are eight; as skip_plain of json/parse.c, but DEL is none of them. */
+static size_t plain_prefix(struct bytes text)
+{
+    const uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
+    size_t n = 0;
+
+    for (; text.len - n >= 8; n += 8) {
+        uint64_t word, quote, slash, del;
+
+        memcpy(&word, text.data + n, sizeof word);
+        quote = word ^ ones * '"';
+        slash = word ^ ones * '\\';
+        del = word ^ ones * 0x7f;
+        if ((word | ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((del - ones) & ~del)) & highs)
+            break;
+    }
+    while (n < text.len && !needs_care[text.data[n]])
+        n++;
+    return n;
+}
+
+/* Nearly every string: one piece between quotes. False: it has something to look at. */
+static bool write_plain(struct writer *w, struct bytes text)
+{
+    uint8_t *space;
+
+    if (plain_prefix(text) != text.len || text.len > SIZE_MAX / 4)
+        return false;
+    space = write_space(w, text.len + 2);
+    if (!space)
+        return true;
+    space[0] = space[text.len + 1] = '"';
+    if (text.len)
+        memcpy(space + 1, text.data, text.len);
+    return true;
+}
+
 void json_write_string(struct writer *w, struct bytes text)
 {
+    if (write_plain(w, text))
+        return;
     write_u8(w, '"');
     while (text.len) {
         size_t plain = 0;
