@@ -277,7 +277,7 @@ static void note_failure(struct daemon *d, const struct failure *why)
     if (!d->has_failure || d->failure.id != why->id)
         telemetry_event(&d->telemetry, failure_retry(why->id) == RETRY_PROBE ? "Error" : "Warning", failure_name(why->id), why->text);
     d->last_failure_ms = clock_now_ms();
-    if (!d->failing_since_ms)
+    if (!d->failing_since_ms || d->failure.id == FAILURE_REFUSED) /* a refusal is an answer: trouble after it begins anew */
         d->failing_since_ms = clock_now_ms();
     d->has_failure = true;
     d->failure = *why;
