@@ -114,6 +114,8 @@ static void put_addresses(struct conf *c)
     put_choice(c, "report.custom_token", config->use_custom_token == CHOICE_YES ? CHOICE_YES : CHOICE_NOT_GIVEN);
     put_choice(c, "report.alerts", config->disable_alerts == CHOICE_YES ? CHOICE_NO : CHOICE_NOT_GIVEN);
     put(c, "report.cluster_id", config->cluster_id);
+    if (config_knows("report.resource_id")) /* what the published report calls ArmID */
+        put(c, "report.resource_id", config->cluster_id);
     put(c, "report.cluster_tenant", config->cluster_tenant_id);
 }
 

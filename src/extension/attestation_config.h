@@ -24,7 +24,7 @@ struct attestation_config {                        /* texts are views into the s
     enum config_choice use_custom_token, disable_alerts, is_azure_stack;
     bool is_given; /* one of the two shapes is there, be it empty */
     /* AttestationConfig.Trueboot */
-    struct bytes protocol; /* "Tpm" or "AzureGuest" */
+    struct bytes protocol; /* "tpm", "azureguest" or "auto"; any case is taken */
     struct bytes profile;  /* "auto", "azure", "azurelocal" or "selfhosted" */
     struct bytes proxy;    /* http:// or https://, without user and password */
     struct bytes ca_bundle_pem;

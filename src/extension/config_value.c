@@ -76,11 +76,15 @@ static bool check_proxy(struct bytes text, struct err *err)
     return check_url(text, scheme, err);
 }
 
-static bool is_among(struct bytes text, const char *const *words, size_t n, struct err *err)
+/* The word as the agent's configuration has it: in lower case. */
+static bool take_word(struct bytes *text, const char *const *words, size_t n, struct err *err)
 {
-    for (size_t i = 0; i < n; i++)
-        if (bytes_equal_string(text, words[i]))
+    for (size_t i = 0; i < n; i++) {
+        if (equal_no_case(*text, words[i])) {
+            *text = bytes_of_string(words[i]);
             return true;
+        }
+    }
     return err_set(err, ERR_MALFORMED, "%s, %s%s%s is expected", words[0], n > 2 ? words[1] : "or", n > 2 ? ", … or " : " ", words[n - 1]);
 }
 
@@ -92,10 +96,12 @@ static bool check_pem(struct arena *a, struct bytes text, struct err *err)
     return pem_next(a, &rest, "CERTIFICATE", &der, err) && cert_parse(der, &cert, err);
 }
 
-static bool check_form(struct arena *a, enum config_value_kind kind, struct bytes text, struct err *err)
+static bool check_form(struct arena *a, enum config_value_kind kind, struct bytes *form, struct err *err)
 {
-    static const char *const protocols[] = { "Tpm", "AzureGuest" };
+    static const char *const protocols[] = { "tpm", "azureguest", "auto" };
     static const char *const profiles[] = { "auto", "azure", "azurelocal", "selfhosted" };
+
+    const struct bytes text = *form;
 
     switch (kind) {
     case CONFIG_VALUE_ENDPOINT:
@@ -103,9 +109,9 @@ static bool check_form(struct arena *a, enum config_value_kind kind, struct byte
     case CONFIG_VALUE_PROXY:
         return check_proxy(text, err);
     case CONFIG_VALUE_PROTOCOL:
-        return is_among(text, protocols, ARRAY_LEN(protocols), err);
+        return take_word(form, protocols, ARRAY_LEN(protocols), err);
     case CONFIG_VALUE_PROFILE:
-        return is_among(text, profiles, ARRAY_LEN(profiles), err);
+        return take_word(form, profiles, ARRAY_LEN(profiles), err);
     case CONFIG_VALUE_PEM:
         return check_pem(a, text, err);
     default:
@@ -126,7 +132,7 @@ bool config_value_text(struct arena *a, enum config_value_kind kind, const struc
         return err_set(err, ERR_MALFORMED, "control characters are refused");
     while ((kind == CONFIG_VALUE_ENDPOINT || kind == CONFIG_VALUE_PROXY) && text.len && text.data[text.len - 1] == '/')
         text.len--;
-    if (text.len && !check_form(a, kind, text, err))
+    if (text.len && !check_form(a, kind, &text, err))
         return false;
     *ret = text;
     return true;

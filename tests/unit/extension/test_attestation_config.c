@@ -92,7 +92,7 @@ TEST(our_own_keys_are_read)
                     "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]}}}",
                     &c, &err),
         err);
-    CHECK(bytes_equal_string(c.protocol, "AzureGuest") && bytes_equal_string(c.profile, "selfhosted"));
+    CHECK(bytes_equal_string(c.protocol, "azureguest") && bytes_equal_string(c.profile, "selfhosted"));
     CHECK(bytes_equal_string(c.proxy, "http://proxy:3128"));
     CHECK(c.challenge == CHOICE_NO && c.ima_reporting == CHOICE_YES && c.purge_on_uninstall == CHOICE_YES && c.strict_enable == CHOICE_YES);
     CHECK_INT(c.n_pins, 2);
@@ -162,7 +162,7 @@ TEST(what_could_send_evidence_elsewhere_is_refused_and_named)
         { "{\"AttestationConfig\":{\"isAzureStack\":\"true\"}}", "AzureStackSettings.clusterId is required" },
         { "{\"AttestationConfig\":{\"isAzureStack\":\"true\",\"AzureStackSettings\":{\"clusterId\":\"x\"}}}",
           "clusterAadTenantId is required" },
-        { "{\"AttestationConfig\":{\"Trueboot\":{\"protocol\":\"tpm\"}}}", "AttestationConfig.Trueboot.protocol" },
+        { "{\"AttestationConfig\":{\"Trueboot\":{\"protocol\":\"tpm2\"}}}", "AttestationConfig.Trueboot.protocol" },
         { "{\"AttestationConfig\":{\"Trueboot\":{\"profile\":\"gcp\"}}}", "AttestationConfig.Trueboot.profile" },
         { "{\"AttestationConfig\":{\"Trueboot\":{\"proxy\":\"http://user:secret@proxy\"}}}", "AttestationConfig.Trueboot.proxy" },
         { "{\"AttestationConfig\":{\"Trueboot\":{\"caBundlePem\":\"none\"}}}", "AttestationConfig.Trueboot.caBundlePem" },
