@@ -1,0 +1,147 @@
+#include "diagnose/machine.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/file.h"
+
+extern char **environ;
+
+struct bytes machine_read(struct diagnosis *d, const struct machine_places *places, size_t limit, const char *fmt, ...)
+{
+    char path[512];
+    struct bytes text = BYTES_NONE;
+    struct err ignored;
+    size_t used = (size_t)snprintf(path, sizeof path, "%s", places->root);
+    va_list args;
+    int n;
+
+    if (used >= sizeof path)
+        return BYTES_NONE;
+    va_start(args, fmt);
+    n = vsnprintf(path + used, sizeof path - used, fmt, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof path - used || !file_read_in(d->arena, path, limit, &text, &ignored))
+        return BYTES_NONE;
+    return bytes_trim(text);
+}
+
+bool machine_has(struct diagnosis *d, const struct machine_places *places, const char *path)
+{
+    char *full = arena_printf(d->arena, "%s%s", places->root, path);
+
+    return full && file_exists(full);
+}
+
+/* Programs. */
+
+static pid_t start(const char *const argv[], int *ret_fd)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t pid = -1;
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return -1;
+    if (posix_spawn_file_actions_init(&actions) == 0) {
+        if (posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) != 0 ||
+            posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO) != 0 ||
+            posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) != 0 ||
+            posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ) != 0)
+            pid = -1;
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(fds[1]);
+    if (pid < 0)
+        close(fds[0]);
+    *ret_fd = fds[0];
+    return pid;
+}
+
+/* True at the end of the output, false when time or room ran out. */
+static bool read_some(int fd, int64_t deadline, struct writer *w)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int64_t left = deadline - clock_monotonic_ms();
+    uint8_t buffer[4096];
+    ssize_t n;
+
+    if (left <= 0 || !writer_ok(w))
+        return false;
+    if (poll(&p, 1, (int)left) <= 0)
+        return errno == EINTR && read_some(fd, deadline, w);
+    while ((n = read(fd, buffer, sizeof buffer)) < 0 && errno == EINTR)
+        continue;
+    if (n <= 0)
+        return true;
+    write_bytes(w, (struct bytes){ buffer, (size_t)n });
+    return false;
+}
+
+struct bytes machine_run(struct diagnosis *d, const char *const argv[], size_t limit, unsigned seconds)
+{
+    struct writer w CLEANUP(writer_done) = { .limit = limit };
+    int64_t deadline = clock_monotonic_ms() + (int64_t)seconds * 1000;
+    struct bytes copy;
+    bool ended = false;
+    pid_t pid;
+    int fd;
+
+    pid = start(argv, &fd);
+    if (pid < 0)
+        return BYTES_NONE;
+    while (!ended && writer_ok(&w) && clock_monotonic_ms() < deadline)
+        ended = read_some(fd, deadline, &w);
+    close(fd);
+    if (!ended)
+        kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return arena_copy(d->arena, writer_bytes(&w), &copy) ? copy : BYTES_NONE;
+}
+
+/* The kernel's log. */
+
+static bool names_one(const char *line, const char *const *words)
+{
+    for (; *words; words++)
+        if (strstr(line, *words))
+            return true;
+    return false;
+}
+
+size_t machine_kernel_lines(struct diagnosis *d, const char *const *words, const char **ret, size_t most, bool *ret_readable)
+{
+    enum { RECORDS_MAX = 20000 };
+    int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    char record[8192];
+    size_t n = 0;
+
+    *ret_readable = fd >= 0;
+    for (unsigned i = 0; fd >= 0 && i < RECORDS_MAX; i++) {
+        ssize_t len = read(fd, record, sizeof record - 1);
+        const char *text;
+
+        if (len < 0 && (errno == EPIPE || errno == EINTR))
+            continue; /* overwritten meanwhile */
+        if (len <= 0)
+            break;
+        record[len] = 0;
+        record[strcspn(record, "\n")] = 0;
+        text = strchr(record, ';');
+        if (!text || !names_one(text, words) || !(text = arena_printf(d->arena, "%.200s", text + 1)))
+            continue;
+        if (n == most) /* the last ones count */
+            memmove(ret, ret + 1, --n * sizeof *ret);
+        ret[n++] = text;
+    }
+    if (fd >= 0)
+        close(fd);
+    return n;
+}

@@ -1,0 +1,24 @@
+/* diagnose/machine.h: the checks of this machine: system, handler, service. Nothing is changed; what cannot be read is SKIP, with why. */
+#pragma once
+#include "diagnose/diagnosis.h"
+
+struct machine_places { /* every path is taken below `root` ("" for the machine itself) */
+    const char *root;
+    const char *state_dir, *run_dir, *log_dir;
+    const char *handler_record; /* /etc/trueboot-agent/handler.json */
+    bool may_run;               /* systemctl and journalctl may be asked */
+};
+
+void machine_check_system(struct diagnosis *d, const struct machine_places *places);  /* system.c */
+void machine_check_handler(struct diagnosis *d, const struct machine_places *places); /* handler.c */
+void machine_check_service(struct diagnosis *d, const struct machine_places *places); /* service.c */
+
+/* A small file's text, trimmed; empty when it cannot be read. `limit` cuts. */
+struct bytes machine_read(struct diagnosis *d, const struct machine_places *places, size_t limit, const char *fmt, ...) PRINTF_LIKE(4, 5);
+bool machine_has(struct diagnosis *d, const struct machine_places *places, const char *path);
+
+/* Runs a program for at most `seconds`, with no input; what it writes to standard output (cut at `limit`), empty when it cannot be run. */
+struct bytes machine_run(struct diagnosis *d, const char *const argv[], size_t limit, unsigned seconds);
+
+/* The last lines of the kernel's log that name one of `words` (NULL ends them), at most `most`; *ret_readable false: not for us. */
+size_t machine_kernel_lines(struct diagnosis *d, const char *const *words, const char **ret, size_t most, bool *ret_readable);

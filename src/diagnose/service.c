@@ -1,0 +1,148 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/clock.h"
+#include "diagnose/machine.h"
+#include "json/parse.h"
+
+#define UNIT_NAME "trueboot-agent.service"
+
+/* "Key=value" of `systemctl show`. */
+static struct bytes property(struct bytes text, const char *name)
+{
+    while (text.len) {
+        size_t end = bytes_find(text, BYTES_LIT("\n")), n = strlen(name);
+        struct bytes line = bytes_slice(text, 0, end);
+
+        text = end == SIZE_MAX ? BYTES_NONE : bytes_slice(text, end + 1, text.len);
+        if (line.len > n && bytes_starts_with(line, bytes_of_string(name)) && line.data[n] == '=')
+            return bytes_slice(line, n + 1, line.len);
+    }
+    return BYTES_NONE;
+}
+
+static const struct json *agent_status(struct diagnosis *d, const struct machine_places *places)
+{
+    static const char *const names[] = { "out/status.json", "status.json" };
+    const struct json *v = NULL;
+    struct err ignored;
+
+    for (size_t i = 0; i < ARRAY_LEN(names) && !v; i++) {
+        struct bytes text = machine_read(d, places, 65536, "%s/%s", places->run_dir, names[i]);
+
+        if (text.len && !json_parse(d->arena, text, NULL, &v, &ignored))
+            v = NULL;
+    }
+    return v;
+}
+
+static struct bytes show(const struct json *v, const char *name)
+{
+    return bytes_slice(json_text(json_get(v, name), BYTES_LIT("never")), 0, 200);
+}
+
+static void check_status(struct diagnosis *d, const struct json *status)
+{
+    const struct json *failure = json_get(status, "failure");
+    struct checked *c;
+
+    if (!status) {
+        c = diagnosis_add(d, CHECK_AGENT_STATUS, RESULT_WARN, "no status: the agent does not run here, or has not yet begun");
+        checked_remedy(d, c, "systemctl start " UNIT_NAME);
+        return;
+    }
+    if (failure && failure->type == JSON_OBJECT) {
+        c = diagnosis_add(d, CHECK_AGENT_STATUS, RESULT_FAIL, "%.*s: %.*s: %.*s", BYTES_FMT(show(status, "state")),
+                          BYTES_FMT(show(failure, "code")),
+                          BYTES_FMT(bytes_slice(json_text(json_get(failure, "message"), BYTES_NONE), 0, 400)));
+        checked_remedy(d, c, "the checks below say why");
+        return;
+    }
+    diagnosis_add(d, CHECK_AGENT_STATUS, RESULT_PASS, "%.*s, last verdict %.*s, last report %.*s", BYTES_FMT(show(status, "state")),
+                  BYTES_FMT(show(status, "lastVerdict")), BYTES_FMT(show(status, "lastReportTime")));
+}
+
+static void check_version(struct diagnosis *d, const struct json *status)
+{
+    struct bytes runs = json_text(json_get(status, "agentVersion"), BYTES_NONE);
+    struct checked *c;
+
+    if (!runs.len) {
+        diagnosis_add(d, CHECK_UNIT_VERSION, RESULT_SKIP, "no status of a running agent");
+    } else if (bytes_equal_string(runs, TRUEBOOT_VERSION)) {
+        diagnosis_add(d, CHECK_UNIT_VERSION, RESULT_PASS, TRUEBOOT_VERSION " both");
+    } else {
+        c = diagnosis_add(d, CHECK_UNIT_VERSION, RESULT_WARN, "%.*s runs, " TRUEBOOT_VERSION " is this program",
+                          BYTES_FMT(bytes_slice(runs, 0, 40)));
+        checked_remedy(d, c, "systemctl restart " UNIT_NAME);
+    }
+}
+
+static void check_unit(struct diagnosis *d, struct bytes shown)
+{
+    struct bytes load = property(shown, "LoadState"), active = property(shown, "ActiveState"), sub = property(shown, "SubState");
+    struct bytes restarts = property(shown, "NRestarts"), watchdog = property(shown, "WatchdogUSec"), result = property(shown, "Result");
+    bool runs = bytes_equal_string(active, "active"), loaded = bytes_equal_string(load, "loaded");
+    bool restarted = restarts.len && !bytes_equal_string(restarts, "0");
+    struct checked *c;
+
+    c = diagnosis_add(d, CHECK_UNIT,
+                      runs     ? RESULT_PASS
+                      : loaded ? RESULT_FAIL
+                               : RESULT_WARN,
+                      UNIT_NAME ": %.*s, %.*s (%.*s), last result %.*s", BYTES_FMT(load), BYTES_FMT(active), BYTES_FMT(sub),
+                      BYTES_FMT(result));
+    if (!loaded)
+        checked_remedy(d, c, "the unit is not installed: install the package, or enable the extension");
+    else if (!runs)
+        checked_remedy(d, c, "systemctl enable --now " UNIT_NAME "; journalctl -u " UNIT_NAME " says why it ended");
+    if (!loaded) {
+        diagnosis_add(d, CHECK_UNIT_RESTARTS, RESULT_SKIP, "the unit is not installed");
+        return;
+    }
+    c = diagnosis_add(d, CHECK_UNIT_RESTARTS, restarted ? RESULT_WARN : RESULT_PASS, "%.*s restarts, watchdog %.*s", BYTES_FMT(restarts),
+                      BYTES_FMT(watchdog));
+    if (restarted)
+        checked_remedy(d, c, "journalctl -u " UNIT_NAME " -p warning");
+}
+
+static void check_denials(struct diagnosis *d)
+{
+    static const char *const words[] = { "type=1326", NULL }; /* SECCOMP */
+    const char *lines[20], *ours = NULL;
+    bool readable;
+    size_t n = machine_kernel_lines(d, words, lines, ARRAY_LEN(lines), &readable);
+    struct checked *c;
+
+    for (size_t i = 0; i < n; i++)
+        if (strstr(lines[i], "trueboot-agent"))
+            ours = lines[i];
+    if (!readable) {
+        diagnosis_add(d, CHECK_UNIT_DENIALS, RESULT_SKIP, "the kernel's log is not for us");
+    } else if (ours) {
+        c = diagnosis_add(d, CHECK_UNIT_DENIALS, RESULT_FAIL, "a system call was refused: %s", ours);
+        checked_remedy(d, c, "add the call to SystemCallFilter= of " UNIT_NAME ", and tell us");
+    } else {
+        diagnosis_add(d, CHECK_UNIT_DENIALS, RESULT_PASS, "none in the kernel's log");
+    }
+}
+
+void machine_check_service(struct diagnosis *d, const struct machine_places *places)
+{
+    const char *const argv[] = {
+        "systemctl", "show", UNIT_NAME, "-p", "LoadState,ActiveState,SubState,NRestarts,Result,WatchdogUSec", NULL
+    };
+    const struct json *status = agent_status(d, places);
+    struct bytes shown = BYTES_NONE;
+
+    check_status(d, status);
+    if (places->may_run && machine_has(d, places, "/run/systemd/system"))
+        shown = machine_run(d, argv, 16384, 5);
+    if (shown.len) {
+        check_unit(d, shown);
+    } else {
+        diagnosis_add(d, CHECK_UNIT, RESULT_SKIP, "no systemd here");
+        diagnosis_add(d, CHECK_UNIT_RESTARTS, RESULT_SKIP, "no systemd here");
+    }
+    check_denials(d);
+    check_version(d, status);
+}
