@@ -123,7 +123,7 @@ static bool settle(struct ak *ak, const struct ak_options *options, struct failu
             return true;
         if (place == PLACE_FREE) {
             ak->made_anew = true;
-            return persist(ak, handles[i], why);
+            return options->look_only || persist(ak, handles[i], why);
         }
         ak->taken = true;
     }

@@ -22,6 +22,7 @@ struct ak_record {
 struct ak_options {
     uint32_t handle;          /* 0: AK_HANDLE */
     uint32_t handle_fallback; /* 0: AK_HANDLE_FALLBACK */
+    bool look_only;           /* nothing is made persistent: the key stays transient where it is not there (diagnose) */
 };
 
 /* ak_open finds or makes the key. Every key is checked: RSA, SHA-256 name, restricted signing key fixed to this TPM, RSASSA with

@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
     { "enroll", verb_enroll, CONFIG_NEEDED, "get a certificate for this TPM's attestation key" },
     { "once", verb_once, CONFIG_NEEDED, "one attestation, token to standard output; with --output an evidence file, without a server" },
     { "status", verb_status, CONFIG_NEEDED, "what the running agent last did, as JSON" },
+    { "diagnose", verb_diagnose, CONFIG_IF_FINE, "say what is wrong with this machine or its way to the server, and what would help; changes nothing" },
     { "reset", verb_reset, CONFIG_NEEDED, "forget key, certificate and state, before an image is captured" },
     { "install", verb_install, CONFIG_IF_FINE, "VM extension: user, program, units" },
     { "enable", verb_enable, CONFIG_IF_FINE, "VM extension: apply the settings, start the daemon" },
@@ -55,6 +56,11 @@ enum option_id {
     OPT_RESET,
     OPT_VIA_DAEMON,
     OPT_DEBUG,
+    OPT_JSON,
+    OPT_OFFLINE,
+    OPT_ATTEST,
+    OPT_PREFLIGHT,
+    OPT_BUNDLE,
     OPT_KEY
 };
 
@@ -82,6 +88,11 @@ static const struct {
     { "via-daemon", NULL, OPT_VIA_DAEMON, NULL, "once: let the running daemon attest now; its status to standard output" },
     { "output", "FILE", OPT_OUTPUT, NULL, "once: evidence file to write, - for standard output" },
     { "nonce", "HEX", OPT_NONCE, NULL, "once: the quote's qualifying data; random when not given" },
+    { "json", NULL, OPT_JSON, NULL, "diagnose: for programs" },
+    { "offline", NULL, OPT_OFFLINE, NULL, "diagnose: leave the network alone" },
+    { "attest", NULL, OPT_ATTEST, NULL, "diagnose: make one attestation, not reported, and print its claims" },
+    { "preflight", NULL, OPT_PREFLIGHT, NULL, "diagnose: before installing: can this machine reach and use what it needs?" },
+    { "bundle", "FILE", OPT_BUNDLE, NULL, "diagnose: also write an archive for support, without secrets" },
     { "debug", NULL, OPT_DEBUG, NULL, "say more" },
 };
 
@@ -149,6 +160,17 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
         return in->via_daemon = true;
     case OPT_RESET:
         return in->anew = true;
+    case OPT_JSON:
+        return in->json = true;
+    case OPT_OFFLINE:
+        return in->offline = true;
+    case OPT_ATTEST:
+        return in->attest = true;
+    case OPT_PREFLIGHT:
+        return in->preflight = true;
+    case OPT_BUNDLE:
+        in->bundle = value;
+        return true;
     case OPT_DEBUG:
         log_set_level(LOG_DEBUG);
         return true;
@@ -233,6 +255,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "trueboot-agent: configuration: %s\n", err.text);
         if (verb->config == CONFIG_NEEDED)
             return VERB_EXIT_BAD_SETTINGS;
+        in.config_problem = arena_printf(&in.arena, "%s", err.text);
     }
     if (!parse_options(&in, argc - 1, argv + 1, false, &err))
         return usage(err.text);

@@ -32,7 +32,8 @@ static void progress(const struct session *s, const char *step, const char *deta
 
 static struct ak_options ak_options_of(const struct session *s)
 {
-    return (struct ak_options){ .handle = s->config->ak_handle, .handle_fallback = s->config->ak_handle_fallback };
+    return (
+        struct ak_options){ .handle = s->config->ak_handle, .handle_fallback = s->config->ak_handle_fallback, .look_only = s->look_only };
 }
 
 static struct evidence_sources sources_of(const struct session *s)
@@ -93,15 +94,27 @@ static bool need_servers(struct session *s, struct failure *why)
            need_server(s, &s->report, s->config->report_endpoint, why);
 }
 
+static void begin(struct session *ret)
+{
+    host_learn(&ret->host, ret->config->run_dir);
+    if (strcmp(ret->state.boot_id, ret->host.boot_id) == 0 && ret->host.boot_id[0])
+        ret->has_counters = ret->state.clock_ms != 0;
+    snprintf(ret->state.boot_id, sizeof ret->state.boot_id, "%s", ret->host.boot_id);
+    (void)!collect_find(&ret->arena, ret->config->run_dir, ret->host.boot_id, &ret->collected);
+}
+
 void session_init(struct session *ret, const struct agent_config *config)
 {
     *ret = (struct session){ .config = config };
     state_load(&ret->state, config->state_dir);
-    host_learn(&ret->host, config->run_dir);
-    if (strcmp(ret->state.boot_id, ret->host.boot_id) == 0 && ret->host.boot_id[0])
-        ret->has_counters = ret->state.clock_ms != 0;
-    snprintf(ret->state.boot_id, sizeof ret->state.boot_id, "%s", ret->host.boot_id);
-    (void)!collect_find(&ret->arena, config->run_dir, ret->host.boot_id, &ret->collected);
+    begin(ret);
+}
+
+void session_look(struct session *ret, const struct agent_config *config)
+{
+    *ret = (struct session){ .config = config, .look_only = true };
+    state_look(&ret->state, config->state_dir);
+    begin(ret);
 }
 
 static void drop_pending(struct session *s)
@@ -241,9 +254,11 @@ static bool need_certificate(struct session *s, struct keys *keys, struct failur
         if (!adopt_nv_certificate(s, keys, &fits, &due, why))
             return false;
     }
+    if (!fits && s->look_only)
+        return failure_set(why, FAILURE_NOT_ENROLLED, "there is no certificate for this key yet");
     if (!fits)
         return enrol_with(s, keys, why);
-    if (due && !enrol_with(s, keys, why))
+    if (due && !s->look_only && !enrol_with(s, keys, why))
         progress(s, "the certificate could not be renewed yet", why->text); /* the old one serves until the new one is there */
     return true;
 }

@@ -30,6 +30,7 @@ struct session {
     struct pending_report pending;
     char *enroll_id; /* of an enrolment that awaits approval */
     bool nv_certificate_is_stale;
+    bool look_only;                         /* diagnose: nothing is made persistent, nobody is enrolled */
     bool has_counters;                      /* state's counters are of this boot */
     char ak_name[2 * TPM_NAME_MAX_LEN + 1]; /* hex; "" until a key was opened */
     char tpm_name[64];
@@ -40,6 +41,8 @@ struct session {
 
 /* `config` is borrowed. A missing endpoint is no error here, but where a server is needed. */
 void session_init(struct session *ret, const struct agent_config *config);
+/* The same for somebody who only looks: look_only is set, and no state is written. */
+void session_look(struct session *ret, const struct agent_config *config);
 void session_done(struct session *session);
 
 /* session_enrol runs an enrolment whether or not there is a certificate; `anew` forgets the recorded key first. */

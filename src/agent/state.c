@@ -30,6 +30,10 @@ static void set_aside(struct agent_state *s, const char *name, const char *probl
 {
     char from[512], to[512];
 
+    if (s->look_only) {
+        snprintf(s->note, sizeof s->note, "%s is damaged: %.120s", name, problem);
+        return;
+    }
     if (path_in(s->dir, name, "", from) && path_in(s->dir, name, ".bad", to) && rename(from, to) != 0)
         go_to_memory(s, strerror(errno));
     snprintf(s->note, sizeof s->note, "%s was damaged and is now %s.bad: %.120s", name, name, problem);
@@ -130,9 +134,19 @@ static void load_progress(struct agent_state *s, struct arena *a)
         s->safe = false;
 }
 
-void state_load(struct agent_state *ret, const char *dir)
+static void load_all(struct agent_state *ret)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
+
+    load_ak(ret, &a);
+    load_blob(ret, "ak.crt", &ret->ak_cert);
+    load_blob(ret, "ak.chain", &ret->ak_chain);
+    load_identity(ret, &a);
+    load_progress(ret, &a);
+}
+
+void state_load(struct agent_state *ret, const char *dir)
+{
     struct err err = ERR_INIT;
 
     *ret = (struct agent_state){ .dir = dir };
@@ -142,11 +156,14 @@ void state_load(struct agent_state *ret, const char *dir)
     }
     if (!file_make_dirs(dir, 0700, &err) || access(dir, W_OK) != 0)
         go_to_memory(ret, err.code ? err.text : strerror(errno));
-    load_ak(ret, &a);
-    load_blob(ret, "ak.crt", &ret->ak_cert);
-    load_blob(ret, "ak.chain", &ret->ak_chain);
-    load_identity(ret, &a);
-    load_progress(ret, &a);
+    load_all(ret);
+}
+
+void state_look(struct agent_state *ret, const char *dir)
+{
+    *ret = (struct agent_state){ .dir = dir, .in_memory = true, .look_only = true };
+    if (dir && *dir)
+        load_all(ret);
 }
 
 void state_done(struct agent_state *state)

@@ -17,6 +17,7 @@ enum { STATE_SCHEMA = 1 };
 struct agent_state {
     const char *dir; /* borrowed; NULL: memory only */
     bool in_memory;  /* nothing is (any more) written */
+    bool look_only;  /* nothing is renamed either: state_look */
     char note[200];  /* why, or which file was bad; "" when all is well */
 
     struct ak_record ak;
@@ -36,6 +37,8 @@ struct agent_state {
 
 /* `dir` NULL or "": memory only. */
 void state_load(struct agent_state *ret, const char *dir);
+/* The same for somebody who only looks: no folder is made, damaged files stay where they are, nothing is ever written. */
+void state_look(struct agent_state *ret, const char *dir);
 void state_done(struct agent_state *state);
 
 /* Each writes its files and falls back to memory with a note when it cannot. */

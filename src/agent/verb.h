@@ -28,6 +28,9 @@ struct invocation {
     const char *output;
     struct bytes nonce;
     bool no_start_delay, anew, via_daemon;
+    bool json, offline, attest, preflight; /* diagnose */
+    const char *bundle;
+    const char *config_problem; /* why the configuration could not be read; NULL: it could */
     unsigned cycles;
 };
 
@@ -43,6 +46,7 @@ int verb_enroll(struct invocation *in);
 int verb_once(struct invocation *in);
 int verb_status(struct invocation *in);
 int verb_reset(struct invocation *in);
+int verb_diagnose(struct invocation *in); /* 0 all passed, 1 warnings, 2 failures */
 
 /* The program under the name of the published extension's client: getopt's letters instead of a verb. */
 bool verb_is_client(const char *program);

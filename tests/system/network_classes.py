@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from network_lab import NAME, PORTS, SECRET, SERVER, SERVER6, Lab, missing  # noqa: E402
@@ -128,6 +129,53 @@ with tempfile.TemporaryDirectory() as folder, Lab(folder) as lab:
         ok("the proxy saw the name, not the address", f"CONNECT {NAME}:443" in f.read())
     got, text = probe(at("good"), {"net.pins": "0" * 64})
     ok("a key that is not pinned: TLS_UNTRUSTED 6406", got and got["number"] == 6406 and "net.pins" in got["message"], text)
+
+    # ---- what `trueboot-agent diagnose` makes of it
+
+    def diagnose(endpoint, settings):
+        start = time.monotonic()
+        pairs = {"net.ca_file": f"{folder}/ca.pem", "state.dir": f"{folder}/state", "run.dir": f"{folder}/run", **settings}
+        run = lab.near_run([f"{sys.argv[2]}/src/agent/trueboot-agent", "diagnose", "--json", "--fw-cfg", "", "--tcti", "swtpm:path=/nonexistent",
+                            "--endpoint", endpoint, *(f"--set={k}={v}" for k, v in pairs.items())], 120)
+        try:
+            return json.loads(run.stdout), time.monotonic() - start, run.returncode
+        except ValueError:
+            return {"checks": [], "cause": run.stdout.decode() + run.stderr.decode()}, time.monotonic() - start, run.returncode
+
+    # what is done · where · settings · the check that fails · class · words of its fixes
+    for what, endpoint, settings, check, name, number, fix in [
+        ("a dropped port", at("dropped"), {}, "NET.03", "connect_timeout", 6402, [f"nft insert rule inet filter output ip6 daddr {SERVER6} tcp dport 5001 accept",
+                                                                                   "az network nsg rule create", "firewall-cmd"]),
+        ("a rejected port", at("rejected", SERVER), {}, "NET.03", "connect_refused", 6404, [f"ip daddr {SERVER} tcp dport 5002 accept"]),
+        ("a name that does not exist", "https://nowhere.test", {}, "NET.01", "dns", 6401, ["dport 53 accept"]),
+        ("no route", "https://10.88.0.1", {}, "NET.02", "connect_refused", 6404, []),
+        ("a foreign CA", at("foreign"), {}, "TLS.01", "tls_untrusted", 6406, ["ssl_bump splice", "net.ca_file"]),
+        ("an expired certificate", at("expired"), {}, "TLS.01", "tls_time", 6408, ["timedatectl"]),
+        ("a wrong name", at("wrong-name"), {}, "TLS.01", "tls_name", 6407, []),
+        ("TLS 1.0 only", at("old-tls"), {}, "TLS.01", "tls_proto", 6409, []),
+        ("large packets lost on the way down", at("small-mtu-down"), {}, "TLS.02", "mtu", 6410, ["mtu 1400"]),
+        ("large packets lost on the way up", at("small-mtu-up"), {}, "TLS.02", "mtu", 6410, ["mtu 1400"]),
+        ("a server that never answers", at("slow"), {}, "HTTP.01", "timeout", 6411, []),
+        ("a page instead of JSON", at("page"), {}, "HTTP.01", "proxy_block", 6405, [f"acl attestation dstdomain {NAME}"]),
+        ("a proxy that wants credentials", at("good"), via("proxy-auth"), "PXY.02", "proxy_auth", 6403, ["net.proxy_credentials_file"]),
+        ("a proxy that forbids", at("good"), via("proxy-403"), "PXY.02", "proxy_block", 6405, ["http_access allow CONNECT"]),
+        ("an inspecting proxy", at("good"), via("proxy-inspect"), "TLS.01", "tls_untrusted", 6406, ["ssl_bump splice"]),
+    ]:
+        got, seconds, code = diagnose(endpoint, settings)
+        found = [c for c in got["checks"] if c["id"] == check and c["result"] == "FAIL"]
+        fits = bool(found) and found[0].get("class") == name and found[0].get("number") == number and "remedy" in found[0]
+        fits = fits and all(any(f in line for line in found[0].get("fixes", [])) for f in fix) and seconds < 90 and code == 2
+        ok(f"diagnose: {what}: {check} {name} {number}", fits, json.dumps(found or [c for c in got["checks"] if c["group"] == "Network"], indent=1) + got["cause"])
+
+    got, seconds, code = diagnose(at("good"), {})
+    network = {c["id"]: c["result"] for c in got["checks"] if c["group"] == "Network"}
+    ok("diagnose: a good way passes up to the server", all(network.get(i) == "PASS" for i in ("PXY.01", "NET.01", "NET.02", "NET.03", "TLS.01", "CLK.01", "TLS.02")),
+       json.dumps(network))
+    lab.near_run(["nft", "-f", "-"], input=b"table inet own { chain out { type filter hook output priority 0; tcp dport 443 drop; }; }\n")
+    got, seconds, code = diagnose(at("good"), {})
+    rule = [c for c in got["checks"] if c["id"] == "NET.04"]
+    ok("diagnose: a rule of this machine that drops is quoted", bool(rule) and rule[0]["result"] == "WARN" and "tcp dport 443 drop" in rule[0]["measured"], json.dumps(rule))
+    ok("diagnose: nothing was made", not os.path.exists(f"{folder}/state"))
 
 print(f"1..{count}")
 sys.exit(failed > 0)

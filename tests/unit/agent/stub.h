@@ -22,6 +22,7 @@ struct stub {
 
     /* switches; the agent's calls see them at once */
     const char *begin_answer; /* instead of a credential: "202" or a refusal's code */
+    bool any_nonce;           /* an attestation that is not for the monitor */
     bool refuse_evidence;     /* 400 PolicyEvaluationError with an appraisal id */
     bool forget_identity;     /* 401 until enrolled again */
     unsigned refuse_nonces;   /* answer so many reports with NonceExpired */

@@ -4,61 +4,8 @@
 #include "agent/run.h"
 #include "base/file.h"
 #include "json/parse.h"
-#include "stub.h"
+#include "guest.h"
 #include "support/test.h"
-#include "vtpm.h"
-
-/* A guest: TPM, server, state folder, configuration. */
-struct guest {
-    struct vtpm vtpm;
-    struct stub stub;
-    struct arena arena;
-    struct agent_config config;
-    char state_dir[80], run_dir[80];
-};
-
-static bool guest_start(struct guest *g, struct err *err)
-{
-    *g = (struct guest){ 0 };
-    if (!vtpm_start(&g->vtpm) || !stub_start(&g->stub, err))
-        return false;
-    config_defaults(&g->config);
-    snprintf(g->state_dir, sizeof g->state_dir, "%s/agent", g->vtpm.dir);
-    snprintf(g->run_dir, sizeof g->run_dir, "%s/run", g->vtpm.dir);
-    g->config.endpoint = g->stub.endpoint;
-    g->config.ca_pem = g->stub.ca_pem;
-    g->config.tcti = g->vtpm.tcti;
-    g->config.state_dir = g->state_dir;
-    g->config.run_dir = g->run_dir;
-    g->config.firmware_log = "";
-    g->config.systemd_log = "";
-    return true;
-}
-
-static void guest_stop(struct guest *g)
-{
-    stub_stop(&g->stub);
-    vtpm_stop(&g->vtpm);
-    arena_done(&g->arena);
-}
-
-#define WITH_GUEST(g)                             \
-    struct guest g CLEANUP(guest_stop);           \
-    struct err start_err = ERR_INIT;              \
-    if (!guest_start(&g, &start_err)) {           \
-        CHECK(start_err.code == ERR_NONE);        \
-        SKIP("%s%s", g.vtpm.why, start_err.text); \
-    }
-
-#define REQUIRE_DONE(call, why_)                                       \
-    do {                                                               \
-        bool held_ = (call);                                           \
-        test_check(held_, __FILE__, __LINE__, #call);                  \
-        if (!held_) {                                                  \
-            test_note("%s: %s", failure_name((why_).id), (why_).text); \
-            return;                                                    \
-        }                                                              \
-    } while (0)
 
 static const struct json *parsed(struct guest *g, const char *text)
 {
