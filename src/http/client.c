@@ -128,12 +128,6 @@ void http_client_free(struct http_client *client)
     free(client);
 }
 
-void http_client_free_at(struct http_client **client)
-{
-    http_client_free(*client);
-    *client = NULL;
-}
-
 const struct http_trace *http_client_trace(const struct http_client *client) { return &client->trace; }
 
 /* ---- one call ------------------------------------------------------------------------------------------------------ */
@@ -337,13 +331,4 @@ bool http_client_send(struct http_client *client, struct arena *a, const struct 
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     *ret = (struct http_answer){ (unsigned)status, { kept, reply.n_headers }, body };
     return true;
-}
-
-struct bytes http_answer_header(const struct http_answer *answer, const char *name)
-{
-    for (size_t i = 0; i < answer->headers.n; i++)
-        if (answer->headers.items[i].name.len == strlen(name) &&
-            strncasecmp((const char *)answer->headers.items[i].name.data, name, strlen(name)) == 0)
-            return answer->headers.items[i].value;
-    return BYTES_NONE;
 }

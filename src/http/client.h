@@ -1,11 +1,12 @@
-/* http/client.h: HTTP out, for agents, the command line and webhooks. libcurl carries it, hidden here.
+/* http/client.h: HTTP out, for agents, the command line and webhooks. libcurl carries it, hidden here
+ * (WinHTTP on Windows).
  *
  * A client keeps its connection between requests. One client is for one thread at a time. Redirects are not followed. TLS 1.2 or
  * better; verification cannot be switched off. Proxies: http/proxy.h. Each stage of a request has a deadline of its own. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
-#include "http/message.h"
+#include "http/field.h"
 
 /* clang-format off */
 /* Why a request got no answer, in the classes of guest-agent.md 8.5, with its numbers (0: no class of that table).

@@ -1,36 +1,6 @@
 #include <errno.h>
 #include "http/client_internal.h"
 
-const char *http_failure_slug(enum http_failure failure)
-{
-    static const char *const slugs[] = {
-#define X(name, slug, number, meaning) slug,
-        HTTP_FAILURES(X)
-#undef X
-    };
-    return (size_t)failure < ARRAY_LEN(slugs) ? slugs[failure] : "local";
-}
-
-const char *http_failure_meaning(enum http_failure failure)
-{
-    static const char *const meanings[] = {
-#define X(name, slug, number, meaning) meaning,
-        HTTP_FAILURES(X)
-#undef X
-    };
-    return (size_t)failure < ARRAY_LEN(meanings) ? meanings[failure] : "";
-}
-
-unsigned http_failure_number(enum http_failure failure)
-{
-    static const unsigned numbers[] = {
-#define X(name, slug, number, meaning) number,
-        HTTP_FAILURES(X)
-#undef X
-    };
-    return (size_t)failure < ARRAY_LEN(numbers) ? numbers[failure] : 0;
-}
-
 static const struct {
     CURLcode code;
     enum http_failure failure;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/writer.h"
+#include "http/field.h"
 #include "json/parse.h"
 #include "json/write.h"
 
@@ -13,16 +14,6 @@ enum http_role { HTTP_ANONYMOUS, HTTP_AGENT, HTTP_READER, HTTP_CONTRIBUTOR, HTTP
 
 const char *http_role_name(enum http_role role); /* "anonymous", "agent", … */
 bool http_role_suffices(enum http_role has, enum http_role needed);
-
-/* A decoded name and value: path parameter, query parameter or header. */
-struct http_field {
-    struct bytes name, value;
-};
-
-struct http_fields {
-    const struct http_field *items;
-    size_t n;
-};
 
 struct http_peer {
     bool local; /* over the unix socket; uid, gid and pid are the kernel's word */
