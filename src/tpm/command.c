@@ -1,4 +1,5 @@
 #include "tpm/command.h"
+#include <assert.h>
 
 enum {
     ST_NO_SESSIONS = 0x8001,
@@ -38,6 +39,7 @@ void tpm_command_begin(struct writer *w, enum tpm_command_code code, const uint3
     enum { AUTHORISATION_LEN = 9 };
     const struct tpm_command *command = tpm_command_find(code);
 
+    assert(command);
     writer_reset(w);
     w->limit = TPM_MESSAGE_MAX;
     write_u16be(w, command->n_auths ? ST_SESSIONS : ST_NO_SESSIONS);
