@@ -1,6 +1,7 @@
 #include "agent/evidence.h"
 #include <stdio.h>
 #include "agent/collect.h"
+#include "agent/log_place.h"
 #include "base/file.h"
 #include "eventlog/systemd_log.h"
 #include "jose/jwk.h"
@@ -51,9 +52,11 @@ static bool convert_systemd(struct arena *a, struct evidence_logs *logs, struct 
 
 bool evidence_collect_logs(const struct evidence_sources *sources, struct arena *a, struct evidence_logs *ret, struct failure *why)
 {
-    const char *firmware = path_of(sources->firmware_log, "/sys/kernel/security/tpm0/binary_bios_measurements");
+    const char *firmware = sources->firmware_log ? sources->firmware_log : log_place_firmware(a);
     struct err err;
 
+    if (!firmware)
+        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     *ret = (struct evidence_logs){ 0 };
     ret->firmware_state = read_log(a, firmware, LIMIT_LOG_BYTES, &ret->firmware, &err);
     if (ret->firmware_state != LOG_STATE_PRESENT) {

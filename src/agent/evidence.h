@@ -6,7 +6,7 @@
 #include "json/write.h"
 
 struct evidence_sources {     /* NULL: the usual path; "": do not look */
-    const char *firmware_log; /* /sys/kernel/security/tpm0/binary_bios_measurements */
+    const char *firmware_log; /* agent/log_place.h */
     const char *systemd_log;  /* /run/log/systemd/tpm2-measure.log */
     const char *ima_log;      /* /sys/kernel/security/ima/binary_runtime_measurements */
     bool with_ima;            /* off by default */
