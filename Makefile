@@ -3,7 +3,7 @@ BUILD ?= build
 MESON_FLAGS ?= -Dwerror=true
 PROGRAMS = trueboot truebootd trueboot-agent
 
-.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench golden extension-package guest clean
+.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench golden extension-package deb guest clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJA_FLAGS)
@@ -59,6 +59,9 @@ bench: all
 	@$(BUILD)/bench/bench
 
 # The VM extension: packaging/ in the build folder.
+deb:
+	@tools/make_deb $(BUILD)
+
 extension-package: all
 	@ninja -C $(BUILD) --quiet extension-package && ls $(BUILD)/packaging/GuestAttestation-*.zip
 
