@@ -183,6 +183,9 @@ def under_filter(work):
         tap.check(once.returncode == 0 and once.stdout.count(".") == 2, "so does a single attestation", once.stderr)
         own = subprocess.run([rig.agent, "run", *common[:-2], "--no-start-delay", "--cycles", "1"], capture_output=True, text=True, timeout=120)
         tap.check(own.returncode == 0 and "no system call filter" not in own.stderr, "the daemon loads the filter itself", own.stderr)
+        twice = subprocess.run([UNDER_FILTER, "--gently", rig.agent, "run", *common[:-2], "--no-start-delay", "--cycles", "1"], capture_output=True, text=True,
+                               timeout=120)
+        tap.check(twice.returncode == 0 and "no system call filter" not in twice.stderr, "under the unit's filter it is content with that one", twice.stderr)
         client(work, rig)
         other_user(work, rig, common[:-2])
     finally:
