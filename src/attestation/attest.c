@@ -208,6 +208,7 @@ static bool refuse(const struct attestation *t, struct http_response *response, 
     struct json_out out;
 
     writer_reset(&response->body);
+    response->error_text = f->text;
     http_response_header(response, "x-ms-error-code", code);
     out = http_response_json(response, 400);
     json_begin_object(&out, NULL);
@@ -283,6 +284,7 @@ static bool answer_challenge(struct attestation *t, struct http_response *respon
     json_put_base64url(&inner, "challenge", BYTES_OF(challenge));
     json_put_base64url(&inner, "service_context", context);
     json_end(&inner);
+    response->outcome = "challenge";
     out = http_response_json(response, 200);
     response->body.bad |= !writer_ok(&message);
     attest_message_write(&out, &t->message, writer_bytes(&message));

@@ -7,6 +7,7 @@ extern const struct cli_command command_vm_create, command_vm_add, command_vm_li
 extern const struct cli_command command_status;
 extern const struct cli_command command_baseline_show, command_baseline_approve, command_baseline_learn;
 extern const struct cli_command command_root_add, command_root_list, command_root_remove;
+extern const struct cli_command command_audit_verify, command_audit_show, command_audit_checkpoint;
 extern const struct cli_command command_server_status;
 extern const struct cli_command command_data_show, command_data_update;
 extern const struct cli_command command_evidence_get;

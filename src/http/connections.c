@@ -6,7 +6,7 @@
 #include <time.h>
 #include "base/clock.h"
 
-enum { MIN_TICK_MS = 10, MAX_TICK_MS = 250, EVICTION_AGE_MS = 1000 };
+enum { MIN_TICK_MS = 10, MAX_TICK_MS = 250, EVICTION_AGE_MS = 1000, SHARES = 8 };
 
 /* ---- addresses ----------------------------------------------------------------------------------------------------- */
 
@@ -126,21 +126,23 @@ static unsigned count_from(const struct connections *all, const struct peer_key 
     return n;
 }
 
-/* Cuts the one that has waited longest; false when every connection is new or at work. */
+/* Cuts the one that has waited longest; false when every connection is new or at work. A new one is spared, unless its address holds more than its
+ * share: whoever opens connections faster than they age must not shut others out (attack-suite.md S4). */
 static bool make_room(struct connections *all)
 {
     int64_t now = clock_monotonic_ms();
     struct connection *oldest = NULL;
 
     for (struct connection *c = all->first; c; c = c->next) {
-        if (c->cut || c->deadline_ms == INT64_MAX || now - c->opened_ms < EVICTION_AGE_MS)
+        if (c->cut || c->deadline_ms == INT64_MAX)
             continue;
         if (!oldest || c->deadline_ms < oldest->deadline_ms)
             oldest = c;
     }
-    if (oldest)
-        cut(oldest);
-    return oldest != NULL;
+    if (!oldest || (now - oldest->opened_ms < EVICTION_AGE_MS && count_from(all, &oldest->key) <= all->max / SHARES))
+        return false;
+    cut(oldest);
+    return true;
 }
 
 bool connections_admit(struct connections *all, const struct sockaddr *address, socklen_t len UNUSED)

@@ -415,7 +415,7 @@ static bool identify(struct exchange_host *h, struct exchange *x)
         caller.subject = arena_printf(&x->arena, "uid %u", (unsigned)peer->uid);
     } else if (config->identify && request->route->role != HTTP_ANONYMOUS && !config->identify(config->context, request, &caller, &err)) {
         if (err.code == ERR_UNTRUSTED || err.code == ERR_DENIED || err.code == ERR_MALFORMED)
-            return refuse_caller(x, err.code == ERR_DENIED ? 403 : 401, err.text);
+            return refuse_caller(x, err.code != ERR_DENIED ? 401 : request->route->forbidden ? request->route->forbidden : 403, err.text);
         http_response_err(&x->response, &err);
         return false;
     }

@@ -173,6 +173,7 @@ bool http_response_error(struct http_response *response, unsigned status, const 
     json_end(&out);
     json_end(&out);
     response->cache_control = NULL;
+    response->error_text = arena_string(response->arena, bytes_of_string(message));
     if (code_copy && is_header_text(code_copy))
         set_error_code(response, code_copy);
     return true;

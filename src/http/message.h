@@ -68,7 +68,9 @@ struct http_response {
     struct http_field headers[16]; /* further ones */
     size_t n_headers;
     struct writer body;
-    const char *internal; /* for the log: the sentence that was kept from the caller; NULL: none */
+    const char *internal;   /* for the log: the sentence that was kept from the caller; NULL: none */
+    const char *error_text; /* of the error body, for the audit log; NULL: none */
+    const char *outcome;    /* for metrics, a fixed word; NULL: the status says it all */
 };
 
 /* Adds a header; text is copied. A value with control characters, or a 17th header, is a mistake of ours and turns the answer into a 500. */

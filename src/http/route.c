@@ -343,6 +343,8 @@ void http_route_permission(const struct http_route *route, char ret[static HTTP_
             verb = verbs[i].verb;
     if (strncmp(at, "/providers/{provider}/", 22) == 0)
         at += 21;
+    if (strstr(at, "/Microsoft.")) /* the cloud's own names of permissions begin there */
+        at = strstr(at, "/Microsoft.");
     while (*at) {
         at++;
         len = strcspn(at, "/");

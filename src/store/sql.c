@@ -1,7 +1,10 @@
 #include "store/sql.h"
+#include <stdatomic.h>
 #include <stdio.h>
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "store/statistics.h"
 
 const struct statement_info statements[STATEMENT_COUNT] = {
 #define X(name, kind, text) { #name, SQL_##kind, text },
@@ -120,12 +123,41 @@ static bool read_record(struct arena *a, const struct record *record, const stru
     return true;
 }
 
+/* ---- statistics ------------------------------------------------------------------------------------------------------ */
+
+static struct {
+    atomic_ullong statements, microseconds, errors;
+} counted[2]; /* of reads, of writes; a statement costs far more than this */
+
+void store_statistics(struct store_statistics *ret)
+{
+    for (int k = 0; k < 2; k++) {
+        ret->statements[k] = counted[k].statements;
+        ret->microseconds[k] = counted[k].microseconds;
+        ret->errors[k] = counted[k].errors;
+    }
+}
+
+/* Every statement passes here. What a row's rules refuse is no failure of the database. */
+static bool run(struct store *store, enum statement statement, const struct sql_value *params, size_t n, const struct sql_rows *rows,
+                int64_t *ret_changes, struct err *err)
+{
+    int kind = statements[statement].kind == SQL_WRITE;
+    int64_t start = clock_monotonic_us();
+    bool fine = store->backend->run(store, statement, params, n, rows, ret_changes, err);
+
+    counted[kind].statements++;
+    counted[kind].microseconds += (unsigned long long)(clock_monotonic_us() - start);
+    counted[kind].errors += !fine && err->code == ERR_IO;
+    return fine;
+}
+
 /* ---- running ------------------------------------------------------------------------------------------------------- */
 
 bool sql_write(struct store *store, enum statement statement, const struct sql_value *params, size_t n, int64_t *ret_changes,
                struct err *err)
 {
-    return store->backend->run(store, statement, params, n, NULL, ret_changes, err);
+    return run(store, statement, params, n, NULL, ret_changes, err);
 }
 
 struct collected {
@@ -160,7 +192,7 @@ bool sql_list(struct store *store, struct arena *a, enum statement statement, co
     struct collected c = { .arena = a, .record = record };
     struct sql_rows rows = { collect, &c };
 
-    if (!store->backend->run(store, statement, params, n, &rows, NULL, err))
+    if (!run(store, statement, params, n, &rows, NULL, err))
         return false;
     *ret = c.rows;
     *ret_n = c.n;
@@ -206,7 +238,7 @@ bool sql_get_integer(struct store *store, enum statement statement, const struct
     struct single s = { 0 };
     struct sql_rows rows = { take_single, &s };
 
-    if (!store->backend->run(store, statement, params, n, &rows, NULL, err))
+    if (!run(store, statement, params, n, &rows, NULL, err))
         return false;
     if (!s.found)
         return err_set(err, ERR_INTERNAL, "a statement that counts returned nothing");
@@ -220,7 +252,7 @@ bool sql_get_value(struct store *store, struct arena *a, enum statement statemen
     struct single s = { .arena = a };
     struct sql_rows rows = { take_single, &s };
 
-    if (!store->backend->run(store, statement, params, n, &rows, NULL, err))
+    if (!run(store, statement, params, n, &rows, NULL, err))
         return false;
     if (!s.found)
         return err_set(err, ERR_NOT_FOUND, "there is no such %s", what);

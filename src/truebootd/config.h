@@ -9,6 +9,7 @@
 #include "monitor/health.h"
 
 enum { LOG_REQUESTS_ERRORS, LOG_REQUESTS_ALL };
+enum { AUDIT_FAILURE_CONTINUE, AUDIT_FAILURE_REFUSE };
 
 struct config {
     struct arena *arena; /* of all texts */
@@ -18,6 +19,11 @@ struct config {
     int64_t log_level, log_format, log_requests;
     int64_t connections, connections_per_address, request_seconds;
     int64_t attest_per_second, attest_burst, requests_per_second, requests_burst, vm_per_minute, vm_burst;
+    bool audit_enabled, metrics_open;
+    int64_t audit_file_size, audit_keep_days, audit_checkpoint_records, audit_on_failure;
+    const char *oidc_issuer, *oidc_audience, *oidc_discovery, *oidc_jwks_url, *oidc_jwks_file, *oidc_ca_file;
+    const char *oidc_role_claims, *oidc_reader, *oidc_contributor, *oidc_owner;
+    int64_t oidc_default_role, oidc_refresh, oidc_stale, oidc_floor, oidc_timeout;
 
     /* what follows from them */
     char data[PATH_MAX]; /* everything lives below */

@@ -26,5 +26,26 @@
     X("limits",  "requests_per_second",     requests_per_second,    NUMBER,   "1000",          0,     1000000,    LIVE,  NULL,                 "other calls from one address; 0: no limit") \
     X("limits",  "requests_burst",          requests_burst,         NUMBER,   "2000",          1,     1000000,    LIVE,  NULL,                 "of these at once") \
     X("limits",  "vm_per_minute",           vm_per_minute,          NUMBER,   "60",            0,     1000000,    LIVE,  NULL,                 "attestations, and signed reports, of one VM (one attestation key); 0: no limit") \
-    X("limits",  "vm_burst",                vm_burst,               NUMBER,   "30",            1,     1000000,    LIVE,  NULL,                 "of these at once")
+    X("limits",  "vm_burst",                vm_burst,               NUMBER,   "30",            1,     1000000,    LIVE,  NULL,                 "of these at once") \
+    X("audit",   "enabled",                 audit_enabled,          SWITCH,   "yes",           0,     0,          START, NULL,                 "keep an audit log in DATA/audit") \
+    X("audit",   "file_size",               audit_file_size,        SIZE,     "64m",           65536, 1073741824, LIVE,  NULL,                 "a further file begins at this size, and each day") \
+    X("audit",   "keep_days",               audit_keep_days,        NUMBER,   "90",            0,     36500,      LIVE,  NULL,                 "older files are removed, which is a record of its own; 0: never") \
+    X("audit",   "checkpoint_records",      audit_checkpoint_records, NUMBER, "1000",          1,     1000000,    LIVE,  NULL,                 "records between two signed checkpoints; one comes a minute after a record anyhow") \
+    X("audit",   "on_failure",              audit_on_failure,       CHOICE,   "continue",      0,     0,          LIVE,  "continue|refuse",    "while it cannot be written: go on and count what is missing, or refuse changes by people (503)") \
+    X("metrics", "open",                    metrics_open,           SWITCH,   "no",            0,     0,          START, NULL,                 "/metrics for anybody; otherwise a reader") \
+    X("oidc",    "issuer",                  oidc_issuer,            TEXT,     "",              0,     1000,       START, NULL,                 "whose tokens are taken: iss, exactly; none without it") \
+    X("oidc",    "audience",                oidc_audience,          TEXT,     "",              0,     2000,       START, NULL,                 "what a token must be meant for (aud): one of these words") \
+    X("oidc",    "discovery",               oidc_discovery,         TEXT,     "",              0,     1000,       START, NULL,                 "address of the issuer's document (default: ISSUER/.well-known/openid-configuration)") \
+    X("oidc",    "jwks_url",                oidc_jwks_url,          TEXT,     "",              0,     1000,       START, NULL,                 "address of its keys, instead of discovery") \
+    X("oidc",    "jwks_file",               oidc_jwks_file,         TEXT,     "",              0,     4000,       START, NULL,                 "a file of its keys, instead of asking it; read anew at SIGHUP") \
+    X("oidc",    "ca_file",                 oidc_ca_file,           TEXT,     "",              0,     4000,       START, NULL,                 "CA certificates for the issuer's addresses (default: the system's)") \
+    X("oidc",    "role_claims",             oidc_role_claims,       TEXT,     "roles groups scp scope", 1, 1000,  START, NULL,                 "claims that hold roles: texts of words, or arrays of texts") \
+    X("oidc",    "reader",                  oidc_reader,            TEXT,     "trueboot.reader", 0,   4000,       START, NULL,                 "values that make a reader, separated by commas") \
+    X("oidc",    "contributor",             oidc_contributor,       TEXT,     "trueboot.contributor", 0, 4000,    START, NULL,                 "values that make a contributor") \
+    X("oidc",    "owner",                   oidc_owner,             TEXT,     "trueboot.owner", 0,    4000,       START, NULL,                 "values that make an owner") \
+    X("oidc",    "default_role",            oidc_default_role,      CHOICE,   "none",          0,     0,          START, "none|reader|contributor|owner", "of a genuine token that holds none of these values: tokens whose roles are kept elsewhere, as the cloud's") \
+    X("oidc",    "refresh",                 oidc_refresh,           DURATION, "1h",            10,    604800,     START, NULL,                 "between two fetches of the keys") \
+    X("oidc",    "stale",                   oidc_stale,             DURATION, "1d",            60,    2592000,    START, NULL,                 "how long keys count while the issuer does not answer") \
+    X("oidc",    "floor",                   oidc_floor,             DURATION, "30",            1,     3600,       START, NULL,                 "at least so long between two fetches that unknown keys, or failures, cause") \
+    X("oidc",    "timeout",                 oidc_timeout,           DURATION, "3",             1,     60,         START, NULL,                 "of one request to the issuer")
 /* clang-format on */

@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/log.h"
 #include "truebootd/server.h"
 
@@ -13,6 +14,7 @@ static void block_signals(sigset_t *ret)
     sigaddset(ret, SIGHUP);
     sigprocmask(SIG_BLOCK, ret, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk, not the server's end */
 }
 
 /* SIGHUP: what cannot be read changes nothing. */
@@ -42,6 +44,10 @@ int main(int argc, char **argv)
     sigset_t signals;
     int received;
 
+    if (argc == 2 && strcmp(argv[1], "--list-routes") == 0) {
+        server_list_routes(stdout);
+        return 0;
+    }
     switch (config_read(&a, argc, argv, &config, &err)) {
     case CONFIG_DONE:
         return 0;

@@ -18,8 +18,10 @@
 #include "base/log.h"
 #include "management/api_tokens.h"
 #include "truebootd/housekeeping.h"
+#include "truebootd/observe.h"
+#include "truebootd/probes.h"
 
-enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64, N_TABLES = 5 };
+enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64, N_TABLES = 6 };
 
 #define LOCATION "local" /* where the shared provider is, as clients of the original expect a place */
 
@@ -159,6 +161,8 @@ static bool identify(void *context, const struct http_request *request, struct h
         return false;
     if (!ours && !api_token_identify(s->store, request, clock_now_ms(), &ours, ret, err))
         return false;
+    if (!ours && s->oidc && !oidc_identify(s->oidc, request, &ours, ret, err))
+        return false;
     if (ours)
         return true;
     return err_set(err, ERR_UNTRUSTED, "these credentials are of no kind that this server knows");
@@ -198,10 +202,12 @@ static void on_appraisal(void *context, const char *vm)
     struct judged *judged = ARENA_NEW(&a, struct judged);
     struct err err = ERR_INIT;
 
-    if (!judged || !monitor_judge(&s->monitor, &a, vm, judged, &err))
+    if (!judged || !monitor_judge(&s->monitor, &a, vm, judged, &err)) {
         log_event(LOG_ERROR, "cannot judge an appraisal", "vm", vm, "error", err.text, NULL);
-    else
-        log_event(LOG_INFO, "appraised", "vm", vm, "appraisal", judged->appraisal.id, "verdict", verdict_name(judged->verdict), NULL);
+        return;
+    }
+    instruments_judged(s->instruments, judged);
+    log_event(LOG_INFO, "appraised", "vm", vm, "appraisal", judged->appraisal.id, "verdict", verdict_name(judged->verdict), NULL);
 }
 
 static bool start_management(struct server *s, struct err *err)
@@ -279,18 +285,83 @@ static bool start_monitor(struct server *s, struct err *err)
 
 /* ---- the network ---- */
 
-static void observe(void *context, const struct http_request *request, const struct http_response *response, int64_t duration_us)
+/* ---- audit ---- */
+
+#define AUDIT_HEAD_KEY "audit.head" /* the setting: the newest checkpoint, apart from the log that it is about */
+
+static void keep_checkpoint(void *context, const char *checkpoint)
 {
     struct server *s = context;
-    char status[12], duration[24];
+    struct err err = ERR_INIT;
 
-    if (s->config->log_requests == LOG_REQUESTS_ERRORS && response->status < 400)
-        return;
-    snprintf(status, sizeof status, "%u", response->status);
-    snprintf(duration, sizeof duration, "%lld", (long long)duration_us);
-    log_event(response->status >= 500 ? LOG_ERROR : LOG_INFO, "request", "id", request->id, "method", request->method, "route",
-              request->route ? request->route->pattern : NULL, "status", status, "us", duration, "peer", request->peer.address, "caller",
-              request->caller.subject, NULL);
+    if (!store_setting_put(s->store, AUDIT_HEAD_KEY, bytes_of_string(checkpoint), &err))
+        log_event(LOG_WARNING, "a checkpoint of the audit log cannot be kept in the database", "error", err.text, NULL);
+}
+
+static void apply_audit(struct server *s)
+{
+    const struct config *c = s->config;
+
+    if (s->audit)
+        audit_set(s->audit, c->audit_file_size, (unsigned)c->audit_keep_days, (unsigned)c->audit_checkpoint_records);
+}
+
+static bool start_audit(struct server *s, const char *keys, struct err *err)
+{
+    struct audit_options options = { .key = &s->audit_key, .now_ms = clock_now_ms, .anchor = keep_checkpoint, .context = s };
+    struct err why = ERR_INIT;
+    const char *note;
+
+    if (!s->config->audit_enabled)
+        return true;
+    options.folder = arena_printf(&s->arena, "%s/audit", s->config->data);
+    if (!options.folder)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the audit log");
+    if (!store_setting_get(s->store, &s->arena, AUDIT_HEAD_KEY, &options.kept, &why) && why.code != ERR_NOT_FOUND)
+        return err_set(err, why.code, "%s", why.text);
+    if (!keystore_signing_key(keys, "audit", SIGNING_CA_ISSUED, PRIVKEY_P256, s->token_ca, "trueboot audit log", clock_now_ms(),
+                              &s->audit_key, err) ||
+        !audit_open(&options, &s->arena, &s->audit, &note, err))
+        return false;
+    if (note)
+        log_event(LOG_WARNING, "the audit log is not what it was when the server stopped", "what", note, NULL);
+    return true;
+}
+
+/* ---- callers with tokens of an issuer ---- */
+
+static void oidc_told(void *context, const char *text)
+{
+    (void)context;
+    if (text)
+        log_event(LOG_WARNING, "the keys of the tokens' issuer cannot be fetched", "error", text, NULL);
+    else
+        log_event(LOG_INFO, "the keys of the tokens' issuer can be fetched again", NULL);
+}
+
+static bool start_oidc(struct server *s, struct err *err)
+{
+    static const enum http_role roles[] = { HTTP_ANONYMOUS, HTTP_READER, HTTP_CONTRIBUTOR, HTTP_OWNER };
+    const struct config *c = s->config;
+    const struct oidc_config config = { .issuer = c->oidc_issuer,
+                                        .audiences = c->oidc_audience,
+                                        .discovery = c->oidc_discovery,
+                                        .jwks_url = c->oidc_jwks_url,
+                                        .jwks_file = c->oidc_jwks_file,
+                                        .ca_file = c->oidc_ca_file,
+                                        .role_claims = c->oidc_role_claims,
+                                        .reader = c->oidc_reader,
+                                        .contributor = c->oidc_contributor,
+                                        .owner = c->oidc_owner,
+                                        .otherwise = roles[c->oidc_default_role],
+                                        .refresh_ms = c->oidc_refresh * 1000,
+                                        .stale_ms = c->oidc_stale * 1000,
+                                        .floor_ms = c->oidc_floor * 1000,
+                                        .timeout_ms = (unsigned)c->oidc_timeout * 1000,
+                                        .now_ms = clock_now_ms,
+                                        .told = oidc_told };
+
+    return !c->oidc_issuer[0] || oidc_new(&config, &s->oidc, err);
 }
 
 enum { PLACES_ADDRESSES = 32768, PLACES_VMS = 32768 };
@@ -318,7 +389,8 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
                                          .per_address = s->per_address,
                                          .per_address_costly = s->per_address_costly,
                                          .per_agent = s->per_vm,
-                                         .observe = observe,
+                                         .admit = observe_admit,
+                                         .observe = observe_request,
                                          .context = s };
     bool started;
 
@@ -329,6 +401,8 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
     tables[2] = (struct http_routes){ management_routes, management_n_routes, &s->management };
     tables[3] = (struct http_routes){ provider_routes, provider_n_routes, &s->attestation };
     tables[4] = (struct http_routes){ key_routes, key_n_routes, &s->attestation };
+    if (!probes_routes(s, &tables[5], err) || !instruments_new(tables, N_TABLES, &s->instruments, err))
+        return false;
     config.tables = tables;
     collect_names(s, names);
     if (!keystore_tls(keys, "tls", s->root_ca, names->items, names->n, clock_now_ms(), &s->arena, &config.cert_pem, &config.key_pem, err))
@@ -351,12 +425,16 @@ bool server_start(struct config *config, struct server *s, struct err *err)
         return false;
     }
     server_reload(s);
+    s->started_ms = clock_now_ms();
+    s->location = LOCATION;
     s->attestation.issuer = make_url(s);
     umask(0027);
     snprintf(database, sizeof database, "%.*s/trueboot.db", PATH_MAX - 16, config->data);
     fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) && load_reference(s, err) &&
            store_open(database, &s->store, err) && start_management(s, err) && start_attestation(s, err) && start_monitor(s, err) &&
-           start_http(s, keys, err) && housekeeping_start(s, &s->housekeeping, err);
+           start_audit(s, keys, err) && start_oidc(s, err) && start_http(s, keys, err) && housekeeping_start(s, &s->housekeeping, err);
+    if (fine)
+        apply_audit(s);
     if (!fine)
         server_stop(s);
     return fine;
@@ -371,12 +449,21 @@ void server_reload(struct server *s)
     rate_limiter_set(s->per_address, (unsigned)c->requests_per_second, 1000, (unsigned)c->requests_burst);
     rate_limiter_set(s->per_address_costly, (unsigned)c->attest_per_second, 1000, (unsigned)c->attest_burst);
     rate_limiter_set(s->per_vm, (unsigned)c->vm_per_minute, 60 * 1000, (unsigned)c->vm_burst);
+    s->log_all = c->log_requests == LOG_REQUESTS_ALL;
+    s->refuse_unaudited = c->audit_on_failure == AUDIT_FAILURE_REFUSE;
+    apply_audit(s);
+    if (s->oidc)
+        oidc_refresh(s->oidc);
 }
 
 void server_stop(struct server *s)
 {
     housekeeping_stop(s->housekeeping);
     http_server_stop(s->http, STOP_GRACE_MS);
+    audit_close(s->audit); /* its last checkpoint goes into the store */
+    signing_key_done(&s->audit_key);
+    oidc_free(s->oidc);
+    instruments_free(s->instruments);
     for (enum key_use use = 0; use < KEY_USE_COUNT; use++)
         keyring_free(s->attestation.keys[use]);
     providers_free(s->attestation.providers);
@@ -396,4 +483,18 @@ void server_stop(struct server *s)
     wipe(s->monitor.nonce_key, sizeof s->monitor.nonce_key);
     arena_done(&s->arena);
     *s = (struct server){ 0 };
+}
+
+void server_list_routes(FILE *to)
+{
+    const struct http_routes tables[] = { { attestation_routes, attestation_n_routes, NULL },
+                                          { monitor_routes, monitor_n_routes, NULL },
+                                          { management_routes, management_n_routes, NULL },
+                                          { provider_routes, provider_n_routes, NULL },
+                                          { key_routes, key_n_routes, NULL },
+                                          { probes_standard_routes, probes_n_standard_routes, NULL } };
+
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+        for (size_t r = 0; r < tables[t].n; r++)
+            fprintf(to, "%s %s %s\n", tables[t].routes[r].method, tables[t].routes[r].pattern, http_role_name(tables[t].routes[r].role));
 }

@@ -92,7 +92,7 @@ TEST(an_address_that_asks_too_often_is_told_when_to_come_back)
 }
 
 /* Before the body is read: 16 MiB are announced and none sent. */
-TEST(what_costs_cryptography_has_a_budget_of_its_own_and_is_refused_before_its_body)
+TEST(S15_what_costs_cryptography_has_a_budget_of_its_own_and_is_refused_before_its_body)
 {
     BUDGETS(f);
     struct heard h;

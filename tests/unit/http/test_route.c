@@ -245,3 +245,32 @@ TEST(patterns_that_could_not_mean_anything_are_found_when_tables_are_checked)
             test_note("%s", bad[i]);
     }
 }
+
+TEST(a_route_names_the_permission_that_it_wants)
+{
+    static const struct {
+        const char *method, *pattern, *permission;
+    } rows[] = {
+        { "GET", "/v1/vms", "vms/read" },
+        { "PATCH", "/v1/vms/{vm}", "vms/write" },
+        { "DELETE", "/v1/roots/{kind}/{root}", "roots/delete" },
+        { "POST", "/v1/vms/{vm}/identity:release", "vms/identity/release" },
+        { "POST", "/providers/{provider}/policies/{type}:reset", "policies/reset" },
+        { "PUT", "/policies/{type}", "policies/write" },
+        { "POST", "/certificates:add", "certificates/add" },
+        { "GET", "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.Attestation/attestationProviders/{name}",
+          "Microsoft.Attestation/attestationProviders/read" },
+        { "GET", "/a-very-long-segment-that-goes-on-and-on/and-another-one-that-is-no-shorter/and-a-third-one-beyond-the-end", "" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct http_route route = { .method = rows[i].method, .pattern = rows[i].pattern };
+        char permission[HTTP_PERMISSION_MAX];
+
+        http_route_permission(&route, permission);
+        if (rows[i].permission[0])
+            CHECK_STRING(permission, rows[i].permission);
+        else
+            CHECK(strlen(permission) < sizeof permission);
+    }
+}
