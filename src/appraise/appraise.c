@@ -175,8 +175,7 @@ static bool note_facts(struct work *w, struct err *err)
             return err_set(err, ERR_NO_MEMORY, "no memory for facts");
     }
     if (reference && reference->name) {
-        const char *age = reference_age(w->a, reference, w->request->now_ms);
-        w->out->appraisal.reference = age ? arena_printf(w->a, "%s (%s)", reference->name, age) : NULL;
+        w->out->appraisal.reference = reference_words(w->a, reference, w->request->now_ms);
         if (!w->out->appraisal.reference)
             return err_set(err, ERR_NO_MEMORY, "no memory for facts");
     }

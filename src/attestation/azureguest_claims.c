@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "base/uuid.h"
 #include "bootchain/keys.h"
+#include "bootchain/revoked.h"
 #include "eventlog/replay.h"
 #include "eventlog/sipa.h"
 #include "jose/jwk.h"
@@ -205,21 +206,18 @@ static const uint8_t floor_of_2020[][32] = {
 bool azureguest_dbx_is_known(struct arena *a, const struct bootchain *chain, const struct boot_reference *reference, bool *ret,
                              struct err *err)
 {
+    struct dbx_tally known = { 0 };
     struct bytes members;
     bool all = true;
 
     *ret = false;
     if (!chain->dbx.measured || chain->dbx.n == 0)
         return true;
-    if (!boot_keys_members(a, &chain->dbx, &members, err))
+    if (!boot_keys_members(a, &chain->dbx, &members, err) || (reference && !dbx_compare(a, reference, &chain->dbx, &known, err)))
         return false;
-    if (reference && reference->n_images)
-        for (size_t i = 0; i < reference->n_images; i++)
-            all = all && members_have(members, reference->images[i].sha256);
-    else
-        for (size_t i = 0; i < ARRAY_LEN(floor_of_2020); i++)
-            all = all && members_have(members, floor_of_2020[i]);
-    *ret = all;
+    for (size_t i = 0; !known.listed && i < ARRAY_LEN(floor_of_2020); i++)
+        all = all && members_have(members, floor_of_2020[i]);
+    *ret = all && !known.missing;
     return true;
 }
 

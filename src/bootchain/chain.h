@@ -24,12 +24,13 @@ enum key_kind { KEY_CERTIFICATE, KEY_IMAGE_HASH, KEY_CERTIFICATE_HASH, KEY_OTHER
 /* One entry of a key list. Views point into the log. */
 struct boot_key {
     enum key_kind kind;
-    struct bytes data;    /* DER certificate, or hash */
-    const uint8_t *owner; /* 16 bytes: who put it there (a GUID); NULL unknown */
-    const char *name;     /* a certificate's subject in words, safe to show; NULL for hashes; in the arena */
-    uint8_t sha256[32];   /* certificates: of the DER; else of `data` */
-    struct bytes tbs;     /* certificates: the to-be-signed part, whose hash dbx lists; empty where it cannot be read */
-    int generation;       /* Microsoft 2011 or 2023, else 0 */
+    struct bytes data;       /* DER certificate, or hash */
+    const uint8_t *owner;    /* 16 bytes: who put it there (a GUID); NULL unknown */
+    const char *name;        /* a certificate's subject in words, safe to show; NULL for hashes; in the arena */
+    uint8_t sha256[32];      /* certificates: of the DER; else of `data` */
+    struct bytes tbs;        /* certificates: the to-be-signed part, whose hash dbx lists; empty where it cannot be read */
+    int generation;          /* Microsoft 2011 or 2023, else 0 */
+    int64_t signed_after_ms; /* forbidden certificates: only what was signed later is forbidden; 0: everything */
 };
 
 /* A measured list of keys. `measured`: its content is proved. An empty, proved list has n == 0. */

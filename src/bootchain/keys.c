@@ -1,5 +1,7 @@
 #include "bootchain/keys.h"
 #include <stdlib.h>
+#include "base/clock.h"
+#include "base/reader.h"
 #include "base/utf8.h"
 #include "crypto/der.h"
 #include "eventlog/signature_list.h"
@@ -58,6 +60,20 @@ bool boot_key_from_der(struct arena *a, struct bytes der, const struct boot_refe
     return ret->name || no_memory(err);
 }
 
+/* EFI_TIME, UEFI 2.10 8.3. */
+int64_t efi_time_ms(struct bytes efi_time)
+{
+    struct reader r = reader_over(efi_time);
+    uint16_t year = 0;
+    uint8_t month = 0, day = 0, hour = 0, minute = 0, second = 0;
+
+    if (!read_u16le(&r, &year) || !read_u8(&r, &month) || !read_u8(&r, &day) || !read_u8(&r, &hour) || !read_u8(&r, &minute) ||
+        !read_u8(&r, &second) || year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
+        second > 60)
+        return 0;
+    return ((clock_days_from_date(year, month, day) * 24 + hour) * 60 + minute) * 60000 + second * 1000;
+}
+
 bool boot_key_read(struct arena *a, const struct signature *signature, const struct boot_reference *reference, struct boot_key *ret,
                    struct err *err)
 {
@@ -76,7 +92,9 @@ bool boot_key_read(struct arena *a, const struct signature *signature, const str
     case SIGNATURE_X509_SHA256:
     case SIGNATURE_X509_SHA384:
     case SIGNATURE_X509_SHA512:
-        *ret = (struct boot_key){ .kind = KEY_CERTIFICATE_HASH, .data = signature->data };
+        *ret = (struct boot_key){ .kind = KEY_CERTIFICATE_HASH,
+                                  .data = signature->data,
+                                  .signed_after_ms = efi_time_ms(signature->revoked_since) };
         break;
     default:
         *ret = (struct boot_key){ .kind = KEY_OTHER, .data = signature->data };
@@ -172,18 +190,29 @@ void boot_key_tbs_sha256(const struct boot_key *key, uint8_t ret[static 32])
         sha256(key->tbs, ret);
 }
 
+/* UEFI 2.10, 32.4.1: EFI_CERT_X509_SHA256, _SHA384 and _SHA512. */
+static bool is_digest_of(struct bytes digest, struct bytes tbs)
+{
+    static const enum digest_algorithm algorithms[] = { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+
+    for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
+        if (digest_len(algorithms[i]) == digest.len) {
+            struct digest d;
+            digest_compute(algorithms[i], tbs, &d);
+            return bytes_equal(digest_bytes(&d), digest);
+        }
+    return false;
+}
+
 const struct boot_key *boot_keys_find_certificate(const struct boot_keys *list, const struct boot_key *certificate)
 {
-    uint8_t tbs[32];
-
     if (!certificate->tbs.len)
         return NULL;
-    boot_key_tbs_sha256(certificate, tbs);
     for (size_t i = 0; i < list->n; i++) {
         const struct boot_key *key = &list->items[i];
         if (key->kind == KEY_CERTIFICATE && bytes_equal(key->tbs, certificate->tbs))
             return key;
-        if (key->kind == KEY_CERTIFICATE_HASH && key->data.len == 32 && memcmp(key->data.data, tbs, 32) == 0)
+        if (key->kind == KEY_CERTIFICATE_HASH && is_digest_of(key->data, certificate->tbs))
             return key;
     }
     return NULL;

@@ -15,6 +15,9 @@ MUST_CHECK bool boot_key_read(struct arena *a, const struct signature *signature
 MUST_CHECK bool boot_key_from_der(struct arena *a, struct bytes der, const struct boot_reference *reference, struct boot_key *ret,
                                   struct err *err);
 
+/* EFI_TIME (16 bytes) as milliseconds since 1970; an impossible or zero date counts as unknown (0). */
+int64_t efi_time_ms(struct bytes efi_time);
+
 /* SHA-256 of a certificate's to-be-signed part; zeros when it cannot be read. */
 void boot_key_tbs_sha256(const struct boot_key *key, uint8_t ret[static 32]);
 

@@ -1,6 +1,7 @@
 #include "bootchain/reference.h"
 #include <stdlib.h>
 #include "base/bytes.h"
+#include "base/clock.h"
 
 /* The certificates that Secure Boot rests on nearly everywhere, so that a machine's generation can be told without any pack.
  * SHA-256 of the DER; public constants. */
@@ -23,24 +24,52 @@ static const struct known_certificate well_known[] = {
       "Microsoft Hyper-V Firmware PK", 0 },
 };
 
-static int compare_revocation(const void *key, const void *element)
+int revocation_compare(const struct revocation *a, const struct revocation *b)
 {
-    return memcmp(key, ((const struct revocation *)element)->sha256, 32);
+    return a->len != b->len ? (a->len < b->len ? -1 : 1) : memcmp(a->digest, b->digest, a->len);
 }
 
-static const struct revocation *find(const struct revocation *list, size_t n, const uint8_t sha256[static 32])
+static int compare(const void *key, const void *element) { return revocation_compare(key, element); }
+
+static const struct revocation *find(const struct revocation *list, size_t n, struct bytes digest)
 {
-    return n ? bsearch(sha256, list, n, sizeof *list, compare_revocation) : NULL;
+    struct revocation key = { .len = (uint8_t)digest.len };
+
+    if (!n || !digest.len || digest.len > sizeof key.digest)
+        return NULL;
+    memcpy(key.digest, digest.data, digest.len);
+    return bsearch(&key, list, n, sizeof *list, compare);
 }
 
-const struct revocation *reference_find_image(const struct boot_reference *reference, const uint8_t sha256[static 32])
+const struct revocation *reference_find_image(const struct boot_reference *reference, struct bytes digest)
 {
-    return reference ? find(reference->images, reference->n_images, sha256) : NULL;
+    return reference ? find(reference->images, reference->n_images, digest) : NULL;
 }
 
-const struct revocation *reference_find_certificate(const struct boot_reference *reference, const uint8_t tbs_sha256[static 32])
+const struct revocation *reference_find_certificate(const struct boot_reference *reference, struct bytes tbs)
 {
-    return reference ? find(reference->certificates, reference->n_certificates, tbs_sha256) : NULL;
+    static const enum digest_algorithm algorithms[] = { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+    size_t n = reference ? reference->n_certificates : 0;
+    const struct revocation *found = NULL;
+
+    /* Shorter ones come first: longer digests are computed only where some are listed. */
+    for (size_t i = 0; n && tbs.len && !found && i < ARRAY_LEN(algorithms); i++) {
+        struct digest d;
+        if (digest_len(algorithms[i]) > reference->certificates[n - 1].len)
+            break;
+        digest_compute(algorithms[i], tbs, &d);
+        found = find(reference->certificates, n, digest_bytes(&d));
+    }
+    return found;
+}
+
+size_t reference_count(const struct boot_reference *reference, enum revocation_list list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < reference->n_images; i++)
+        n += reference->images[i].list == list;
+    return n;
 }
 
 const struct known_certificate *reference_find_known(const struct boot_reference *reference, const uint8_t sha256[static 32])
@@ -52,4 +81,37 @@ const struct known_certificate *reference_find_known(const struct boot_reference
         if (memcmp(well_known[i].sha256, sha256, 32) == 0)
             return &well_known[i];
     return NULL;
+}
+
+const char *reference_age(struct arena *a, const struct boot_reference *reference, int64_t now_ms)
+{
+    char date[CLOCK_TEXT_LEN];
+    int64_t days = (now_ms - reference->as_of_ms) / (INT64_C(24) * 3600 * 1000);
+
+    if (!reference->as_of_ms)
+        return "date unknown";
+    clock_format(reference->as_of_ms, date);
+    return days >= 0 ? arena_printf(a, "%.10s, %lld day%s old", date, (long long)days, days == 1 ? "" : "s")
+                     : arena_printf(a, "%.10s", date);
+}
+
+const char *revocation_words(struct arena *a, const struct revocation *r)
+{
+    static const char *const unnamed[] = { "in its publisher's revocation list", "in the revocation list of a distribution's shim",
+                                           "named as vulnerable by its publisher" };
+    const char *what = r->what ? r->what : unnamed[r->list];
+
+    return arena_printf(a, "%s%s%s%s%s", what, r->why ? ", " : "", r->why ? r->why : "", r->since ? ", revoked on " : "",
+                        r->since ? r->since : "");
+}
+
+const char *reference_words(struct arena *a, const struct boot_reference *reference, int64_t now_ms)
+{
+    const char *age = reference_age(a, reference, now_ms);
+    bool lists = reference_count(reference, REVOKED_BY_DBX) > 0;
+
+    return !reference->name || !age
+               ? NULL
+               : arena_printf(a, "%s (%s)%s", reference->name, age,
+                              lists ? "" : "; lists no revoked images for machines' dbx: `trueboot data update DBXUpdate.bin`");
 }

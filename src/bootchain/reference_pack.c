@@ -1,14 +1,26 @@
 /* Data packs: see reference.h for the format. */
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "bootchain/keys.h"
 #include "bootchain/reference.h"
-#include "bootchain/secure_boot_data.h"
+#include "bootchain/reference_join.h"
 
-enum { FIELDS_MAX = 4 };
+enum { FIELDS_MAX = 9 };
+
+static const char *const list_words[] = {
+#define X(name, word, words) word,
+    REVOCATION_LISTS(X)
+#undef X
+};
+
+static const char *const architecture_words[] = {
+#define X(name, word, file) word,
+    ARCHITECTURES(X)
+#undef X
+};
 
 /* The lists while they grow. */
 struct pack {
@@ -17,11 +29,15 @@ struct pack {
     struct revocation *images, *certificates;
     struct known_certificate *known;
     struct sbat_requirement *sbat;
-    size_t images_capacity, certificates_capacity, known_capacity, sbat_capacity;
+    struct reference_source *sources;
+    size_t images_capacity, certificates_capacity, known_capacity, sbat_capacity, sources_capacity;
+    unsigned version;
     struct err *err;
 };
 
 static bool no_memory(struct pack *p) { return err_set(p->err, ERR_NO_MEMORY, "no memory for reference data"); }
+
+static bool bad(struct pack *p, const char *what) { return err_set(p->err, ERR_MALFORMED, "%s expected", what); }
 
 static bool grow(struct pack *p, void *array, size_t n, size_t *capacity, size_t element_size)
 {
@@ -71,14 +87,93 @@ static bool field_number(struct bytes field, uint32_t *ret)
     return field.len && value <= UINT32_MAX;
 }
 
-static bool bad(struct pack *p, const char *what) { return err_set(p->err, ERR_MALFORMED, "%s expected", what); }
+/* ---- what is said of an entry ---- */
+
+static bool read_list_word(struct pack *p, struct bytes value, struct revocation *ret)
+{
+    for (size_t i = 0; i < ARRAY_LEN(list_words); i++)
+        if (bytes_equal_string(value, list_words[i])) {
+            ret->list = (enum revocation_list)i;
+            return true;
+        }
+    return bad(p, "a list (dbx, shim or advice)");
+}
+
+static bool read_architectures(struct pack *p, struct bytes value, struct revocation *ret)
+{
+    while (value.len) {
+        size_t comma = bytes_find(value, BYTES_LIT(","));
+        struct bytes word = bytes_slice(value, 0, comma);
+        size_t i = 0;
+        while (i < ARRAY_LEN(architecture_words) && !bytes_equal_string(word, architecture_words[i]))
+            i++;
+        if (i == ARRAY_LEN(architecture_words))
+            return bad(p, "an architecture (x64, ia32, aarch64, arm)");
+        ret->architectures |= (uint8_t)(1u << i);
+        value = comma == SIZE_MAX ? BYTES_NONE : bytes_slice(value, comma + 1, SIZE_MAX);
+    }
+    return ret->architectures || bad(p, "an architecture (x64, ia32, aarch64, arm)");
+}
+
+static bool read_since(struct pack *p, struct bytes value, struct revocation *ret)
+{
+    char time[sizeof "2026-07-14T00:00:00Z"];
+    int64_t ms;
+
+    if (value.len != 10)
+        return bad(p, "a date such as 2026-07-14");
+    snprintf(time, sizeof time, "%.*sT00:00:00Z", BYTES_FMT(value));
+    return clock_parse(bytes_of_string(time), &ms) ? field_text(p, value, &ret->since) : bad(p, "a date such as 2026-07-14");
+}
+
+static bool read_signed_after(struct pack *p, struct bytes value, struct revocation *ret)
+{
+    return clock_parse(value, &ret->signed_after_ms) || bad(p, "a time (RFC 3339)");
+}
+
+static bool read_what(struct pack *p, struct bytes value, struct revocation *ret) { return field_text(p, value, &ret->what); }
+static bool read_why(struct pack *p, struct bytes value, struct revocation *ret) { return field_text(p, value, &ret->why); }
+
+struct detail_row {
+    const char *word;
+    bool (*read)(struct pack *p, struct bytes value, struct revocation *ret);
+};
+
+static const struct detail_row details[] = { { "list", read_list_word }, { "arch", read_architectures },
+                                             { "since", read_since },    { "signed-after", read_signed_after },
+                                             { "what", read_what },      { "why", read_why } };
+
+static bool read_details(struct pack *p, const struct bytes fields[FIELDS_MAX], struct revocation *ret)
+{
+    unsigned seen = 0;
+
+    for (size_t f = 2; f < FIELDS_MAX && fields[f].len; f++) {
+        size_t equals = bytes_find(fields[f], BYTES_LIT("=")), i = 0;
+        struct bytes word = bytes_slice(fields[f], 0, equals);
+        while (i < ARRAY_LEN(details) && !bytes_equal_string(word, details[i].word))
+            i++;
+        if (equals == SIZE_MAX || i == ARRAY_LEN(details) || (seen >> i & 1))
+            return bad(p, "list=, arch=, since=, signed-after=, what= or why=, each at most once,");
+        seen |= 1u << i;
+        if (!details[i].read(p, bytes_slice(fields[f], equals + 1, SIZE_MAX), ret))
+            return false;
+    }
+    return true;
+}
 
 static bool read_revocation(struct pack *p, const struct bytes fields[FIELDS_MAX], struct revocation *ret)
 {
-    if (!hex_decode_into(fields[1], ret->sha256, sizeof ret->sha256))
-        return bad(p, "64 hexadecimal digits");
+    size_t len = fields[1].len / 2;
+
+    *ret = (struct revocation){ .len = (uint8_t)len };
+    if ((len != 32 && len != 48 && len != 64) || !hex_decode_into(fields[1], ret->digest, len))
+        return bad(p, "64, 96 or 128 hexadecimal digits");
+    if (p->version > 1)
+        return read_details(p, fields, ret);
     return field_text(p, fields[2], &ret->what) && field_text(p, fields[3], &ret->why);
 }
+
+/* ---- records ---- */
 
 static bool read_image(struct pack *p, const struct bytes fields[FIELDS_MAX])
 {
@@ -131,6 +226,20 @@ static bool read_sbat_date(struct pack *p, const struct bytes fields[FIELDS_MAX]
     return field_number(fields[1], &p->ret->sbat_date) || bad(p, "a date such as 2025021800");
 }
 
+static bool read_source(struct pack *p, const struct bytes fields[FIELDS_MAX])
+{
+    struct reference_source source = { 0 };
+
+    if (!bytes_equal_string(fields[1], "-") && !clock_parse(fields[1], &source.as_of_ms))
+        return bad(p, "a time (RFC 3339), or -");
+    if (!fields[2].len)
+        return bad(p, "a source in words");
+    if (!field_text(p, fields[2], &source.words) || !grow(p, &p->sources, p->ret->n_sources, &p->sources_capacity, sizeof *p->sources))
+        return false;
+    p->sources[p->ret->n_sources++] = source;
+    return true;
+}
+
 static bool read_name(struct pack *p, const struct bytes fields[FIELDS_MAX]) { return field_text(p, fields[1], &p->ret->name); }
 
 static bool read_as_of(struct pack *p, const struct bytes fields[FIELDS_MAX])
@@ -140,12 +249,15 @@ static bool read_as_of(struct pack *p, const struct bytes fields[FIELDS_MAX])
 
 struct record_row {
     const char *word;
+    size_t fields; /* at most; of version 1: FIELDS_V1 */
     bool (*read)(struct pack *p, const struct bytes fields[FIELDS_MAX]);
 };
 
+enum { FIELDS_V1 = 4 };
+
 static const struct record_row records[] = {
-    { "name", read_name },   { "as-of", read_as_of },         { "image", read_image }, { "certificate", read_certificate },
-    { "known", read_known }, { "sbat-date", read_sbat_date }, { "sbat", read_sbat },
+    { "name", 2, read_name },   { "as-of", 2, read_as_of },         { "image", 8, read_image }, { "certificate", 8, read_certificate },
+    { "known", 4, read_known }, { "sbat-date", 2, read_sbat_date }, { "sbat", 3, read_sbat },   { "source", 3, read_source },
 };
 
 /* The next line without its end; false when there is none. */
@@ -160,36 +272,45 @@ static bool next_line(struct bytes *rest, struct bytes *ret)
     return true;
 }
 
-static bool split(struct bytes line, struct bytes ret[FIELDS_MAX])
+/* False: more than FIELDS_MAX. */
+static bool split(struct bytes line, struct bytes ret[FIELDS_MAX], size_t *ret_n)
 {
+    bool more = true;
+    size_t n = 0;
+
     for (size_t i = 0; i < FIELDS_MAX; i++) {
-        size_t tab = bytes_find(line, BYTES_LIT("\t"));
-        ret[i] = bytes_slice(line, 0, tab == SIZE_MAX ? line.len : tab);
-        line = tab == SIZE_MAX ? BYTES_NONE : bytes_slice(line, tab + 1, line.len);
+        size_t tab = more ? bytes_find(line, BYTES_LIT("\t")) : SIZE_MAX;
+        ret[i] = bytes_slice(line, 0, tab);
+        n += more;
+        more = more && tab != SIZE_MAX;
+        line = more ? bytes_slice(line, tab + 1, SIZE_MAX) : BYTES_NONE;
     }
-    return line.len == 0;
+    *ret_n = n;
+    return !more;
 }
 
 static bool read_line(struct pack *p, struct bytes line)
 {
     struct bytes fields[FIELDS_MAX];
+    size_t n;
+    bool few = split(line, fields, &n);
 
     if (!line.len || line.data[0] == '#')
         return true;
-    if (!split(line, fields))
-        return err_set(p->err, ERR_MALFORMED, "too many fields");
     for (size_t i = 0; i < ARRAY_LEN(records); i++)
-        if (bytes_equal_string(fields[0], records[i].word))
+        if (bytes_equal_string(fields[0], records[i].word)) {
+            if (!few || n > (p->version > 1 ? records[i].fields : FIELDS_V1))
+                return err_set(p->err, ERR_MALFORMED, "too many fields");
             return records[i].read(p, fields);
+        }
     return bad(p, "a known record");
 }
 
-static int compare_revocations(const void *a, const void *b)
-{
-    return memcmp(((const struct revocation *)a)->sha256, ((const struct revocation *)b)->sha256, 32);
-}
+/* ---- the whole ---- */
 
-/* Sorts, and keeps the first of equals; *n becomes smaller. Entries that are explained come before bare ones of the same digest. */
+static int compare_revocations(const void *a, const void *b) { return revocation_compare(a, b); }
+
+/* Sorts, and makes one of equals; *n becomes smaller. */
 static void sort_revocations(struct revocation *list, size_t *n)
 {
     size_t kept = 0;
@@ -197,14 +318,11 @@ static void sort_revocations(struct revocation *list, size_t *n)
     if (!*n)
         return;
     qsort(list, *n, sizeof *list, compare_revocations);
-    for (size_t i = 0; i < *n; i++) {
-        if (kept && compare_revocations(&list[kept - 1], &list[i]) == 0) {
-            if (!list[kept - 1].what && list[i].what)
-                list[kept - 1] = list[i];
-            continue;
-        }
-        list[kept++] = list[i];
-    }
+    for (size_t i = 0; i < *n; i++)
+        if (kept && revocation_compare(&list[kept - 1], &list[i]) == 0)
+            revocation_merge(&list[kept - 1], &list[i]);
+        else
+            list[kept++] = list[i];
     *n = kept;
 }
 
@@ -216,17 +334,20 @@ static void pack_finish(struct pack *p)
     p->ret->certificates = p->certificates;
     p->ret->known = p->known;
     p->ret->sbat = p->sbat;
+    p->ret->sources = p->sources;
 }
 
 bool reference_parse(struct arena *a, struct bytes text, struct boot_reference *ret, struct err *err)
 {
     struct pack p = { .a = a, .ret = ret, .err = err };
-    struct bytes line;
+    struct bytes line = BYTES_NONE;
     size_t number = 1;
 
     *ret = (struct boot_reference){ 0 };
-    if (!next_line(&text, &line) || !bytes_equal_string(line, "trueboot-reference 1"))
-        return err_set(err, ERR_UNSUPPORTED, "not a reference data pack of version 1");
+    if (next_line(&text, &line))
+        p.version = bytes_equal_string(line, "trueboot-reference 2") ? 2 : bytes_equal_string(line, "trueboot-reference 1") ? 1 : 0;
+    if (!p.version)
+        return err_set(err, ERR_UNSUPPORTED, "not a reference data pack of version 1 or 2");
     while (next_line(&text, &line)) {
         number++;
         if (!read_line(&p, line))
@@ -236,31 +357,61 @@ bool reference_parse(struct arena *a, struct bytes text, struct boot_reference *
     return true;
 }
 
+static void write_architectures(struct writer *w, uint8_t architectures)
+{
+    const char *separator = "\tarch=";
+
+    for (size_t i = 0; i < ARRAY_LEN(architecture_words); i++)
+        if (architectures >> i & 1) {
+            write_printf(w, "%s%s", separator, architecture_words[i]);
+            separator = ",";
+        }
+}
+
 static void write_revocations(struct writer *w, const char *word, const struct revocation *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        char hex[65];
-        hex_encode((struct bytes){ list[i].sha256, 32 }, hex);
+        const struct revocation *r = &list[i];
+        const char *const texts[][2] = { { "since", r->since }, { "what", r->what }, { "why", r->why } };
+        char hex[2 * sizeof r->digest + 1], time[CLOCK_TEXT_LEN];
+        hex_encode((struct bytes){ r->digest, r->len }, hex);
         write_printf(w, "%s\t%s", word, hex);
-        if (list[i].what || list[i].why)
-            write_printf(w, "\t%s", list[i].what ? list[i].what : "");
-        if (list[i].why)
-            write_printf(w, "\t%s", list[i].why);
+        if (r->list != REVOKED_BY_DBX)
+            write_printf(w, "\tlist=%s", list_words[r->list]);
+        write_architectures(w, r->architectures);
+        if (r->signed_after_ms) {
+            clock_format(r->signed_after_ms, time);
+            write_printf(w, "\tsigned-after=%s", time);
+        }
+        for (size_t k = 0; k < ARRAY_LEN(texts); k++)
+            if (texts[k][1])
+                write_printf(w, "\t%s=%s", texts[k][0], texts[k][1]);
         write_string(w, "\n");
     }
 }
 
-void reference_write(struct writer *w, const struct boot_reference *reference)
+static void write_head(struct writer *w, const struct boot_reference *reference)
 {
     char time[CLOCK_TEXT_LEN];
 
-    write_string(w, "trueboot-reference 1\n");
+    write_string(w, "trueboot-reference 2\n");
     if (reference->name)
         write_printf(w, "name\t%s\n", reference->name);
     if (reference->as_of_ms) {
         clock_format(reference->as_of_ms, time);
         write_printf(w, "as-of\t%s\n", time);
     }
+    for (size_t i = 0; i < reference->n_sources; i++) {
+        const struct reference_source *source = &reference->sources[i];
+        if (source->as_of_ms)
+            clock_format(source->as_of_ms, time);
+        write_printf(w, "source\t%s\t%s\n", source->as_of_ms ? time : "-", source->words);
+    }
+}
+
+void reference_write(struct writer *w, const struct boot_reference *reference)
+{
+    write_head(w, reference);
     write_revocations(w, "image", reference->images, reference->n_images);
     write_revocations(w, "certificate", reference->certificates, reference->n_certificates);
     for (size_t i = 0; i < reference->n_known; i++) {
@@ -272,67 +423,4 @@ void reference_write(struct writer *w, const struct boot_reference *reference)
         write_printf(w, "sbat-date\t%u\n", (unsigned)reference->sbat_date);
     for (size_t i = 0; i < reference->n_sbat; i++)
         write_printf(w, "sbat\t%s\t%u\n", reference->sbat[i].component, (unsigned)reference->sbat[i].generation);
-}
-
-static bool copy_revocations(struct pack *p, const struct revocation *from, size_t n, struct revocation **to, size_t *n_to,
-                             size_t *capacity)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!add_revocation(p, to, n_to, capacity, &from[i]))
-            return false;
-    return true;
-}
-
-static bool add_entry(struct pack *p, const struct boot_key *key)
-{
-    struct revocation r = { .what = key->name };
-
-    if (key->kind == KEY_IMAGE_HASH && key->data.len == 32) {
-        memcpy(r.sha256, key->data.data, 32);
-        return add_revocation(p, &p->images, &p->ret->n_images, &p->images_capacity, &r);
-    }
-    if (key->kind == KEY_CERTIFICATE && key->tbs.len)
-        boot_key_tbs_sha256(key, r.sha256);
-    else if (key->kind == KEY_CERTIFICATE_HASH && key->data.len == 32)
-        memcpy(r.sha256, key->data.data, 32);
-    else
-        return true; /* other hashes: nothing that we compare */
-    return add_revocation(p, &p->certificates, &p->ret->n_certificates, &p->certificates_capacity, &r);
-}
-
-bool reference_with_update(struct arena *a, const struct boot_reference *reference, const struct secure_boot_data *update, const char *name,
-                           int64_t as_of_ms, struct boot_reference *ret, struct err *err)
-{
-    struct boot_reference made = { .name = name, .as_of_ms = as_of_ms };
-    struct pack p = { .a = a, .ret = &made, .err = err };
-
-    if (reference) {
-        if (!copy_revocations(&p, reference->images, reference->n_images, &p.images, &made.n_images, &p.images_capacity) ||
-            !copy_revocations(&p, reference->certificates, reference->n_certificates, &p.certificates, &made.n_certificates,
-                              &p.certificates_capacity))
-            return false;
-        made.n_known = reference->n_known;
-        made.n_sbat = reference->n_sbat;
-        made.sbat_date = reference->sbat_date;
-    }
-    for (size_t i = 0; i < update->entries.n; i++)
-        if (!add_entry(&p, &update->entries.items[i]))
-            return false;
-    pack_finish(&p);
-    made.known = reference ? reference->known : NULL;
-    made.sbat = reference ? reference->sbat : NULL;
-    *ret = made;
-    return true;
-}
-
-const char *reference_age(struct arena *a, const struct boot_reference *reference, int64_t now_ms)
-{
-    char date[CLOCK_TEXT_LEN];
-    int64_t days = (now_ms - reference->as_of_ms) / (INT64_C(24) * 3600 * 1000);
-
-    if (!reference->as_of_ms)
-        return "date unknown";
-    clock_format(reference->as_of_ms, date);
-    return days >= 0 ? arena_printf(a, "%.10s, %lld day%s old", date, (long long)days, days == 1 ? "" : "s")
-                     : arena_printf(a, "%.10s", date);
 }

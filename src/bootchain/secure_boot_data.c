@@ -1,5 +1,4 @@
 #include "bootchain/secure_boot_data.h"
-#include "base/clock.h"
 #include "base/reader.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
@@ -12,20 +11,6 @@ enum { EFI_TIME_LEN = 16, WIN_CERT_HEADER_LEN = 24, WIN_CERT_REVISION = 0x0200, 
 #define GUID_PKCS7          BYTES_LIT("\x9d\xd2\xaf\x4a\xdf\x68\xee\x49\x8a\xa9\x34\x7d\x37\x56\x65\xa7")
 #define GUID_GLOBAL         BYTES_LIT("\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c")
 #define GUID_IMAGE_SECURITY BYTES_LIT("\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f")
-
-/* EFI_TIME, UEFI 2.10 8.3; an impossible date counts as unknown (0). */
-static int64_t time_of(struct bytes efi_time)
-{
-    struct reader r = reader_over(efi_time);
-    uint16_t year = 0;
-    uint8_t month = 0, day = 0, hour = 0, minute = 0, second = 0;
-
-    if (!read_u16le(&r, &year) || !read_u8(&r, &month) || !read_u8(&r, &day) || !read_u8(&r, &hour) || !read_u8(&r, &minute) ||
-        !read_u8(&r, &second) || year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
-        second > 60)
-        return 0;
-    return ((clock_days_from_date(year, month, day) * 24 + hour) * 60 + minute) * 60000 + second * 1000;
-}
 
 bool secure_boot_data_parse(struct arena *a, struct bytes file, struct secure_boot_data *ret, struct err *err)
 {
@@ -44,7 +29,7 @@ bool secure_boot_data_parse(struct arena *a, struct bytes file, struct secure_bo
         return err_set(err, ERR_MALFORMED, "authenticated variable data: a certificate part of %u bytes", (unsigned)len);
     if (!read_bytes(&r, len - WIN_CERT_HEADER_LEN, &ret->signature))
         return err_set(err, ERR_TRUNCATED, "authenticated variable data: the signature of %u bytes does not fit", (unsigned)len);
-    ret->time_ms = time_of(ret->time);
+    ret->time_ms = efi_time_ms(ret->time);
     ret->lists = read_rest(&r);
     return boot_keys_read(a, ret->lists, NULL, &ret->entries, err) || err_within(err, "authenticated variable data");
 }

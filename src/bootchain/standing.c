@@ -31,71 +31,7 @@ static void authorities(struct walk *w)
     if (chain->secure_boot == SECURE_BOOT_ENABLED && !chain->n_authorities)
         findings_add(w->findings, FINDING_SECUREBOOT_AUTHORITY_MISSING, 7, FINDING_NO_EVENT,
                      "Secure Boot is on, but no certificate or hash was recorded that let an image start.");
-    for (size_t i = 0; i < chain->n_authorities; i++) {
-        const struct boot_authority *authority = &chain->authorities[i];
-        const struct revocation *known;
-        uint8_t tbs[32];
-        if (authority->key.kind != KEY_CERTIFICATE)
-            continue;
-        boot_key_tbs_sha256(&authority->key, tbs);
-        known = reference_find_certificate(w->reference, tbs);
-        if (boot_keys_find_certificate(&chain->dbx, &authority->key))
-            findings_add(w->findings, FINDING_BOOT_REVOKED_SIGNER, 7, authority->event,
-                         "%s authorised an image, and the machine's own dbx forbids it.", authority->key.name);
-        else if (known)
-            findings_add(w->findings, FINDING_BOOT_REVOKED_SIGNER, 7, authority->event, "%s authorised an image; it is revoked%s%s.",
-                         authority->key.name, known->why ? ": " : "", known->why ? known->why : "");
-    }
-}
-
-static const struct revocation *revoked_by_reference(const struct walk *w, const struct boot_image *image)
-{
-    for (size_t i = 0; i < image->n_digests; i++)
-        if (image->digests[i].algorithm == DIGEST_SHA256)
-            return reference_find_image(w->reference, image->digests[i].value);
-    return NULL;
-}
-
-static void revoked_images(struct walk *w)
-{
-    for (size_t i = 0; i < w->chain->n_images; i++) {
-        const struct boot_image *image = &w->chain->images[i];
-        const struct revocation *known = revoked_by_reference(w, image);
-        if (boot_keys_find_image(&w->chain->dbx, image->digests, image->n_digests))
-            findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, image->pcr, image->event, "%s ran, and the machine's own dbx forbids it.",
-                         image->name);
-        else if (known)
-            findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, image->pcr, image->event, "%s ran; it is revoked: %s%s%s.", image->name,
-                         known->what ? known->what : "listed by its publisher", known->why ? ", " : "", known->why ? known->why : "");
-    }
-}
-
-static void revocation_age(struct walk *w)
-{
-    const struct boot_reference *reference = w->reference;
-    const struct boot_keys *dbx = &w->chain->dbx;
-    struct bytes members;
-    struct err ignored = ERR_INIT;
-    size_t missing = 0;
-
-    if (!reference)
-        return;
-    if (dbx->measured && reference->n_images && boot_keys_members(w->a, dbx, &members, &ignored)) {
-        for (size_t i = 0; i < reference->n_images; i++)
-            missing += !members_have(members, reference->images[i].sha256);
-        if (missing)
-            findings_add(w->findings, FINDING_SECUREBOOT_DBX_OLD, 7, dbx->event,
-                         "%zu of the %zu revocations of %s are not in this machine's dbx.", missing, reference->n_images,
-                         reference->name ? reference->name : "the reference data");
-    }
-    /* A level that still accepts what is revoked is a hole (attack-suite.md B3); one that is merely not the newest is age. */
-    if (w->sbat_below)
-        findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT, "The SBAT level still accepts generations of %s that are revoked.",
-                     w->sbat_below)
-            ->severity = SEVERITY_MEDIUM;
-    else if (w->sbat_seen && reference->sbat_date && w->chain->sbat_date < reference->sbat_date)
-        findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT, "The SBAT level is of %u; %u is current.",
-                     (unsigned)w->chain->sbat_date, (unsigned)reference->sbat_date);
+    revoked_signers(w);
 }
 
 static enum fact generation_enrolled(const struct bootchain *chain, int generation)
@@ -195,7 +131,7 @@ bool standing_findings(struct walk *w)
     secure_boot_state(w);
     authorities(w);
     revoked_images(w);
-    revocation_age(w);
+    revocations_missing(w);
     key_generations(w);
     chain_holes(w);
     windows(w);

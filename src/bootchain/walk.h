@@ -142,3 +142,7 @@ MUST_CHECK bool images_finish(struct walk *w);
 MUST_CHECK bool loader_finish(struct walk *w);
 /* The findings that hold without a baseline. */
 MUST_CHECK bool standing_findings(struct walk *w);
+/* revoked.c: what lists of revocations say: parts of the standing findings. */
+void revoked_images(struct walk *w);
+void revoked_signers(struct walk *w);
+void revocations_missing(struct walk *w);

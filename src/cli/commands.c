@@ -11,7 +11,7 @@ const struct cli_command *const cli_commands[] = {
     &command_provider_update, &command_provider_undelete, &command_provider_purge,   &command_operation_show, &command_operation_list,
     &command_token_create,    &command_token_list,        &command_token_revoke,     &command_query,          &command_key_list,
     &command_key_rotate,      &command_key_revoke,        &command_server_status,    &command_data_show,      &command_data_update,
-    &command_audit_verify,    &command_audit_show,        &command_audit_checkpoint,
+    &command_data_trust,      &command_data_pack,         &command_audit_verify,     &command_audit_show,     &command_audit_checkpoint,
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 

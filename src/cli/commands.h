@@ -9,7 +9,7 @@ extern const struct cli_command command_baseline_show, command_baseline_approve,
 extern const struct cli_command command_root_add, command_root_list, command_root_remove;
 extern const struct cli_command command_audit_verify, command_audit_show, command_audit_checkpoint;
 extern const struct cli_command command_server_status;
-extern const struct cli_command command_data_show, command_data_update;
+extern const struct cli_command command_data_show, command_data_update, command_data_trust, command_data_pack;
 extern const struct cli_command command_evidence_get;
 extern const struct cli_command command_policy_show, command_policy_set, command_policy_reset, command_policy_history, command_policy_lint,
     command_policy_diff, command_policy_test;

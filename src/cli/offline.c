@@ -434,7 +434,7 @@ static bool read_reference(struct run *r)
         return err_set(&r->err, ERR_NO_MEMORY, "no memory for reference data");
     if (!given)
         data = refdata_load(&r->cli->arena, refdata_user_path(&r->cli->arena), &problem);
-    else if (refdata_read(&r->cli->arena, given, named, &r->err))
+    else if (refdata_read(&r->cli->arena, given, refdata_user_path(&r->cli->arena), named, &r->err))
         data = named;
     else
         return false;

@@ -39,10 +39,10 @@ TEST(B1_a_revoked_image_is_never_healthy_whoever_signed_it)
     static const char *const images[] = { "shim", "grub", "kernel" };
 
     for (size_t i = 0; i < ARRAY_LEN(images); i++) {
-        struct revocation revoked = { .what = "a loader with a hole", .why = "CVE-2020-10713" };
+        struct revocation revoked = { .len = 32, .what = "a loader with a hole", .why = "CVE-2020-10713" };
         struct boot_reference reference = { .name = "test", .images = &revoked, .n_images = 1 };
         uint8_t hashes[1][32];
-        sha256_of(images[i], revoked.sha256);
+        sha256_of(images[i], revoked.digest);
         sha256_of(images[i], hashes[0]);
         {
             ATTACK(x); /* by the list that we know */
@@ -73,11 +73,11 @@ TEST(B1_a_revoked_image_is_never_healthy_whoever_signed_it)
     }
     {
         ATTACK(x); /* the certificate that authorised it */
-        struct revocation revoked = { .why = "withdrawn" };
+        struct revocation revoked = { .len = 32, .why = "withdrawn" };
         struct boot_reference reference = { .name = "test", .certificates = &revoked, .n_certificates = 1 };
         CHECK_HEALTHY(x);
         REQUIRE(x.out.chain && x.out.chain->n_authorities);
-        boot_key_tbs_sha256(&x.out.chain->authorities[0].key, revoked.sha256);
+        boot_key_tbs_sha256(&x.out.chain->authorities[0].key, revoked.digest);
         x.reference = &reference;
         CHECK_NEVER_HEALTHY(x, BOOT_REVOKED_SIGNER);
     }
@@ -86,7 +86,7 @@ TEST(B1_a_revoked_image_is_never_healthy_whoever_signed_it)
 TEST(B2_a_revocation_list_older_than_the_known_one_is_a_finding)
 {
     ATTACK(x);
-    struct revocation images[3] = { { { 1 } }, { { 2 } }, { { 3 } } }; /* the machine has two of them */
+    struct revocation images[3] = { { { 1 }, 32 }, { { 2 }, 32 }, { { 3 }, 32 } }; /* the machine has two of them */
     struct boot_reference reference = { .name = "test", .images = images, .n_images = 2 };
 
     x.reference = &reference;

@@ -78,7 +78,8 @@ bool service_trust(struct sample_service *s, enum trust_kind kind, const struct 
 static void make_reference(struct sample_service *s)
 {
     memcpy(s->known.sha256, ca_cert(s->ca, 0)->sha256, sizeof s->known.sha256);
-    memset(s->revocation.sha256, 0x5a, sizeof s->revocation.sha256);
+    memset(s->revocation.digest, 0x5a, 32);
+    s->revocation.len = 32;
     s->known.name = "sample key";
     s->reference = (struct boot_reference){ .images = &s->revocation, .n_images = 1, .known = &s->known, .n_known = 1 };
 }
@@ -219,7 +220,7 @@ static void write_log(struct guest *g, const struct sample_boot *boot)
     add_keys(g, GUID_EFI_GLOBAL, "PK", x509, known);
     add_keys(g, GUID_EFI_GLOBAL, "KEK", x509, known);
     add_keys(g, GUID_IMAGE_SECURITY, "db", x509, boot->unknown_db ? g->aik_cert : known);
-    add_keys(g, GUID_IMAGE_SECURITY, "dbx", sha256, boot->no_revocations ? BYTES_NONE : BYTES_OF(g->s->revocation.sha256));
+    add_keys(g, GUID_IMAGE_SECURITY, "dbx", sha256, boot->no_revocations ? BYTES_NONE : (struct bytes){ g->s->revocation.digest, 32 });
     log_add(b, 4, EVENT_TYPE(EV_EFI_ACTION), BYTES_LIT("Calling EFI Application from Boot Option"));
     log_add_separators(b);
     if (!boot->secure_boot_off)

@@ -263,7 +263,8 @@ TEST(an_image_in_the_machines_own_dbx_is_critical)
 TEST(reference_knowledge_finds_revoked_images_and_signers_and_old_lists)
 {
     struct boot b CLEANUP(boot_done);
-    struct revocation image = { .what = "GRUB of long ago", .why = "CVE-2020-10713" }, certificate = { .why = "withdrawn" };
+    struct revocation image = { .len = 32, .what = "GRUB of long ago", .why = "CVE-2020-10713" },
+                      certificate = { .len = 32, .why = "withdrawn" };
     struct boot_reference reference = {
         .name = "test", .images = &image, .n_images = 1, .certificates = &certificate, .n_certificates = 1, .sbat_date = 2025021800
     };
@@ -271,9 +272,9 @@ TEST(reference_knowledge_finds_revoked_images_and_signers_and_old_lists)
 
     boot_stock(&b);
     digest_compute(DIGEST_SHA256, BYTES_LIT("grub"), &d);
-    memcpy(image.sha256, d.value, 32);
+    memcpy(image.digest, d.value, 32);
     REQUIRE(boot_read(&b));
-    boot_key_tbs_sha256(&b.sample.chain.authorities[0].key, certificate.sha256);
+    boot_key_tbs_sha256(&b.sample.chain.authorities[0].key, certificate.digest);
     REQUIRE(built_read(&b.log, &reference, &b.sample));
     REQUIRE(said(&b, FINDING_BOOT_REVOKED_IMAGE));
     CHECK(strstr(find(&b, FINDING_BOOT_REVOKED_IMAGE).text, "CVE-2020-10713"));

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include "base/file.h"
 #include "bootchain/keys.h"
+#include "bootchain/reference_join.h"
 #include "bootchain/secure_boot_data.h"
 #include "crypto/der.h"
 #include "crypto/privkey.h"
@@ -261,7 +262,8 @@ TEST(old_loaders_of_real_machines_are_revoked_by_a_current_list)
     if (!read_shared(&a, "secure-boot/dbx/DBXUpdate-amd64.bin", &file))
         SKIP("no shared data");
     REQUIRE_OK(secure_boot_data_parse(&a, file, &data, &err), err);
-    REQUIRE_OK(reference_with_update(&a, NULL, &data, "dbx", NOW, &reference, &err), err);
+    REQUIRE_OK(reference_from_keys(&a, &data.entries, REVOKED_BY_DBX, 1u << ARCHITECTURE_X64, &reference, &err), err);
+    reference.name = "dbx";
     for (size_t i = 0; i < ARRAY_LEN(logs); i++) {
         struct boot_sample sample;
         struct bytes log;
@@ -296,12 +298,12 @@ TEST(a_data_pack_is_read_sorted_and_written_back)
     CHECK_STRING(r.name, "Test data");
     CHECK_INT(r.as_of_ms, INT64_C(1783987200000));
     REQUIRE(r.n_images == 2 && r.n_certificates == 1 && r.n_known == 1 && r.n_sbat == 1);
-    CHECK(r.images[0].sha256[0] == 1 && !r.images[0].what);
+    CHECK(r.images[0].digest[0] == 1 && !r.images[0].what);
     CHECK_STRING(r.images[1].why, "CVE-1");
     CHECK_STRING(r.certificates[0].what, "CA");
     CHECK_INT(r.known[0].generation, 2023);
     CHECK_INT(r.sbat_date, 2025021800);
-    CHECK(reference_find_image(&r, r.images[1].sha256) == &r.images[1]);
+    CHECK(reference_find_image(&r, (struct bytes){ r.images[1].digest, 32 }) == &r.images[1]);
     reference_write(&w, &r);
     REQUIRE_OK(reference_parse(&a, writer_bytes(&w), &second, &err), err);
     reference_write(&again, &second);
@@ -313,7 +315,7 @@ TEST(a_broken_data_pack_is_refused_with_its_line)
     static const struct {
         const char *line, *error;
     } cases[] = {
-        { "image\tabc\n", "line 2: 64 hexadecimal digits expected" },
+        { "image\tabc\n", "line 2: 64, 96 or 128 hexadecimal digits expected" },
         { "known\t0400000000000000000000000000000000000000000000000000000000000000\tx\ty\n",
           "line 2: a generation (a year, or 0) expected" },
         { "sbat\tshim\t99999999999\n", "line 2: a generation expected" },
@@ -347,18 +349,19 @@ TEST(an_update_adds_to_what_was_known)
 {
     struct publisher p CLEANUP(publisher_done);
     struct secure_boot_data data;
-    struct boot_reference r, both;
+    struct boot_reference r, more, both;
     struct err err = ERR_INIT;
 
     REQUIRE(publisher_new(&p));
     REQUIRE_OK(reference_parse(&p.a, bytes_of_string(pack), &r, &err), err);
     REQUIRE_OK(secure_boot_data_parse(&p.a, publish(&p, two_hashes(&p.a), 0x67), &data, &err), err);
-    REQUIRE_OK(reference_with_update(&p.a, &r, &data, "more", NOW, &both, &err), err);
+    REQUIRE_OK(reference_from_keys(&p.a, &data.entries, REVOKED_BY_DBX, 0, &more, &err), err);
+    REQUIRE_OK(reference_join(&p.a, &r, &more, &both, &err), err);
     CHECK_INT(both.n_images, 4);
     CHECK_INT(both.n_known, 1);
     CHECK_INT(both.sbat_date, 2025021800);
     for (size_t i = 1; i < both.n_images; i++)
-        CHECK(memcmp(both.images[i - 1].sha256, both.images[i].sha256, 32) < 0);
-    REQUIRE_OK(reference_with_update(&p.a, &both, &data, "again", NOW, &both, &err), err);
+        CHECK(revocation_compare(&both.images[i - 1], &both.images[i]) < 0);
+    REQUIRE_OK(reference_join(&p.a, &both, &more, &both, &err), err);
     CHECK_INT(both.n_images, 4);
 }

@@ -19,6 +19,20 @@ static bool has_finding(const struct json *v, const char *id)
     return false;
 }
 
+/* Whether a finding of this kind has these words. */
+static bool says(const struct json *v, const char *id, const char *words)
+{
+    const struct json *findings = json_get(v, "findings");
+
+    for (size_t i = 0; findings && i < findings->array.n; i++) {
+        const struct json *f = findings->array.items[i];
+        if (json_is_string(json_get(f, "id"), id) &&
+            bytes_find(json_text(json_get(f, "text"), BYTES_NONE), bytes_of_string(words)) != SIZE_MAX)
+            return true;
+    }
+    return false;
+}
+
 static const struct json *run_it(struct arena *a, const struct command *c, int code)
 {
     struct ran r = run(a, c, NULL);
@@ -116,20 +130,23 @@ TEST(a_revoked_loader_is_found_once_the_newest_list_is_there)
     for (size_t i = 0; i < ARRAY_LEN(logs); i++) {
         struct arena a CLEANUP(arena_done) = { 0 };
         const char *log = shared_data(logs[i].log), *list = shared_data("secure-boot/dbx/DBXUpdate-amd64.bin");
+        const char *notes = shared_data("secure-boot/dbx/dbx_info_msft_latest.json");
         struct command without = { .n = 0 }, update = { .n = 0 }, with = { .n = 0 };
         const struct json *v;
-        if (!log || !list)
+        if (!log || !list || !notes)
             SKIP("no shared data");
         REQUIRE(own_folder(&a, "revoked") && quoted(&a, log, &without) && quoted(&a, log, &with));
         command_add(&without, "--data", temporary_file(&a, "empty.pack", bytes_of_string(empty)), NULL);
-        command_add(&update, "data", "update", list, "--offline", "-o", "json", NULL);
+        command_add(&update, "data", "update", list, notes, "--offline", "-o", "json", NULL);
         v = run_it(&a, &without, logs[i].code_without);
         CHECK(v && !has_finding(v, "boot.revoked_image"));
-        CHECK(json_is_string(json_get(v, "reference"), "nothing (date unknown)"));
+        CHECK(json_is_string(json_get(v, "reference"), "nothing (date unknown); lists no revoked images for machines' dbx: "
+                                                       "`trueboot data update DBXUpdate.bin`"));
         CHECK(run_it(&a, &update, 0));
         v = run_it(&a, &with, 10);
-        CHECK(has_finding(v, "boot.revoked_image"));
+        REQUIRE(has_finding(v, "boot.revoked_image"));
         CHECK(json_is_string(json_get(v, "verdict"), "Unhealthy"));
+        CHECK(says(v, "boot.revoked_image", "CVE-20") && says(v, "boot.revoked_image", ", revoked on 202"));
     }
 }
 
@@ -164,4 +181,85 @@ TEST(a_pack_that_was_named_and_is_broken_is_an_error)
     r = run(&a, &c, NULL);
     CHECK_INT(r.code, 1);
     CHECK(bytes_find(r.error, BYTES_LIT("line 2: a component expected")) != SIZE_MAX);
+}
+
+/* ---- packs of one's own ---- */
+
+static const char maker[] = "image\t0100000000000000000000000000000000000000000000000000000000000000\n";
+
+/* `trueboot data pack`, signed with the key of that name, dated. */
+static const char *make_pack(struct arena *a, const char *name, const char *key, const char *date)
+{
+    const char *text = arena_printf(a, "trueboot-reference 1\nname\tours\n%s", maker);
+    const char *in = temporary_file(a, "in.pack", bytes_of_string(text)), *out = temporary_file(a, name, BYTES_NONE);
+    struct command c = { .n = 0 };
+    const struct json *v;
+    bool is_signed = false;
+
+    command_add(&c, "data", "pack", in, "--out", out, "--sign", key, "--as-of", date, "--name", name, "-o", "json", NULL);
+    v = run_it(a, &c, 0);
+    return v && json_as_boolean(json_get(v, "signed"), &is_signed) && is_signed ? out : NULL;
+}
+
+static void refused(struct arena *a, const char *pack, int code, const char *why)
+{
+    struct command c = { .n = 0 };
+    struct ran r;
+
+    command_add(&c, "data", "update", pack, "--offline", NULL);
+    r = run(a, &c, NULL);
+    CHECK_INT(r.code, code);
+    CHECK(bytes_find(r.error, bytes_of_string(why)) != SIZE_MAX);
+}
+
+TEST(a_pack_counts_once_its_makers_key_is_trusted)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct privkey *key CLEANUP(privkey_free_at) = NULL;
+    const char *key_path, *pack, *old, *tampered;
+    struct command trust = { .n = 0 }, update = { .n = 0 }, show = { .n = 0 }, forget = { .n = 0 };
+    const struct json *v;
+    struct bytes pem, text;
+    struct err err = ERR_INIT;
+    struct ran r;
+
+    REQUIRE(own_folder(&a, "own"));
+    REQUIRE_OK(privkey_generate(PRIVKEY_P256, &key, &err) && privkey_to_pem(key, &a, &pem, &err), err);
+    key_path = temporary_file(&a, "sign.pem", pem);
+    pack = make_pack(&a, "new.pack", key_path, "2026-07-14");
+    old = make_pack(&a, "old.pack", key_path, "2025-07-14");
+    REQUIRE(pack && old);
+    refused(&a, pack, 1, "not trusted here");
+    refused(&a, temporary_file(&a, "bare.pack", bytes_of_string("trueboot-reference 2\n")), 1, "nobody signed this pack");
+    CHECK(!file_exists(arena_printf(&a, "%s/trueboot/reference.pack", getenv("XDG_DATA_HOME"))));
+
+    command_add(&trust, "data", "trust", temporary_file(&a, "sign.pub", bytes_of_string(pubkey_pem(privkey_public(key), &a))), "--name",
+                "the maker", "--offline", "-o", "json", NULL);
+    v = run_it(&a, &trust, 0);
+    REQUIRE(v && json_get(v, "offline") && json_get(v, "offline")->array.n == 1);
+    command_add(&update, "data", "update", pack, "--offline", "-o", "json", NULL);
+    v = run_it(&a, &update, 0);
+    CHECK(json_is_string(json_get(v, "signer"), "the maker"));
+    command_add(&show, "data", "show", "--offline", "-o", "json", NULL);
+    v = run_it(&a, &show, 0);
+    CHECK(json_is_string(json_at(v, "offline", "name", NULL), "new.pack") &&
+          json_is_string(json_at(v, "offline", "origin", NULL), "signed") &&
+          json_is_string(json_at(v, "offline", "signedBy", NULL), "the maker"));
+
+    REQUIRE_OK(file_read_in(&a, pack, 1 << 20, &text, &err), err);
+    ((uint8_t *)(uintptr_t)text.data)[40] ^= 1;
+    tampered = temporary_file(&a, "tampered.pack", text);
+    refused(&a, tampered, 1, "the signature does not hold");
+    refused(&a, old, 6, "older than the one in use");
+    v = run_it(&a, &show, 0);
+    CHECK(json_is_string(json_at(v, "offline", "name", NULL), "new.pack")); /* what was refused changed nothing */
+    command_add(&update, "--downgrade", NULL);
+    update.arguments[2] = old;
+    v = run_it(&a, &update, 0);
+    CHECK(json_is_string(json_at(v, "offline", "name", NULL), "old.pack"));
+
+    /* Only a key that is there can be forgotten. */
+    command_add(&forget, "data", "trust", "--remove", "00000000", "--offline", NULL);
+    r = run(&a, &forget, NULL);
+    CHECK_INT(r.code, 3);
 }
