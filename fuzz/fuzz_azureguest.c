@@ -23,12 +23,12 @@ static void message_is_sound(const struct azureguest_message *m)
 
     ENSURE(bytes_equal_string(m->protocol_version, "1.0") || bytes_equal_string(m->protocol_version, "2.0"));
     ENSURE(bytes_equal_string(m->os_type, m->is_windows ? "Windows" : "Linux"));
-    ENSURE(utf8_is_valid(m->os_distro) && m->os_distro.len <= AZUREGUEST_TEXT_MAX + 3);
-    ENSURE(utf8_is_valid(m->os_build) && m->os_build.len <= AZUREGUEST_TEXT_MAX + 3);
+    ENSURE(utf8_is_valid(m->os_distro) && m->os_distro.len <= AZUREGUEST_TEXT_MAX);
+    ENSURE(utf8_is_valid(m->os_build) && m->os_build.len <= AZUREGUEST_TEXT_MAX);
     ENSURE(m->os_major >= 0 && m->os_minor >= 0);
     ENSURE((m->isolation == AZUREGUEST_TRUSTED_LAUNCH) == bytes_equal_string(m->isolation_type, "TrustedLaunch"));
     ENSURE(!m->client_payload || (m->client_payload->type == JSON_OBJECT && m->client_payload->object.n > 0));
-    ENSURE(m->evidence.n_logs == 1 && m->evidence.logs[0].content.len <= LIMIT_LOG_BYTES + 3);
+    ENSURE(m->evidence.n_logs == 1 && m->evidence.logs[0].content.len <= LIMIT_LOG_BYTES);
     ENSURE(m->evidence.pcrs.n_banks == 1 && bank->algorithm == DIGEST_SHA256);
     ENSURE(bank->present < 1u << LIMIT_PCRS && m->pcr_set < 1u << LIMIT_PCRS);
     for (unsigned i = 0; i < LIMIT_PCRS; i++)

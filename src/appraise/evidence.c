@@ -16,9 +16,11 @@ static bool read_base64(struct arena *a, const struct json *v, const char *name,
     }
     if (member->type != JSON_STRING)
         return err_set(err, ERR_MALFORMED, "%s is not a string", name);
-    if (member->string.len / 4 * 3 > limit)
+    if (member->string.len / 4 * 3 > limit + 2) /* before any work; exactly below */
         return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
-    return base64_decode_any(a, member->string, ret, err) || err_within(err, "%s", name);
+    if (!base64_decode_any(a, member->string, ret, err))
+        return err_within(err, "%s", name);
+    return ret->len <= limit || err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
 }
 
 static bool read_log(struct arena *a, const struct json *entry, struct evidence_log *ret, struct err *err)

@@ -77,9 +77,11 @@ static bool read_base64(struct arena *a, const struct json *v, const char *name,
 
     if (!json_need_string(v, name, &text, err))
         return false;
-    if (text.len / 4 * 3 > limit)
+    if (text.len / 4 * 3 > limit + 2) /* before any work; exactly below */
         return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
-    return base64_decode_any(a, text, ret, err) || err_within(err, "%s", name);
+    if (!base64_decode_any(a, text, ret, err))
+        return err_within(err, "%s", name);
+    return ret->len <= limit || err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
 }
 
 static bool optional_text(const struct json *v, const char *name, size_t limit, struct bytes *ret, struct err *err)

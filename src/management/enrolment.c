@@ -156,7 +156,7 @@ static void pending_done(struct pending *p) { wipe(p, sizeof *p); }
 
 static bool decode(struct arena *a, const struct json *text, const char *what, size_t limit, struct bytes *ret, struct err *err)
 {
-    if (!text || text->type != JSON_STRING || text->string.len / 4 * 3 > limit)
+    if (!text || text->type != JSON_STRING || text->string.len / 4 * 3 > limit + 2)
         return err_set(err, ERR_MALFORMED, "%s is not base64url of at most %zu bytes", what, limit);
     if (!base64_decode_any(a, text->string, ret, err))
         return err_within(err, "%s", what);

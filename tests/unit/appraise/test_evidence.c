@@ -227,7 +227,7 @@ TEST(a_nonce_longer_than_any_tpm_takes_is_refused)
     struct evidence_file f;
     struct err err = ERR_INIT;
 
-    for (size_t n = LIMIT_NONCE_BYTES - 1; n <= sizeof nonce; n += 4) {
+    for (size_t n = LIMIT_NONCE_BYTES - 1; n <= sizeof nonce; n++) {
         char *text = arena_printf(&a, "{\"version\":1,\"nonce\":\"%s\",\"current_attestation\":" ATT "}",
                                   base64_in(&a, BASE64_URL, (struct bytes){ nonce, n }));
         CHECK(evidence_file_read(&a, bytes_of_string(text), &f, &err) == (n <= LIMIT_NONCE_BYTES));
