@@ -213,7 +213,8 @@ bool azureguest_dbx_is_known(struct arena *a, const struct bootchain *chain, con
     *ret = false;
     if (!chain->dbx.measured || chain->dbx.n == 0)
         return true;
-    if (!boot_keys_members(a, &chain->dbx, &members, err) || (reference && !dbx_compare(a, reference, &chain->dbx, &known, err)))
+    if (!boot_keys_members(a, &chain->dbx, &members, err) ||
+        (reference && !dbx_compare(a, reference, &chain->dbx, ARCHITECTURE_COUNT, &known, err)))
         return false;
     for (size_t i = 0; !known.listed && i < ARRAY_LEN(floor_of_2020); i++)
         all = all && members_have(members, floor_of_2020[i]);

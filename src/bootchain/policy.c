@@ -189,8 +189,10 @@ static bool sbat_level(struct walk *w, const struct step *s, struct bytes conten
         date = date * 10 + (uint32_t)(level.date.data[i] - '0');
     w->sbat_seen = true;
     for (size_t i = 0; w->reference && level.n && i < w->reference->n_sbat && !w->sbat_below; i++)
-        if (sbat_level_generation(&level, w->reference->sbat[i].component) < w->reference->sbat[i].generation)
-            w->sbat_below = w->reference->sbat[i].component;
+        if (sbat_level_generation(&level, w->reference->sbat[i].component) < w->reference->sbat[i].generation) {
+            w->sbat_below = &w->reference->sbat[i];
+            w->sbat_accepted = sbat_level_generation(&level, w->reference->sbat[i].component);
+        }
     w->chain->sbat_level = text;
     w->chain->sbat_date = date;
     c = walk_add(w, s, COMPONENT_SBAT_LEVEL, "sbat-level", arena_printf(w->a, "SBAT level %u", (unsigned)date));

@@ -1,5 +1,6 @@
 /* What revocation lists say about a boot: the machine's own dbx, and the one that we know (attack-suite.md 4.5, B1 to B3). */
 #include "bootchain/revoked.h"
+#include <strings.h>
 #include "base/clock.h"
 #include "bootchain/keys.h"
 #include "bootchain/walk.h"
@@ -95,7 +96,8 @@ enum { SVN_LEN = 32, SVN_NAME = 17, SVN_ZEROS_AT = 21 };
 
 static bool is_svn(const uint8_t *entry)
 {
-    return entry[0] == 1 && bytes_are_all((struct bytes){ entry + SVN_ZEROS_AT, SVN_LEN - SVN_ZEROS_AT }, 0);
+    return entry[0] == 1 && !bytes_are_all((struct bytes){ entry + 1, SVN_NAME - 1 }, 0) &&
+           bytes_are_all((struct bytes){ entry + SVN_ZEROS_AT, SVN_LEN - SVN_ZEROS_AT }, 0);
 }
 
 static unsigned svn_version(const uint8_t *entry)
@@ -139,16 +141,16 @@ static struct dbx_tally count(const struct boot_reference *reference, const stru
     return t;
 }
 
-bool dbx_compare(struct arena *a, const struct boot_reference *reference, const struct boot_keys *dbx, struct dbx_tally *ret,
-                 struct err *err)
+bool dbx_compare(struct arena *a, const struct boot_reference *reference, const struct boot_keys *dbx, enum architecture architecture,
+                 struct dbx_tally *ret, struct err *err)
 {
     struct dbx_tally best;
     struct bytes members;
 
     if (!boot_keys_members(a, dbx, &members, err))
         return false;
-    best = count(reference, dbx, members, 0);
-    for (unsigned i = 1; i < ARCHITECTURE_COUNT; i++) {
+    best = count(reference, dbx, members, architecture < ARCHITECTURE_COUNT ? architecture : ARCHITECTURE_X64);
+    for (unsigned i = 0; architecture == ARCHITECTURE_COUNT && i < ARCHITECTURE_COUNT; i++) {
         struct dbx_tally t = count(reference, dbx, members, i);
         size_t have = t.listed - t.missing, best_has = best.listed - best.missing;
         if (have > best_has || (!best.listed && t.listed))
@@ -158,6 +160,29 @@ bool dbx_compare(struct arena *a, const struct boot_reference *reference, const 
     return true;
 }
 
+static bool ends_in_any_case(const char *path, const char *end)
+{
+    size_t len = strlen(path), n = strlen(end);
+
+    return len >= n && strcasecmp(path + len - n, end) == 0;
+}
+
+/* By what the images are called, \EFI\BOOT\BOOTX64.EFI and such: labels, but nothing better than an age depends on it. */
+static enum architecture architecture_of(const struct bootchain *chain)
+{
+    static const char *const ends[] = {
+#define X(name, word, file) file,
+        ARCHITECTURES(X)
+#undef X
+    };
+
+    for (size_t i = 0; i < chain->n_images; i++)
+        for (unsigned k = 0; k < ARRAY_LEN(ends); k++)
+            if (ends_in_any_case(chain->images[i].path, ends[k]))
+                return (enum architecture)k;
+    return ARCHITECTURE_COUNT;
+}
+
 static void dbx_is_old(struct walk *w)
 {
     const struct boot_reference *reference = w->reference;
@@ -165,14 +190,14 @@ static void dbx_is_old(struct walk *w)
     struct err ignored = ERR_INIT;
     struct dbx_tally t;
 
-    if (!w->chain->dbx.measured || !dbx_compare(w->a, reference, &w->chain->dbx, &t, &ignored))
+    if (!w->chain->dbx.measured || !dbx_compare(w->a, reference, &w->chain->dbx, architecture_of(w->chain), &t, &ignored))
         return;
     if (t.missing)
         findings_add(w->findings, FINDING_SECUREBOOT_DBX_OLD, 7, w->chain->dbx.event,
-                     "%zu of the %zu revocations of %s are not in this machine's dbx.", t.missing, t.listed, name);
+                     "%zu of the %zu revocations of \"%s\" are not in this machine's dbx.", t.missing, t.listed, name);
     else if (t.svn_behind)
         findings_add(w->findings, FINDING_SECUREBOOT_DBX_OLD, 7, w->chain->dbx.event,
-                     "This machine's dbx lets older Windows boot managers run than %s does.", name);
+                     "This machine's dbx lets older Windows boot managers run than \"%s\" does.", name);
 }
 
 void revocations_missing(struct walk *w)
@@ -184,8 +209,9 @@ void revocations_missing(struct walk *w)
     dbx_is_old(w);
     /* A level that still accepts what is revoked is a hole (attack-suite.md B3); one that is merely not the newest is age. */
     if (w->sbat_below)
-        findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT, "The SBAT level still accepts generations of %s that are revoked.",
-                     w->sbat_below)
+        findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT,
+                     "The SBAT level (%u) still accepts generation %u of %s; below %u it is revoked.", (unsigned)w->chain->sbat_date,
+                     w->sbat_accepted ? (unsigned)w->sbat_accepted : 1, w->sbat_below->component, (unsigned)w->sbat_below->generation)
             ->severity = SEVERITY_MEDIUM;
     else if (w->sbat_seen && reference->sbat_date && w->chain->sbat_date < reference->sbat_date)
         findings_add(w->findings, FINDING_SBAT_OLD, 7, FINDING_NO_EVENT, "The SBAT level is of %u; %u is current.",

@@ -8,6 +8,7 @@ struct dbx_tally {
     size_t svn_behind; /* lowest versions of Windows boot managers that are lower than the known ones */
 };
 
-/* Each architecture has a list of its own, and a machine has one of them: the one that its dbx has most of counts. */
-MUST_CHECK bool dbx_compare(struct arena *a, const struct boot_reference *reference, const struct boot_keys *dbx, struct dbx_tally *ret,
-                            struct err *err);
+/* Each architecture has a list of its own, and a machine has one of them: that of its `architecture`, and where that is not known
+ * (ARCHITECTURE_COUNT) the one that its dbx has most of. */
+MUST_CHECK bool dbx_compare(struct arena *a, const struct boot_reference *reference, const struct boot_keys *dbx,
+                            enum architecture architecture, struct dbx_tally *ret, struct err *err);

@@ -51,7 +51,8 @@ struct walk {
     unsigned n_secure_boot; /* proved SecureBoot variables before the separator */
     bool shim_seen;         /* something that only shim measures */
     bool sbat_seen;
-    const char *sbat_below; /* the first component whose accepted generation is below the reference's; NULL none */
+    const struct sbat_requirement *sbat_below; /* the first whose accepted generation is too low; NULL none */
+    uint32_t sbat_accepted;                    /* that generation; 0: any */
 
     /* images: where PCR 4's actions say that we are */
     size_t n_firmware_apps; /* named so far, among the images that stayed */

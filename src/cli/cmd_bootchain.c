@@ -1,9 +1,11 @@
 /* trueboot bootchain show: what one boot consisted of, and who vouched for each step. */
+#include "base/clock.h"
 #include "bootchain/plain.h"
 #include "cli/commands.h"
 #include "cli/findings_show.h"
 #include "cli/log_tool.h"
 #include "cli/offline.h"
+#include "refdata/refdata.h"
 
 static void put_keys(struct json_out *out, const char *name, const struct boot_keys *keys)
 {
@@ -17,12 +19,33 @@ static void put_keys(struct json_out *out, const char *name, const struct boot_k
         json_begin_object(out, NULL);
         json_put_string(out, "kind", key->kind == KEY_CERTIFICATE ? "certificate" : key->kind == KEY_OTHER ? "other" : "hash");
         json_put_string(out, "name", key->name);
+        if (key->generation)
+            json_put_integer(out, "generation", key->generation);
         if (key->kind == KEY_CERTIFICATE)
             json_put_hex(out, "sha256", BYTES_OF(key->sha256));
         else
             json_put_hex(out, "hash", key->data);
         json_end(out);
     }
+    json_end(out);
+}
+
+/* Which generations of Microsoft's keys are in a list: [2011], [2011,2023], … (attack-suite.md B4); null where the list is not proved. */
+static void put_generations(struct json_out *out, const char *name, const struct boot_keys *keys)
+{
+    static const int generations[] = { 2011, 2023 };
+
+    if (!keys->measured) {
+        json_put_null(out, name);
+        return;
+    }
+    json_begin_array(out, name);
+    for (size_t g = 0; g < ARRAY_LEN(generations); g++)
+        for (size_t i = 0; i < keys->n; i++)
+            if (keys->items[i].generation == generations[g]) {
+                json_put_integer(out, NULL, generations[g]);
+                break;
+            }
     json_end(out);
 }
 
@@ -36,6 +59,12 @@ static void put_policy(struct json_out *out, const struct bootchain *c)
     json_put_string(out, "shimValidation", fact_name(c->shim_validation));
     json_put_string(out, "microsoft2011", fact_name(c->ms_2011));
     json_put_string(out, "microsoft2023", fact_name(c->ms_2023));
+    put_generations(out, "kekGenerations", &c->kek);
+    put_generations(out, "dbGenerations", &c->db);
+    if (c->authority_generation)
+        json_put_integer(out, "authorityGeneration", c->authority_generation);
+    else
+        json_put_null(out, "authorityGeneration");
     json_put_string(out, "sbatLevel", c->sbat_level);
     put_keys(out, "PK", &c->pk);
     put_keys(out, "KEK", &c->kek);
@@ -117,6 +146,7 @@ static const struct json *chain_value(struct cli *cli, const struct log_tool *t)
     put_policy(&out, c);
     put_images(&out, c);
     put_components(cli, &out, &c->components);
+    json_put_string(&out, "reference", t->reference ? reference_words(&cli->arena, t->reference, clock_now_ms()) : NULL);
     findings_put(&cli->arena, &out, "findings", &t->findings, NULL);
     json_end(&out);
     return offline_value(cli, &w);
@@ -142,6 +172,7 @@ static void chain_table(struct cli *cli, const struct json *v)
                                             digest ? arena_printf(&cli->arena, "%.19s", digest) : NULL });
     }
     table_print(t, stdout);
+    printf("\nReference data: %s\n", show_member(cli, v, "reference") ? show_member(cli, v, "reference") : "none");
     puts("\nFindings");
     findings_print(cli, json_get(v, "findings"), SEVERITY_INFO);
 }
@@ -150,6 +181,8 @@ static int run_show(struct cli *cli)
 {
     struct log_tool *t = ARENA_NEW(&cli->arena, struct log_tool);
     const char *paths[LIMIT_LOGS];
+    const struct refdata *data = NULL;
+    struct err err = ERR_INIT;
     const struct json *v;
     size_t n = 0;
     int code;
@@ -163,8 +196,12 @@ static int run_show(struct cli *cli)
     if (!n)
         return cli_fail(EXIT_USAGE, "an event log is needed: FILE or --log FILE");
     code = t ? log_tool_open(cli, paths, n, t) : cli_fail(EXIT_ERROR, "out of memory");
-    if (code == EXIT_OK)
+    if (code == EXIT_OK && !offline_reference(cli, &data, &err))
+        code = offline_fail(&err);
+    if (code == EXIT_OK) {
+        t->reference = data ? &data->reference : NULL;
         code = log_tool_registers(cli, t);
+    }
     if (code == EXIT_OK)
         code = log_tool_boot(cli, t);
     if (code != EXIT_OK)
@@ -175,7 +212,8 @@ static int run_show(struct cli *cli)
 }
 
 static const struct cli_option options[] = { { "log", "FILE", "event log; several are joined in order" },
-                                             { "pcrs", "FILE", "register values that decide which events count" } };
+                                             { "pcrs", "FILE", "register values that decide which events count" },
+                                             { "data", "FILE", "reference data pack (default: what `trueboot data show` names)" } };
 const struct cli_command command_bootchain_show = {
     "bootchain show", "[FILE…]", 0, LIMIT_LOGS, "What a boot consisted of, by its log", options, ARRAY_LEN(options), run_show
 };

@@ -125,7 +125,7 @@ int log_tool_boot(struct cli *cli, struct log_tool *t)
     code = replay(cli, t);
     if (code != EXIT_OK)
         return code;
-    if (!bootchain_read(&cli->arena, t->replayed, NULL, &t->findings, &t->chain, &err))
+    if (!bootchain_read(&cli->arena, t->replayed, t->reference, &t->findings, &t->chain, &err))
         return offline_fail(&err);
     t->record = (struct boot_record){ .has_log = true, .components = t->chain.components, .registers = *registers };
     return EXIT_OK;

@@ -13,8 +13,9 @@ struct log_tool {
     struct pcr_set computed;
     const struct pcr_set *pcrs; /* --pcrs, or NULL */
     const struct event_mark *marks;
-    const struct replayed_log *replayed; /* against --pcrs, else against what the log itself gives; NULL before log_tool_boot */
-    struct findings findings;            /* of replaying and of reading the boot; with --pcrs also that registers differ */
+    const struct replayed_log *replayed;    /* against --pcrs, else against what the log itself gives; NULL before log_tool_boot */
+    const struct boot_reference *reference; /* what revocations are judged by; the caller sets it, or leaves NULL: none */
+    struct findings findings;               /* of replaying and of reading the boot; with --pcrs also that registers differ */
     struct bootchain chain;
     struct boot_record record;
 };

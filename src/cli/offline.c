@@ -423,23 +423,27 @@ static bool read_time(struct run *r)
            err_set(&r->err, ERR_MALFORMED, "--as-of is not an RFC 3339 time such as 2026-11-21T12:00:00Z");
 }
 
-/* A pack that was asked for must do; without one, whatever there is serves, and the result says which. */
-static bool read_reference(struct run *r)
+bool offline_reference(struct cli *cli, const struct refdata **ret, struct err *err)
 {
-    const char *given = cli_option(r->cli, "data"), *problem = NULL;
-    const struct refdata *data = NULL;
-    struct refdata *named = ARENA_NEW(&r->cli->arena, struct refdata);
+    const char *given = cli_option(cli, "data"), *own = refdata_user_path(&cli->arena), *problem = NULL;
+    struct refdata *named = ARENA_NEW(&cli->arena, struct refdata);
 
-    if (!named)
-        return err_set(&r->err, ERR_NO_MEMORY, "no memory for reference data");
-    if (!given)
-        data = refdata_load(&r->cli->arena, refdata_user_path(&r->cli->arena), &problem);
-    else if (refdata_read(&r->cli->arena, given, refdata_user_path(&r->cli->arena), named, &r->err))
-        data = named;
-    else
+    if (!named || !own)
+        return err_set(err, ERR_NO_MEMORY, "no memory for reference data");
+    if (given && !refdata_read(&cli->arena, given, own, named, err))
         return false;
+    *ret = given ? named : refdata_load(&cli->arena, own, &problem);
     if (problem)
         fprintf(stderr, "trueboot: note: %s\n", problem);
+    return true;
+}
+
+static bool read_reference(struct run *r)
+{
+    const struct refdata *data = NULL;
+
+    if (!offline_reference(r->cli, &data, &r->err))
+        return false;
     r->request.reference = data ? &data->reference : NULL;
     return true;
 }

@@ -56,5 +56,8 @@ MUST_CHECK bool offline_nonce(struct cli *cli, struct bytes *ret, struct err *er
 /* A file that cannot be used is an error of the command (exit code 1), whatever is wrong with it: 3 means that the server knows no such
  * thing. */
 int offline_fail(const struct err *err);
+/* What --data names, which then must do; without it whatever there is serves, and *ret is NULL where there is none. */
+struct refdata; /* refdata/refdata.h */
+MUST_CHECK bool offline_reference(struct cli *cli, const struct refdata **ret, struct err *err);
 /* The JSON value of a writer's content; NULL: no memory, said on standard error. */
 const struct json *offline_value(struct cli *cli, const struct writer *w);
