@@ -315,7 +315,7 @@ static void sort_revocations(struct revocation *list, size_t *n)
 {
     size_t kept = 0;
 
-    if (!*n)
+    if (!list || !*n)
         return;
     qsort(list, *n, sizeof *list, compare_revocations);
     for (size_t i = 0; i < *n; i++)
