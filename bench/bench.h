@@ -36,3 +36,4 @@ MUST_CHECK bool bench_logs(struct openssl_figures *openssl, struct err *err);
 MUST_CHECK bool bench_queries(struct openssl_figures *openssl, struct err *err);
 MUST_CHECK bool bench_processes(struct openssl_figures *openssl, struct err *err);
 MUST_CHECK bool bench_footprint(struct openssl_figures *openssl, struct err *err);
+MUST_CHECK bool bench_agent(struct openssl_figures *openssl, struct err *err);

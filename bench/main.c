@@ -11,7 +11,7 @@ static const struct {
     bool (*run)(struct openssl_figures *openssl, struct err *err);
 } parts[] = {
     { "attestation", bench_attestation }, { "logs", bench_logs },           { "queries", bench_queries },
-    { "processes", bench_processes },     { "footprint", bench_footprint },
+    { "processes", bench_processes },     { "footprint", bench_footprint }, { "agent", bench_agent },
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

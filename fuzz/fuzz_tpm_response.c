@@ -36,7 +36,7 @@ static bool take(uint32_t command, struct bytes parameters, unsigned form, struc
     case TPM_CC_ReadClock:
         return answer_read_clock(parameters, &to.clock, err);
     case TPM_CC_ReadPublic:
-        return answer_read_public(parameters, &ret->view[0], err);
+        return answer_read_public(parameters, &ret->view[0], &ret->view[1], err);
     case TPM_CC_CreatePrimary:
         return answer_create_primary(parameters, &ret->view[0], err);
     case TPM_CC_NV_ReadPublic:

@@ -1,8 +1,8 @@
 #include "agent/attest.h"
+#include "agent/log_check.h"
 #include "base/base64.h"
 #include "base/hex.h"
 #include "jose/jwk.h"
-#include "jose/jws.h"
 #include "json/parse.h"
 
 #define ATTEST_PATH "/attest/Tpm?api-version=2022-08-01"
@@ -11,17 +11,44 @@ static bool out_of_memory(struct failure *why) { return failure_set(why, FAILURE
 
 /* The envelope of 6.2, both ways. */
 
-static bool send(struct server *server, struct bytes message, struct arena *a, struct server_answer *ret, struct failure *why)
+static bool too_large(struct failure *why)
 {
-    struct writer w CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
+    return failure_set(why, FAILURE_LOG_TOO_LARGE, "the evidence is larger than the %d bytes that a server takes", LIMIT_ATTEST_BODY_BYTES);
+}
 
-    write_string(&w, "{\"data\":\"");
-    base64_write(&w, BASE64_URL, message);
-    write_string(&w, "\"}");
-    if (!writer_ok(&w))
-        return failure_set(why, FAILURE_LOG_TOO_LARGE, "the evidence is larger than the %d bytes that a server takes",
-                           LIMIT_ATTEST_BODY_BYTES);
-    return server_post(server, ATTEST_PATH, writer_bytes(&w), NULL, a, ret, why);
+/* Puts the message into {"data":"…"}, base64url, where it stands: it moves to the end of the buffer and is encoded towards it from the front. What is
+ * written never reaches what is still to be read, as the rest grows by a third. A copy would double what a large log costs. */
+static void wrap(struct writer *w)
+{
+    enum { STEP = 3 * 1024 };
+    static const char prefix[] = "{\"data\":\"", suffix[] = "\"}";
+    struct writer part CLEANUP(writer_done) = { 0 };
+    size_t n = w->len, total = sizeof prefix - 1 + base64_encoded_len(BASE64_URL, n) + sizeof suffix - 1, at = sizeof prefix - 1;
+
+    while (writer_ok(w) && w->len < total)
+        write_bytes(w, bytes_slice(BYTES_LIT("                                                                "), 0, total - w->len));
+    if (!writer_ok(w))
+        return;
+    memmove(w->data + total - n, w->data, n);
+    memcpy(w->data, prefix, sizeof prefix - 1);
+    for (size_t i = 0; i < n; i += STEP) {
+        writer_reset(&part);
+        base64_write(&part, BASE64_URL, (struct bytes){ w->data + total - n + i, n - i < STEP ? n - i : STEP });
+        if (!writer_ok(&part)) {
+            w->bad = true;
+            return;
+        }
+        memcpy(w->data + at, part.data, part.len);
+        at += part.len;
+    }
+    memcpy(w->data + at, suffix, sizeof suffix - 1);
+}
+
+/* `message` is used up. */
+static bool send(struct server *server, struct writer *message, struct arena *a, struct server_answer *ret, struct failure *why)
+{
+    wrap(message);
+    return writer_ok(message) ? server_post(server, ATTEST_PATH, writer_bytes(message), NULL, a, ret, why) : too_large(why);
 }
 
 static bool open_envelope(const struct server_answer *answer, struct arena *a, const struct json **ret_payload, struct failure *why)
@@ -73,7 +100,7 @@ static struct bytes appraisal_of(const struct json *body)
     return BYTES_NONE;
 }
 
-static bool refused(const struct server_answer *answer, struct attest_result *result, struct failure *why)
+bool attest_refused(const struct server_answer *answer, struct attest_result *result, struct failure *why)
 {
     result->appraisal = appraisal_of(answer->json);
     server_refusal(answer, why);
@@ -95,14 +122,16 @@ static bool fetch_challenge(struct server *server, struct arena *a, struct attes
                             struct failure *why)
 {
     static const char init[] = "{\"payload\":{\"type\":\"aikcert\"},\"metadata\":{\"agent\":\"trueboot-agent/" TRUEBOOT_VERSION "\"}}";
+    struct writer w CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
     struct server_answer answer;
     const struct json *payload;
     struct err err = ERR_INIT;
 
-    if (!send(server, bytes_of_string(init), a, &answer, why))
+    write_string(&w, init);
+    if (!send(server, &w, a, &answer, why))
         return false;
     if (answer.status != 200)
-        return refused(&answer, result, why);
+        return attest_refused(&answer, result, why);
     if (!open_envelope(&answer, a, &payload, why))
         return false;
     if (!json_need_string(payload, "challenge", &ret->text, &err) || !json_need_string(payload, "service_context", &ret->context, &err) ||
@@ -166,40 +195,63 @@ static void write_payload(const struct attest_request *request, const struct cha
     json_end(&out);
 }
 
-static bool sign_request(const struct attest_request *request, const struct challenge *challenge, struct bytes jwk,
-                         const struct quoted *quoted, const struct evidence_logs *logs, struct arena *a, struct bytes *ret,
-                         struct failure *why)
+/* Logs after the quote: a list that ran ahead can be cut back to what was quoted, one that lags cannot be completed (4.2). They live only until
+ * they are written. */
+static bool collect_and_write(const struct attest_request *request, const struct challenge *challenge, struct bytes jwk,
+                              struct attest_result *result, struct writer *w, struct failure *why)
 {
-    struct writer payload CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
-    struct err err = ERR_INIT;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct evidence_logs logs;
+    struct digest digest;
 
-    write_payload(request, challenge, jwk, quoted, logs, &payload);
-    if (!writer_ok(&payload))
-        return failure_set(why, FAILURE_LOG_TOO_LARGE, "the evidence is larger than the %d bytes that a server takes",
-                           LIMIT_ATTEST_BODY_BYTES);
-    if (!jws_sign(a, request->request_key, JWS_PS256, BYTES_LIT("{\"alg\":\"PS256\",\"typ\":\"attReqV2\"}"), writer_bytes(&payload), ret,
-                  &err))
-        return failure_from(why, FAILURE_INTERNAL, &err);
-    return true;
+    if (!evidence_collect_logs(request->sources, &a, &logs, why))
+        return false;
+    if (logs.firmware_state == LOG_STATE_TOO_LARGE)
+        return failure_set(why, FAILURE_LOG_TOO_LARGE, "%s", logs.note);
+    if (logs.firmware.len) {
+        digest_compute(DIGEST_SHA256, logs.firmware, &digest);
+        hex_encode(digest_bytes(&digest), result->event_log_sha256);
+    }
+    if (!log_check(&logs, &result->quoted.pcrs, &result->log_notes, why))
+        return false;
+    write_payload(request, challenge, jwk, &result->quoted, &logs, w);
+    return writer_ok(w) ? true : too_large(why);
 }
 
-static bool post_request(struct server *server, struct bytes jws, struct arena *a, struct attest_result *result, struct failure *why)
+/* {"payload":{"request":"<JWS>"}}; `payload` is used up. */
+static bool sign_request(const struct attest_request *request, struct writer *payload, struct writer *w, struct failure *why)
 {
-    struct writer w CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
+    uint8_t signature[PRIVKEY_SIGNATURE_MAX];
+    struct err err = ERR_INIT;
+    size_t start, len = 0;
+
+    write_string(w, "{\"payload\":{\"request\":\"");
+    start = w->len;
+    base64_write(w, BASE64_URL, BYTES_LIT("{\"alg\":\"PS256\",\"typ\":\"attReqV2\"}"));
+    write_string(w, ".");
+    base64_write(w, BASE64_URL, writer_bytes(payload));
+    writer_done(payload);
+    if (!writer_ok(w))
+        return too_large(why);
+    if (!privkey_sign(request->request_key, SIGNATURE_RSAPSS, DIGEST_SHA256, bytes_slice(writer_bytes(w), start, w->len - start), signature,
+                      &len, &err))
+        return failure_from(why, FAILURE_INTERNAL, &err);
+    write_string(w, ".");
+    base64_write(w, BASE64_URL, (struct bytes){ signature, len });
+    write_string(w, "\"}}");
+    return writer_ok(w) ? true : too_large(why);
+}
+
+static bool post_request(struct server *server, struct writer *message, struct arena *a, struct attest_result *result, struct failure *why)
+{
     struct server_answer answer;
     const struct json *payload;
     struct err err = ERR_INIT;
 
-    write_string(&w, "{\"payload\":{\"request\":\"");
-    write_bytes(&w, jws);
-    write_string(&w, "\"}}");
-    if (!writer_ok(&w))
-        return failure_set(why, FAILURE_LOG_TOO_LARGE, "the evidence is larger than the %d bytes that a server takes",
-                           LIMIT_ATTEST_BODY_BYTES);
-    if (!send(server, writer_bytes(&w), a, &answer, why))
+    if (!send(server, message, a, &answer, why))
         return false;
     if (answer.status != 200)
-        return refused(&answer, result, why);
+        return attest_refused(&answer, result, why);
     if (!open_envelope(&answer, a, &payload, why))
         return false;
     if (!json_need_string(payload, "report", &result->token, &err)) {
@@ -212,23 +264,18 @@ static bool post_request(struct server *server, struct bytes jws, struct arena *
 bool attest(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct arena *a, struct attest_result *ret,
             struct failure *why)
 {
+    struct writer payload CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
+    struct writer message CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
     struct challenge challenge;
-    struct evidence_logs logs;
-    struct digest binding, log_digest;
-    struct bytes jwk, jws;
+    struct digest binding;
+    struct bytes jwk;
 
     *ret = (struct attest_result){ 0 };
     if (!write_jwk(request->request_key, a, &jwk, why) || !fetch_challenge(server, a, ret, &challenge, why))
         return false;
     const struct bytes bound[] = { jwk, BYTES_LIT("\0"), challenge.octets };
     digest_compute_parts(DIGEST_SHA256, bound, ARRAY_LEN(bound), &binding);
-    /* Logs after the quote: a list that ran ahead can be cut back to what was quoted, one that lags cannot be completed (4.2). */
-    if (!quote_take(tpm, request->ak, QUOTE_ALL_PCRS, digest_bytes(&binding), a, &ret->quoted, why) ||
-        !evidence_collect_logs(request->sources, a, &logs, why))
-        return false;
-    if (logs.firmware.len) {
-        digest_compute(DIGEST_SHA256, logs.firmware, &log_digest);
-        hex_encode(digest_bytes(&log_digest), ret->event_log_sha256);
-    }
-    return sign_request(request, &challenge, jwk, &ret->quoted, &logs, a, &jws, why) && post_request(server, jws, a, ret, why);
+    return quote_take(tpm, request->ak, QUOTE_ALL_PCRS, digest_bytes(&binding), a, &ret->quoted, why) &&
+           collect_and_write(request, &challenge, jwk, ret, &payload, why) && sign_request(request, &payload, &message, why) &&
+           post_request(server, &message, a, ret, why);
 }

@@ -23,6 +23,7 @@
 #pragma once
 #include "agent/ak.h"
 #include "agent/evidence.h"
+#include "agent/note.h"
 #include "agent/server.h"
 #include "crypto/privkey.h"
 
@@ -39,6 +40,7 @@ struct attest_result {
     struct bytes token;        /* compact JWT; empty after a refusal */
     struct bytes appraisal;    /* id as the server named it; empty: it did not */
     struct quoted quoted;      /* counters for the report; zero when nothing was quoted */
+    struct notes log_notes;    /* what our own look at the log found, log_check.h */
     char event_log_sha256[65]; /* hex, of the firmware log sent */
 };
 
@@ -46,3 +48,6 @@ struct attest_result {
  * appraisal id). Views live in the arena. */
 MUST_CHECK bool attest(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct arena *a,
                        struct attest_result *ret, struct failure *why);
+
+/* What an answer other than 200 means: sorts it into *why, takes the appraisal's id, and is false. */
+bool attest_refused(const struct server_answer *answer, struct attest_result *result, struct failure *why);

@@ -166,11 +166,36 @@ bool config_knows(const char *key)
     return false;
 }
 
+/* Keys whose text is one of a few words. */
+static const struct {
+    const char *key;
+    const char *words[5];
+} choices[] = {
+    { "attest.protocol", { "auto", "tpm", "azureguest" } },
+    { "report.format", { "trueboot", "compatible" } },
+    { "tpm.profile", { "auto", "azure", "azurelocal", "selfhosted" } },
+    { "ak.type", { "rsa", "ecc" } },
+};
+
+static bool is_choice(struct bytes key, struct bytes value, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
+        if (!bytes_equal_string(key, choices[i].key))
+            continue;
+        for (size_t w = 0; choices[i].words[w]; w++)
+            if (bytes_equal_string(value, choices[i].words[w]))
+                return true;
+        return err_set(err, ERR_MALFORMED, "%s: \"%.*s\" is none of its words, of which the first is %s", choices[i].key,
+                       BYTES_FMT(bytes_slice(value, 0, 40)), choices[i].words[0]);
+    }
+    return true;
+}
+
 bool config_set(struct agent_config *config, struct arena *a, const char *place, struct bytes key, struct bytes value, struct err *err)
 {
     size_t i;
 
-    if (!find_key(key, &i, err) || !set_value(config, i, a, value, err))
+    if (!find_key(key, &i, err) || !is_choice(key, value, err) || !set_value(config, i, a, value, err))
         return err_within(err, "%s", place);
     return true;
 }

@@ -19,9 +19,13 @@
 /*    key                     member                   kind      default  least most      help */
 #define CONFIG_KEYS(X)                                                                                                              \
     X("attest.endpoint",      endpoint,                TEXT,     0,       0,    0,        "address of the attestation service, https://HOST:PORT") \
+    X("attest.protocol",      protocol,                TEXT,     0,       0,    0,        "tpm, azureguest, or auto: tpm, then azureguest; without it as the profile wants") \
+    X("attest.challenge",     challenge,               SWITCH,   1,       0,    1,        "azureguest: bind the monitor's nonce into the quote")  \
     X("attest.frequency",     frequency_seconds,       DURATION, 28800,   1,    2592000,  "pause between attestations when the server does not say; 8h, 30m, 45s") \
     X("attest.tenant",        tenant,                  TEXT,     0,       0,    0,        "label of the tenant at the attestation service")       \
     X("report.endpoint",      report_endpoint,         TEXT,     0,       0,    0,        "address of the monitor; without it attest.endpoint")   \
+    X("report.format",        report_format,           TEXT,     0,       0,    0,        "trueboot, or compatible: the product's names, for other relying parties") \
+    X("report.resource_id",   resource_id,             TEXT,     0,       0,    0,        "ArmID in compatible messages; without it the VM's UUID") \
     X("report.heartbeat",     heartbeat_seconds,       DURATION, 900,     1,    86400,    "pause between heartbeats when the server does not say") \
     X("report.alerts",        alerts,                  SWITCH,   1,       0,    1,        "no: the monitor is asked to record, and to alert nobody") \
     X("report.cluster_id",    cluster_id,              TEXT,     0,       0,    0,        "label: the cluster that this machine belongs to")      \
@@ -29,6 +33,9 @@
     X("enroll.endpoint",      enroll_endpoint,         TEXT,     0,       0,    0,        "address for enrolment; without it attest.endpoint")    \
     X("enroll.token_file",    token_file,              TEXT,     0,       0,    0,        "file with a one-time enrolment token")                 \
     X("tpm.tcti",             tcti,                    TEXT,     0,       0,    0,        "TCTI string instead of /dev/tpmrm0, /dev/tpm0")        \
+    X("tpm.profile",          profile,                 TEXT,     0,       0,    0,        "auto, azure, azurelocal or selfhosted: who provides the attestation key") \
+    X("tpm.platform_issuers", platform_issuers,        TEXT,     0,       0,    0,        "parts of the names of a platform's certificate issuers, separated by ;") \
+    X("ak.type",              ak_type,                 TEXT,     0,       0,    0,        "rsa or ecc: the attestation key that is made; azureguest wants rsa") \
     X("ak.handle",            ak_handle,               NUMBER,   0,       0x81000000, 0x81ffffff, "persistent handle of the attestation key")     \
     X("ak.handle_fallback",   ak_handle_fallback,      NUMBER,   0,       0x81000000, 0x81ffffff, "where the key goes when that handle is taken")  \
     X("ak.publish_nv",        publish_nv,              SWITCH,   1,       0,    1,        "keep a copy of the certificate in NV 0x01C101D0")      \

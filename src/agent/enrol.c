@@ -115,7 +115,7 @@ static void write_begin(const struct exchange *x, struct writer *w)
     put_base64_or_null(&out, "platformCert", x->certs.platform);
     json_put_base64url(&out, "akPub", ak_public_2b(ak));
     json_put_hex(&out, "akName", ak_name(ak));
-    json_put_string(&out, "templateId", AK_TEMPLATE_ID);
+    json_put_string(&out, "templateId", ak_template_id(ak_type(ak)));
     json_put_null(&out, "iak");
     put_hints(x, &out);
     if (x->request->enroll_id.len)

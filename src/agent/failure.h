@@ -9,7 +9,8 @@
 
 /* IN_CYCLE: a few attempts within this cycle, then as LATER. AGAIN: start the attestation over at once (a value moved under
  * us). LATER: between cycles, with growing pauses. PERIOD: not before the usual time. PROBE: every ten minutes. A refused enrolment is
- * LATER, other than 9.2 has it: an operator who registers a missing root or VM should not wait eight hours for the effect. */
+ * LATER, other than 9.2 has it: an operator who registers a missing root or VM should not wait eight hours for the effect. From
+ * AK_CERT_EXPIRED on, rows stop nothing as a rule: they are notes (note.h), and their class does not matter. */
 enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY_PROBE };
 
 /* clang-format off */
@@ -59,6 +60,35 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(TLS,             "NET.Tls",                LATER,    "the CA certificates or pins that we were given cannot be used")\
     X(NO_ENDPOINT,      "NET.Endpoint",            PERIOD,   "no server is configured")                               \
     X(CLOCK_SKEW,       "TIME.Skew",               AGAIN,    "this machine's clock is off")                           \
+    X(AK_MISSING,       "TPM.AkNotEnrolled",       LATER,    "the platform has provisioned no attestation key")        \
+    X(AK_CERT_PENDING,  "TPM.AkNotEnrolled",       LATER,    "the platform has not issued the key's certificate yet")  \
+    X(CVM_FOUND,        "AGT.Unsupported",         PERIOD,   "this is a confidential VM, not a Trusted Launch one")    \
+    X(BAD_SETTINGS,     "AGT.Settings",            PERIOD,   "the settings contradict each other")                     \
+    X(PCR_CHANGED,      "LOG.ReplayMismatch",      LATER,    "a register changed before the answer was opened")        \
+    X(TOKEN_DECRYPT,    "TOK.Signature",           LATER,    "the sealed token does not open")                         \
+    X(AK_CERT_EXPIRED,  "TPM.AkNotEnrolled",       PERIOD,   "the key's certificate has expired")                      \
+    X(EK_CERT_MISSING,  "TPM.NoEndorsementCert",   PERIOD,   "the TPM has no endorsement certificate")                 \
+    X(NV_TOO_SMALL,     "TPM.NoDevice",            PERIOD,   "the certificate does not fit into the TPM")              \
+    X(LOG_MISSING,      "LOG.Missing",             PERIOD,   "there is no firmware log")                               \
+    X(LOG_EMPTY,        "LOG.Missing",             PERIOD,   "the firmware log is empty")                              \
+    X(LOG_SHA1,         "LOG.Missing",             PERIOD,   "the firmware log has SHA-1 digests only")                \
+    X(LOG_REPLAY,       "LOG.ReplayMismatch",      PERIOD,   "the firmware log does not explain the registers")        \
+    X(LOG_TRUNCATED,    "LOG.Truncated",           PERIOD,   "the firmware log was probably cut off")                  \
+    X(TPM_CLEARED,      "TPM.IdentityChanged",     PERIOD,   "TPM2_Clear was run")                                     \
+    X(STATE_ROLLBACK,   "TPM.IdentityChanged",     PERIOD,   "the TPM's state is older than what was seen")            \
+    X(PLATFORM_REKEY,   "TPM.IdentityChanged",     LATER,    "the platform makes the attestation key anew")            \
+    X(IDENTITY_MISMATCH,"TPM.IdentityDuplicated",  PERIOD,   "the TPM was made for another machine")                   \
+    X(KEXEC,            "AGT.Kexec",               PERIOD,   "another kernel was started without a reset")             \
+    X(RESTART_SEEN,     "AGT.Restart",             PERIOD,   "the TPM restarted unseen")                               \
+    X(RESUME,           "AGT.Resume",              PERIOD,   "the machine slept")                                      \
+    X(VMGENID,          "AGT.Restored",            PERIOD,   "the hypervisor says that the machine was copied or restored")\
+    X(NOT_UEFI,         "SB.Disabled",             PERIOD,   "the machine was not started by UEFI firmware")           \
+    X(SB_OFF,           "SB.Disabled",             PERIOD,   "Secure Boot is off")                                     \
+    X(SHIM_INSECURE,    "SB.ShimPolicyInsecure",   PERIOD,   "shim does not validate")                                 \
+    X(DISK_FULL,        "AGT.State",               PERIOD,   "the state cannot be written")                            \
+    X(STATE_CORRUPT,    "AGT.Crashed",             PERIOD,   "a state file was damaged")                               \
+    X(DUPLICATE,        "AGT.Crashed",             PERIOD,   "another agent runs")                                     \
+    X(CANCELLED,        "AGT.Stopped",             PERIOD,   "the agent was told to stop")                             \
     X(NO_MEMORY,        "AGT.Crashed",             LATER,    "out of memory")                                         \
     X(INTERNAL,         "AGT.Crashed",             LATER,    "a mistake of ours")
 /* clang-format on */

@@ -1,4 +1,5 @@
 #include "agent/quote.h"
+#include <stdio.h>
 
 static struct pcr_selection selection_of(enum digest_algorithm bank, uint32_t mask)
 {
@@ -107,33 +108,54 @@ static bool choose_bank(struct tpm_device *tpm, uint32_t mask, enum digest_algor
     return failure_set(why, FAILURE_PCR_BANK, "the TPM has neither a SHA-256 nor a SHA-384 bank; enable one in the firmware or the vTPM");
 }
 
+bool quote_against(struct tpm_device *tpm, const struct ak *ak, struct bytes nonce, struct arena *a, struct quoted *ret, bool *ret_same,
+                   struct failure *why)
+{
+    const struct pcr_bank *bank = &ret->pcrs.banks[0];
+
+    if (nonce.len > LIMIT_NONCE_BYTES)
+        return failure_set(why, FAILURE_INTERNAL, "qualifying data of %zu bytes", nonce.len);
+    return ak_check(ak, why) && quote_once(tpm, ak, bank->algorithm, bank->present, nonce, a, ret, why) &&
+           compare(ret, bank->present, ret_same, &ret->clock, why);
+}
+
+/* Which registers differ, as "10, 11". */
+static void list_moved(const struct pcr_bank *before, const struct pcr_bank *after, char *out, size_t size)
+{
+    size_t at = 0;
+
+    out[0] = 0;
+    for (unsigned pcr = 0; pcr < LIMIT_PCRS && at < size; pcr++)
+        if (before->present & after->present & (1u << pcr) && !digest_equal(&before->value[pcr], &after->value[pcr]))
+            at += (size_t)snprintf(out + at, size - at, "%s%u", at ? ", " : "", pcr);
+}
+
 bool quote_take(struct tpm_device *tpm, const struct ak *ak, uint32_t mask, struct bytes nonce, struct arena *a, struct quoted *ret,
                 struct failure *why)
 {
     enum digest_algorithm bank = DIGEST_NONE;
+    char moved[100] = "";
 
     *ret = (struct quoted){ 0 };
-    if (nonce.len > LIMIT_NONCE_BYTES)
-        return failure_set(why, FAILURE_INTERNAL, "qualifying data of %zu bytes", nonce.len);
     if (!choose_bank(tpm, mask, &bank, why))
         return false;
     for (ret->attempts = 1; ret->attempts <= QUOTE_ATTEMPTS; ret->attempts++) {
+        struct pcr_bank before = ret->pcrs.banks[0];
         bool same;
 
-        if (!quote_read_pcrs(tpm, bank, mask, &ret->pcrs, why) || !quote_once(tpm, ak, bank, mask, nonce, a, ret, why) ||
-            !compare(ret, mask, &same, &ret->clock, why))
+        if (!quote_read_pcrs(tpm, bank, mask, &ret->pcrs, why) || !quote_against(tpm, ak, nonce, a, ret, &same, why))
             return false;
         if (same)
             return true;
+        list_moved(&before, &ret->pcrs.banks[0], moved, sizeof moved);
     }
-    return failure_set(why, FAILURE_PCR_UNSTABLE, "registers changed during each of %d quotes", QUOTE_ATTEMPTS);
+    return failure_set(why, FAILURE_PCR_UNSTABLE, "registers changed during each of %d quotes: %s", QUOTE_ATTEMPTS, moved);
 }
 
-bool quote_sign_message(struct tpm_device *tpm, const struct ak *ak, struct bytes message, uint8_t ret[static QUOTE_SIGNATURE_LEN],
+bool quote_sign_message(struct tpm_device *tpm, const struct ak *ak, struct bytes message, struct arena *a, struct bytes *ret,
                         struct failure *why)
 {
-    uint8_t digest_copy[DIGEST_MAX_LEN], ticket_copy[128];
-    struct bytes digest, ticket, encoded;
+    struct bytes digest, ticket, encoded, raw;
     struct tpm_signature signature;
     struct tpm_response r;
     struct err err = ERR_INIT;
@@ -144,19 +166,12 @@ bool quote_sign_message(struct tpm_device *tpm, const struct ak *ak, struct byte
         return false;
     if (!answer_hash(r.parameters, &digest, &ticket, &err))
         return tpm_garbled(why, "TPM2_Hash", &err);
-    if (digest.len > sizeof digest_copy || ticket.len > sizeof ticket_copy)
-        return failure_set(why, FAILURE_TPM_UNUSABLE, "TPM2_Hash: a digest or ticket longer than any");
-    memcpy(digest_copy, digest.data, digest.len);
-    memcpy(ticket_copy, ticket.data, ticket.len);
-    if (!tpm_call(
-            tpm,
-            request_sign(tpm_out(tpm), ak_handle(ak), (struct bytes){ digest_copy, digest.len }, (struct bytes){ ticket_copy, ticket.len }),
-            "TPM2_Sign", &r, why))
+    if (!keep(a, digest, &digest, why) || !keep(a, ticket, &ticket, why)) /* the next answer overwrites them */
         return false;
-    if (!answer_sign(r.parameters, &encoded, &err) || !tpm_signature_decode(encoded, &signature, &err))
+    if (!tpm_call(tpm, request_sign(tpm_out(tpm), ak_handle(ak), digest, ticket), "TPM2_Sign", &r, why))
+        return false;
+    if (!answer_sign(r.parameters, &encoded, &err) || !tpm_signature_decode(encoded, &signature, &err) ||
+        !tpm_signature_raw(a, &signature, ak_key(ak), &raw, &err))
         return tpm_garbled(why, "TPM2_Sign", &err);
-    if (signature.scheme != SIGNATURE_RSASSA || signature.rsa.len != QUOTE_SIGNATURE_LEN)
-        return failure_set(why, FAILURE_TPM_REFUSED, "TPM2_Sign: not an RSASSA signature of 2048 bits");
-    memcpy(ret, signature.rsa.data, QUOTE_SIGNATURE_LEN);
-    return true;
+    return keep(a, raw, ret, why);
 }

@@ -21,12 +21,16 @@ struct quoted {
 MUST_CHECK bool quote_take(struct tpm_device *tpm, const struct ak *ak, uint32_t mask, struct bytes nonce, struct arena *a,
                            struct quoted *ret, struct failure *why);
 
+/* quote_against quotes the registers of ret->pcrs, which were read before, once. *ret_same is false when one of them moved since. */
+MUST_CHECK bool quote_against(struct tpm_device *tpm, const struct ak *ak, struct bytes nonce, struct arena *a, struct quoted *ret,
+                              bool *ret_same, struct failure *why);
+
 /* quote_read_pcrs loops over TPM2_PCR_Read, which gives at most eight values per call. */
 MUST_CHECK bool quote_read_pcrs(struct tpm_device *tpm, enum digest_algorithm bank, uint32_t mask, struct pcr_set *ret,
                                 struct failure *why);
 
-/* quote_sign_message has the TPM hash and sign `message` (at most 1024 bytes; it must not begin with FF 54 43 47): RSASSA with
- * SHA-256, 256 bytes. */
-enum { QUOTE_SIGNATURE_LEN = 256, QUOTE_MESSAGE_MAX = 1024 };
-MUST_CHECK bool quote_sign_message(struct tpm_device *tpm, const struct ak *ak, struct bytes message,
-                                   uint8_t ret[static QUOTE_SIGNATURE_LEN], struct failure *why);
+/* quote_sign_message has the TPM hash and sign `message` (at most 1024 bytes; it must not begin with FF 54 43 47). *ret, in the arena: the form
+ * that JWS wants, an RSASSA signature of 256 bytes or r || s of a P-256 key. */
+enum { QUOTE_MESSAGE_MAX = 1024 };
+MUST_CHECK bool quote_sign_message(struct tpm_device *tpm, const struct ak *ak, struct bytes message, struct arena *a, struct bytes *ret,
+                                   struct failure *why);

@@ -27,7 +27,7 @@ static void write_header(const struct ak *ak, struct writer *w)
 
     digest_compute(DIGEST_SHA256, ak_name(ak), &kid);
     json_begin_object(&out, NULL);
-    json_put_string(&out, "alg", "RS256");
+    json_put_string(&out, "alg", ak_type(ak) == AK_P256 ? "ES256" : "RS256");
     json_put_base64url(&out, "kid", digest_bytes(&kid));
     json_end(&out);
 }
@@ -52,8 +52,7 @@ bool report_sign_request(struct tpm_device *tpm, const struct ak *ak, struct rep
                          struct bytes body, int64_t now_ms, struct arena *a, char **ret, struct failure *why)
 {
     struct writer header CLEANUP(writer_done) = { 0 }, claims CLEANUP(writer_done) = { 0 };
-    uint8_t signature[QUOTE_SIGNATURE_LEN];
-    struct bytes input, compact;
+    struct bytes input, signature, compact;
     struct err err = ERR_INIT;
 
     write_header(ak, &header);
@@ -62,9 +61,9 @@ bool report_sign_request(struct tpm_device *tpm, const struct ak *ak, struct rep
         return out_of_memory(why);
     if (!jws_signing_input(a, writer_bytes(&header), writer_bytes(&claims), &input, &err))
         return failure_from(why, FAILURE_INTERNAL, &err);
-    if (!quote_sign_message(tpm, ak, input, signature, why))
+    if (!quote_sign_message(tpm, ak, input, a, &signature, why))
         return false;
-    if (!jws_attach(a, input, BYTES_OF(signature), &compact, &err))
+    if (!jws_attach(a, input, signature, &compact, &err))
         return failure_from(why, FAILURE_INTERNAL, &err);
     *ret = arena_string(a, compact);
     return *ret ? true : out_of_memory(why);
@@ -167,6 +166,13 @@ static void put_counters(struct json_out *out, const struct report_facts *facts)
     json_put_null(out, "restartCount");
 }
 
+static void put_notes(struct json_out *out, const struct notes *notes)
+{
+    static const struct notes none;
+
+    notes_put(out, "notes", notes ? notes : &none);
+}
+
 static void put_bytes_or_null(struct json_out *out, const char *name, struct bytes text)
 {
     if (text.len)
@@ -217,6 +223,7 @@ bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *ser
     put_counters(&out, &body->facts);
     put_labels(&out, &body->facts);
     failure_put(&out, "failure", body->failure);
+    put_notes(&out, body->facts.notes);
     json_end(&out);
     if (!writer_ok(&w))
         return out_of_memory(why);
@@ -236,6 +243,7 @@ bool report_heartbeat(struct tpm_device *tpm, const struct ak *ak, struct server
     failure_put(&out, "lastError", body->last_error);
     put_counters(&out, &body->facts);
     json_put_string(&out, "agentVersion", TRUEBOOT_VERSION);
+    put_notes(&out, body->facts.notes);
     json_end(&out);
     if (!writer_ok(&w))
         return out_of_memory(why);

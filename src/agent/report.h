@@ -1,6 +1,6 @@
 /* agent/report.h: telling the monitor: nonce, report, heartbeat (guest-agent.md 8, architecture.md 8).
  *
- * Every call carries `Authorization: TrueBoot-AK <compact JWS>`, signed by the AK inside the TPM (RS256):
+ * Every call carries `Authorization: TrueBoot-AK <compact JWS>`, signed by the AK inside the TPM (RS256; ES256 by an ECC key):
  *   header  {"alg":"RS256","kid":b64u SHA-256 of the AK Name (34 bytes: 000b || digest)}
  *   payload {"vm":"uuid","htm":"POST","htu":"/report/v1/{vm}","bh":b64u SHA-256 of the body's bytes,"iat":seconds,"ctr":n}
  * htu is the path of the request line, without query (with the endpoint's own path in front, if it has one). ctr is
@@ -13,7 +13,8 @@
  *     {"token":"<JWT>"|null,"bootId":"uuid","bootTimeUtc":"RFC 3339","agentVersion":"0.1.0","kernelVersion":"6.1.0-…",
  *      "eventLogRef":"sha256:hex"|null,"sequence":n,"appraisal":"id"|null,"resetCount":n,"restartCount":n,
  *      "clusterId":"…","clusterTenantId":"…","alertsDisabled":true,   (each only when the settings say so: labels)
- *      "failure":null|{"code":"AK_REPLACED","reason":"TPM.IdentityChanged","message":"…"}}
+ *      "failure":null|{"code":"AK_REPLACED","reason":"TPM.IdentityChanged","message":"…"},
+ *      "notes":[{"code":"LOG_REPLAY","reason":"…","message":"…"}, …]}      what was noticed and stopped nothing
  *   POST {endpoint}/report/v1/{vm}/heartbeat
  *     {"bootId":"uuid","sequence":n,"state":"idle"|"attesting"|"backoff"|"degraded","lastError":null|{same as failure},
  *      "resetCount":n|null,"restartCount":n|null,"agentVersion":"0.1.0"}
@@ -29,6 +30,7 @@
  *   FAILURE_NOT_AUTHORISED. 409 IdentityDuplicated: FAILURE_CLONE. 408, 429, 5xx: FAILURE_SERVER_TROUBLE with Retry-After. */
 #pragma once
 #include "agent/ak.h"
+#include "agent/note.h"
 #include "agent/server.h"
 
 struct reporter {
@@ -45,6 +47,7 @@ struct report_facts {
     uint32_t reset_count, restart_count;
     const char *cluster_id, *cluster_tenant; /* labels of a report; NULL: not given */
     bool alerts_disabled;
+    const struct notes *notes; /* NULL: none */
 };
 
 struct report_body {

@@ -12,6 +12,7 @@
 #include "agent/notify.h"
 #include "agent/pulse.h"
 #include "agent/telemetry.h"
+#include "agent/wake.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -59,6 +60,7 @@ struct daemon {
     struct session session;
     const char *state;
     int lock_fd;
+    struct wake wake;
     unsigned failed; /* cycles in a row */
     bool has_failure;
     struct failure failure;
@@ -89,7 +91,8 @@ static uint32_t random_word(void)
     return random_bytes((uint8_t *)&word, sizeof word, &err) ? word : (uint32_t)clock_monotonic_ms();
 }
 
-/* Sleeps until `due`, or until told to stop. The signals are let in only while sleeping, so that none is lost in between. */
+/* Sleeps until `due`, until the kernel tells something, or until told to stop. The signals are let in only while sleeping, so that none is lost in
+ * between. */
 static void wait_until(struct daemon *d, int64_t due)
 {
     sigset_t stop, before;
@@ -104,6 +107,7 @@ static void wait_until(struct daemon *d, int64_t due)
     while (!stopping && !reloading && !woken) {
         int64_t left = due - boot_clock_ms();
         struct timespec pause;
+        fd_set readable;
 
         pulse_beat(d->pulse);
         if (d->options->published)
@@ -114,7 +118,11 @@ static void wait_until(struct daemon *d, int64_t due)
         if (left > WAIT_MAX_MS)
             left = WAIT_MAX_MS;
         pause = (struct timespec){ .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
-        pselect(0, NULL, NULL, NULL, &pause, &before);
+        FD_ZERO(&readable);
+        if (d->wake.socket >= 0)
+            FD_SET(d->wake.socket, &readable);
+        if (pselect(d->wake.socket + 1, &readable, NULL, NULL, &pause, &before) > 0)
+            break;
     }
     pulse_busy(d->pulse, WORK_MAX_MS);
     sigprocmask(SIG_SETMASK, &before, NULL);
@@ -143,6 +151,7 @@ static void write_status(struct daemon *d)
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_INDENTED);
     const struct session *s = &d->session;
+    struct notes notes;
     struct err err = ERR_INIT;
     char path[512];
 
@@ -167,6 +176,8 @@ static void write_status(struct daemon *d)
     put_time_or_null(&out, "failingSince", d->failing_since_ms);
     put_time_or_null(&out, "lastFailureTime", d->last_failure_ms);
     json_put_string(&out, "stateNote", or_null(s->state.note));
+    session_notes(s, &notes);
+    notes_put(&out, "notes", &notes);
     json_end(&out);
     write_string(&w, "\n");
     /* Without a folder to write to there is just no status to read. */
@@ -358,6 +369,25 @@ static void heartbeat(struct daemon *d)
     write_status(d);
 }
 
+/* A machine that slept, was restored or copied has something to prove: at once (9.4). */
+static void heed_signs(struct daemon *d)
+{
+    unsigned signs = wake_look(&d->wake);
+
+    if (!signs)
+        return;
+    if (signs & WAKE_RESTORED) {
+        notes_add(&d->session.watch.events, FAILURE_VMGENID, "the hypervisor says that this machine was restored or copied");
+        d->session.nonce_len = 0;
+    }
+    if (signs & WAKE_RESUMED) {
+        notes_add(&d->session.watch.events, FAILURE_RESUME, "the machine slept");
+        d->session.watch.resumed = true;
+    }
+    log_event(LOG_INFO, signs & WAKE_RESTORED ? "restored or copied: attesting" : "resumed: attesting", NULL);
+    d->due_attest = boot_clock_ms();
+}
+
 static void loop(struct daemon *d, unsigned cycles)
 {
     unsigned done = 0;
@@ -370,6 +400,7 @@ static void loop(struct daemon *d, unsigned cycles)
             d->due_attest = now;
         }
 
+        heed_signs(d);
         if (now >= d->due_attest) {
             attest_cycle(d);
             done++;
@@ -424,6 +455,7 @@ static void begin(struct daemon *d, const struct run_options *options)
 
     session_init(&d->session, d->config);
     d->session.progress = on_progress;
+    wake_init(&d->wake);
     d->telemetry.operation = d->session.host.boot_id;
     d->due_attest = now + (at_once ? 0 : backoff_start_ms(random_word()));
     d->due_heartbeat = now + d->heartbeat_ms;
@@ -456,6 +488,7 @@ int run_daemon(const struct agent_config *config, const struct run_options *opti
     log_event(LOG_INFO, reloading && !stopping ? "trueboot-agent reads its configuration again" : "trueboot-agent stops", NULL);
     pulse_stop(d.pulse);
     session_done(&d.session);
+    wake_done(&d.wake);
     if (d.lock_fd >= 0)
         close(d.lock_fd);
     return reloading && !stopping ? RUN_EXIT_RELOAD : RUN_EXIT_OK;

@@ -109,6 +109,8 @@ void server_close(struct server *server)
 
 void server_close_at(struct server **server) { server_close(*server); }
 
+const char *server_endpoint(const struct server *server) { return server->endpoint; }
+
 char *server_path(const struct server *server, struct arena *a, const char *path)
 {
     const char *host = strstr(server->endpoint, "://");

@@ -31,6 +31,8 @@ void server_close_at(struct server **server);
 MUST_CHECK bool server_http_client(const struct server_config *config, struct http_client **ret, struct failure *why);
 enum failure_id server_failure_of(enum http_failure http);
 
+const char *server_endpoint(const struct server *server); /* without a slash at its end */
+
 /* "/report/v1/X" → the path of the request line, with the endpoint's own path in front. NULL: no memory. */
 MUST_CHECK char *server_path(const struct server *server, struct arena *a, const char *path);
 

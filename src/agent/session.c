@@ -1,8 +1,10 @@
 #include "agent/session.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "agent/azureguest.h"
 #include "agent/ek.h"
 #include "agent/enrol.h"
+#include "agent/report_compat.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hex.h"
@@ -32,8 +34,14 @@ static void progress(const struct session *s, const char *step, const char *deta
 
 static struct ak_options ak_options_of(const struct session *s)
 {
-    return (
-        struct ak_options){ .handle = s->config->ak_handle, .handle_fallback = s->config->ak_handle_fallback, .look_only = s->look_only };
+    const struct agent_config *c = s->config;
+
+    return (struct ak_options){ .handle = c->ak_handle,
+                                .handle_fallback = c->ak_handle_fallback,
+                                .profile = ak_profile_from_name(bytes_of_string(c->profile ? c->profile : "auto")),
+                                .type = c->ak_type && strcmp(c->ak_type, "ecc") == 0 ? AK_P256 : AK_RSA2048,
+                                .platform_issuers = c->platform_issuers,
+                                .look_only = s->look_only };
 }
 
 static struct evidence_sources sources_of(const struct session *s)
@@ -45,24 +53,60 @@ static struct evidence_sources sources_of(const struct session *s)
                                       .collected_in = !s->config->ima_log && s->collected.ima_log ? s->config->run_dir : NULL };
 }
 
+static bool open_tpm(struct session *s, struct tpm_device **ret, struct failure *why)
+{
+    return s->open_tpm ? s->open_tpm(s->tpm_context, ret, why) : tpm_device_open(s->config->tcti, ret, why);
+}
+
+/* A platform that changes a VM's identity makes the key anew and issues its certificate later: a day is allowed for that (9.4). */
+static bool await_rekey(struct session *s, struct failure *why)
+{
+    enum { DAY_MS = 24 * 3600 * 1000, PAUSE_SECONDS = 15 * 60 };
+
+    if (why->id != FAILURE_PLATFORM_REKEY)
+        return false;
+    if (!s->rekey_since_ms)
+        s->rekey_since_ms = clock_now_ms();
+    if (clock_now_ms() - s->rekey_since_ms > DAY_MS)
+        why->id = FAILURE_AK_REPLACED;
+    else
+        why->retry_after_seconds = PAUSE_SECONDS;
+    return false;
+}
+
+static void keep_record(struct session *s, const struct ak *ak)
+{
+    struct ak_record now;
+
+    ak_remember(ak, &now);
+    if (s->state.ak.known && s->state.ak.handle == now.handle && s->state.ak.profile == now.profile)
+        return;
+    s->state.ak = now;
+    state_save_identity(&s->state);
+}
+
+static void note_key(struct session *s, const struct ak *ak)
+{
+    if (ak_was_made_anew(ak)) {
+        progress(s, "attestation key made", s->ak_name);
+        if (s->state.ak.known)
+            notes_add(&s->watch.events, FAILURE_AK_MISSING, "the attestation key was gone; the same one was made again");
+    }
+    if (ak_handle_is_taken(ak))
+        progress(s, "another key sits at the usual handle; the fallback is used", NULL);
+}
+
 static bool open_keys(struct session *s, struct keys *ret, struct failure *why)
 {
     struct ak_options options = ak_options_of(s);
-    struct ak_record now;
 
-    if (!tpm_device_open(s->config->tcti, &ret->tpm, why) || !ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why))
-        return false;
+    if (!open_tpm(s, &ret->tpm, why) || !ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why))
+        return await_rekey(s, why);
+    s->rekey_since_ms = 0;
     snprintf(s->tpm_name, sizeof s->tpm_name, "%.63s", tpm_device_name(ret->tpm));
     hex_encode(ak_name(ret->ak), s->ak_name);
-    if (ak_was_made_anew(ret->ak))
-        progress(s, "attestation key made", s->ak_name);
-    if (ak_handle_is_taken(ret->ak))
-        progress(s, "another key sits at the usual handle; the fallback is used", NULL);
-    ak_remember(ret->ak, &now);
-    if (!s->state.ak.known || s->state.ak.handle != now.handle) {
-        s->state.ak = now;
-        state_save_identity(&s->state);
-    }
+    note_key(s, ret->ak);
+    keep_record(s, ret->ak);
     return true;
 }
 
@@ -97,6 +141,9 @@ static bool need_servers(struct session *s, struct failure *why)
 static void begin(struct session *ret)
 {
     host_learn(&ret->host, ret->config->run_dir);
+    ret->watch.before = state_life_point(&ret->state);
+    if (ret->state.damaged)
+        notes_add(&ret->watch.events, FAILURE_STATE_CORRUPT, "%s", ret->state.note);
     if (strcmp(ret->state.boot_id, ret->host.boot_id) == 0 && ret->host.boot_id[0])
         ret->has_counters = ret->state.clock_ms != 0;
     snprintf(ret->state.boot_id, sizeof ret->state.boot_id, "%s", ret->host.boot_id);
@@ -208,20 +255,56 @@ static bool enrol_with(struct session *s, struct keys *keys, struct failure *why
         if (ak_certificate_publish(keys->tpm, enrolment.ak_cert, &publishing))
             s->nv_certificate_is_stale = false;
         else
-            progress(s, "the certificate is kept in its file only", publishing.text);
+            notes_add(&s->watch.events, FAILURE_NV_TOO_SMALL, "the certificate is kept in its file only: %s", publishing.text);
     }
     progress(s, "enrolled", s->state.vm_id);
     return true;
 }
 
-/* *ret_fits: *der is a certificate of our key; then *ret_due says whether two thirds of its life have passed. */
+/* 2.5: two thirds of the life are over, or fewer than 30 days remain. The days count only for certificates that live long enough for both. */
+static bool renewal_is_due(int64_t from_ms, int64_t until_ms, int64_t now_ms)
+{
+    const int64_t month_ms = INT64_C(30) * 24 * 3600 * 1000;
+
+    return now_ms > from_ms + (until_ms - from_ms) / 3 * 2 || (until_ms - from_ms > 2 * month_ms && until_ms - now_ms < month_ms);
+}
+
+/* *ret_fits: *der is a certificate of our key; then *ret_due says whether it is time for another one. */
 static void judge_certificate(struct session *s, const struct keys *keys, struct bytes der, bool *ret_fits, bool *ret_due)
 {
     int64_t from_ms, until_ms, now_ms = clock_now_ms();
     struct failure problem;
 
     *ret_fits = der.len && ak_certificate_fits(keys->ak, der, s->state.vm_id, &from_ms, &until_ms, &problem);
-    *ret_due = *ret_fits && now_ms > from_ms + (until_ms - from_ms) / 3 * 2;
+    *ret_due = *ret_fits && renewal_is_due(from_ms, until_ms, now_ms);
+    if (*ret_fits && now_ms > until_ms)
+        notes_add(&s->watch.events, FAILURE_AK_CERT_EXPIRED, "the attestation key's certificate has expired; a new one is being asked for");
+}
+
+/* The platform's own business: there is nothing to enrol, only to wait for, longer each time (9.2). */
+static bool need_platform_certificate(struct session *s, struct keys *keys, struct failure *why)
+{
+    static const unsigned pauses[] = { 60, 300, 900, 3600 }; /* seconds */
+    struct arena a CLEANUP(arena_done) = { 0 };
+    int64_t from_ms, until_ms;
+    struct bytes der;
+
+    if (!ak_platform_certificate(keys->ak, &a, &der, &from_ms, &until_ms, why)) {
+        if (why->id == FAILURE_AK_CERT_PENDING) {
+            why->retry_after_seconds =
+                pauses[s->pending_certificates < ARRAY_LEN(pauses) ? s->pending_certificates : ARRAY_LEN(pauses) - 1];
+            s->pending_certificates++;
+        }
+        return false;
+    }
+    s->pending_certificates = 0;
+    state_forget_certificate(&s->state);
+    write_bytes(&s->state.ak_cert, der);
+    if (!s->state.vm_id[0])
+        memcpy(s->state.vm_id, s->host.vm_uuid, sizeof s->state.vm_id);
+    if (clock_now_ms() > until_ms)
+        notes_add(&s->watch.events, FAILURE_AK_CERT_EXPIRED, "the platform's certificate of the attestation key has expired");
+    return true;
 }
 
 static bool adopt_nv_certificate(struct session *s, const struct keys *keys, bool *ret_fits, bool *ret_due, struct failure *why)
@@ -248,6 +331,8 @@ static bool need_certificate(struct session *s, struct keys *keys, struct failur
 {
     bool fits, due;
 
+    if (ak_profile_is_platform(ak_profile(keys->ak)))
+        return need_platform_certificate(s, keys, why);
     judge_certificate(s, keys, writer_bytes(&s->state.ak_cert), &fits, &due);
     if (!fits) {
         state_forget_certificate(&s->state);
@@ -272,7 +357,9 @@ bool session_enrol(struct session *s, bool anew, struct failure *why)
         state_forget_certificate(&s->state);
         s->state.vm_id[0] = s->state.ek_cert_sha256[0] = 0;
     }
-    return need_servers(s, why) && open_keys(s, &keys, why) && enrol_with(s, &keys, why);
+    if (!need_servers(s, why) || !open_keys(s, &keys, why))
+        return false;
+    return ak_profile_is_platform(ak_profile(keys.ak)) ? need_platform_certificate(s, &keys, why) : enrol_with(s, &keys, why);
 }
 
 /* Attestation. */
@@ -293,7 +380,7 @@ static void note_clock(struct session *s, const struct tpm_clock_info *clock)
     s->has_counters = true;
 }
 
-static bool attest_with(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+static bool attest_native(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
 {
     struct evidence_sources sources = sources_of(s);
     struct attest_request request = { .ak = keys->ak,
@@ -301,17 +388,79 @@ static bool attest_with(struct session *s, struct keys *keys, struct arena *a, s
                                       .sources = &sources,
                                       .nonce = { s->nonce, s->nonce_len },
                                       .boot_id = s->host.boot_id };
-    bool accepted;
 
     *ret = (struct attest_result){ 0 };
     if (!need_request_key(s, why))
         return false;
     request.request_key = s->request_key;
+    return attest(keys->tpm, s->attest, &request, a, ret, why);
+}
+
+static bool attest_compatible(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+{
+    struct evidence_sources sources = sources_of(s);
+    const struct azureguest_request request = { .ak = keys->ak,
+                                                .ak_cert = writer_bytes(&s->state.ak_cert),
+                                                .sources = &sources,
+                                                .nonce = { s->nonce, s->config->challenge ? s->nonce_len : 0 },
+                                                .arm_id = s->config->resource_id,
+                                                .with_pcr11 = ak_profile(keys->ak) == AK_PROFILE_AZURELOCAL };
+
+    *ret = (struct attest_result){ 0 };
+    if (ak_type(keys->ak) != AK_RSA2048)
+        return failure_set(why, FAILURE_BAD_SETTINGS,
+                           "AzureGuest wants an RSA attestation key: ak.type and attest.protocol contradict each other");
+    return azureguest_attest(keys->tpm, s->attest, &request, a, ret, why);
+}
+
+/* 3.7: the service has no such endpoint, or no policy for it. */
+static bool speaks_no_tpm(const struct failure *why)
+{
+    return why->id == FAILURE_WRONG_ENDPOINT || (why->id == FAILURE_REFUSED && strstr(why->text, "olicy") && strstr(why->text, "not set"));
+}
+
+static bool attest_by_protocol(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+{
+    const char *usual = ak_profile_is_platform(ak_profile(keys->ak)) ? "azureguest" : "tpm";
+    const char *protocol = s->config->protocol ? s->config->protocol : usual;
+
+    if (strcmp(protocol, "azureguest") == 0)
+        return attest_compatible(s, keys, a, ret, why);
+    if (attest_native(s, keys, a, ret, why))
+        return true;
+    return strcmp(protocol, "auto") == 0 && speaks_no_tpm(why) && attest_compatible(s, keys, a, ret, why);
+}
+
+static bool refuse_confidential(struct keys *keys, struct failure *why)
+{
+    enum { HARDWARE_REPORT_NV = 0x01400001, REPORT_MAX = 4096 }; /* readable on confidential VMs only (2.2) */
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct failure unreadable;
+    struct bytes report;
+    bool present = false;
+
+    if (!tpm_nv_read(keys->tpm, HARDWARE_REPORT_NV, REPORT_MAX, &a, &present, &report, &unreadable))
+        return true;
+    return !present ||
+           failure_set(why, FAILURE_CVM_FOUND,
+                       "NV 0x01400001 holds a hardware report: this is a confidential VM, which AzureGuest evidence of a Trusted "
+                       "Launch VM would misrepresent");
+}
+
+static bool attest_with(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+{
+    bool accepted;
+
+    *ret = (struct attest_result){ 0 };
+    if (!refuse_confidential(keys, why) || !watch_before(&s->watch, keys->tpm, &s->host, why))
+        return false;
     progress(s, "attesting", s->config->endpoint);
-    accepted = attest(keys->tpm, s->attest, &request, a, ret, why);
+    accepted = attest_by_protocol(s, keys, a, ret, why);
     if (ret->quoted.attest.len) {
         note_clock(s, &ret->quoted.clock);
         s->nonce_len = 0; /* a nonce is for one quote */
+        watch_after(&s->watch, ret, s->host.boot_id);
+        memcpy(s->state.pcrs, s->watch.before.pcrs, sizeof s->state.pcrs);
     }
     if (accepted || why->id == FAILURE_REFUSED) {
         snprintf(s->state.last_verdict, sizeof s->state.last_verdict, "%s", accepted ? "accepted" : "refused");
@@ -332,9 +481,19 @@ bool session_attest(struct session *s, struct arena *a, struct attest_result *re
 
 /* Reports. */
 
-static struct report_facts facts_of(const struct session *s)
+void session_notes(const struct session *s, struct notes *ret)
 {
-    return (struct report_facts){ .boot_id = s->host.boot_id,
+    watch_notes(&s->watch, ret);
+    if (s->state.in_memory && s->state.note[0] && !s->state.damaged)
+        notes_add(ret, FAILURE_DISK_FULL, "the state lives in memory only: %s", s->state.note);
+}
+
+/* `notes` is filled, and must live as long as what is returned. */
+static struct report_facts facts_of(const struct session *s, struct notes *notes)
+{
+    session_notes(s, notes);
+    return (struct report_facts){ .notes = notes,
+                                  .boot_id = s->host.boot_id,
                                   .boot_time_ms = s->host.boot_time_ms,
                                   .kernel_version = s->host.kernel,
                                   .sequence = s->state.sequence,
@@ -418,13 +577,15 @@ static bool keep_pending(struct session *s, const struct attest_result *result, 
 
 static bool send_pending(struct session *s, struct keys *keys, struct report_answer *ret, struct failure *why)
 {
-    struct report_body body = { .facts = facts_of(s),
+    struct notes notes;
+    struct report_body body = { .facts = facts_of(s, &notes),
                                 .token = bytes_of_string(s->pending.token),
                                 .appraisal = s->pending.appraisal ? bytes_of_string(s->pending.appraisal) : BYTES_NONE,
                                 .event_log_sha256 = s->pending.event_log_sha256 };
 
     if (!send_report(s, keys, &body, ret, why))
         return false;
+    watch_told(&s->watch);
     drop_pending(s);
     progress(s, "reported", s->state.vm_id);
     return true;
@@ -434,16 +595,19 @@ static bool send_pending(struct session *s, struct keys *keys, struct report_ans
 static void send_failure(struct session *s, struct keys *keys, const struct attest_result *result, const struct failure *failure,
                          struct report_answer *ret)
 {
+    struct notes notes;
     struct report_body body = {
-        .facts = facts_of(s), .appraisal = result->appraisal, .event_log_sha256 = result->event_log_sha256, .failure = failure
+        .facts = facts_of(s, &notes), .appraisal = result->appraisal, .event_log_sha256 = result->event_log_sha256, .failure = failure
     };
     struct failure ignored;
 
     if (failure_is_network(failure->id) || failure_retry(failure->id) == RETRY_AGAIN)
         return;
     s->state.sequence++;
-    if (send_report(s, keys, &body, ret, &ignored))
-        progress(s, "failure reported", failure_name(failure->id));
+    if (!send_report(s, keys, &body, ret, &ignored))
+        return;
+    watch_told(&s->watch);
+    progress(s, "failure reported", failure_name(failure->id));
 }
 
 static bool attest_and_report(struct session *s, struct keys *keys, struct report_answer *ret, struct failure *why)
@@ -467,14 +631,52 @@ static bool attest_and_report(struct session *s, struct keys *keys, struct repor
     return send_pending(s, keys, ret, why);
 }
 
+static bool is_compatible(const struct session *s)
+{
+    return s->config->report_format && strcmp(s->config->report_format, "compatible") == 0;
+}
+
+/* One cycle with a relying party that expects the product's names: it hands out no nonce, and every outcome but a new outage is told. */
+static bool cycle_compatible(struct session *s, struct failure *why)
+{
+    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct attest_result result = { 0 };
+    struct notes notes;
+    struct failure telling;
+    bool done =
+        need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) && attest_with(s, &keys, &a, &result, why);
+    struct compat_report report;
+
+    s->failed_cycles = done ? 0 : s->failed_cycles + 1;
+    if (!s->report)
+        return false;
+    s->state.sequence++;
+    report = (struct compat_report){ .resource_id = s->config->resource_id,
+                                     .attest_uri = s->config->endpoint,
+                                     .health = report_compat_health(done ? NULL : why, s->failed_cycles),
+                                     .token = result.token,
+                                     .failure = done ? NULL : why,
+                                     .facts = facts_of(s, &notes),
+                                     .vm_uuid = s->state.vm_id[0] ? s->state.vm_id : s->host.vm_uuid,
+                                     .ak_name = s->ak_name,
+                                     .notes = &notes };
+    if (!report_compat_send(s->report, &report, &a, done ? why : &telling))
+        return false;
+    if (report.health != COMPAT_NOTHING_NEW)
+        watch_told(&s->watch);
+    return done;
+}
+
 bool session_cycle(struct session *s, struct report_answer *ret_answer, struct failure *why)
 {
     struct keys keys CLEANUP(keys_done) = { 0 };
     bool done;
 
     *ret_answer = (struct report_answer){ 0 };
-    done =
-        need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) && attest_and_report(s, &keys, ret_answer, why);
+    done = is_compatible(s) ? cycle_compatible(s, why)
+                            : need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) &&
+                                  attest_and_report(s, &keys, ret_answer, why);
     if (!done)
         heed(s, why);
     state_save_progress(&s->state);
@@ -486,10 +688,13 @@ bool session_heartbeat(struct session *s, const char *state, const struct failur
 {
     struct keys keys CLEANUP(keys_done) = { 0 };
     struct arena a CLEANUP(arena_done) = { 0 };
-    struct heartbeat_body body = { .facts = facts_of(s), .state = state, .last_error = last_error };
+    struct notes notes;
+    struct heartbeat_body body = { .facts = facts_of(s, &notes), .state = state, .last_error = last_error };
     struct reporter who = reporter_of(s);
 
     *ret_answer = (struct report_answer){ 0 };
+    if (is_compatible(s))
+        return true; /* it knows no heartbeats */
     if (!s->state.ak_cert.len)
         return failure_set(why, FAILURE_NOT_ENROLLED, "no certificate yet");
     if (!need_servers(s, why) || !open_keys(s, &keys, why))

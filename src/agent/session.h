@@ -9,6 +9,7 @@
 #include "agent/host.h"
 #include "agent/report.h"
 #include "agent/state.h"
+#include "agent/watch.h"
 
 /* A token that the monitor has not got yet: sent again until 80 % of its life (8.3). */
 struct pending_report {
@@ -34,7 +35,14 @@ struct session {
     bool has_counters;                      /* state's counters are of this boot */
     char ak_name[2 * TPM_NAME_MAX_LEN + 1]; /* hex; "" until a key was opened */
     char tpm_name[64];
+    struct watch watch;            /* what was noticed and stopped nothing */
+    unsigned pending_certificates; /* how often in a row the platform had none yet */
+    int64_t rekey_since_ms;        /* the platform makes its key anew since then; 0: it does not */
+    unsigned failed_cycles;        /* in a row */
 
+    /* Opens the TPM; NULL: tpm_device_open() with the configured TCTI. */
+    bool (*open_tpm)(void *tpm_context, struct tpm_device **ret, struct failure *why);
+    void *tpm_context;
     void (*progress)(void *context, const char *step, const char *detail); /* may be NULL */
     void *context;
 };
@@ -58,6 +66,9 @@ MUST_CHECK bool session_cycle(struct session *session, struct report_answer *ret
 /* FAILURE_NOT_ENROLLED when there is no certificate yet. `last_error` may be NULL. */
 MUST_CHECK bool session_heartbeat(struct session *session, const char *state, const struct failure *last_error,
                                   struct report_answer *ret_answer, struct failure *why);
+
+/* What stands in status and reports besides failures. */
+void session_notes(const struct session *session, struct notes *ret);
 
 /* Evidence as a file, no server needed. An empty nonce means 32 random bytes. */
 MUST_CHECK bool session_evidence(struct session *session, struct bytes nonce, struct writer *w, struct failure *why);

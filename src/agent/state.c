@@ -36,6 +36,7 @@ static void set_aside(struct agent_state *s, const char *name, const char *probl
     }
     if (path_in(s->dir, name, "", from) && path_in(s->dir, name, ".bad", to) && rename(from, to) != 0)
         go_to_memory(s, strerror(errno));
+    s->damaged = true;
     snprintf(s->note, sizeof s->note, "%s was damaged and is now %s.bad: %.120s", name, name, problem);
 }
 
@@ -86,9 +87,12 @@ static void load_ak(struct agent_state *s, struct arena *a)
         set_aside(s, "ak.json", "the key's name is missing");
         return;
     }
-    s->ak = (struct ak_record){
-        .known = true, .rotation = (uint32_t)number_of(v, "rotation"), .handle = (uint32_t)number_of(v, "handle"), .name.len = name.len
-    };
+    s->ak = (struct ak_record){ .known = true,
+                                .type = json_is_string(json_get(v, "templateId"), ak_template_id(AK_P256)) ? AK_P256 : AK_RSA2048,
+                                .profile = ak_profile_from_name(json_text(json_get(v, "profile"), BYTES_NONE)),
+                                .rotation = (uint32_t)number_of(v, "rotation"),
+                                .handle = (uint32_t)number_of(v, "handle"),
+                                .name.len = name.len };
     memcpy(s->ak.name.value, name.data, name.len);
 }
 
@@ -132,6 +136,7 @@ static void load_progress(struct agent_state *s, struct arena *a)
     s->restart_count = (uint32_t)number_of(v, "restartCount");
     if (!json_as_boolean(json_get(v, "safe"), &s->safe))
         s->safe = false;
+    text_of(v, "pcrs", s->pcrs, sizeof s->pcrs);
 }
 
 static void load_all(struct agent_state *ret)
@@ -164,6 +169,18 @@ void state_look(struct agent_state *ret, const char *dir)
     *ret = (struct agent_state){ .dir = dir, .in_memory = true, .look_only = true };
     if (dir && *dir)
         load_all(ret);
+}
+
+struct life_point state_life_point(const struct agent_state *s)
+{
+    struct life_point point = {
+        .known = s->clock_ms != 0,
+        .clock = { .clock_ms = s->clock_ms, .reset_count = s->reset_count, .restart_count = s->restart_count, .safe = s->safe }
+    };
+
+    memcpy(point.boot_id, s->boot_id, sizeof point.boot_id);
+    memcpy(point.pcrs, s->pcrs, sizeof point.pcrs);
+    return point;
 }
 
 void state_done(struct agent_state *state)
@@ -218,8 +235,8 @@ void state_save_identity(struct agent_state *s)
     struct writer w = { 0 };
     struct json_out out = begin(&w);
 
-    json_put_string(&out, "profile", "selfhosted");
-    json_put_string(&out, "templateId", AK_TEMPLATE_ID);
+    json_put_string(&out, "profile", ak_profile_name(s->ak.profile));
+    json_put_string(&out, "templateId", ak_template_id(s->ak.type));
     json_put_integer(&out, "rotation", s->ak.rotation);
     json_put_hex(&out, "name", tpm_name_bytes(&s->ak.name));
     json_put_integer(&out, "handle", s->ak.handle);
@@ -253,6 +270,7 @@ void state_save_progress(struct agent_state *s)
     json_put_integer(&out, "resetCount", s->reset_count);
     json_put_integer(&out, "restartCount", s->restart_count);
     json_put_boolean(&out, "safe", s->safe);
+    json_put_string(&out, "pcrs", s->pcrs[0] ? s->pcrs : NULL);
     json_end(&out);
     save_json(s, "state.json", &w);
 }

@@ -4,12 +4,13 @@
  *   ak.crt         DER certificate;  ak.chain  its issuers, concatenated DER
  *   identity.json  {"schema":1,"vmUuid":"…","ekCertSha256":"hex"|null,"firstSeen":"RFC 3339"}
  *   state.json     {"schema":1,"bootId":"…","counter":n,"sequence":n,"lastVerdict":"accepted"|"refused"|null,"lastVerdictTime":…|null,
- *                   "clockMs":n,"resetCount":n,"restartCount":n,"safe":bool}
+ *                   "clockMs":n,"resetCount":n,"restartCount":n,"safe":bool,"pcrs":"hex"|null}
  *
  * A folder that cannot be made or written is no obstacle: the state lives in memory, the key is derived anew and its certificate lies
  * in NV. A file that cannot be read is renamed to *.bad; one with a newer schema is left alone and nothing is written. */
 #pragma once
 #include "agent/ak.h"
+#include "agent/lifecycle.h"
 #include "base/uuid.h"
 
 enum { STATE_SCHEMA = 1 };
@@ -18,6 +19,7 @@ struct agent_state {
     const char *dir; /* borrowed; NULL: memory only */
     bool in_memory;  /* nothing is (any more) written */
     bool look_only;  /* nothing is renamed either: state_look */
+    bool damaged;    /* a file was set aside */
     char note[200];  /* why, or which file was bad; "" when all is well */
 
     struct ak_record ak;
@@ -33,6 +35,7 @@ struct agent_state {
     uint64_t clock_ms;
     uint32_t reset_count, restart_count;
     bool safe;
+    char pcrs[65]; /* hex, lifecycle.h; "": none */
 };
 
 /* `dir` NULL or "": memory only. */
@@ -40,6 +43,9 @@ void state_load(struct agent_state *ret, const char *dir);
 /* The same for somebody who only looks: no folder is made, damaged files stay where they are, nothing is ever written. */
 void state_look(struct agent_state *ret, const char *dir);
 void state_done(struct agent_state *state);
+
+/* What the last attestation saw; known once there was one. */
+struct life_point state_life_point(const struct agent_state *state);
 
 /* Each writes its files and falls back to memory with a note when it cannot. */
 void state_save_identity(struct agent_state *state); /* ak.json, ak.crt, ak.chain, identity.json */

@@ -109,8 +109,10 @@ static void count_flush(struct tpm_device *tpm, uint32_t handle)
     }
 }
 
+static bool make_room_meanwhile(struct tpm_device *tpm, struct failure *why);
+
 /* Sends what is in `out` until there is an answer, or the trouble is of the lasting kind, or patience is at its end. */
-static bool carry(struct tpm_device *tpm, bool slow, size_t *ret_len, struct failure *why)
+static bool carry(struct tpm_device *tpm, const struct tpm_command *command, size_t *ret_len, struct failure *why)
 {
     int64_t started_ms = clock_monotonic_ms(), now_ms = started_ms;
     unsigned pause_ms = 50;
@@ -119,14 +121,17 @@ static bool carry(struct tpm_device *tpm, bool slow, size_t *ret_len, struct fai
 
     for (;;) {
         err = ERR_INIT;
-        done = tpm->transport->transmit(tpm->transport, writer_bytes(&tpm->out), now_ms + (slow ? CREATE_DEADLINE_MS : READ_DEADLINE_MS),
-                                        tpm->in, sizeof tpm->in, ret_len, &err);
+        done = tpm->transport->transmit(tpm->transport, writer_bytes(&tpm->out),
+                                        now_ms + (command->slow ? CREATE_DEADLINE_MS : READ_DEADLINE_MS), tpm->in, sizeof tpm->in, ret_len,
+                                        &err);
         tpm->usage.commands++;
         now_ms = clock_monotonic_ms();
         if (done || err.code != ERR_IO || now_ms - started_ms + pause_ms > PATIENCE_MS)
             break;
         usleep(pause_ms * 1000);
-        now_ms += pause_ms;
+        if (command->n_answers && !make_room_meanwhile(tpm, why)) /* what was made may be there: only the answer got lost */
+            return false;
+        now_ms = clock_monotonic_ms();
         pause_ms = pause_ms < 3200 ? pause_ms * 2 : pause_ms;
     }
     tpm->usage.waited_ms += now_ms - started_ms;
@@ -142,7 +147,7 @@ static bool exchange(struct tpm_device *tpm, struct tpm_response *ret, struct fa
 
     if (!command)
         return failure_set(why, FAILURE_INTERNAL, "a command that is not in our table");
-    if (!carry(tpm, command->slow, &len, why))
+    if (!carry(tpm, command, &len, why))
         return failure_within(why, "%s", command->name);
     if (!tpm_response_read((struct bytes){ tpm->in, len }, command, ret, &err))
         return tpm_garbled(why, command->name, &err);
@@ -319,7 +324,7 @@ bool tpm_read_public(struct tpm_device *tpm, uint32_t handle, bool *ret_found, s
 {
     static const char what[] = "TPM2_ReadPublic";
     struct tpm_response r;
-    struct bytes encoded;
+    struct bytes encoded, qualified;
     struct err err = ERR_INIT;
 
     *ret_found = false;
@@ -329,9 +334,11 @@ bool tpm_read_public(struct tpm_device *tpm, uint32_t handle, bool *ret_found, s
         return true;
     if (r.rc != TPM_RC_SUCCESS)
         return tpm_refused(why, what, r.rc);
-    if (!answer_read_public(r.parameters, &encoded, &err))
+    if (!answer_read_public(r.parameters, &encoded, &qualified, &err))
         return tpm_garbled(why, what, &err);
     *ret_found = true;
+    ret->qualified.len = qualified.len <= sizeof ret->qualified.value ? qualified.len : 0;
+    memcpy(ret->qualified.value, qualified.data ? qualified.data : (const uint8_t *)"", ret->qualified.len);
     return keep_object(encoded, what, ret, why);
 }
 
@@ -345,6 +352,7 @@ bool tpm_create_primary(struct tpm_device *tpm, uint32_t hierarchy, const struct
     if (!tpm_call(tpm, request_create_primary(&tpm->out, hierarchy, template), what, &r, why))
         return false;
     *ret_handle = r.handle;
+    ret->qualified.len = 0;
     if (answer_create_primary(r.parameters, &encoded, &err) ? keep_object(encoded, what, ret, why) : tpm_garbled(why, what, &err))
         return true;
     tpm_flush(tpm, ret_handle);

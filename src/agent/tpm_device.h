@@ -55,6 +55,7 @@ struct tpm_object {
     size_t encoded_len;
     struct tpm_public pub; /* views into encoded */
     struct tpm_name name;
+    struct tpm_name qualified; /* as the TPM says; len 0 for a key that was just made */
 };
 MUST_CHECK bool tpm_read_public(struct tpm_device *tpm, uint32_t handle, bool *ret_found, struct tpm_object *ret, struct failure *why);
 /* Makes a primary key in `hierarchy`; flush *ret_handle. */

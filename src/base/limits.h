@@ -33,6 +33,9 @@ enum {
     /* HTTP */
     LIMIT_HTTP_HEADER_BYTES = 16 * 1024,
     LIMIT_ATTEST_BODY_BYTES = 16 * 1024 * 1024,
+    LIMIT_AZUREGUEST_LOG_BYTES = 1024 * 1024, /* as the agent sends it: guest-agent.md 4.1 */
+    LIMIT_AZUREGUEST_BODY_BYTES = 4 * 1024 * 1024,
+    LIMIT_SEALED_TOKEN_BYTES = 1024 * 1024, /* an answer of AzureGuest: guest-agent.md 3.4 */
     LIMIT_POLICY_BODY_BYTES = 1024 * 1024,
     LIMIT_REPORT_BODY_BYTES = 1024 * 1024,
     LIMIT_SMALL_BODY_BYTES = 64 * 1024, /* heartbeats, nonces, management */

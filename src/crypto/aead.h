@@ -1,4 +1,4 @@
-/* crypto/aead.h: AES-256-GCM. A key may seal at most once with one iv. */
+/* crypto/aead.h: AES-GCM, with 256 bits unless told otherwise. A key may seal at most once with one iv. */
 #pragma once
 #include "base/bytes.h"
 #include "base/err.h"
@@ -11,3 +11,6 @@ MUST_CHECK bool aead_seal(const uint8_t key[static AEAD_KEY_LEN], const uint8_t 
 /* aead_open writes cipher.len bytes to `ret_plain`; ERR_UNTRUSTED, and the output is wiped, when the tag does not fit. */
 MUST_CHECK bool aead_open(const uint8_t key[static AEAD_KEY_LEN], const uint8_t iv[static AEAD_IV_LEN], struct bytes aad,
                           struct bytes cipher, const uint8_t tag[static AEAD_TAG_LEN], uint8_t *ret_plain, struct err *err);
+/* The same with a key of 16, 24 or 32 bytes, for messages whose sender chose. Another length is ERR_UNSUPPORTED. */
+MUST_CHECK bool aead_open_sized(struct bytes key, const uint8_t iv[static AEAD_IV_LEN], struct bytes aad, struct bytes cipher,
+                                const uint8_t tag[static AEAD_TAG_LEN], uint8_t *ret_plain, struct err *err);

@@ -5,9 +5,8 @@
 #include <openssl/rsa.h>
 
 static const char *const cipher_names[EVP_CIPHER_NAMES] = {
-    [EVP_AES_256_GCM] = "AES-256-GCM",
-    [EVP_AES_128_CFB] = "AES-128-CFB",
-    [EVP_AES_256_CFB] = "AES-256-CFB",
+    [EVP_AES_128_GCM] = "AES-128-GCM", [EVP_AES_192_GCM] = "AES-192-GCM", [EVP_AES_256_GCM] = "AES-256-GCM",
+    [EVP_AES_128_CFB] = "AES-128-CFB", [EVP_AES_256_CFB] = "AES-256-CFB",
 };
 static EVP_CIPHER *ciphers[EVP_CIPHER_NAMES];
 static pthread_once_t ciphers_once = PTHREAD_ONCE_INIT;

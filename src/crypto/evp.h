@@ -6,7 +6,7 @@
 #include "crypto/pubkey.h"
 
 /* Fetched once for the process; NULL when this libcrypto lacks it (using it then fails). */
-enum evp_cipher_name { EVP_AES_256_GCM, EVP_AES_128_CFB, EVP_AES_256_CFB, EVP_CIPHER_NAMES };
+enum evp_cipher_name { EVP_AES_128_GCM, EVP_AES_192_GCM, EVP_AES_256_GCM, EVP_AES_128_CFB, EVP_AES_256_CFB, EVP_CIPHER_NAMES };
 const EVP_CIPHER *evp_cipher(enum evp_cipher_name name);
 const EVP_MD *evp_md(enum digest_algorithm hash);
 

@@ -136,15 +136,14 @@ static bool read_own_name(struct reader *r, const struct tpm_public *pub, struct
                                                     : err_set(err, ERR_MALFORMED, "the object's Name is not that of its public area");
 }
 
-bool answer_read_public(struct bytes parameters, struct bytes *ret_public_2b, struct err *err)
+bool answer_read_public(struct bytes parameters, struct bytes *ret_public_2b, struct bytes *ret_qualified_name, struct err *err)
 {
     struct reader r = reader_over(parameters);
     struct tpm_public pub;
-    struct bytes qualified;
 
     if (!read_public_2b(&r, ret_public_2b, &pub, err) || !read_own_name(&r, &pub, err))
         return false;
-    return read_u16be_prefixed(&r, &qualified) ? done(&r, err) : truncated(&r, "the qualified Name", err);
+    return read_u16be_prefixed(&r, ret_qualified_name) ? done(&r, err) : truncated(&r, "the qualified Name", err);
 }
 
 bool answer_create_primary(struct bytes parameters, struct bytes *ret_public_2b, struct err *err)

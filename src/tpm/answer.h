@@ -34,7 +34,7 @@ MUST_CHECK bool answer_read_clock(struct bytes parameters, struct tpm_clock_info
 
 /* *ret_public_2b: the TPM2B_PUBLIC with its size field; decode it with tpm/public.h. The Name that came along is compared with the public area:
  * ERR_MALFORMED where it is of another one. */
-MUST_CHECK bool answer_read_public(struct bytes parameters, struct bytes *ret_public_2b, struct err *err);
+MUST_CHECK bool answer_read_public(struct bytes parameters, struct bytes *ret_public_2b, struct bytes *ret_qualified_name, struct err *err);
 MUST_CHECK bool answer_create_primary(struct bytes parameters, struct bytes *ret_public_2b, struct err *err);
 MUST_CHECK bool answer_nv_read_public(struct bytes parameters, struct nv_public *ret, struct err *err);
 

@@ -127,7 +127,7 @@ void ek_template(enum ek_kind kind, struct tpm_public *ret)
         ret->ecc_x = ret->ecc_y = coordinate;
 }
 
-bool ak_template(struct arena *a, uint32_t rotation, struct tpm_public *ret, struct err *err)
+bool ak_template(struct arena *a, enum ak_type type, uint32_t rotation, struct tpm_public *ret, struct err *err)
 {
     const uint8_t counter[] = { (uint8_t)rotation, (uint8_t)(rotation >> 8), (uint8_t)(rotation >> 16), (uint8_t)(rotation >> 24) };
     uint8_t *unique = arena_alloc(a, sizeof zeros);
@@ -144,11 +144,21 @@ bool ak_template(struct arena *a, uint32_t rotation, struct tpm_public *ret, str
                       OBJECT_RESTRICTED | OBJECT_SIGN,
         .symmetric = { .algorithm = TPM_ALG_NULL },
         .scheme = { .algorithm = TPM_ALG_RSASSA, .hash = digest_tpm_id(DIGEST_SHA256) },
+        .kdf = { .algorithm = TPM_ALG_NULL },
         .rsa_bits = 2048,
         .rsa_n = { unique, sizeof zeros },
     };
+    if (type == AK_P256) {
+        ret->type = TPM_ALG_ECC;
+        ret->scheme.algorithm = TPM_ALG_ECDSA;
+        ret->curve_id = TPM_CURVE_P256;
+        ret->ecc_x = (struct bytes){ unique, digest_len(DIGEST_SHA256) };
+        ret->ecc_y = (struct bytes){ zeros, digest_len(DIGEST_SHA256) };
+    }
     return true;
 }
+
+const char *ak_template_id(enum ak_type type) { return type == AK_P256 ? "ak-p256-e-1" : "ak-rsa2048-e-1"; }
 
 void sealing_template(struct bytes policy, struct tpm_public *ret)
 {

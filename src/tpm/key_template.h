@@ -41,11 +41,14 @@ struct bytes ek_policy_b(enum digest_algorithm algorithm);
 struct bytes ek_policy_c(enum digest_algorithm algorithm);
 
 /* The attestation key, made in the endorsement hierarchy, identical for the same rotation counter (guest-agent.md 2.4):
- * RSA-2048, RSASSA with SHA-256, attributes 0x00050472, unique = SHA-256("trueboot AK v1" || le32 rotation), zero-extended. */
+ * RSA-2048, RSASSA with SHA-256, attributes 0x00050472, unique = SHA-256("trueboot AK v1" || le32 rotation), zero-extended; or, for the
+ * native protocol, P-256 and ECDSA with SHA-256, that digest as the x of unique. */
+enum ak_type { AK_RSA2048, AK_P256 };
 #define AK_HANDLE          0x81000003u
 #define AK_HANDLE_FALLBACK 0x8101b001u
 #define AK_CERT_NV         0x01c101d0u
-MUST_CHECK bool ak_template(struct arena *a, uint32_t rotation, struct tpm_public *ret, struct err *err);
+MUST_CHECK bool ak_template(struct arena *a, enum ak_type type, uint32_t rotation, struct tpm_public *ret, struct err *err);
+const char *ak_template_id(enum ak_type type); /* "ak-rsa2048-e-1", "ak-p256-e-1" */
 
 /* AzureGuest's ephemeral key (guest-agent.md 2.8): RSA-2048, attributes 0x00020432, no scheme, `policy` borrowed. */
 void sealing_template(struct bytes policy, struct tpm_public *ret);

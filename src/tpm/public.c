@@ -235,6 +235,17 @@ bool tpm_public_name(const struct tpm_public *pub, struct tpm_name *ret, struct 
     return true;
 }
 
+void tpm_qualified_name(const struct tpm_public *pub, uint32_t hierarchy, const struct tpm_name *name, struct tpm_name *ret)
+{
+    const uint8_t handle[] = { (uint8_t)(hierarchy >> 24), (uint8_t)(hierarchy >> 16), (uint8_t)(hierarchy >> 8), (uint8_t)hierarchy };
+    struct digest digest;
+
+    digest_compute_parts(pub->name_algorithm, (const struct bytes[]){ BYTES_OF(handle), tpm_name_bytes(name) }, 2, &digest);
+    ret->len = 2 + digest_len(pub->name_algorithm);
+    memcpy(ret->value, name->value, 2);
+    memcpy(ret->value + 2, digest.value, ret->len - 2);
+}
+
 struct bytes tpm_name_bytes(const struct tpm_name *name) { return (struct bytes){ name->value, name->len }; }
 
 static bool rsa_key(const struct tpm_public *pub, struct pubkey **ret, struct err *err)

@@ -77,6 +77,9 @@ void tpm_public_encode_2b(struct writer *w, const struct tpm_public *pub);
 MUST_CHECK bool tpm_public_name(const struct tpm_public *pub, struct tpm_name *ret, struct err *err);
 struct bytes tpm_name_bytes(const struct tpm_name *name);
 
+/* tpm_qualified_name of a primary key: nameAlg || H(handle of its hierarchy || Name), Part 1, 16.2. It tells which hierarchy a key is in. */
+void tpm_qualified_name(const struct tpm_public *pub, uint32_t hierarchy, const struct tpm_name *name, struct tpm_name *ret);
+
 /* tpm_public_key: ERR_UNSUPPORTED for curves we do not do; refuses what crypto/pubkey.h refuses. Release with pubkey_free(). */
 MUST_CHECK bool tpm_public_key(const struct tpm_public *pub, struct pubkey **ret, struct err *err);
 

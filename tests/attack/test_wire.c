@@ -183,7 +183,7 @@ TEST(Q8_a_key_that_is_not_a_restricted_signing_key_of_this_tpm_is_no_attestation
     struct tpm_public pub, changed;
     struct err err = ERR_INIT;
 
-    REQUIRE_OK(ak_template(&a, 0, &pub, &err), err);
+    REQUIRE_OK(ak_template(&a, AK_RSA2048, 0, &pub, &err), err);
     CHECK(accepted_as_ak(&pub));
     for (unsigned set = 1; set < 1u << ARRAY_LEN(needed); set++) { /* each of them, and every combination */
         changed = pub;

@@ -419,7 +419,7 @@ bool fixture_new_ak(struct fixture *f, struct test_vm *vm, const struct privkey 
     struct tpm_public pub;
     struct err err = ERR_INIT;
 
-    if (!ak_template(&f->a, 0, &pub, &err))
+    if (!ak_template(&f->a, AK_RSA2048, 0, &pub, &err))
         return fail("AK", &err);
     if (pubkey_type(key) == KEY_RSA) {
         pub.rsa_n = pubkey_rsa_n(key);

@@ -22,6 +22,25 @@ static bool answer_rc(uint32_t rc, const struct tpm_command *command, uint8_t *r
     return true;
 }
 
+static void count(struct faulty *f, struct bytes command, struct bytes response)
+{
+    uint32_t flushed;
+    const struct tpm_command *known = tpm_command_of(command, &flushed);
+    struct tpm_response r;
+    struct err err;
+
+    if (!f->most || !known || !tpm_response_read(response, known, &r, &err) || r.rc)
+        return;
+    f->objects += known->code == TPM_CC_CreatePrimary;
+    f->sessions += known->code == TPM_CC_StartAuthSession;
+    f->objects -= flushed >> 24 == TPM_HT_TRANSIENT && f->objects;
+    f->sessions -= flushed && flushed >> 24 != TPM_HT_TRANSIENT && f->sessions;
+    if (f->objects > f->most->most_objects)
+        f->most->most_objects = f->objects;
+    if (f->sessions > f->most->most_sessions)
+        f->most->most_sessions = f->sessions;
+}
+
 static bool pass(struct faulty *f, struct bytes command, int64_t deadline_ms, uint8_t *response, size_t size, size_t *ret_len,
                  struct err *err)
 {
@@ -29,7 +48,10 @@ static bool pass(struct faulty *f, struct bytes command, int64_t deadline_ms, ui
 
     if (!f->inner)
         return answer_rc(0, tpm_command_of(command, &flushed), response, ret_len);
-    return f->inner->transmit(f->inner, command, deadline_ms, response, size, ret_len, err);
+    if (!f->inner->transmit(f->inner, command, deadline_ms, response, size, ret_len, err))
+        return false;
+    count(f, command, (struct bytes){ response, *ret_len });
+    return true;
 }
 
 static bool extend(struct faulty *f, unsigned pcr, struct err *err)

@@ -37,6 +37,8 @@ struct faulty {
     void (*hook)(void *context);
     void *context;
     bool closed;
+    struct tpm_usage *most; /* NULL: not wanted. Objects and sessions, counted here by what really passed */
+    unsigned objects, sessions;
 };
 
 /* On the caller's storage; closing closes `inner` too. */

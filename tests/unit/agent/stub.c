@@ -84,13 +84,14 @@ static bool learn_ak(struct stub *s, struct arena *a, const struct json *body)
     struct tpm_public pub;
     struct err err;
 
-    if (!decode(a, json_get(body, "akPub"), &encoded) || encoded.len != 282 || !tpm_public_decode_2b(encoded, &pub, &err) ||
+    if (!decode(a, json_get(body, "akPub"), &encoded) || !tpm_public_decode_2b(encoded, &pub, &err) ||
         !tpm_public_name(&pub, &s->ak_name, &err))
         return false;
     pubkey_free(s->ak);
     s->ak = NULL;
     return tpm_public_key(&pub, &s->ak, &err) && hex_decode(a, json_text(json_get(body, "akName"), BYTES_LIT("x")), &name, &err) &&
-           bytes_equal(name, tpm_name_bytes(&s->ak_name)) && json_is_string(json_get(body, "templateId"), "ak-rsa2048-e-1") &&
+           bytes_equal(name, tpm_name_bytes(&s->ak_name)) &&
+           json_is_string(json_get(body, "templateId"), encoded.len == 282 ? "ak-rsa2048-e-1" : "ak-p256-e-1") &&
            json_at(body, "hints", "hostname", NULL) && json_at(body, "hints", "agentVersion", NULL);
 }
 
@@ -100,6 +101,7 @@ static bool make_credential(struct stub *s, struct arena *a, const struct json *
     struct cert *cert CLEANUP(cert_free_at) = NULL;
     struct pubkey *key CLEANUP(pubkey_free_at) = NULL;
     struct bytes der, encoded, first;
+    struct tpm_name name = s->ak_name;
     struct tpm_public ek;
     struct err err;
 
@@ -109,8 +111,9 @@ static bool make_credential(struct stub *s, struct arena *a, const struct json *
     if (!cert_parse(der, &cert, &err) || !tpm_public_decode_2b(encoded, &ek, &err) || !tpm_public_key(&ek, &key, &err) ||
         !pubkey_equal(key, cert->key))
         return false;
+    name.value[5] ^= s->credential_for_other_key;
     return random_bytes(s->secret, sizeof s->secret, &err) && random_bytes(s->enrol_nonce, sizeof s->enrol_nonce, &err) &&
-           credential_make(a, &ek, tpm_name_bytes(&s->ak_name), BYTES_OF(s->secret), ret_blob, ret_secret, &err);
+           credential_make(a, &ek, tpm_name_bytes(&name), BYTES_OF(s->secret), ret_blob, ret_secret, &err);
 }
 
 static bool answer_begin_otherwise(struct stub *s, struct http_response *response)
@@ -284,6 +287,8 @@ static bool attest_tpm(void *context, const struct http_request *request, struct
         return true;
     if (!http_body_json(request, NULL, &body, err))
         return false;
+    if (s->no_tpm_endpoint)
+        return http_response_error(response, 404, "NotFound", NULL, "no such attestation type");
     if (!decode(request->arena, json_get(body, "data"), &text) || !json_parse(request->arena, text, NULL, &message, err))
         return wrong(s, response, "attest: no envelope");
     payload = json_get(message, "payload");
@@ -319,7 +324,7 @@ static bool request_is_signed(struct stub *s, const struct http_request *request
 
     if (!s->ak || !bytes_starts_with(header, BYTES_LIT("TrueBoot-AK ")) ||
         !jws_parse(a, bytes_slice(header, 12, header.len - 12), 0, &jws, &err) ||
-        !jws_verify(a, &jws, s->ak, JWS_ALLOW(JWS_RS256), &verified, &err) ||
+        !jws_verify(a, &jws, s->ak, JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256), &verified, &err) ||
         !json_parse(a, verified_jws_payload(verified), NULL, &claims, &err) || !base64_decode(a, BASE64_URL, jws.kid, &kid, &err))
         return false;
     s->last_authorization = arena_string(&s->arena, header);
@@ -405,6 +410,7 @@ bool stub_start(struct stub *ret, struct err *err)
         { "POST", "/enroll/v1/begin", HTTP_ANONYMOUS, LIMIT_REPORT_BODY_BYTES, HTTP_JSON, begin, 0 },
         { "POST", "/enroll/v1/activate", HTTP_ANONYMOUS, LIMIT_ATTEST_BODY_BYTES, HTTP_JSON, activate, 0 },
         { "POST", "/attest/Tpm", HTTP_ANONYMOUS, LIMIT_ATTEST_BODY_BYTES, HTTP_JSON, attest_tpm, 0 },
+        { "POST", "/attest/AzureGuest", HTTP_ANONYMOUS, LIMIT_ATTEST_BODY_BYTES, HTTP_JSON, stub_attest_azure, 0 },
         { "POST", "/report/v1/{vm}/nonce", HTTP_ANONYMOUS, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, send_nonce, 0 },
         { "POST", "/report/v1/{vm}/heartbeat", HTTP_ANONYMOUS, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, take_heartbeat, 0 },
         { "POST", "/report/v1/{vm}", HTTP_ANONYMOUS, LIMIT_REPORT_BODY_BYTES, HTTP_JSON, take_report, 0 },

@@ -12,7 +12,7 @@
 
 struct stub {
     struct http_server *server;
-    struct http_route routes[6];
+    struct http_route routes[7];
     struct http_routes table;
     char endpoint[64];   /* https://127.0.0.1:PORT */
     struct arena arena;  /* lives as long as the stub */
@@ -21,16 +21,21 @@ struct stub {
     struct privkey *token_key;
 
     /* switches; the agent's calls see them at once */
-    const char *begin_answer; /* instead of a credential: "202" or a refusal's code */
-    bool any_nonce;           /* an attestation that is not for the monitor */
-    bool refuse_evidence;     /* 400 PolicyEvaluationError with an appraisal id */
-    bool forget_identity;     /* 401 until enrolled again */
-    unsigned refuse_nonces;   /* answer so many reports with NonceExpired */
-    bool refuse_tokens;       /* 400 InvalidToken */
-    unsigned fail_requests;   /* answer so many requests of any kind with 503 */
+    const char *begin_answer;      /* instead of a credential: "202" or a refusal's code */
+    bool refuse_evidence;          /* 400 PolicyEvaluationError with an appraisal id */
+    bool forget_identity;          /* 401 until enrolled again */
+    unsigned refuse_nonces;        /* answer so many reports with NonceExpired */
+    bool refuse_tokens;            /* 400 InvalidToken */
+    bool credential_for_other_key; /* enrolment's credential is for another attestation key */
+    bool any_nonce;                /* rp_data is not compared */
+    bool no_tpm_endpoint;          /* 404 for /attest/Tpm */
+    bool azure_seal_wrong;         /* AzureGuest's answers are sealed to another key */
+    unsigned fail_requests;        /* answer so many requests of any kind with 503 */
     unsigned next_report_seconds, next_heartbeat_seconds;
 
     /* what came */
+    unsigned azure_attestations, azure_bound; /* bound: with a nonce */
+    size_t azure_logs_len;
     unsigned begins, activations, challenges, attestations, nonces, reports, heartbeats;
     char problem[300];                  /* "" while all is as it should be */
     char *last_report, *last_heartbeat; /* JSON, in the arena */
@@ -47,3 +52,5 @@ struct stub {
 
 MUST_CHECK bool stub_start(struct stub *ret, struct err *err);
 void stub_stop(struct stub *stub);
+
+bool stub_attest_azure(void *context, const struct http_request *request, struct http_response *response, struct err *err);

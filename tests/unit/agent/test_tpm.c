@@ -209,7 +209,9 @@ TEST(a_short_message_signed_in_the_tpm_is_an_ordinary_rs256_signature)
 {
     struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
     struct ak *ak CLEANUP(ak_close_at) = NULL;
-    uint8_t signature[QUOTE_SIGNATURE_LEN], longest[QUOTE_MESSAGE_MAX + 1] = { 0 };
+    uint8_t longest[QUOTE_MESSAGE_MAX + 1] = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct bytes signature;
     struct bytes message = BYTES_LIT("eyJhbGciOiJSUzI1NiJ9.e30");
     struct failure why;
     struct err err = ERR_INIT;
@@ -217,14 +219,14 @@ TEST(a_short_message_signed_in_the_tpm_is_an_ordinary_rs256_signature)
     WITH_VTPM(v);
     REQUIRE_DONE(tpm_device_open(v.tcti, &tpm, &why), why);
     REQUIRE_DONE(ak_open(tpm, &usual, &unknown, &ak, &why), why);
-    REQUIRE_DONE(quote_sign_message(tpm, ak, message, signature, &why), why);
-    REQUIRE_OK(pubkey_verify(ak_key(ak), SIGNATURE_RSASSA, DIGEST_SHA256, message, BYTES_OF(signature), &err), err);
-    REQUIRE_DONE(quote_sign_message(tpm, ak, (struct bytes){ longest, QUOTE_MESSAGE_MAX }, signature, &why), why);
-    CHECK(!quote_sign_message(tpm, ak, BYTES_OF(longest), signature, &why));
+    REQUIRE_DONE(quote_sign_message(tpm, ak, message, &a, &signature, &why), why);
+    REQUIRE_OK(pubkey_verify(ak_key(ak), SIGNATURE_RSASSA, DIGEST_SHA256, message, signature, &err), err);
+    REQUIRE_DONE(quote_sign_message(tpm, ak, (struct bytes){ longest, QUOTE_MESSAGE_MAX }, &a, &signature, &why), why);
+    CHECK(!quote_sign_message(tpm, ak, BYTES_OF(longest), &a, &signature, &why));
     CHECK(!quote_sign_message(tpm, ak,
                               BYTES_LIT("\xff"
                                         "TCG and more"),
-                              signature, &why)); /* a forged attestation */
+                              &a, &signature, &why)); /* a forged attestation */
 }
 
 static void activate_with(struct tpm_device *tpm, const struct ak *ak, const struct ek_certificates *certs, size_t i)

@@ -17,7 +17,7 @@ static bool run_in(const char *dir, const char *tcti, const char *command)
 
 bool vtpm_run(const struct vtpm *vtpm, const char *command) { return run_in(vtpm->dir, vtpm->tcti, command); }
 
-static bool launch(struct vtpm *v)
+static bool launch(struct vtpm *v, const char *startup)
 {
     char server[128], control[128], state[96], socket[96];
 
@@ -30,8 +30,8 @@ static bool launch(struct vtpm *v)
     if (v->pid == 0) {
         if (!freopen("/dev/null", "w", stderr))
             _exit(126);
-        execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control, "--flags",
-               "not-need-init,startup-clear", (char *)NULL);
+        execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control, "--flags", startup,
+               (char *)NULL);
         _exit(127);
     }
     for (int i = 0; i < 100 && v->pid > 0; i++) {
@@ -117,7 +117,7 @@ bool vtpm_start(struct vtpm *ret)
         return false;
     }
     snprintf(ret->tcti, sizeof ret->tcti, "swtpm:path=%s/s", ret->dir);
-    if (copy_template(ret) && launch(ret))
+    if (copy_template(ret) && launch(ret, "not-need-init,startup-clear"))
         return true;
     snprintf(ret->why, sizeof ret->why, "the TPM emulator does not start; see %s/log", ret->dir);
     halt(ret);
@@ -127,7 +127,16 @@ bool vtpm_start(struct vtpm *ret)
 void vtpm_power_cycle(struct vtpm *vtpm)
 {
     halt(vtpm);
-    if (!launch(vtpm))
+    if (!launch(vtpm, "not-need-init,startup-clear"))
+        abort();
+}
+
+void vtpm_resume(struct vtpm *vtpm)
+{
+    if (!vtpm_run(vtpm, "tpm2_shutdown"))
+        abort();
+    halt(vtpm);
+    if (!launch(vtpm, "not-need-init,startup-state"))
         abort();
 }
 

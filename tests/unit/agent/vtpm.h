@@ -19,3 +19,6 @@ void vtpm_stop(struct vtpm *vtpm); /* and removes the folder */
 
 /* Runs a shell command in the folder with TPM2TOOLS_TCTI set; true when it exits with 0. No device may be open meanwhile. */
 bool vtpm_run(const struct vtpm *vtpm, const char *command);
+
+/* Suspend and resume: TPM2_Shutdown(STATE), the emulator starts anew, TPM2_Startup(STATE). Registers stay. */
+void vtpm_resume(struct vtpm *vtpm);

@@ -367,9 +367,9 @@ static bool take_test_result(struct bytes b, struct err *err)
 
 static bool take_public(struct bytes b, struct err *err)
 {
-    struct bytes encoded;
+    struct bytes encoded, qualified;
 
-    return answer_read_public(b, &encoded, err) && encoded.len == 280;
+    return answer_read_public(b, &encoded, &qualified, err) && encoded.len == 280 && bytes_equal_string(qualified, "qualified name");
 }
 
 static bool take_primary(struct bytes b, struct err *err)
@@ -443,7 +443,7 @@ TEST(answers_that_contradict_themselves_are_refused)
     struct answer_properties properties;
     struct answer_pcrs pcrs;
     struct err err = ERR_INIT;
-    struct bytes encoded;
+    struct bytes encoded, qualified;
 
     sample_handles(&w);
     CHECK(!answer_properties(writer_bytes(&w), &properties, &err)); /* another list than asked for */
@@ -455,7 +455,7 @@ TEST(answers_that_contradict_themselves_are_refused)
     writer_reset(&w);
     sample_public(&w);
     w.data[40] ^= 1; /* the Name is of the key before */
-    CHECK(!answer_read_public(writer_bytes(&w), &encoded, &err));
+    CHECK(!answer_read_public(writer_bytes(&w), &encoded, &qualified, &err));
     CHECK(strstr(err.text, "Name"));
 }
 

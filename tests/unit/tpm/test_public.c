@@ -252,7 +252,7 @@ TEST(the_templates_fit_their_own_profiles)
     struct err err = ERR_INIT;
     struct tpm_public pub;
 
-    REQUIRE_OK(ak_template(&a, 0, &pub, &err), err);
+    REQUIRE_OK(ak_template(&a, AK_RSA2048, 0, &pub, &err), err);
     CHECK(key_profile_check(KEY_PROFILE_AK, &pub, FINDING_AK_ATTRIBUTES, &list));
     CHECK(!key_profile_check(KEY_PROFILE_EK, &pub, FINDING_EK_REFUSED, &list));
     sealing_template(BYTES_OF(policy), &pub);
@@ -276,7 +276,7 @@ TEST(the_attestation_key_template_is_the_one_of_the_specification)
     struct tpm_public pub;
     struct digest unique;
 
-    REQUIRE_OK(ak_template(&a, 0x01020304, &pub, &err), err);
+    REQUIRE_OK(ak_template(&a, AK_RSA2048, 0x01020304, &pub, &err), err);
     tpm_public_encode_2b(&w, &pub);
     REQUIRE_OK(hex_decode(&a, BYTES_LIT("01180001000b00050472000000100014000b0800000000000100"), &head, &err), err);
     CHECK_INT(w.len, 282); /* guest-agent.md 13, size vectors */

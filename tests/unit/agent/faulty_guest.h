@@ -1,0 +1,46 @@
+/* faulty_guest.h: a whole guest for one test: TPM emulator, server, state folder, configuration; and a session whose TPM misbehaves as a plan says. */
+#pragma once
+#include "agent/session.h"
+#include "faulty.h"
+#include "stub.h"
+#include "vtpm.h"
+
+struct guest {
+    struct vtpm vtpm;
+    struct stub stub;
+    struct arena arena;
+    struct agent_config config;
+    char state_dir[80], run_dir[80], log_path[80];
+    struct faulty plan;    /* faults for every device that is opened; only n_faults and faults count */
+    struct faulty device;  /* the one that is open now or was last */
+    struct tpm_usage most; /* what was loaded at most, as the transport saw it */
+    bool exclusive;        /* as if there were no resource manager */
+    unsigned opened;
+};
+
+MUST_CHECK bool guest_start(struct guest *g, struct err *err);
+void guest_stop(struct guest *g);
+/* A session over g->plan. */
+void guest_session(struct guest *g, struct session *ret);
+/* The firmware log that the agent will read; NULL: there is none. */
+bool guest_log(struct guest *g, const struct bytes *log);
+/* One PCR extended by the emulator's own tools; no device may be open. */
+bool guest_extend(struct guest *g, unsigned pcr, unsigned value);
+
+#define WITH_GUEST(g)                             \
+    struct guest g CLEANUP(guest_stop) = { 0 };   \
+    struct err start_err = ERR_INIT;              \
+    if (!guest_start(&g, &start_err)) {           \
+        CHECK(start_err.code == ERR_NONE);        \
+        SKIP("%s%s", g.vtpm.why, start_err.text); \
+    }
+
+#define REQUIRE_DONE(call, why_)                                       \
+    do {                                                               \
+        bool held_ = (call);                                           \
+        test_check(held_, __FILE__, __LINE__, #call);                  \
+        if (!held_) {                                                  \
+            test_note("%s: %s", failure_name((why_).id), (why_).text); \
+            return;                                                    \
+        }                                                              \
+    } while (0)
