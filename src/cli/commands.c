@@ -12,6 +12,7 @@ const struct cli_command *const cli_commands[] = {
     &command_token_create,    &command_token_list,        &command_token_revoke,     &command_query,          &command_key_list,
     &command_key_rotate,      &command_key_revoke,        &command_server_status,    &command_data_show,      &command_data_update,
     &command_data_trust,      &command_data_pack,         &command_audit_verify,     &command_audit_show,     &command_audit_checkpoint,
+    &command_diagnose,
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 

@@ -4,7 +4,7 @@
 
 extern const struct cli_command command_vm_create, command_vm_add, command_vm_list, command_vm_show, command_vm_start, command_vm_stop,
     command_vm_update, command_vm_delete, command_vm_release_identity;
-extern const struct cli_command command_status;
+extern const struct cli_command command_status, command_diagnose;
 extern const struct cli_command command_baseline_show, command_baseline_approve, command_baseline_learn;
 extern const struct cli_command command_root_add, command_root_list, command_root_remove;
 extern const struct cli_command command_audit_verify, command_audit_show, command_audit_checkpoint;

@@ -81,12 +81,11 @@ enum cause {
     X(ATTEST,          "ATT.01",  "End to end", REFUSAL,     "one attestation, not reported")                 \
     X(SERVER,          "SVC.01",  "Server",     OTHER,       "the server runs")                               \
     X(SERVER_CERT,     "SVC.02",  "Server",     TLS,         "the server's certificates")                     \
-    X(SERVER_STORE,    "SVC.03",  "Server",     OTHER,       "the store")                                     \
-    X(SERVER_VM,       "SVC.04",  "Server",     OTHER,       "the VM in the inventory")                       \
-    X(SERVER_ENROLLED, "SVC.05",  "Server",     AK,          "the VM's identity")                             \
-    X(SERVER_HEARD,    "SVC.06",  "Server",     FIREWALL,    "heard from the agent")                          \
-    X(SERVER_ERROR,    "SVC.07",  "Server",     OTHER,       "what the agent last complained about")          \
-    X(SERVER_VERDICT,  "SVC.08",  "Server",     REFUSAL,     "the last verdict")
+    X(SERVER_VM,       "SVC.03",  "Server",     OTHER,       "the VM in the inventory")                       \
+    X(SERVER_ENROLLED, "SVC.04",  "Server",     AK,          "the VM's identity")                             \
+    X(SERVER_HEARD,    "SVC.05",  "Server",     FIREWALL,    "heard from the agent")                          \
+    X(SERVER_ERROR,    "SVC.06",  "Server",     OTHER,       "what the agent last complained about")          \
+    X(SERVER_VERDICT,  "SVC.07",  "Server",     REFUSAL,     "the last verdict")
 /* clang-format on */
 
 enum check {

@@ -44,6 +44,7 @@ unsigned diagnosis_left_ms(const struct diagnosis *d)
 bool diagnosis_has_time(const struct diagnosis *d) { return diagnosis_left_ms(d) > 0; }
 
 /* Formatted, and safe to show; NULL: no memory. */
+static const char *safe_text(struct diagnosis *d, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 static const char *safe_text(struct diagnosis *d, const char *fmt, va_list args)
 {
     char text[1024];

@@ -111,7 +111,6 @@ static void explain_time(const struct http_client *client, char *out, size_t siz
 static void explain_name(const struct http_client *client, const char *url, char *out, size_t size)
 {
     struct cert *cert CLEANUP(cert_free_at) = NULL;
-    struct arena a CLEANUP(arena_done) = { 0 };
     char names[120] = "";
     struct cert_alt_name name;
     struct url_parts parts;
