@@ -97,7 +97,7 @@ static bool read_steps(struct run *r, struct pass *p, const struct http_request 
         return false;
     series_lap(&r->steps[STEP_MESSAGE], &last);
     if (!jws_parse(p->a, p->message.request, LIMIT_ATTEST_BODY_BYTES, &p->jws, err) ||
-        !attest_request_read(p->a, &p->jws, &p->request, err))
+        !attest_request_read(p->a, &p->jws, false, &p->request, err))
         return false;
     series_lap(&r->steps[STEP_REQUEST], &last);
     if (!challenge_open(s->challenges, s->issuer, p->request.service_context, now, &challenge, err) ||

@@ -27,7 +27,7 @@ static void read_request(struct arena *a, const uint8_t *data, size_t size)
     struct err err = ERR_INIT;
     size_t n;
 
-    if (!attest_request_read(a, &jws, &request, &err)) {
+    if (!attest_request_read(a, &jws, false, &request, &err)) {
         ENSURE(err.code != ERR_NONE && err.text[0]);
         return;
     }
@@ -43,6 +43,24 @@ static void read_request(struct arena *a, const uint8_t *data, size_t size)
         ENSURE(n <= LIMIT_CUSTOM_CLAIMS);
     else
         ENSURE(err.code != ERR_NONE);
+    attest_request_done(&request);
+}
+
+/* Version 1: the evidence is text that we made ourselves of the claims. */
+static void read_request_v1(struct arena *a, const uint8_t *data, size_t size)
+{
+    const struct jws jws = { .typ = BYTES_LIT("attReq"), .claimed_payload = { data, size } };
+    struct attest_request request;
+    struct digest space;
+    struct err err = ERR_INIT;
+
+    if (!attest_request_read(a, &jws, true, &request, &err)) {
+        ENSURE(err.code != ERR_NONE && err.text[0]);
+        return;
+    }
+    ENSURE(request.v1 && request.request_key.jwk.key && request.request_key.binding == KEY_UNBOUND && request.n_other_keys == 0);
+    ENSURE(request.current.pcrs.n_banks == 1 && request.current.pcrs.banks[0].present == 0xffffff && request.current.n_logs >= 1);
+    ENSURE(bytes_equal(attest_request_nonce(&request, &space), request.challenge));
     attest_request_done(&request);
 }
 
@@ -71,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (data[0] == 'b')
         read_body(&a, data + 1, size - 1);
+    else if (data[0] == '1')
+        read_request_v1(&a, data + 1, size - 1);
     else
         read_request(&a, data + 1, size - 1);
     ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);

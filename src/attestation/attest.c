@@ -46,7 +46,7 @@ static bool read_request(struct attestation *t, struct err *err)
     const struct verified_jws *verified;
 
     if (!jws_parse(t->a, t->message.request, LIMIT_ATTEST_BODY_BYTES, &t->jws, err) ||
-        !attest_request_read(t->a, &t->jws, &t->request, err))
+        !attest_request_read(t->a, &t->jws, t->provider->tpm_v1, &t->request, err))
         return err_within(err, "request");
     t->has_request = true;
     if (!challenge_open(t->service->challenges, t->provider->issuer, t->request.service_context, t->now_ms, &t->challenge, err))

@@ -1,4 +1,5 @@
 #include "attestation/message.h"
+#include "attestation/message_v1.h"
 #include "base/base64.h"
 #include "json/parse.h"
 
@@ -146,6 +147,13 @@ static bool read_evidence(struct arena *a, const struct json *data, struct attes
     return true;
 }
 
+static bool read_common(struct arena *a, const struct json *data, struct attest_request *r, struct err *err)
+{
+    return read_base64(a, data, "challenge", LIMIT_NONCE_BYTES, &r->challenge, err) &&
+           read_base64(a, data, "service_context", 1024, &r->service_context, err) && optional_text(data, "rp_id", 1024, &r->rp_id, err) &&
+           optional_text(data, "rp_data", 4096, &r->rp_data, err);
+}
+
 static bool read_payload(struct arena *a, const struct json *payload, struct attest_request *r, struct err *err)
 {
     const struct json *data;
@@ -158,13 +166,13 @@ static bool read_payload(struct arena *a, const struct json *payload, struct att
     r->custom_claims = json_get(data, "custom_claims");
     if (r->custom_claims && r->custom_claims->type == JSON_NULL)
         r->custom_claims = NULL;
-    return read_base64(a, data, "challenge", LIMIT_NONCE_BYTES, &r->challenge, err) &&
-           read_base64(a, data, "service_context", 1024, &r->service_context, err) && optional_text(data, "rp_id", 1024, &r->rp_id, err) &&
-           optional_text(data, "rp_data", 4096, &r->rp_data, err) && read_request_key(a, data, r, err) &&
-           read_other_keys(a, data, r, err) && (read_evidence(a, data, r, err) || err_within(err, "tpm_att_data"));
+    if (r->v1)
+        return read_common(a, data, r, err) && message_v1_read(a, data, r, err);
+    return read_common(a, data, r, err) && read_request_key(a, data, r, err) && read_other_keys(a, data, r, err) &&
+           (read_evidence(a, data, r, err) || err_within(err, "tpm_att_data"));
 }
 
-bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_request *ret, struct err *err)
+bool attest_request_read(struct arena *a, const struct jws *jws, bool allow_v1, struct attest_request *ret, struct err *err)
 {
     struct json_options options = { .refuse_duplicates = true };
     struct attest_request *r = ARENA_NEW(a, struct attest_request); /* large: not on the stack */
@@ -172,9 +180,13 @@ bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_r
 
     if (!r)
         return err_set(err, ERR_NO_MEMORY, "no memory for a request");
-    if (bytes_equal_string(jws->typ, "attReq"))
-        return err_set(err, ERR_UNSUPPORTED, "typ attReq (version 1) is not accepted: send attReqV2");
-    if (!bytes_equal_string(jws->typ, "attReqV2"))
+    r->v1 = bytes_equal_string(jws->typ, "attReq");
+    if (r->v1 && !allow_v1)
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "typ attReq (version 1) is not accepted: send attReqV2, or switch it on for the provider (trueboot provider update NAME "
+            "--tpm-v1; tpm_v1 of the settings for the shared one)");
+    if (!r->v1 && !bytes_equal_string(jws->typ, "attReqV2"))
         return err_set(err, ERR_MALFORMED, "typ of the request is not attReqV2");
     if (!json_parse(a, jws->claimed_payload, &options, &payload, err))
         return err_within(err, "request payload");
@@ -197,7 +209,7 @@ struct bytes attest_request_nonce(const struct attest_request *request, struct d
 {
     const struct bytes parts[] = { request->request_key.text->raw, { (const uint8_t *)"", 1 }, request->challenge };
 
-    if (request->request_key.binding == KEY_CERTIFIED)
+    if (request->v1 || request->request_key.binding == KEY_CERTIFIED)
         return request->challenge;
     digest_compute_parts(request->request_key.hash, parts, ARRAY_LEN(parts), space);
     return digest_bytes(space);
@@ -225,9 +237,9 @@ bool attest_request_key_texts(struct arena *a, const struct attest_request *requ
     for (size_t i = 0; i < request->n_other_keys; i++)
         bound_key_write(&others_out, NULL, &request->other_keys[i]);
     json_end(&others_out);
-    *ret_key = writer_ok(&key) ? arena_string(a, writer_bytes(&key)) : NULL;
+    *ret_key = writer_ok(&key) && !request->v1 ? arena_string(a, writer_bytes(&key)) : NULL;
     *ret_other_keys = writer_ok(&others) && request->n_other_keys ? arena_string(a, writer_bytes(&others)) : NULL;
-    return (*ret_key && (*ret_other_keys || !request->n_other_keys)) || err_set(err, ERR_NO_MEMORY, "no memory for keys");
+    return ((*ret_key || request->v1) && (*ret_other_keys || !request->n_other_keys)) || err_set(err, ERR_NO_MEMORY, "no memory for keys");
 }
 
 static bool read_claim(struct arena *a, const struct json *entry, const char *prefix, struct policy_claim *ret, struct err *err)
@@ -268,7 +280,8 @@ bool attest_request_claims(struct arena *a, const struct attest_request *request
     claims = ARENA_ARRAY(a, n_custom + 2, struct policy_claim);
     if (!claims)
         return err_set(err, ERR_NO_MEMORY, "no memory for claims");
-    claims[n++] = policy_claim_string("x-ms-tpm-request-key", bytes_of_string(key));
+    if (key)
+        claims[n++] = policy_claim_string("x-ms-tpm-request-key", bytes_of_string(key));
     if (other_keys)
         claims[n++] = policy_claim_string("x-ms-tpm-other-keys", bytes_of_string(other_keys));
     for (size_t i = 0; i < n_custom; i++)

@@ -20,8 +20,9 @@ MUST_CHECK bool attest_message_read(struct arena *a, const struct json *body, st
 /* {"data": b64u({"payload": message})}, or without the payload wrapper. */
 void attest_message_write(struct json_out *out, const struct attest_message *to, struct bytes message_json);
 
-/* The v2 payload (6.4.1), once its JWS has been taken apart. */
+/* The payload (6.4.1), once its JWS has been taken apart; one of version 1 (6.4.3) in the same shape: attestation/message_v1.h. */
 struct attest_request {
+    bool v1; /* request_key is its attest_key, which nothing binds to the TPM; the quote is bound to the challenge alone */
     struct evidence current;
     bool has_boot;
     struct evidence boot;
@@ -35,18 +36,20 @@ struct attest_request {
     const struct json *custom_claims; /* array, or NULL */
 };
 
-/* The claimed JWS: typ attReqV2, an algorithm that we allow, the key inside. It still has to be verified with that key. */
-MUST_CHECK bool attest_request_read(struct arena *a, const struct jws *jws, struct attest_request *ret, struct err *err);
+/* The claimed JWS: typ attReqV2 (attReq too, with allow_v1), an algorithm that we allow, the key inside. It still has to be verified with that
+ * key. */
+MUST_CHECK bool attest_request_read(struct arena *a, const struct jws *jws, bool allow_v1, struct attest_request *ret, struct err *err);
 void attest_request_done(struct attest_request *request);
 
 /* The qualifying data that the current quote must carry (6.4.2): H(jwk characters || 00 || challenge), which is made in *space, or, for a
- * certified request key, the challenge itself. */
+ * certified request key and in version 1, the challenge itself. */
 struct bytes attest_request_nonce(const struct attest_request *request, struct digest *space);
 
 /* bound_key_check for every key of the request. */
 MUST_CHECK bool attest_request_check_keys(const struct attest_request *request, const struct pubkey *ak, struct bytes qualified_signer,
                                           struct findings *findings, struct err *err);
-/* The policy key objects: x-ms-tpm-request-key, and the array x-ms-tpm-other-keys (NULL text: there are none). In the arena. */
+/* The policy key objects: x-ms-tpm-request-key, and the array x-ms-tpm-other-keys (NULL texts: there are none; in version 1 there is no
+ * request key). In the arena. */
 MUST_CHECK bool attest_request_key_texts(struct arena *a, const struct attest_request *request, const char **ret_key,
                                          const char **ret_other_keys, struct err *err);
 

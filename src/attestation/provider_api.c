@@ -444,6 +444,24 @@ static bool get_default(void *context, const struct http_request *request, struc
     return true;
 }
 
+/* Private links are a matter of the network that a self-hosted server stands in: there are none here, and asking is no mistake. */
+static bool get_private(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    struct store_provider p;
+    struct json_out out;
+
+    if (!provider_version_fine(request, response))
+        return true;
+    if (!find(context, request, &p, err))
+        return false;
+    out = http_response_json(response, 200);
+    json_begin_object(&out, NULL);
+    json_begin_array(&out, "value");
+    json_end(&out);
+    json_end(&out);
+    return true;
+}
+
 static bool get_operations(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     static const char *const names[] = { "read", "write", "delete", "attestation/read", "attestation/write", "attestation/delete" };
@@ -484,6 +502,8 @@ const struct http_route provider_routes[] = {
     { "GET", SUBSCRIPTION SERVICE "/defaultProviders", HTTP_READER, 0, HTTP_NO_BODY, get_defaults, 0 },
     { "GET", SUBSCRIPTION SERVICE "/locations/{location}/defaultProvider", HTTP_READER, 0, HTTP_NO_BODY, get_default, 0 },
     { "GET", SERVICE "/operations", HTTP_READER, 0, HTTP_NO_BODY, get_operations, 0 },
+    { "GET", GROUP "/{name}/privateEndpointConnections", HTTP_READER, 0, HTTP_NO_BODY, get_private, 0 },
+    { "GET", GROUP "/{name}/privateLinkResources", HTTP_READER, 0, HTTP_NO_BODY, get_private, 0 },
     { "POST", GROUP "/{name}/undelete", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, deleted_undelete, 0 },
     { "POST", "/v1/providers/{name}:undelete", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, deleted_undelete, 0 },
     { "GET", SUBSCRIPTION SERVICE "/deletedAttestationProviders", HTTP_READER, 0, HTTP_NO_BODY, deleted_get_list, 0 },

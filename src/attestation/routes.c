@@ -159,6 +159,7 @@ static bool get_health(void *context, const struct http_request *request, struct
 /* clang-format off */
 const struct http_route attestation_routes[] = {
     ROUTE_AT("POST", "/attest/{type}",                HTTP_ANONYMOUS,   LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, HTTP_COSTLY),
+    ROUTE("POST", "/attest/Tee/{type}",               HTTP_ANONYMOUS,   LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest), /* 2018-09-01-preview */
     ROUTE("GET",  "/certs",                           HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_certs),
     ROUTE("GET",  "/.well-known/openid-configuration", HTTP_ANONYMOUS,  0,                       HTTP_NO_BODY,  get_openid),
     ROUTE("GET",  "/servicehealth",                   HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_health),

@@ -26,7 +26,7 @@ struct report {
     const struct attest_request *request;
     int64_t now, expires; /* seconds */
     char jti[TOKEN_JTI_LEN];
-    const char *request_key, *other_keys; /* policy key objects; the second may be NULL */
+    const char *request_key, *other_keys; /* policy key objects; either may be NULL */
 };
 
 static int by_name(const void *a, const void *b)
@@ -159,7 +159,8 @@ static bool write_original(struct arena *a, struct json_out *out, const struct r
     m.items[m.n++] = (struct named_json){ BYTES_LIT("x-ms-attestation-type"), "\"tpm\"" };
     if (signer)
         m.items[m.n++] = (struct named_json){ BYTES_LIT("x-ms-policy-signer"), signer_json(a, signer) };
-    m.items[m.n++] = (struct named_json){ BYTES_LIT("x-ms-tpm-request-key"), r->request_key };
+    if (r->request_key)
+        m.items[m.n++] = (struct named_json){ BYTES_LIT("x-ms-tpm-request-key"), r->request_key };
     if (r->other_keys)
         m.items[m.n++] = (struct named_json){ BYTES_LIT("x-ms-tpm-other-keys"), r->other_keys };
     m.items[m.n++] = (struct named_json){ BYTES_LIT("trueboot"), trueboot_json(a, &r->appraised->appraisal) };
@@ -198,7 +199,8 @@ static bool put_ours(struct arena *a, struct json_out *out, const struct report 
         management_token_put_signer(out, "policySigner", policy->signer);
     if (r->request->rp_data.data)
         json_put_bytes(out, "rpData", r->request->rp_data);
-    json_put_raw(out, "requestKey", bytes_of_string(r->request_key));
+    if (r->request_key)
+        json_put_raw(out, "requestKey", bytes_of_string(r->request_key));
     if (r->other_keys)
         json_put_raw(out, "otherKeys", bytes_of_string(r->other_keys));
     ear_write_findings(out, &r->appraised->appraisal.findings);

@@ -249,6 +249,7 @@ static bool start_attestation(struct server *s, struct err *err)
 {
     struct attestation_service *a = &s->attestation;
     const struct providers_config providers = { .store = s->store,
+                                                .shared_tpm_v1 = s->config->tpm_v1,
                                                 .shared_name = "shared" LOCATION,
                                                 .shared_issuer = a->issuer,
                                                 .shared_location = LOCATION,
