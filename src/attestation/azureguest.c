@@ -60,7 +60,9 @@ static struct finding *refuse(struct azureguest *t, enum finding_id id, const ch
 
 static void chain_to_root(struct azureguest *t)
 {
-    const struct chain_options options = { .purpose = CHAIN_CLOUD_AK, .now_ms = t->now_ms, .skew_ms = CLOCK_SKEW_MS };
+    const struct chain_options options = {
+        .purpose = CHAIN_CLOUD_AK, .now_ms = t->now_ms, .skew_ms = CLOCK_SKEW_MS, .pins_have_no_dates = true
+    };
     struct trust_store *roots CLEANUP(trust_store_free_at) =
         t->terms.ak_roots ? trust_store_ref(t->terms.ak_roots) : trust_slot_get(t->service->ak_roots);
     struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;

@@ -22,6 +22,9 @@ struct chain_options {
     int64_t now_ms;
     int64_t skew_ms;   /* tolerated on both ends of every validity */
     bool ignore_dates; /* the operator's switch for test certificates (attestation-service.md 4.2) */
+    /* A pinned leaf is believed by the word of whoever pinned it, and until it is unpinned: its dates are its issuer's word about an issuing
+     * that nothing is built on here. */
+    bool pins_have_no_dates;
 };
 
 struct verified_chain; /* chain_verify() is its only constructor */

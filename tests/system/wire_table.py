@@ -310,6 +310,63 @@ for what, method, path, body, status in rows:
 got, _, content = tls("GET", f"{P}/certs")
 ok("what was brought back answers", got == 200)
 
+# ---- 7.4: the real request of a guest, at the provider that trusts its key, and with one thing wrong at a time
+shared = os.environ.get("TRUEBOOT_SHARED_DATA", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/data"))
+real = os.path.join(shared, "azureguest/request-Linux.json")
+
+
+def guest_post(provider, decoded):
+    body = json.dumps({"AttestationInfo": b64u(json.dumps(decoded).encode())})
+    got, _, content = ask(Local("localhost"), "POST", f"{provider}/attest/AzureGuest{API}", body, JSON)
+    return got, error_of(content).get("code"), error_of(content).get("innererror", {}).get("code"), content
+
+
+def flipped(text, offset):
+    raw = bytearray(base64.b64decode(text))
+    raw[offset] ^= 1
+    return base64.b64encode(raw).decode()
+
+
+if not os.path.exists(real):
+    ok("the real request # SKIP the shared data is not here", True)
+else:
+    request = json.loads(unb64u(json.load(open(real))["AttestationInfo"]))
+    pem = "-----BEGIN CERTIFICATE-----\n" + request["TpmInfo"]["AikCert"] + "\n-----END CERTIFICATE-----\n"
+    owner("PUT", "/v1/providers/guests", {"location": "x", "properties": {}})
+    ok("the real request is refused where nobody vouches for its key", guest_post("/providers/guests", request)[:3] == (400, "InvalidParameter", "tpm.ak_untrusted"))
+    added = json.loads(owner("POST", "/v1/roots", {"kind": "ak", "provider": "guests", "pem": pem})[2])["value"][0]
+    ok("its certificate becomes a pin of one provider", added["role"] == "pin" and added["provider"] == "guests")
+    got = guest_post("/providers/guests", request)
+    sealed = json.loads(unb64u(json.loads(got[3])["token"])) if got[0] == 200 else {}
+    ok("the real request is accepted there, with a sealed answer", set(sealed) >= {"Jwt", "EncryptedInnerKey", "EncryptionParams", "AuthenticationData"}, got)
+    ok("and at no other provider", guest_post("", request)[0] == 400 and guest_post(P, request)[0] == 400)
+    wrong = [
+        ("the version", None, "AttestationProtocolVersion", lambda v: "3.0", "unsupported"),
+        ("the kind of system", None, "OSType", lambda v: base64.b64encode(b"Plan9").decode(), "unsupported"),
+        ("a byte of the log", None, "TcgLogs", lambda v: flipped(v, 140), "log.replay_mismatch"),
+        ("no log", None, "TcgLogs", lambda v: "", "log.missing"),
+        ("no certificate", "TpmInfo", "AikCert", lambda v: "", "tpm.ak_untrusted"),
+        ("a byte of the certificate", "TpmInfo", "AikCert", lambda v: flipped(v, -1), "tpm.ak_untrusted"),
+        ("a byte of the public key", "TpmInfo", "AikPub", lambda v: flipped(v, -100), "tpm.ak_public"),
+        ("the magic of the quote", "TpmInfo", "PcrQuote", lambda v: flipped(v, 0), "quote.magic"),
+        ("a byte of the quote's digest", "TpmInfo", "PcrQuote", lambda v: flipped(v, -1), "quote.signature"),
+        ("a byte of the signature", "TpmInfo", "PcrSignature", lambda v: flipped(v, 0), "quote.signature"),
+        ("a register left out", "TpmInfo", "PcrSet", lambda v: v[1:], "quote.selection"),
+        ("a byte of the certification", "TpmInfo", "EncKeyCertifyInfoSignature", lambda v: flipped(v, 0), "certify.signature"),
+        ("a byte of the sealing key", "TpmInfo", "EncKeyPub", lambda v: flipped(v, -1), "certify.name"),
+        ("a confidential machine without a verifier", None, "IsolationInfo", lambda v: {"Type": "SevSnp", "Evidence": {}}, "isolation.unsupported"),
+    ]
+    for what, inside, name, change, code in wrong:
+        broken = json.loads(json.dumps(request))
+        holder = broken[inside] if inside else broken
+        holder[name] = change(holder.get(name))
+        if name == "IsolationInfo":
+            broken["AttestationProtocolVersion"] = "2.0"
+        got = guest_post("/providers/guests", broken)
+        ok(f"the real request with {what} changed is refused as {code}", got[:3] == (400, "InvalidParameter", code), got)
+    owner("DELETE", f"/v1/roots/ak/{added['sha256']}?provider=guests")
+    ok("and is refused again once its key is not trusted any more", guest_post("/providers/guests", request)[2] == "tpm.ak_untrusted")
+
 # ---- operations survive kill -9
 stop = threading.Event()
 

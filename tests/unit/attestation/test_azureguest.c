@@ -78,9 +78,9 @@ TEST(the_real_request_is_refused_when_nobody_vouches_for_its_key)
     CHECK_STRING(answer.code, "InvalidParameter");
     CHECK_STRING(answer.inner, "tpm.ak_untrusted");
     REQUIRE(trust_real_leaf(&s, text));
-    sample_time = INT64_C(1700000000000); /* November 2023: the certificate has expired */
+    sample_time = INT64_C(1700000000000); /* November 2023: the certificate has expired, but it is the operator who pinned it */
     service_post(&s, text, "", &answer);
-    CHECK_STRING(answer.inner, "tpm.ak_untrusted");
+    CHECK_INT(answer.status, 200);
 }
 
 /* One change to the decoded text: a member (after "TpmInfo." or at the top) gets another JSON value, or one byte of its binary

@@ -38,3 +38,30 @@ TEST(an_error_names_kind_and_place_and_shows_a_caret)
             CHECK(bytes_find(r.error, bytes_of_string(rows[i].says[k])) != SIZE_MAX);
     }
 }
+
+TEST(a_table_is_made_of_any_value)
+{
+    static const struct {
+        const char *expression, *input, *want;
+    } rows[] = {
+        { "@", "[{\"a\":1,\"b\":\"x\"},{\"a\":22,\"c\":[1]}]", "a   b  c\n1   x  -\n22  -  [1]\n" },
+        { "@", "{\"a\":1,\"b\":null}", "NAME  VALUE\na     1\nb     -\n" },
+        { "@", "[1,\"two\",null,[3]]", "1\ntwo\n-\n[3]\n" },
+        { "@", "[]", "" },
+        { "a", "{}", "-\n" },
+        { "'x'", "{}", "x\n" },
+        { "@", "\"\\u001b[31m\"", "\\x1b[31m\n" },
+        { "@", "9223372036854775807", "9223372036854775807\n" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct command c = { .n = 0 };
+        struct ran r;
+
+        command_add(&c, "query", rows[i].expression, "-", "-o", "table", NULL);
+        r = run(&a, &c, rows[i].input);
+        CHECK_INT(r.code, 0);
+        CHECK_BYTES(r.out, bytes_of_string(rows[i].want));
+    }
+}
