@@ -8,7 +8,7 @@
 #include "crypto/privkey.h"
 #include "jose/jws.h"
 #include "json/parse.h"
-#include "policy/policy.h"
+#include "policy/lint.h"
 #include "x509/cert.h"
 
 enum { KEY_MAX = 64 * 1024 };
@@ -229,8 +229,31 @@ static int run_policy_history(struct cli *cli)
 
 /* ---- lint ------------------------------------------------------------------------------------------------------------ */
 
+static void lint_table(struct cli *cli, const struct json *v)
+{
+    const struct json *warnings = json_get(v, "warnings");
+    int64_t rule, line;
+
+    printf("version %s", show_member(cli, v, "version"));
+    for (enum policy_section s = POLICY_CONFIGURATION; s < POLICY_NO_SECTION; s++)
+        if (json_as_integer(json_get(v, policy_section_name(s)), &rule))
+            printf(", %lld %s", (long long)rule, policy_section_name(s));
+    putchar('\n');
+    for (size_t i = 0; i < warnings->array.n; i++) {
+        const struct json *w = warnings->array.items[i];
+        if (json_as_integer(json_get(w, "rule"), &rule) && json_as_integer(json_get(w, "line"), &line) && rule)
+            printf("%s rule %lld, line %lld: %s\n", show_member(cli, w, "section"), (long long)rule, (long long)line,
+                   show_member(cli, w, "text"));
+        else
+            printf("%s\n", show_member(cli, w, "text"));
+    }
+}
+
 static int run_policy_lint(struct cli *cli)
 {
+    const struct policy_warning *warnings;
+    struct err err = ERR_INIT;
+    size_t n;
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
     const struct policy *policy;
@@ -240,14 +263,26 @@ static int run_policy_lint(struct cli *cli)
 
     if (code != EXIT_OK)
         return code;
+    if (!policy_lint(&cli->arena, policy, &warnings, &n, &err))
+        return cli_fail_err(&err);
     version = policy_version(policy);
     json_begin_object(&out, NULL);
     json_put_string(&out, "version", arena_printf(&cli->arena, "%u.%u", version / 10, version % 10));
     for (enum policy_section s = POLICY_CONFIGURATION; s < POLICY_NO_SECTION; s++)
         json_put_integer(&out, policy_section_name(s), (int64_t)policy_rule_count(policy, s));
+    json_begin_array(&out, "warnings");
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(&out, NULL);
+        json_put_string(&out, "section", policy_section_name(warnings[i].section));
+        json_put_integer(&out, "rule", warnings[i].rule);
+        json_put_integer(&out, "line", warnings[i].line);
+        json_put_string(&out, "text", warnings[i].text);
+        json_end(&out);
+    }
+    json_end(&out);
     json_end(&out);
     v = offline_value(cli, &w);
-    return v ? cli_print(cli, v, NULL) : EXIT_ERROR;
+    return v ? cli_print(cli, v, lint_table) : EXIT_ERROR;
 }
 
 /* ---- commands -------------------------------------------------------------------------------------------------------- */
