@@ -231,6 +231,17 @@ test("providers are shaped as their clients expect", async () => {
   await assert.rejects(new AttestationClient(places.isolated).getOpenIdMetadata(), (e) => e.statusCode === 404);
 });
 
+test("a provider deleted by mistake comes back with its policy and its signers", async () => {
+  const undelete = await owner("POST", `${subscription}/isoprov/undelete?api-version=2021-06-01`);
+  assert.equal(undelete.status, 202);
+  assert.equal((await new AttestationClient(places.isolated).getOpenIdMetadata()).issuer, places.isolated);
+  const client = admin(places.isolated);
+  assert.equal((await client.getPolicyManagementCertificates()).body.length, 1);
+  assert.equal((await client.getPolicy("Tpm")).body, policy);
+  await assert.rejects(client.setPolicy("Tpm", policy), (e) => e.code === "InvalidOperation");
+  assert.equal((await client.setPolicy("Tpm", policy, signers[0])).body.policyResolution, "Updated");
+});
+
 let failed = 0;
 console.log(`1..${tests.length}`);
 for (const [i, { name, run }] of tests.entries()) {

@@ -10,10 +10,12 @@
 /* What anybody may call. Whoever adds one says here that it is meant so. */
 static const char *const for_anybody[] = {
     "POST /attest/{type}",
+    "POST /attest/Tee/{type}", /* the path of 2018-09-01-preview */
     "GET /certs",
     "GET /.well-known/openid-configuration",
     "GET /servicehealth",
     "POST /providers/{provider}/attest/{type}", /* asks for a role itself where the provider wants one */
+    "POST /providers/{provider}/attest/Tee/{type}",
     "GET /providers/{provider}/certs",
     "GET /providers/{provider}/.well-known/openid-configuration",
     "GET /providers/{provider}/servicehealth",
