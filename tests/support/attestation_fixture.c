@@ -41,6 +41,8 @@ const struct privkey *test_key(enum privkey_kind kind, unsigned number)
     static struct privkey *keys[3][32];
     struct err err = ERR_INIT;
 
+    if (number >= ARRAY_LEN(keys[kind]))
+        abort();
     if (!keys[kind][number] && !privkey_generate(kind, &keys[kind][number], &err))
         abort();
     return keys[kind][number];

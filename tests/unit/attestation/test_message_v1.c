@@ -146,7 +146,7 @@ TEST(a_raw_signature_of_an_rsa_key_is_as_good)
     struct test_vm *vm = fixture_vm(&f, "web1");
     struct answer answer;
 
-    REQUIRE(fixture_new_ak(&f, vm, test_key(PRIVKEY_RSA_2048, 40)) && fixture_enrol(&f, vm) && provider_with(&f, "Enabled"));
+    REQUIRE(fixture_new_ak(&f, vm, test_key(PRIVKEY_RSA_2048, 28)) && fixture_enrol(&f, vm) && provider_with(&f, "Enabled"));
     send_v1(&f, vm, &(struct v1){ .raw_signature = true }, &answer);
     CHECK_INT(answer.status, 200);
     CHECK_STRING(answer.message, "");

@@ -1,4 +1,5 @@
 #include "tpm/platform_claim.h"
+#include <stdlib.h>
 #include "base/writer.h"
 #include "support/test.h"
 
@@ -72,6 +73,7 @@ TEST(a_claim_cut_anywhere_is_refused)
         struct err err = ERR_INIT;
 
         CHECK(!platform_claim_read(cut, &claim, &err) && err.code == ERR_TRUNCATED);
+        free((void *)(uintptr_t)cut.data);
     }
 }
 
