@@ -1,6 +1,9 @@
 #include "base/base64.h"
 #include <endian.h>
 #include <pthread.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#endif
 
 static const char standard_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -134,9 +137,61 @@ static uint8_t decode_long(struct bytes text, const uint8_t *values, uint8_t *ou
     return seen & no_digit ? 0 : IS_DIGIT;
 }
 
+#if defined(__x86_64__) && defined(__GNUC__)
+/* Thirty-two characters at a time, as long as all of them are digits and forty are left: a store writes four bytes too many. Returns how many
+ * were read. Each character's range says what to add to it to get its six bits; two multiplications put four times six together. */
+__attribute__((target("avx2"))) static size_t decode_wide(struct bytes text, const uint8_t *values, uint8_t *out)
+{
+    const __m256i to_bytes =
+        _mm256_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
+    const char plus = values['+'] ? '+' : '-', minus = values['-'] ? '-' : '+', slash = values['/'] ? '/' : '_',
+               line = values['_'] ? '_' : '/';
+    size_t done = 0;
+
+    for (; text.len - done >= 40; done += 32, out += 24) {
+        __m256i c = _mm256_loadu_si256((const __m256i *)(const void *)(text.data + done));
+        __m256i upper = _mm256_and_si256(_mm256_cmpgt_epi8(c, _mm256_set1_epi8('A' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('Z' + 1), c));
+        __m256i lower = _mm256_and_si256(_mm256_cmpgt_epi8(c, _mm256_set1_epi8('a' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('z' + 1), c));
+        __m256i figure = _mm256_and_si256(_mm256_cmpgt_epi8(c, _mm256_set1_epi8('0' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), c));
+        __m256i is62 = _mm256_or_si256(_mm256_cmpeq_epi8(c, _mm256_set1_epi8(plus)), _mm256_cmpeq_epi8(c, _mm256_set1_epi8(minus)));
+        __m256i is63 = _mm256_or_si256(_mm256_cmpeq_epi8(c, _mm256_set1_epi8(slash)), _mm256_cmpeq_epi8(c, _mm256_set1_epi8(line)));
+        __m256i ranges = _mm256_or_si256(_mm256_or_si256(upper, lower), figure), special = _mm256_or_si256(is62, is63);
+        __m256i offset =
+            _mm256_or_si256(_mm256_or_si256(_mm256_and_si256(upper, _mm256_set1_epi8(-65)), _mm256_and_si256(lower, _mm256_set1_epi8(-71))),
+                            _mm256_and_si256(figure, _mm256_set1_epi8(4)));
+        __m256i six =
+            _mm256_or_si256(_mm256_and_si256(ranges, _mm256_add_epi8(c, offset)),
+                            _mm256_or_si256(_mm256_and_si256(is62, _mm256_set1_epi8(62)), _mm256_and_si256(is63, _mm256_set1_epi8(63))));
+
+        if (_mm256_movemask_epi8(_mm256_or_si256(ranges, special)) != -1)
+            break;
+        six = _mm256_maddubs_epi16(six, _mm256_set1_epi32(0x01400140));
+        six = _mm256_madd_epi16(six, _mm256_set1_epi32(0x00011000));
+        six = _mm256_shuffle_epi8(six, to_bytes);
+        _mm_storeu_si128((__m128i *)(void *)out, _mm256_castsi256_si128(six));
+        _mm_storeu_si128((__m128i *)(void *)(out + 12), _mm256_extracti128_si256(six, 1));
+    }
+    return done;
+}
+
+static size_t decode_start(struct bytes text, const uint8_t *values, uint8_t *out)
+{
+    return text.len >= 64 && __builtin_cpu_supports("avx2") ? decode_wide(text, values, out) : 0;
+}
+#else
+static size_t decode_start(struct bytes text, const uint8_t *values, uint8_t *out)
+{
+    (void)text;
+    (void)values;
+    (void)out;
+    return 0;
+}
+#endif
+
 static bool decode(struct arena *a, struct bytes text, const uint8_t *values, struct bytes *ret, struct err *err)
 {
-    size_t padding = 0, whole, rest;
+    size_t padding = 0, whole, rest, done;
+    struct bytes behind;
     uint8_t *out, all;
     uint32_t bits = 0;
 
@@ -152,7 +207,9 @@ static bool decode(struct arena *a, struct bytes text, const uint8_t *values, st
     out = arena_alloc(a, whole * 3 + 3);
     if (!out)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu base64 characters", text.len);
-    all = text.len >= LONG_TEXT ? decode_long(text, values, out) : decode_groups(text, values, out);
+    done = decode_start(text, values, out);
+    behind = bytes_slice(text, done, text.len);
+    all = behind.len >= LONG_TEXT ? decode_long(behind, values, out + done / 4 * 3) : decode_groups(behind, values, out + done / 4 * 3);
     for (size_t i = 4 * whole; i < text.len; i++) {
         all &= values[text.data[i]];
         bits = bits << 6 | (values[text.data[i]] & VALUE);

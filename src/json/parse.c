@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "json/plain.h"
 
 enum { FEW_MEMBERS = 24 }; /* that many names are compared each with each */
 
@@ -72,31 +73,6 @@ static bool push(struct parser *ps, struct bytes name, const struct json *value)
 }
 
 /* ---- strings: RFC 8259 section 7 ---- */
-
-static const bool is_special[256] = { [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x80 ... 0xff] = true };
-
-/* skip_plain moves over characters that stand for themselves, eight at a time while there are eight. In `hits` the lowest bit is
- * exact; a hit may borrow into false ones above it. */
-static inline const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
-{
-    const uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
-
-    while (end - p >= 8) {
-        uint64_t word, quote, slash, hits;
-
-        memcpy(&word, p, sizeof word);
-        word = le64toh(word);
-        quote = word ^ ones * '"';
-        slash = word ^ ones * '\\';
-        hits = (word | ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs;
-        if (hits)
-            return p + __builtin_ctzll(hits) / 8;
-        p += 8;
-    }
-    while (p < end && !is_special[*p])
-        p++;
-    return p;
-}
 
 static bool hex4(const uint8_t *p, const uint8_t *end, uint32_t *ret)
 {
@@ -180,7 +156,7 @@ static __attribute__((noinline)) bool parse_hard_string(struct parser *ps, const
     bool escaped = false, not_ascii = false;
     struct bytes raw;
 
-    for (;; p = skip_plain(p, ps->end)) {
+    for (;; p = json_skip_plain(p, ps->end, false)) {
         if (p == ps->end || (*p == '\\' && ps->end - p < 2))
             return fail_at(ps, ps->end, ERR_TRUNCATED, "the text ends inside a string");
         if (*p == '"')
@@ -208,7 +184,7 @@ static __attribute__((noinline)) bool parse_hard_string(struct parser *ps, const
 /* ps->p stands on the opening quote. Most strings are plain. */
 static bool parse_string(struct parser *ps, struct bytes *ret)
 {
-    const uint8_t *first = ps->p + 1, *p = skip_plain(first, ps->end);
+    const uint8_t *first = ps->p + 1, *p = json_skip_plain(first, ps->end, false);
 
     if (p == ps->end || *p != '"')
         return parse_hard_string(ps, p, ret);

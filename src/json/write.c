@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/utf8.h"
+#include "json/plain.h"
 
 /* Built values may nest deeper than parsed ones. */
 enum { MAX_WRITE_DEPTH = 2 * LIMIT_JSON_DEPTH_SUITE };
@@ -27,33 +28,12 @@ static void write_escape(struct writer *w, uint32_t codepoint)
     write_printf(w, "\\u%04x", (unsigned)codepoint);
 }
 
-/* Characters that are copied as they are, eight at a time while there are eight; as skip_plain of json/parse.c, but DEL is none of them. */
-static size_t plain_prefix(struct bytes text)
-{
-    const uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
-    size_t n = 0;
-
-    for (; text.len - n >= 8; n += 8) {
-        uint64_t word, quote, slash, del;
-
-        memcpy(&word, text.data + n, sizeof word);
-        quote = word ^ ones * '"';
-        slash = word ^ ones * '\\';
-        del = word ^ ones * 0x7f;
-        if ((word | ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((del - ones) & ~del)) & highs)
-            break;
-    }
-    while (n < text.len && !needs_care[text.data[n]])
-        n++;
-    return n;
-}
-
 /* Nearly every string: one piece between quotes. False: it has something to look at. */
 static bool write_plain(struct writer *w, struct bytes text)
 {
     uint8_t *space;
 
-    if (plain_prefix(text) != text.len || text.len > SIZE_MAX / 4)
+    if (text.len > SIZE_MAX / 4 || (text.len && json_skip_plain(text.data, text.data + text.len, true) != text.data + text.len))
         return false;
     space = write_space(w, text.len + 2);
     if (!space)

@@ -130,3 +130,32 @@ TEST(uuids_have_one_canonical_text_and_guids_their_mixed_byte_order)
     CHECK(!uuid_canonical(BYTES_LIT("8be4df61-93ca-11d2-aa0d-00e098032b8"), text));
     CHECK(!uuid_canonical(BYTES_LIT("8be4df61x93ca-11d2-aa0d-00e098032b8c"), text));
 }
+
+/* Long texts are decoded many characters at a time: every length around the widths, and a stranger at every place. */
+TEST(base64_of_every_length_comes_back_and_a_stranger_at_any_place_is_refused)
+{
+    static const uint8_t strangers[] = { 0, ' ', '*', '@', '[', '`', '{', ':', '.', 0x80, 0xc3, 0xff };
+    uint8_t raw[200];
+
+    for (size_t i = 0; i < sizeof raw; i++)
+        raw[i] = (uint8_t)(i * 151 + 7);
+    for (enum base64_alphabet alphabet = BASE64_STANDARD; alphabet <= BASE64_URL; alphabet++)
+        for (size_t len = 0; len <= sizeof raw; len++) {
+            struct arena a CLEANUP(arena_done) = { 0 };
+            struct bytes want = { raw, len }, got = BYTES_NONE;
+            char *text = base64_in(&a, alphabet, want);
+            struct err err = ERR_INIT;
+
+            REQUIRE(text && base64_decode(&a, alphabet, bytes_of_string(text), &got, &err));
+            CHECK_BYTES(got, want);
+            CHECK(base64_decode_any(&a, bytes_of_string(text), &got, &err) && bytes_equal(got, want));
+            for (size_t at = 0; len % 3 == 0 && at < strlen(text); at++) {
+                char kept = text[at];
+                text[at] = (char)strangers[(at + len) % sizeof strangers];
+                CHECK(!base64_decode(&a, alphabet, (struct bytes){ (const uint8_t *)text, len / 3 * 4 }, &got, &err));
+                text[at] = alphabet == BASE64_STANDARD ? '-' : '+';
+                CHECK(!base64_decode(&a, alphabet, (struct bytes){ (const uint8_t *)text, len / 3 * 4 }, &got, &err));
+                text[at] = kept;
+            }
+        }
+}
