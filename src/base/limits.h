@@ -75,6 +75,10 @@ enum {
 
     LIMIT_CONFIG_BYTES = 256 * 1024, /* of one configuration file */
 
+    /* history: what is older is removed, per VM; what later judgements must know of earlier boots is kept apart (monitor/memory.c) */
+    LIMIT_APPRAISALS_KEPT = 256,
+    LIMIT_JUDGEMENTS_KEPT = 256,
+
     /* inventory */
     LIMIT_NAME_BYTES = 64,
     LIMIT_LIST_PAGE = 1000,

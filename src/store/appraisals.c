@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "store/sql.h"
 
 /* Appraisals, their evidence, and the judgements made from them. */
@@ -51,6 +52,14 @@ static bool add_evidence(struct store *tx, const struct appraisal_and_evidence *
            sql_write(tx, SQL_EVIDENCE_PRUNE, prune, ARRAY_LEN(prune), NULL, err);
 }
 
+/* With each addition, so that there is never much to do, and nothing to forget. */
+static bool prune_history(struct store *tx, enum statement statement, const char *vm, int64_t keep, struct err *err)
+{
+    struct sql_value params[] = { sql_text(vm), sql_integer(keep) };
+
+    return sql_write(tx, statement, params, ARRAY_LEN(params), NULL, err);
+}
+
 static bool add_appraisal(struct store *tx, void *context, struct err *err)
 {
     const struct appraisal_and_evidence *add = context;
@@ -62,7 +71,8 @@ static bool add_appraisal(struct store *tx, void *context, struct err *err)
         return false;
     if (changes == 0)
         return err_set(err, ERR_CONFLICT, "there is an appraisal %s already", add->appraisal->id);
-    return !add->evidence.data || add_evidence(tx, add, err);
+    return prune_history(tx, SQL_APPRAISAL_PRUNE, add->appraisal->vm, LIMIT_APPRAISALS_KEPT, err) &&
+           (!add->evidence.data || add_evidence(tx, add, err));
 }
 
 bool store_appraisal_add(struct store *store, const struct store_appraisal *appraisal, struct bytes evidence, size_t keep_evidence,
@@ -146,7 +156,7 @@ static bool add_judgement(struct store *tx, void *context, struct err *err)
         return false;
     if (changes == 0)
         return err_set(err, ERR_CONFLICT, "this appraisal was judged at this very moment already");
-    return true;
+    return prune_history(tx, SQL_JUDGEMENT_PRUNE, j->judgement.vm, LIMIT_JUDGEMENTS_KEPT, err);
 }
 
 bool store_judgement_add(struct store *store, const struct store_judgement *judgement, int64_t *ret_since_ms, bool *ret_changed,

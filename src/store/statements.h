@@ -62,6 +62,8 @@
                                                                                                                                            \
     X(APPRAISAL_ADD, WRITE, "INSERT INTO appraisals (" APPRAISAL_COLUMNS ") "                                                              \
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING")                                               \
+    X(APPRAISAL_PRUNE, WRITE, "DELETE FROM appraisals WHERE vm = $1 AND (time_ms, id) <= "                                                 \
+        "(SELECT time_ms, id FROM appraisals WHERE vm = $1 ORDER BY time_ms DESC, id DESC LIMIT 1 OFFSET $2)")                             \
     X(APPRAISAL_GET, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 AND id = $2")                                       \
     X(APPRAISAL_LATEST, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 ORDER BY time_ms DESC, id DESC LIMIT 1")         \
     X(APPRAISAL_LIST, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 AND (time_ms, id) < ($2, $3) "                     \
@@ -73,6 +75,8 @@
                                                                                                                                            \
     X(JUDGEMENT_ADD, WRITE, "INSERT INTO judgements (" JUDGEMENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "                      \
         "ON CONFLICT DO NOTHING")                                                                                                          \
+    X(JUDGEMENT_PRUNE, WRITE, "DELETE FROM judgements WHERE vm = $1 AND (judged_ms, appraisal_id) <= "                                     \
+        "(SELECT judged_ms, appraisal_id FROM judgements WHERE vm = $1 ORDER BY judged_ms DESC, appraisal_id DESC LIMIT 1 OFFSET $2)")     \
     X(JUDGEMENT_LATEST, READ, "SELECT " JUDGEMENT_COLUMNS " FROM judgements WHERE vm = $1 "                                                \
         "ORDER BY judged_ms DESC, appraisal_id DESC LIMIT 1")                                                                              \
     X(JUDGEMENT_LIST, READ, "SELECT " JUDGEMENT_COLUMNS " FROM judgements WHERE vm = $1 AND (judged_ms, appraisal_id) < ($2, $3) "         \

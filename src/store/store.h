@@ -142,7 +142,8 @@ struct store_appraisal {
     const char *token_id;        /* jti of the token issued; NULL: none */
 };
 
-/* Adds the appraisal and, unless `evidence` is BYTES_NONE, its evidence, keeping the newest `keep_evidence` per VM; all or nothing.
+/* Of each VM the newest LIMIT_APPRAISALS_KEPT stay.
+ * Adds the appraisal and, unless `evidence` is BYTES_NONE, its evidence, keeping the newest `keep_evidence` per VM; all or nothing.
  * CONFLICT: the id is taken. The VM need not exist as a row (evidence may outlive it). */
 MUST_CHECK bool store_appraisal_add(struct store *store, const struct store_appraisal *appraisal, struct bytes evidence,
                                     size_t keep_evidence, struct err *err);
@@ -175,7 +176,7 @@ struct store_judgement {
     int64_t since_ms;     /* first time in a row that the VM had this verdict and reason; set by the store */
 };
 
-/* store_judgement_add appends; `since_ms` of the row is ignored: it is taken from the previous judgement when verdict and reason are the
+/* Of each VM the newest LIMIT_JUDGEMENTS_KEPT stay. store_judgement_add appends; `since_ms` of the row is ignored: it is taken from the previous judgement when verdict and reason are the
  * same, else it is judged_ms. *ret_since_ms and *ret_changed may be NULL. Judging the same appraisal again in the same millisecond
  * replaces nothing and is CONFLICT. */
 MUST_CHECK bool store_judgement_add(struct store *store, const struct store_judgement *judgement, int64_t *ret_since_ms, bool *ret_changed,

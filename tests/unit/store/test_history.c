@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "store_fixture.h"
 
 static const char *id_of(unsigned i)
@@ -64,6 +65,53 @@ TEST(history_is_paged_newest_first_even_when_times_are_equal)
         }
     } while (n == 3);
     CHECK_INT(seen, 20);
+}
+
+/* How many there are, by pages; the oldest one's time. */
+static size_t count_appraisals(struct fixture *f, const char *vm, int64_t *ret_oldest)
+{
+    struct store_cursor before = { 0 };
+    const struct store_appraisal *page;
+    size_t n, seen = 0;
+
+    do {
+        if (!store_appraisal_list(f->store, &f->arena, vm, before, 100, &page, &n, &f->err))
+            return 0;
+        for (size_t i = 0; i < n; i++)
+            before = (struct store_cursor){ *ret_oldest = page[i].time_ms, page[i].id };
+        seen += n;
+    } while (n == 100);
+    return seen;
+}
+
+TEST(the_newest_appraisals_and_judgements_of_each_vm_are_kept_and_no_more)
+{
+    FIXTURE(f);
+    const struct store_judgement *judgements;
+    int64_t oldest = 0;
+    size_t n;
+
+    for (unsigned i = 0; i < LIMIT_APPRAISALS_KEPT + 3; i++) {
+        struct store_appraisal row = appraisal_row(VM_A, id_of(i), 100 + i);
+        struct store_judgement judgement = {
+            .vm = VM_A, .appraisal_id = row.id, .verdict = "Healthy", .reason = "", .judged_ms = 100 + i, .findings = "[]"
+        };
+
+        REQUIRE_OK(store_appraisal_add(f.store, &row, BYTES_NONE, 0, &f.err), f.err);
+        REQUIRE_OK(store_judgement_add(f.store, &judgement, NULL, NULL, &f.err), f.err);
+        if (i < 2) {
+            row = appraisal_row(VM_B, id_of(1000 + i), 1);
+            REQUIRE_OK(store_appraisal_add(f.store, &row, BYTES_NONE, 0, &f.err), f.err);
+        }
+        if (i == LIMIT_APPRAISALS_KEPT - 1)
+            CHECK_INT(count_appraisals(&f, VM_A, &oldest), LIMIT_APPRAISALS_KEPT);
+    }
+    CHECK_INT(count_appraisals(&f, VM_A, &oldest), LIMIT_APPRAISALS_KEPT);
+    CHECK_INT(oldest, 103);
+    CHECK_INT(count_appraisals(&f, VM_B, &oldest), 2);
+    REQUIRE(store_judgement_list(f.store, &f.arena, VM_A, (struct store_cursor){ 0 }, 1000, &judgements, &n, &f.err));
+    CHECK_INT(n, LIMIT_JUDGEMENTS_KEPT);
+    CHECK_INT(judgements[n - 1].judged_ms, 103);
 }
 
 TEST(evidence_is_kept_for_the_newest_appraisals_of_each_vm)
