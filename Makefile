@@ -3,7 +3,7 @@ BUILD ?= build
 MESON_FLAGS ?= -Dwerror=true
 PROGRAMS = trueboot truebootd trueboot-agent
 
-.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench golden extension-package deb guest clean
+.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench bench-memory golden extension-package deb guest clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJA_FLAGS)
@@ -64,6 +64,11 @@ deb:
 
 extension-package: all
 	@ninja -C $(BUILD) --quiet extension-package && ls $(BUILD)/packaging/GuestAttestation-*.zip
+
+# A real server under N attestations over TLS: its memory and disk, and what one costs. The whole claim: make bench-memory ATTESTATIONS=100000.
+ATTESTATIONS ?= 2000
+bench-memory: all
+	@$(BUILD)/bench/load $(ATTESTATIONS) 100 65536 4096
 
 golden: all
 	@tools/golden $(BUILD)

@@ -14,6 +14,7 @@ struct series { /* microseconds; zeroed storage is empty; what does not fit is l
 };
 
 double cpu_us(void);
+double wall_us(void);
 void series_add(struct series *s, double us);
 /* series_lap adds the time since *last, which becomes now. */
 void series_lap(struct series *s, double *last);

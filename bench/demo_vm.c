@@ -148,21 +148,29 @@ static bool write_body(struct arena *a, struct bytes jws, struct bytes *ret, str
            err_set(err, ERR_NO_MEMORY, "no memory for a request");
 }
 
-bool demo_vm_request(struct demo_vm *d, struct arena *a, struct bytes *ret_body, struct err *err)
+bool demo_vm_answer(struct demo_vm *d, struct arena *a, struct bytes challenge, struct bytes context, struct bytes *ret_body,
+                    struct err *err)
 {
     struct writer payload CLEANUP(writer_done) = { 0 };
-    uint8_t challenge[CHALLENGE_LEN];
     struct built_quote built;
-    struct bytes context, jws;
+    struct bytes jws;
 
-    if (!challenge_make(d->service.challenges, d->service.issuer, now_ms, a, challenge, &context, err) ||
-        !quote(d, a, BYTES_OF(challenge), &built, err))
+    if (!quote(d, a, challenge, &built, err))
         return false;
-    write_payload(&payload, d, BYTES_OF(challenge), context, &built);
+    write_payload(&payload, d, challenge, context, &built);
     return (writer_ok(&payload) || err_set(err, ERR_NO_MEMORY, "no memory for a request")) &&
            jws_sign(a, d->request_key, JWS_PS256, BYTES_LIT("{\"alg\":\"PS256\",\"typ\":\"attReqV2\"}"), writer_bytes(&payload), &jws,
                     err) &&
            write_body(a, jws, ret_body, err);
+}
+
+bool demo_vm_request(struct demo_vm *d, struct arena *a, struct bytes *ret_body, struct err *err)
+{
+    uint8_t challenge[CHALLENGE_LEN];
+    struct bytes context;
+
+    return challenge_make(d->service.challenges, d->service.issuer, now_ms, a, challenge, &context, err) &&
+           demo_vm_answer(d, a, BYTES_OF(challenge), context, ret_body, err);
 }
 
 /* ---- the service ---- */

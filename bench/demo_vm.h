@@ -30,6 +30,10 @@ void demo_vm_free_at(struct demo_vm **demo);
 /* The body of POST /attest/Tpm, signed anew over a fresh challenge: good for one attestation. */
 MUST_CHECK bool demo_vm_request(struct demo_vm *demo, struct arena *a, struct bytes *ret_body, struct err *err);
 
+/* The same for a challenge and context of another service. */
+MUST_CHECK bool demo_vm_answer(struct demo_vm *demo, struct arena *a, struct bytes challenge, struct bytes context, struct bytes *ret_body,
+                               struct err *err);
+
 /* The service's clock. */
 int64_t demo_vm_now_ms(void);
 void demo_vm_wait_ms(int64_t duration_ms);
