@@ -143,6 +143,8 @@ static bool check_logs(struct work *w, struct err *err)
         return false;
     if (!any && !eventlog_parse(w->a, BYTES_NONE, log, err))
         return false;
+    if (eventlog_looks_confidential(log)) /* a guess, and the worse of the two */
+        log->registers = REGISTERS_CONFIDENTIAL;
     if (!replay_verify(w->a, log, verified_quote_pcrs(w->out->quote), NULL, w->findings, &w->out->replayed, err))
         return false;
     appraisal->boot.has_log = any;

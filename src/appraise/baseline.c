@@ -7,7 +7,8 @@ static bool may_be_accepted(const struct finding *f)
 {
     if (f->severity != SEVERITY_MEDIUM || f->unsettled)
         return false;
-    return finding_kind(f->id)->phase != PHASE_EVIDENCE || f->id == FINDING_LOG_EXIT_BOOT_SERVICES;
+    /* log.unproved is of medium severity only where no fact comes from: firmware with a wording of its own. */
+    return finding_kind(f->id)->phase != PHASE_EVIDENCE || f->id == FINDING_LOG_EXIT_BOOT_SERVICES || f->id == FINDING_LOG_UNPROVED;
 }
 
 bool baseline_may_learn(const struct appraisal *appraisal)

@@ -91,7 +91,8 @@ static const char *number_at(struct cli *cli, const struct json *v, const char *
 
 static void show_table(struct cli *cli, const struct json *v)
 {
-    static const char *const headings[] = { "EVENT", "PCR", "TYPE", "PROOF", "WHAT" };
+    const bool pcrs = json_is_string(json_get(v, "registersAre"), "PCRs");
+    const char *const headings[] = { "EVENT", pcrs ? "PCR" : "MR", "TYPE", "PROOF", "WHAT" };
     const struct json *events = json_get(v, "events");
     struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
 
@@ -182,9 +183,9 @@ static bool banks_meet(const struct log_tool *t)
     return false;
 }
 
-static void replay_table(struct cli *cli, const struct json *v)
+static void registers_table(struct cli *cli, const struct json *v, const char *unit, const char *(*purpose)(unsigned))
 {
-    static const char *const headings[] = { "BANK", "PCR", "VALUE", "FOR" };
+    const char *const headings[] = { "BANK", unit, "VALUE", "FOR" };
     const struct json *mismatch = json_get(v, "mismatch");
     struct table *t = table_new(&cli->arena, headings, ARRAY_LEN(headings));
 
@@ -196,16 +197,19 @@ static void replay_table(struct cli *cli, const struct json *v)
             for (size_t k = 0; k < m->name.len; k++)
                 pcr = pcr * 10 + (m->name.data[k] - '0');
             table_row(t, (const char *const[]){ arena_string(&cli->arena, bank->name), arena_string(&cli->arena, m->name),
-                                                arena_string(&cli->arena, m->value->string), pcr_purpose(pcr) });
+                                                arena_string(&cli->arena, m->value->string), purpose(pcr) });
         }
     }
     table_print(t, stdout);
     for (size_t i = 0; mismatch && i < mismatch->array.n; i++) {
         const struct json *m = mismatch->array.items[i];
-        printf("%s PCR %s differs: the log gives %s, the register has %s\n", show_member(cli, m, "bank"), number_at(cli, m, "pcr"),
+        printf("%s %s %s differs: the log gives %s, the register has %s\n", show_member(cli, m, "bank"), unit, number_at(cli, m, "pcr"),
                show_member(cli, m, "replayed"), show_member(cli, m, "pcrs"));
     }
 }
+
+static void replay_table(struct cli *cli, const struct json *v) { registers_table(cli, v, "PCR", pcr_purpose); }
+static void measurement_table(struct cli *cli, const struct json *v) { registers_table(cli, v, "MR", measurement_register_purpose); }
 
 static int print_registers(struct cli *cli, const struct log_tool *t)
 {
@@ -221,7 +225,7 @@ static int print_registers(struct cli *cli, const struct log_tool *t)
         mismatches = put_mismatches(&out, t);
     json_end(&out);
     v = offline_value(cli, &w);
-    code = v ? cli_print(cli, v, replay_table) : EXIT_ERROR;
+    code = v ? cli_print(cli, v, t->log.registers == REGISTERS_CONFIDENTIAL ? measurement_table : replay_table) : EXIT_ERROR;
     return code == EXIT_OK && mismatches ? EXIT_JUDGED_UNHEALTHY : code;
 }
 

@@ -15,6 +15,7 @@ static const struct json *explanation(struct cli *cli, const struct log_tool *t)
 
     json_begin_object(&out, NULL);
     json_put_string(&out, "state", eventlog_state_name(t->log.state));
+    json_put_string(&out, "registersAre", t->log.registers == REGISTERS_CONFIDENTIAL ? "measurement registers" : "PCRs");
     json_put_boolean(&out, "registersGiven", t->pcrs != NULL);
     json_put_string(&out, "boot", plain_boot_summary(&cli->arena, &t->chain));
     json_put_string(&out, "secureBoot", secure_boot_name(t->chain.secure_boot));
@@ -39,6 +40,7 @@ static const struct json *explanation(struct cli *cli, const struct log_tool *t)
 static void explain_table(struct cli *cli, const struct json *v)
 {
     const struct json *events = json_get(v, "events");
+    const char *unit = json_is_string(json_get(v, "registersAre"), "PCRs") ? "PCR" : "MR";
     bool given = false;
 
     for (size_t i = 0; i < events->array.n; i++) {
@@ -46,7 +48,7 @@ static void explain_table(struct cli *cli, const struct json *v)
         const char *proof = show_member(cli, e, "proof"), *text = show_member(cli, e, "text");
         int64_t number = 0, pcr = 0;
         if (json_as_integer(json_get(e, "number"), &number) && json_as_integer(json_get(e, "pcr"), &pcr) && pcr < LIMIT_PCRS)
-            printf("%4lld  PCR %-2lld  %-8s  %s\n", (long long)number, (long long)pcr, proof, text ? text : "");
+            printf("%4lld  %-3s %-2lld  %-8s  %s\n", (long long)number, unit, (long long)pcr, proof, text ? text : "");
         else
             printf("%4lld  %-6s  %-8s  %s\n", (long long)number, "-", proof, text ? text : "");
     }
@@ -167,6 +169,11 @@ static int open_boot(struct cli *cli, const char *path, struct log_tool *t)
 {
     int code = log_tool_open(cli, &path, 1, t);
 
+    if (code == EXIT_OK)
+        code = t->log.registers == REGISTERS_CONFIDENTIAL
+                   ? cli_fail(EXIT_ERROR,
+                              "%s is the log of a confidential VM's own registers, which is shown and replayed, but not compared", path)
+                   : EXIT_OK;
     if (code == EXIT_OK)
         code = log_tool_state(t); /* what a broken log leaves out would look like a change */
     return code == EXIT_OK ? log_tool_boot(cli, t) : code;

@@ -113,6 +113,8 @@ static const struct json *verdict_value(struct cli *cli, const struct offline *o
     json_put_string(&out, "reference", a->reference);
     put_facts(&out, o);
     findings_put(&cli->arena, &out, "findings", &o->findings, a->vm[0] ? a->vm : NULL);
+    if (o->findings.overflow)
+        json_put_boolean(&out, "moreFindings", true);
     json_end(&out);
     return offline_value(cli, &w);
 }

@@ -360,3 +360,11 @@ const char *pcr_purpose(unsigned pcr)
 
     return pcr < LIMIT_PCRS ? purposes[pcr] : "";
 }
+
+const char *measurement_register_purpose(unsigned number)
+{
+    static const char *const purposes[] = { "trust domain's first code (MRTD)", "firmware, its settings, Secure Boot policy (RTMR 0)",
+                                            "boot loader, disk layout (RTMR 1)", "operating system (RTMR 2)", "programs (RTMR 3)" };
+
+    return number < ARRAY_LEN(purposes) ? purposes[number] : "";
+}

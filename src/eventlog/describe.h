@@ -12,3 +12,5 @@ MUST_CHECK char *event_title(struct arena *a, const struct eventlog *log, const 
 
 /* What a PC's register is for: "Secure Boot policy"; "" for registers past 23. */
 const char *pcr_purpose(unsigned pcr);
+/* The same for the measurement registers of a confidential VM (UEFI 2.10, 38.4.1, for Intel TDX). */
+const char *measurement_register_purpose(unsigned number);

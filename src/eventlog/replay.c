@@ -294,7 +294,7 @@ static void check_banks(const struct replayed_log *replayed, bool log_missing, s
 static void check_log(const struct eventlog *log, struct findings *findings)
 {
     if (log->registers == REGISTERS_CONFIDENTIAL)
-        findings_add(findings, FINDING_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT,
+        findings_add(findings, FINDING_LOG_CONFIDENTIAL, FINDING_NO_PCR, FINDING_NO_EVENT,
                      "The log is about measurement registers of a confidential VM; it cannot explain a TPM's registers.");
     for (size_t i = 0; i < log->n_parts; i++) {
         const struct eventlog_part *part = &log->parts[i];
@@ -349,15 +349,19 @@ static void judge(struct arena *a, struct replayed_log *replayed, const struct r
     bool log_missing = !has_firmware_events(log);
 
     check_log(log, findings);
+    if (log->registers == REGISTERS_CONFIDENTIAL) { /* that says it all: what belongs into which register is another matter there */
+        for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++)
+            if (rules.quoted & PCR_BIT(pcr))
+                replayed->state[pcr] = REGISTER_UNEXPLAINED;
+        demote(replayed);
+        return;
+    }
     if (log_missing && !(options && options->no_boot_log))
         findings_add(findings, FINDING_LOG_MISSING, FINDING_NO_PCR, FINDING_NO_EVENT, "The log has no event of the firmware.");
     check_banks(replayed, log_missing, findings);
-    for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
+    for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++)
         if (rules.quoted & PCR_BIT(pcr))
             replayed->state[pcr] = check_register(a, replayed, pcr, log_missing, findings);
-        if (log->registers == REGISTERS_CONFIDENTIAL && replayed->state[pcr] == REGISTER_EXPLAINED)
-            replayed->state[pcr] = REGISTER_MISMATCH;
-    }
     if (!log_missing)
         rules_check(&rules, &replayed->separators);
     demote(replayed);

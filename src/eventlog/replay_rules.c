@@ -72,7 +72,8 @@ static void check_place(const struct rules_input *in, const struct event *event,
     if (!type) {
         if (state->unknown++ < REPORTED_PER_RULE)
             findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)pcr, event->number, "Event type 0x%08x in register %u is unknown.",
-                         event->type, pcr);
+                         event->type, pcr)
+                ->severity = PCR_BIT(pcr) & PCRS_ROM ? SEVERITY_LOW : SEVERITY_HIGH; /* a vendor's own: nothing rests on it there */
         return;
     }
     if (!(type->pcrs & PCR_BIT(pcr)) && state->misplaced++ < REPORTED_PER_RULE)
@@ -123,7 +124,8 @@ static bool should_be_proved(const struct event *event)
 }
 
 /* A fact that is missing may be what was to be hidden (Secure Boot's policy, an image, a command line): where facts come from, that
- * weighs as much as the worst of them, and no flood of others keeps it from being reported. */
+ * weighs as much as the worst of them, and no flood of others keeps it from being reported. In the firmware's own registers nothing rests
+ * on an event's data: firmware that words its events in its own way can be accepted in a baseline. */
 static void report_unproved(const struct rules_input *in, const struct event *event, const struct event_type *type,
                             struct rule_state *state)
 {

@@ -102,6 +102,8 @@ X(LOG_TRAILING, "log.trailing", INFO, EVIDENCE, "Bytes after the last event",
   "Padding or foreign records follow the log's end; they are ignored.", "Nothing to do.")
 X(LOG_EXIT_BOOT_SERVICES, "log.exit_boot_services", MEDIUM, EVIDENCE, "No ExitBootServices event",
   "Without it the end of the firmware's part is not proved.", "Boot through the EFI stub.")
+X(LOG_CONFIDENTIAL, "log.confidential", HIGH, EVIDENCE, "Log of a confidential VM's own registers",
+  "Its events went into measurement registers of the processor; no TPM's quote says anything about them.", "Send the log that belongs to the TPM (binary_bios_measurements); nobody here judges measurement registers yet.")
 X(LOG_COMPONENTS, "log.too_many_components", HIGH, EVIDENCE, "More was measured than can be judged",
   "What lies past the limit is neither looked at nor compared.", "If this boot is genuine, shorten what its loader measures (e.g. GRUB's menu); otherwise treat {vm} as compromised until explained.")
 X(IMA_MISMATCH, "ima.replay_mismatch", HIGH, EVIDENCE, "IMA list does not explain register 10",
