@@ -22,6 +22,8 @@ struct file {
     struct written_boot *boots[BOOTS_MAX];
 };
 
+static void file_done(struct file *f) { arena_done(&f->a); }
+
 static bool begins(struct bytes line, const char *word, struct bytes *ret_rest)
 {
     size_t len = strlen(word);
@@ -414,7 +416,7 @@ TEST(every_written_boot_is_judged_as_its_file_says)
 
     REQUIRE(d);
     while ((entry = readdir(d))) {
-        struct file f = { .name = entry->d_name };
+        struct file f CLEANUP(file_done) = { .name = entry->d_name };
         struct bytes text;
         struct err err = ERR_INIT;
         const char *path = arena_printf(&f.a, "%s/%s", folder, entry->d_name);
@@ -425,7 +427,6 @@ TEST(every_written_boot_is_judged_as_its_file_says)
         for (size_t i = 0; i < f.n; i++)
             judge(&f, f.boots[i]);
         boots += (unsigned)f.n;
-        arena_done(&f.a);
     }
     closedir(d);
     test_note("%u boots", boots);
