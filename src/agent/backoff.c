@@ -28,4 +28,6 @@ int64_t backoff_between_ms(unsigned failed, int64_t period_ms, uint32_t random)
     return pause / 10 + share_of(pause - pause / 10, random);
 }
 
+int64_t backoff_period_ms(int64_t period_ms, uint32_t random) { return period_ms - share_of(period_ms / 10, random); }
+
 int64_t backoff_start_ms(uint32_t random) { return share_of(60 * 1000, random); }

@@ -13,5 +13,8 @@ unsigned backoff_in_cycle_ms(unsigned made, unsigned retry_after_seconds, uint32
  * never above the usual period. */
 int64_t backoff_between_ms(unsigned failed, int64_t period_ms, uint32_t random);
 
+/* The usual period less up to a tenth of it: never longer than asked, and a fleet does not come in step (7.3). */
+int64_t backoff_period_ms(int64_t period_ms, uint32_t random);
+
 /* The first attempt of a boot: 0–60 s, so that a host that starts all its VMs is not met by a herd. */
 int64_t backoff_start_ms(uint32_t random);

@@ -155,6 +155,18 @@ static bool post(struct tpm_device *tpm, const struct ak *ak, struct server *ser
 
 /* Bodies. */
 
+static void put_missed(struct json_out *out, const struct report_missed *missed)
+{
+    if (!missed->count)
+        return;
+    json_begin_object(out, "missed");
+    json_put_integer(out, "count", missed->count);
+    json_put_time(out, "firstTimeUtc", missed->first_ms);
+    json_put_string(out, "firstCode", missed->first_code);
+    json_put_string(out, "firstMessage", missed->first_message);
+    json_end(out);
+}
+
 static void put_counters(struct json_out *out, const struct report_facts *facts)
 {
     if (facts->has_counters) {
@@ -223,6 +235,7 @@ bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *ser
     put_counters(&out, &body->facts);
     put_labels(&out, &body->facts);
     failure_put(&out, "failure", body->failure);
+    put_missed(&out, &body->missed);
     put_notes(&out, body->facts.notes);
     json_end(&out);
     if (!writer_ok(&w))

@@ -13,7 +13,8 @@
  *     {"token":"<JWT>"|null,"bootId":"uuid","bootTimeUtc":"RFC 3339","agentVersion":"0.1.0","kernelVersion":"6.1.0-…",
  *      "eventLogRef":"sha256:hex"|null,"sequence":n,"appraisal":"id"|null,"resetCount":n,"restartCount":n,
  *      "clusterId":"…","clusterTenantId":"…","alertsDisabled":true,   (each only when the settings say so: labels)
- *      "failure":null|{"code":"AK_REPLACED","reason":"TPM.IdentityChanged","message":"…"},
+ *      "failure":null|{"code":"AK_REPLACED","reason":"TPM.IdentityChanged","message":"…","number":6401?},
+ *      "missed":{"count":n,"firstTimeUtc":"…","firstCode":"DNS"|null,"firstMessage":"…"|null}?,      after an outage
  *      "notes":[{"code":"LOG_REPLAY","reason":"…","message":"…"}, …]}      what was noticed and stopped nothing
  *   POST {endpoint}/report/v1/{vm}/heartbeat
  *     {"bootId":"uuid","sequence":n,"state":"idle"|"attesting"|"backoff"|"degraded","lastError":null|{same as failure},
@@ -50,8 +51,15 @@ struct report_facts {
     const struct notes *notes; /* NULL: none */
 };
 
+struct report_missed { /* what could not be sent before this report */
+    unsigned count;    /* 0: nothing */
+    int64_t first_ms;
+    const char *first_code, *first_message; /* NULL: not known */
+};
+
 struct report_body {
     struct report_facts facts;
+    struct report_missed missed;
     struct bytes token;            /* empty: null */
     struct bytes appraisal;        /* empty: null */
     const char *event_log_sha256;  /* hex, NULL or "": null */

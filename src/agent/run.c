@@ -10,7 +10,9 @@
 #include <unistd.h>
 #include "agent/backoff.h"
 #include "agent/notify.h"
+#include "agent/outage.h"
 #include "agent/pulse.h"
+#include "agent/routes.h"
 #include "agent/telemetry.h"
 #include "agent/wake.h"
 #include "base/clock.h"
@@ -71,6 +73,8 @@ struct daemon {
     char out_dir[512];
     struct pulse *pulse;
     struct telemetry telemetry;
+    struct routes routes;
+    struct outage outage, silence; /* of cycles and of heartbeats: what is still said about them */
 };
 
 /* Time. */
@@ -91,6 +95,33 @@ static uint32_t random_word(void)
     return random_bytes((uint8_t *)&word, sizeof word, &err) ? word : (uint32_t)clock_monotonic_ms();
 }
 
+/* A route appeared: what could not be delivered may get through now; else a heartbeat is enough. */
+static bool heed_routes(struct daemon *d)
+{
+    int64_t due;
+
+    if (!routes_look(&d->routes))
+        return false;
+    due = routes_due(&d->routes, boot_clock_ms());
+    d->routes.acted_ms = due;
+    if ((d->has_failure || !d->last_report_ms) && due < d->due_attest)
+        d->due_attest = due;
+    if (due < d->due_heartbeat)
+        d->due_heartbeat = due;
+    return true;
+}
+
+static void warn_of_outage(struct daemon *d)
+{
+    unsigned hours = outage_warning(&d->outage, clock_now_ms());
+    char text[16];
+
+    snprintf(text, sizeof text, "%u", hours);
+    if (hours)
+        log_event(LOG_WARNING, "nothing could be reported for long", "hours", text, "code", failure_name(d->failure.id), "why",
+                  d->failure.text, NULL);
+}
+
 /* Sleeps until `due`, until the kernel tells something, or until told to stop. The signals are let in only while sleeping, so that none is lost in
  * between. */
 static void wait_until(struct daemon *d, int64_t due)
@@ -108,6 +139,7 @@ static void wait_until(struct daemon *d, int64_t due)
         int64_t left = due - boot_clock_ms();
         struct timespec pause;
         fd_set readable;
+        int highest = d->wake.socket > d->routes.fd ? d->wake.socket : d->routes.fd;
 
         pulse_beat(d->pulse);
         if (d->options->published)
@@ -121,8 +153,12 @@ static void wait_until(struct daemon *d, int64_t due)
         FD_ZERO(&readable);
         if (d->wake.socket >= 0)
             FD_SET(d->wake.socket, &readable);
-        if (pselect(d->wake.socket + 1, &readable, NULL, NULL, &pause, &before) > 0)
-            break;
+        if (d->routes.fd >= 0)
+            FD_SET(d->routes.fd, &readable);
+        highest = pselect(highest + 1, &readable, NULL, NULL, &pause, &before);
+        warn_of_outage(d);
+        if (heed_routes(d) || (highest > 0 && d->wake.socket >= 0 && FD_ISSET(d->wake.socket, &readable)))
+            break; /* other routes come and go */
     }
     pulse_busy(d->pulse, WORK_MAX_MS);
     sigprocmask(SIG_SETMASK, &before, NULL);
@@ -246,6 +282,8 @@ struct run_decision run_decide(const struct failure *why, unsigned made, unsigne
         return next;
     case RETRY_IN_CYCLE:
         next.pause_ms = backoff_in_cycle_ms(made, why->retry_after_seconds, random);
+        if (next.pause_ms > period_ms)
+            next.pause_ms = period_ms;
         next.again_in_cycle = next.pause_ms > 0;
         if (!next.again_in_cycle)
             next.pause_ms = backoff_between_ms(failed, period_ms, random);
@@ -273,7 +311,7 @@ static void heed_answer(struct daemon *d, const struct report_answer *answer, bo
         d->heartbeat_ms = (int64_t)answer->next_heartbeat_seconds * 1000;
     if (next && from_report) {
         d->period_ms = next;
-        d->due_attest = now + next;
+        d->due_attest = now + backoff_period_ms(next, random_word());
     } else if (next && now + next < d->due_attest) {
         d->due_attest = now + next;
     }
@@ -281,6 +319,18 @@ static void heed_answer(struct daemon *d, const struct report_answer *answer, bo
         d->due_attest = now;
     if (d->due_heartbeat > now + d->heartbeat_ms)
         d->due_heartbeat = now + d->heartbeat_ms;
+}
+
+/* Once, then once an hour with how often it came meanwhile: the log of an endless outage stays small. */
+static void tell_failure(struct outage *o, const char *what, const struct failure *why)
+{
+    unsigned untold;
+    char times[16];
+
+    if (!outage_tell(o, why->id, clock_now_ms(), &untold))
+        return;
+    snprintf(times, sizeof times, "%u", untold);
+    log_event(LOG_WARNING, what, "code", failure_name(why->id), "why", why->text, "untold", times, NULL);
 }
 
 static void note_failure(struct daemon *d, const struct failure *why)
@@ -292,7 +342,7 @@ static void note_failure(struct daemon *d, const struct failure *why)
         d->failing_since_ms = clock_now_ms();
     d->has_failure = true;
     d->failure = *why;
-    log_event(LOG_WARNING, "cycle failed", "code", failure_name(why->id), "why", why->text, NULL);
+    tell_failure(&d->outage, "cycle failed", why);
 }
 
 static void succeed(struct daemon *d)
@@ -301,6 +351,7 @@ static void succeed(struct daemon *d)
         telemetry_event(&d->telemetry, "Informational", "Attest", "this boot was attested and reported");
     d->failed = 0;
     d->has_failure = false;
+    outage_end(&d->outage);
     d->failing_since_ms = 0;
     d->last_report_ms = clock_now_ms();
 }
@@ -318,7 +369,7 @@ static void attest_cycle(struct daemon *d)
 
         enter(d, "attesting");
         done = session_cycle(&d->session, &answer, &why);
-        d->due_attest = boot_clock_ms() + d->period_ms;
+        d->due_attest = boot_clock_ms() + backoff_period_ms(d->period_ms, random_word());
         if (done)
             succeed(d);
         heed_answer(d, &answer, true);
@@ -336,6 +387,7 @@ static void attest_cycle(struct daemon *d)
         }
         next = run_decide(&why, made, d->failed, d->period_ms, random_word());
         if (!next.again_in_cycle || boot_clock_ms() + next.pause_ms > deadline) {
+            session_spool(&d->session, &why);
             d->due_attest = boot_clock_ms() + next.pause_ms;
             enter(d, next.state);
             return;
@@ -354,6 +406,7 @@ static void heartbeat(struct daemon *d)
 
     if (session_heartbeat(&d->session, d->state, d->has_failure ? &d->failure : NULL, &answer, &why)) {
         d->last_heartbeat_ms = clock_now_ms();
+        outage_end(&d->silence);
         d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
         heed_answer(d, &answer, false);
         if (waited)
@@ -364,7 +417,7 @@ static void heartbeat(struct daemon *d)
         if (why.id == FAILURE_IDENTITY_UNKNOWN)
             d->due_attest = now;
         if (why.id != FAILURE_NOT_ENROLLED)
-            log_event(LOG_WARNING, "heartbeat failed", "code", failure_name(why.id), "why", why.text, NULL);
+            tell_failure(&d->silence, "heartbeat failed", &why);
     }
     write_status(d);
 }
@@ -453,6 +506,7 @@ static void begin(struct daemon *d, const struct run_options *options)
     int64_t now = boot_clock_ms();
     bool at_once = take_wake_mark(d->config) || options->no_start_delay;
 
+    routes_open(&d->routes);
     session_init(&d->session, d->config);
     d->session.progress = on_progress;
     wake_init(&d->wake);
@@ -487,6 +541,7 @@ int run_daemon(const struct agent_config *config, const struct run_options *opti
     notify_send(reloading && !stopping ? "RELOADING=1" : "STOPPING=1");
     log_event(LOG_INFO, reloading && !stopping ? "trueboot-agent reads its configuration again" : "trueboot-agent stops", NULL);
     pulse_stop(d.pulse);
+    routes_close(&d.routes);
     session_done(&d.session);
     wake_done(&d.wake);
     if (d.lock_fd >= 0)

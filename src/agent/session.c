@@ -5,6 +5,7 @@
 #include "agent/ek.h"
 #include "agent/enrol.h"
 #include "agent/report_compat.h"
+#include "agent/spool.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hex.h"
@@ -150,11 +151,28 @@ static void begin(struct session *ret)
     (void)!collect_find(&ret->arena, ret->config->run_dir, ret->host.boot_id, &ret->collected);
 }
 
+/* What the last run could not deliver: the newest token, if it is still worth it, and how much was missed. */
+static void take_spooled(struct session *s)
+{
+    struct spool_summary spooled;
+    const struct spool_report *newest = &spooled.newest;
+
+    spool_look(s->config->state_dir, &s->missed_arena, &spooled);
+    s->missed = (struct report_missed){ spooled.count, spooled.first_ms, spooled.first_code, spooled.first_message };
+    if (!spooled.has_newest || !newest->token.len || newest->until_ms <= clock_now_ms())
+        return;
+    s->pending.token = strndup((const char *)newest->token.data, newest->token.len);
+    s->pending.appraisal = newest->appraisal.len ? strndup((const char *)newest->appraisal.data, newest->appraisal.len) : NULL;
+    s->pending.until_ms = newest->until_ms;
+    memcpy(s->pending.event_log_sha256, newest->event_log_sha256, sizeof s->pending.event_log_sha256);
+}
+
 void session_init(struct session *ret, const struct agent_config *config)
 {
     *ret = (struct session){ .config = config };
     state_load(&ret->state, config->state_dir);
     begin(ret);
+    take_spooled(ret);
 }
 
 void session_look(struct session *ret, const struct agent_config *config)
@@ -183,6 +201,7 @@ void session_done(struct session *s)
     free(s->enroll_id);
     state_done(&s->state);
     arena_done(&s->arena);
+    arena_done(&s->missed_arena);
     wipe(s->nonce, sizeof s->nonce);
 }
 
@@ -544,7 +563,33 @@ static bool send_report(struct session *s, struct keys *keys, const struct repor
         return false;
     keep_nonce(s, ret->nonce);
     ret->nonce = BYTES_NONE; /* the arena goes away */
+    if (s->missed.count)
+        spool_clear(s->config->state_dir);
+    s->missed = (struct report_missed){ 0 };
+    arena_reset(&s->missed_arena);
     return true;
+}
+
+void session_spool(struct session *s, const struct failure *why)
+{
+    const struct spool_report report = { .time_ms = clock_now_ms(),
+                                         .token = s->pending.token ? bytes_of_string(s->pending.token) : BYTES_NONE,
+                                         .until_ms = s->pending.until_ms,
+                                         .appraisal = s->pending.appraisal ? bytes_of_string(s->pending.appraisal) : BYTES_NONE,
+                                         .failure = why->id,
+                                         .message = why->text };
+    struct spool_report kept = report;
+
+    if (!failure_is_network(why->id) && why->id != FAILURE_SERVER_TROUBLE && why->id != FAILURE_BAD_ANSWER)
+        return;
+    memcpy(kept.event_log_sha256, s->pending.event_log_sha256, sizeof kept.event_log_sha256);
+    if (!s->state.in_memory)
+        spool_put(s->config->state_dir, &kept);
+    if (!s->missed.count++) {
+        s->missed.first_ms = kept.time_ms;
+        s->missed.first_code = failure_name(why->id);
+        s->missed.first_message = arena_printf(&s->missed_arena, "%s", why->text);
+    }
 }
 
 /* Until when a token is worth repeating: 80 % of its life, as it says itself; we need not verify what is not for us. */
@@ -579,6 +624,7 @@ static bool send_pending(struct session *s, struct keys *keys, struct report_ans
 {
     struct notes notes;
     struct report_body body = { .facts = facts_of(s, &notes),
+                                .missed = s->missed,
                                 .token = bytes_of_string(s->pending.token),
                                 .appraisal = s->pending.appraisal ? bytes_of_string(s->pending.appraisal) : BYTES_NONE,
                                 .event_log_sha256 = s->pending.event_log_sha256 };
@@ -596,9 +642,11 @@ static void send_failure(struct session *s, struct keys *keys, const struct atte
                          struct report_answer *ret)
 {
     struct notes notes;
-    struct report_body body = {
-        .facts = facts_of(s, &notes), .appraisal = result->appraisal, .event_log_sha256 = result->event_log_sha256, .failure = failure
-    };
+    struct report_body body = { .facts = facts_of(s, &notes),
+                                .missed = s->missed,
+                                .appraisal = result->appraisal,
+                                .event_log_sha256 = result->event_log_sha256,
+                                .failure = failure };
     struct failure ignored;
 
     if (failure_is_network(failure->id) || failure_retry(failure->id) == RETRY_AGAIN)

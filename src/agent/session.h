@@ -29,7 +29,9 @@ struct session {
     uint8_t nonce[LIMIT_NONCE_BYTES];
     size_t nonce_len; /* 0: none */
     struct pending_report pending;
-    char *enroll_id; /* of an enrolment that awaits approval */
+    struct arena missed_arena;
+    struct report_missed missed; /* reports that did not get through; told with the next one that does */
+    char *enroll_id;             /* of an enrolment that awaits approval */
     bool nv_certificate_is_stale;
     bool look_only;                         /* diagnose: nothing is made persistent, nobody is enrolled */
     bool has_counters;                      /* state's counters are of this boot */
@@ -62,6 +64,9 @@ MUST_CHECK bool session_attest(struct session *session, struct arena *a, struct 
 /* One cycle: certificate, nonce, attestation, report. A refusal is reported, too. *ret_answer has what the monitor said, also on
  * failure (zeroed when it said nothing); its nonce has already been kept. */
 MUST_CHECK bool session_cycle(struct session *session, struct report_answer *ret_answer, struct failure *why);
+
+/* session_spool keeps what a cycle that was given up could not deliver, over a restart, too (spool.h). */
+void session_spool(struct session *session, const struct failure *why);
 
 /* FAILURE_NOT_ENROLLED when there is no certificate yet. `last_error` may be NULL. */
 MUST_CHECK bool session_heartbeat(struct session *session, const char *state, const struct failure *last_error,

@@ -1,4 +1,5 @@
 #include "agent/state.h"
+#include "agent/spool.h"
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -286,6 +287,9 @@ bool state_erase(const char *dir, struct err *err)
     static const char *const suffixes[] = { "", ".bad" };
     char path[512];
 
+    spool_clear(dir);
+    if (path_in(dir, "spool", "", path))
+        rmdir(path);
     for (size_t i = 0; i < ARRAY_LEN(file_names); i++)
         for (size_t s = 0; s < ARRAY_LEN(suffixes); s++)
             if (path_in(dir, file_names[i], suffixes[s], path) && unlink(path) != 0 && errno != ENOENT)

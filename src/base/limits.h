@@ -15,6 +15,10 @@ enum {
     LIMIT_SIGNATURE_LISTS = 1024, /* in one UEFI key variable */
     LIMIT_SIGNATURES = 16384,
 
+    /* what the agent keeps when it cannot report */
+    LIMIT_SPOOL_REPORTS = 16,
+    LIMIT_SPOOL_BYTES = 8 * 1024 * 1024,
+
     /* TPM structures */
     LIMIT_PCR_BANKS = 8,
     LIMIT_PCRS = 24,

@@ -167,6 +167,47 @@ TEST(a_token_that_could_not_be_delivered_is_sent_again_and_not_acquired_again)
     CHECK_INT(g.stub.attestations, 2);
 }
 
+TEST(what_could_not_be_delivered_survives_a_restart_and_is_told_with_the_next_report)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    const struct json *missed;
+
+    WITH_GUEST(g);
+    for (unsigned run = 0; run < 2; run++) {
+        struct session session CLEANUP(session_done) = { 0 };
+
+        session_init(&session, &g.config);
+        if (run == 0) {
+            REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+            g.config.report_endpoint = "https://127.0.0.1:9/";
+            server_close(session.report == session.attest ? NULL : session.report);
+            session.report = NULL;
+            CHECK(!session_cycle(&session, &answer, &why));
+            session_spool(&session, &why);
+            session_spool(&session, &why);
+            CHECK_INT(session.missed.count, 2);
+            g.config.report_endpoint = NULL;
+        } else { /* the token of before is sent; nothing is attested again */
+            CHECK(session.pending.token != NULL);
+            CHECK_INT(session.missed.count, 2);
+            REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+            CHECK_INT(session.missed.count, 0);
+        }
+    }
+    CHECK_INT(g.stub.attestations, 2);
+    CHECK_INT(g.stub.reports, 2);
+    missed = json_get(parsed(&g, g.stub.last_report), "missed");
+    CHECK(json_is_string(json_get(missed, "firstCode"), "CONNECT_REFUSED"));
+    CHECK(json_is_string(json_get(parsed(&g, g.stub.last_report), "appraisal"), "appraisal-7") || json_get(missed, "count"));
+    {
+        struct session session CLEANUP(session_done) = { 0 };
+
+        session_init(&session, &g.config);
+        CHECK(!session.pending.token && !session.missed.count);
+    }
+}
+
 TEST(a_token_that_the_monitor_refuses_is_not_sent_again)
 {
     struct session session CLEANUP(session_done) = { 0 };
