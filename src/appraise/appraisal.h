@@ -40,7 +40,7 @@ struct appraisal {
     enum verdict verdict; /* without any baseline */
     enum decision decision;
     const char *policy_hash; /* b64u, or NULL */
-    bool quote_verified;     /* registers, counters and everything below rest on a genuine quote */
+    bool quote_verified;     /* registers and everything below rest on a genuine quote; the counters also of one that was raced */
     bool ak_trusted;
     uint64_t clock_ms; /* TPM clock */
     uint32_t reset_count, restart_count;

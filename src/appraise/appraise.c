@@ -6,6 +6,7 @@
 #include "eventlog/log.h"
 #include "eventlog/replay.h"
 #include "eventlog/systemd_log.h"
+#include "tpm/attest.h"
 
 /* What one appraisal carries from step to step. */
 struct work {
@@ -28,6 +29,27 @@ static uint32_t required_pcr_mask(const struct work *w)
     return w->request->required_pcr_mask ? w->request->required_pcr_mask : w->configuration.required_pcr_mask;
 }
 
+static void note_clock(struct appraisal *appraisal, const struct tpm_clock_info *clock)
+{
+    appraisal->clock_ms = clock->clock_ms;
+    appraisal->reset_count = clock->reset_count;
+    appraisal->restart_count = clock->restart_count;
+    appraisal->clock_safe = clock->safe;
+}
+
+/* A register that moved between reading and quoting is trouble, not an attack: unsettled, to be tried again. Which boot it was is known
+ * all the same: the signature holds, it is only the values beside it that do not. */
+static void note_race(struct work *w, size_t before)
+{
+    struct err ignored = ERR_INIT;
+    struct attest attest;
+
+    for (size_t i = before; i < w->findings->n; i++)
+        w->findings->items[i].unsettled = true;
+    if (attest_decode(w->request->evidence->quote, &attest, &ignored))
+        note_clock(&w->out->appraisal, &attest.clock);
+}
+
 /* check_quote is the gate: *ret_verified says whether anything behind it may be looked at. */
 static bool check_quote(struct work *w, bool *ret_verified, struct err *err)
 {
@@ -39,23 +61,16 @@ static bool check_quote(struct work *w, bool *ret_verified, struct err *err)
         .ak = r->ak, .any_nonce = r->any_nonce, .nonce = r->nonce, .required_pcr_mask = required_pcr_mask(w)
     };
     struct appraisal *appraisal = &w->out->appraisal;
-    const struct tpm_clock_info *clock;
     size_t before = w->findings->n;
 
     *ret_verified = quote_verify(w->a, &claim, &want, w->findings, &w->out->quote, err);
     if (!*ret_verified) {
-        /* A register that moved between reading and quoting is trouble, not an attack: unsettled, to be tried again. */
         if (quote_was_raced(w->findings, before))
-            for (size_t i = before; i < w->findings->n; i++)
-                w->findings->items[i].unsettled = true;
+            note_race(w, before);
         return w->findings->n > before || w->findings->overflow; /* no finding: no memory */
     }
-    clock = verified_quote_clock(w->out->quote);
     appraisal->quote_verified = true;
-    appraisal->clock_ms = clock->clock_ms;
-    appraisal->reset_count = clock->reset_count;
-    appraisal->restart_count = clock->restart_count;
-    appraisal->clock_safe = clock->safe;
+    note_clock(appraisal, verified_quote_clock(w->out->quote));
     appraisal->firmware_version = verified_quote_firmware_version(w->out->quote);
     appraisal->boot.registers = *verified_quote_pcrs(w->out->quote);
     return true;

@@ -31,6 +31,12 @@ static bool judged_this_boot(const struct health_facts *f)
     return f->last_verified > 0 && !f->newer_boot && (f->power != POWER_RUNNING || f->last_verified >= f->power_since);
 }
 
+/* The same of the verdict that evidence nobody could judge leaves standing. */
+static bool settled_this_boot(const struct health_facts *f)
+{
+    return f->last_settled > 0 && !f->settled_before && (f->power != POWER_RUNNING || f->last_settled >= f->power_since);
+}
+
 static bool lies_in_the_future(const struct health_facts *f, int64_t now)
 {
     return f->last_contact > now + CLOCK_TOLERANCE || f->last_verified > now + CLOCK_TOLERANCE;
@@ -57,7 +63,7 @@ static struct health while_running(const struct health_facts *f, const struct he
     if (now - f->last_contact > t->silence)
         return verdict(HEALTH_UNKNOWN, HEALTH_REASON_SILENT, f->last_contact + t->silence);
     /* Evidence that cannot be judged leaves the last verdict standing only as long as it would have stood anyway. */
-    if (f->last == LAST_UNSETTLED && (f->last_settled == 0 || now - f->last_settled > t->interval + t->grace))
+    if (f->last == LAST_UNSETTLED && (!settled_this_boot(f) || now - f->last_settled > t->interval + t->grace))
         return verdict(HEALTH_UNKNOWN, HEALTH_REASON_UNSETTLED, f->last_verified);
     if (now - f->last_settled > 2 * t->interval)
         return verdict(HEALTH_UNKNOWN, HEALTH_REASON_REPORT_OVERDUE, f->last_settled + 2 * t->interval);

@@ -53,6 +53,7 @@ struct health_facts {
     enum power_state power;
     int64_t power_since;
     bool newer_boot;      /* the agent speaks of a boot after the one that was judged */
+    bool settled_before;  /* what was settled last was a boot before the newest that the TPM or the agent speaks of */
     int64_t last_contact; /* heartbeat, report or evidence, whichever came last */
     enum { LAST_NONE, LAST_HEALTHY, LAST_UNHEALTHY, LAST_UNSETTLED } last;
     int64_t last_verified; /* when the last judged evidence was appraised */

@@ -39,13 +39,27 @@ static void gather(const struct vm_status *s, int64_t last_settled, struct healt
                                                          : LAST_UNSETTLED;
 }
 
-/* What must not be lost when the newest evidence says nothing: an Unhealthy stands (attack-suite.md S6). */
-static bool recall(const struct monitor *monitor, struct arena *a, const char *vm, struct health_facts *facts, struct err *err)
+/* Whether anything speaks of a boot after the one that was verified last. A restart counts: a TPM that was shut down with its state
+ * starts the next boot without a reset. */
+static bool is_before(const struct vm_memory *memory, const struct vm_status *s)
+{
+    const struct appraisal *newest = &s->judged.appraisal;
+
+    if (!memory->has_counters)
+        return false;
+    return (s->has_contact && s->contact.reset_count > memory->reset_count) || newest->reset_count > memory->reset_count ||
+           (newest->reset_count == memory->reset_count && newest->restart_count > memory->restart_count);
+}
+
+/* What must not be lost when the newest evidence says nothing: an Unhealthy stands (attack-suite.md S6). A Healthy does for its own boot
+ * only: whoever controls a VM can make all its evidence such that nobody can judge it. */
+static bool recall(const struct monitor *monitor, struct arena *a, const struct vm_status *s, struct health_facts *facts, struct err *err)
 {
     struct vm_memory memory;
 
-    if (!monitor_memory_get(monitor->store, a, vm, &memory, err))
+    if (!monitor_memory_get(monitor->store, a, s->vm.vm, &memory, err))
         return false;
+    facts->settled_before = is_before(&memory, s);
     facts->last_settled = memory.has_settled ? memory.settled_ms : 0;
     if (memory.has_settled && memory.settled == VERDICT_UNHEALTHY)
         facts->last = LAST_UNHEALTHY;
@@ -85,7 +99,7 @@ bool monitor_status(const struct monitor *monitor, struct arena *a, const struct
     if (!judge_for_status(monitor, a, s, err))
         return false;
     gather(s, s->judged.any ? s->judged.appraisal.time_ms : 0, &facts);
-    if ((s->trouble || facts.last == LAST_UNSETTLED) && !recall(monitor, a, vm->vm, &facts, err))
+    if ((s->trouble || facts.last == LAST_UNSETTLED) && !recall(monitor, a, s, &facts, err))
         return false;
     s->health = health_derive(&facts, monitor->times, now_ms);
     if (s->trouble && s->health.status != HEALTH_UNHEALTHY && s->health.status != HEALTH_NOT_MONITORED)

@@ -98,6 +98,22 @@ TEST(evidence_that_cannot_be_judged_is_not_held_against_the_vm_at_once_nor_for_e
     check_at(&f, T0 + hour, HEALTH_UNKNOWN, HEALTH_REASON_UNSETTLED);
 }
 
+TEST(evidence_that_cannot_be_judged_lets_no_verdict_of_a_boot_before_stand)
+{
+    struct health_facts f = healthy_vm();
+
+    f.last = LAST_UNSETTLED;
+    f.last_verified = f.last_contact = T0 + hour;
+    f.power_since = f.last_settled; /* the very moment counts as this boot */
+    check_at(&f, T0 + hour, HEALTH_HEALTHY, HEALTH_REASON_NONE);
+    f.power_since = f.last_settled + 1;
+    check_at(&f, T0 + hour, HEALTH_UNKNOWN, HEALTH_REASON_UNSETTLED);
+    f.power = POWER_UNKNOWN;
+    check_at(&f, T0 + hour, HEALTH_HEALTHY, HEALTH_REASON_NONE);
+    f.settled_before = true;
+    check_at(&f, T0 + hour, HEALTH_UNKNOWN, HEALTH_REASON_UNSETTLED);
+}
+
 TEST(a_powered_off_vm_is_unknown_and_says_so)
 {
     struct health_facts f = healthy_vm();

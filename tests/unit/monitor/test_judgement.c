@@ -273,6 +273,40 @@ TEST(an_unsettled_appraisal_leaves_a_healthy_standing_for_as_long_as_it_would_ha
     CHECK_STRING(status_of_vm(&f, vm, NULL), "Unknown");
 }
 
+/* The quote of raced evidence is genuine but for the values beside it, and whoever sends it chooses those: a boot that has never been
+ * judged must not live on the verdict of the one before. */
+TEST(a_boot_that_could_not_be_judged_does_not_inherit_the_healthy_of_the_boot_before)
+{
+    FIXTURE(f);
+    struct test_vm *counted = fixture_vm(&f, "web1"), *started = fixture_vm(&f, "web2"), *resumed = fixture_vm(&f, "web3");
+    struct answer answer;
+    const char *reason;
+
+    /* seen by the TPM's own count of resets */
+    CHECK_INT(attest_and_judge(&f, counted)->verdict, VERDICT_HEALTHY);
+    REQUIRE(fixture_reboot(&f, counted, &(struct boot_shape){ .secure_boot_off = true }));
+    send_raced(&f, counted);
+    CHECK_STRING(status_of_vm(&f, counted, &reason), "Unknown");
+    CHECK_STRING(reason, "NotJudged");
+    /* or of restarts, which is what a shutdown that keeps the state makes of a boot (TPM 2.0 Library Part 1, 36.7) */
+    CHECK_INT(attest_and_judge(&f, resumed)->verdict, VERDICT_HEALTHY);
+    resumed->boot.clock.restart_count++;
+    send_raced(&f, resumed);
+    CHECK_STRING(status_of_vm(&f, resumed, NULL), "Unknown");
+    /* seen by the host, which says when the VM was started */
+    CHECK_INT(attest_and_judge(&f, started)->verdict, VERDICT_HEALTHY);
+    fixture_time += 1000;
+    fixture_ask(&f, &answer, "PATCH", "/v1/vms/web2", "{\"power\":\"running\"}");
+    CHECK_INT(answer.status, 200);
+    send_raced(&f, started);
+    CHECK_STRING(status_of_vm(&f, started, &reason), "Unknown");
+    CHECK_STRING(reason, "NotJudged");
+    /* a boot that can be judged ends it */
+    CHECK_INT(attest_and_judge(&f, started)->verdict, VERDICT_HEALTHY);
+    CHECK_STRING(status_of_vm(&f, started, NULL), "Healthy");
+    CHECK_INT(attest_and_judge(&f, counted)->verdict, VERDICT_UNHEALTHY);
+}
+
 /* ---- copies ---------------------------------------------------------------------------------------------------------------------- */
 
 TEST(two_vms_that_claim_one_tpm_are_both_unhealthy_until_it_is_released)
