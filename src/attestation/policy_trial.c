@@ -78,36 +78,6 @@ static void put_summary(struct json_out *out, const char *name, const struct tri
     json_end(out);
 }
 
-static void put_rule(struct json_out *out, const struct policy_trace *rule)
-{
-    json_begin_object(out, NULL);
-    json_put_string(out, "section", policy_section_name(rule->section));
-    json_put_integer(out, "rule", rule->rule);
-    json_put_integer(out, "line", rule->line);
-    json_put_string(out, "verb", policy_verb_name(rule->verb));
-    json_put_boolean(out, "fired", rule->fired);
-    if (!rule->fired) {
-        json_put_integer(out, "unmetCondition", rule->unmet_condition);
-        json_put_integer(out, "unmetLine", rule->unmet_line);
-    }
-    json_put_integer(out, "claims", (int64_t)rule->n_claims);
-    json_put_bytes(out, "source", rule->source);
-    json_end(out);
-}
-
-static void put_claim(struct json_out *out, const struct policy_claim *claim)
-{
-    json_begin_object(out, NULL);
-    json_put_bytes(out, "type", claim->type);
-    if (claim->value.type == POLICY_BOOLEAN)
-        json_put_boolean(out, "value", claim->value.boolean);
-    else if (claim->value.type == POLICY_INTEGER)
-        json_put_integer(out, "value", claim->value.integer);
-    else
-        json_put_bytes(out, "value", claim->value.string);
-    json_end(out);
-}
-
 static void put_trial(struct json_out *out, const struct trial *t)
 {
     const struct policy_outcome *outcome = t->unreadable.code ? NULL : t->appraised.outcome;
@@ -118,11 +88,11 @@ static void put_trial(struct json_out *out, const struct trial *t)
     put_reasons(out, t);
     json_begin_array(out, "rules");
     for (size_t i = 0; outcome && i < outcome->n_trace; i++)
-        put_rule(out, &outcome->trace[i]);
+        policy_trace_write(out, &outcome->trace[i]);
     json_end(out);
     json_begin_array(out, "claims");
     for (size_t i = 0; outcome && permitted(t) && i < outcome->n_outgoing; i++)
-        put_claim(out, &outcome->outgoing[i]);
+        policy_claim_write(out, &outcome->outgoing[i]);
     json_end(out);
     json_end(out);
 }

@@ -12,6 +12,7 @@
 #include "base/err.h"
 
 struct json;
+struct json_out;
 struct policy;
 
 /* ---- claims: 8.3 ---- */
@@ -159,3 +160,7 @@ MUST_CHECK bool policy_evaluate(struct arena *a, const struct policy *policy, co
 /* "A Deny claim was issued, authorization failed." and the like: what a PolicyEvaluationError for this decision says, with the
  * rule to blame. NULL: no memory. */
 MUST_CHECK char *policy_refusal_text(struct arena *a, const struct policy_outcome *outcome);
+
+/* What `trueboot policy test` and the service's dry run show: each one object of the array that is open. */
+void policy_trace_write(struct json_out *out, const struct policy_trace *rule);
+void policy_claim_write(struct json_out *out, const struct policy_claim *claim);
