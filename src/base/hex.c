@@ -20,7 +20,7 @@ char *hex_in(struct arena *a, struct bytes b)
     return text;
 }
 
-static int digit(uint8_t c)
+int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -36,7 +36,7 @@ bool hex_decode_into(struct bytes text, uint8_t *out, size_t len)
     if (text.len % 2 || text.len / 2 != len)
         return false;
     for (size_t i = 0; i < len; i++) {
-        int high = digit(text.data[2 * i]), low = digit(text.data[2 * i + 1]);
+        int high = hex_digit(text.data[2 * i]), low = hex_digit(text.data[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         out[i] = (uint8_t)(high << 4 | low);

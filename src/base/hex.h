@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+int hex_digit(uint8_t c); /* its value, of either case; -1: it is none */
 /* hex_encode writes 2·len characters and a NUL; `out` has room for 2·len + 1. */
 void hex_encode(struct bytes b, char *out);
 MUST_CHECK char *hex_in(struct arena *a, struct bytes b); /* NULL: no memory */

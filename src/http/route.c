@@ -1,5 +1,6 @@
 #include "http/route.h"
 #include <strings.h>
+#include "base/hex.h"
 #include "base/utf8.h"
 
 enum { MAX_SEGMENTS = 32, MAX_QUERY_PARAMETERS = 64 };
@@ -10,17 +11,6 @@ struct path {
 };
 
 /* ---- percent-encoding (RFC 3986, 2.1) ------------------------------------------------------------------------------ */
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 static bool is_clean_text(struct bytes text)
 {
