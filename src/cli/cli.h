@@ -86,7 +86,9 @@ void yaml_print(const struct json *v, FILE *to);
 /* remote_call sends a request to the server (local socket or URL) and parses the answer. `body` may be NULL. On failure prints one
  * sentence and returns its exit code; EXIT_OK otherwise. *ret may be NULL; it is json_null for an empty answer. */
 int remote_call(struct cli *cli, const char *method, const char *path, const char *body, const struct json **ret);
-/* The same, quiet: the status code, 0 when nobody answers. */
+/* remote_list gets a list that comes in pages ({"value":[…],"next":…}, asked for with "?after=") as one array. */
+int remote_list(struct cli *cli, const char *list, const struct json **ret);
+/* remote_call, but quiet: the status code, 0 when nobody answers. */
 unsigned remote_try(struct cli *cli, const char *method, const char *path, const char *body, const struct json **ret, struct err *err);
 
 extern const struct cli_option cli_global_options[];

@@ -182,34 +182,6 @@ static int exit_for(const struct json *status)
     return json_is_string(health, "Healthy") ? EXIT_OK : EXIT_JUDGED_UNKNOWN;
 }
 
-/* Every page of the fleet, as one array. */
-static int fetch_all(struct cli *cli, const struct json **ret)
-{
-    const struct json **items = NULL, *page;
-    const char *path = "/v1/status";
-    size_t n = 0;
-
-    while (path) {
-        const struct json *value;
-        struct bytes next;
-        int code = remote_call(cli, "GET", path, NULL, &page);
-        if (code != EXIT_OK)
-            return code;
-        value = json_get(page, "value");
-        if (value && value->type == JSON_ARRAY && value->array.n) {
-            items = arena_grow(&cli->arena, items, n, n + value->array.n, sizeof *items);
-            if (!items)
-                return cli_fail(EXIT_ERROR, "out of memory");
-            for (size_t i = 0; i < value->array.n; i++)
-                items[n++] = value->array.items[i];
-        }
-        next = json_text(json_get(page, "next"), BYTES_NONE);
-        path = next.len ? arena_printf(&cli->arena, "/v1/status?after=%.*s", BYTES_FMT(next)) : NULL;
-    }
-    *ret = json_array(&cli->arena, items, n);
-    return *ret ? EXIT_OK : cli_fail(EXIT_ERROR, "out of memory");
-}
-
 static int run_status(struct cli *cli)
 {
     bool exit_status = cli_flag(cli, "exit-status", cli->n_arguments == 1);
@@ -217,7 +189,7 @@ static int run_status(struct cli *cli)
     int worst = EXIT_OK, code;
 
     if (cli->n_arguments == 0) {
-        code = fetch_all(cli, &value);
+        code = remote_list(cli, "/v1/status", &value);
         if (code == EXIT_OK)
             code = cli_print(cli, value, list_table);
         for (size_t i = 0; code == EXIT_OK && exit_status && i < value->array.n; i++) {

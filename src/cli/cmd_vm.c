@@ -441,27 +441,10 @@ static void vm_table(struct cli *cli, const struct json *list)
 
 static int run_list(struct cli *cli)
 {
-    const struct json **items = NULL, *page;
-    const char *path = "/v1/vms";
-    size_t n = 0;
+    const struct json *vms;
+    int code = remote_list(cli, "/v1/vms", &vms);
 
-    while (path) {
-        const struct json *value;
-        struct bytes next;
-        int code = remote_call(cli, "GET", path, NULL, &page);
-        if (code != EXIT_OK)
-            return code;
-        value = json_get(page, "value");
-        if (value && value->type == JSON_ARRAY && value->array.n) {
-            items = arena_grow(&cli->arena, items, n, n + value->array.n, sizeof *items);
-            for (size_t i = 0; items && i < value->array.n; i++)
-                items[n++] = value->array.items[i];
-        }
-        next = json_text(json_get(page, "next"), BYTES_NONE);
-        path = next.len ? arena_printf(&cli->arena, "/v1/vms?after=%.*s", BYTES_FMT(next)) : NULL;
-    }
-    page = json_array(&cli->arena, items, n);
-    return page ? cli_print(cli, page, vm_table) : cli_fail(EXIT_ERROR, "out of memory");
+    return code == EXIT_OK ? cli_print(cli, vms, vm_table) : code;
 }
 
 static int run_show(struct cli *cli)

@@ -198,3 +198,32 @@ int remote_call(struct cli *cli, const char *method, const char *path, const cha
         *ret = answer;
     return EXIT_OK;
 }
+
+int remote_list(struct cli *cli, const char *list, const struct json **ret)
+{
+    const struct json **items = NULL, *page;
+    const char *path = list;
+    size_t n = 0;
+
+    for (;;) {
+        const struct json *value;
+        struct bytes next;
+        int code = !path ? cli_fail(EXIT_ERROR, "out of memory") : remote_call(cli, "GET", path, NULL, &page);
+        if (code != EXIT_OK)
+            return code;
+        value = json_get(page, "value");
+        if (value && value->type == JSON_ARRAY && value->array.n) {
+            items = arena_grow(&cli->arena, items, n, n + value->array.n, sizeof *items);
+            if (!items)
+                return cli_fail(EXIT_ERROR, "out of memory");
+            for (size_t i = 0; i < value->array.n; i++)
+                items[n++] = value->array.items[i];
+        }
+        next = json_text(json_get(page, "next"), BYTES_NONE);
+        if (!next.len)
+            break;
+        path = arena_printf(&cli->arena, "%s?after=%.*s", list, BYTES_FMT(next));
+    }
+    *ret = json_array(&cli->arena, items, n);
+    return *ret ? EXIT_OK : cli_fail(EXIT_ERROR, "out of memory");
+}
