@@ -33,11 +33,15 @@ enum verdict verdict_of(const struct findings *findings)
     return unsettled ? VERDICT_UNKNOWN : VERDICT_HEALTHY;
 }
 
-static const char *const decision_names[] = { "notRun", "permitted", "refused" };
-
-static void facts_write(struct json_out *out, const struct appraisal_facts *facts)
+const char *decision_name(enum decision decision)
 {
-    json_begin_object(out, "facts");
+    static const char *const names[] = { "notRun", "permitted", "refused" };
+
+    return names[decision];
+}
+
+void facts_write(struct json_out *out, const struct appraisal_facts *facts)
+{
     json_put_string(out, "secureBoot", secure_boot_name(facts->secure_boot));
     json_put_string(out, "setupMode", fact_name(facts->setup_mode));
     json_put_string(out, "kernel", facts->kernel_label);
@@ -48,7 +52,6 @@ static void facts_write(struct json_out *out, const struct appraisal_facts *fact
     json_begin_object(out, "phases");
     for (enum phase p = PHASE_FIRMWARE; p <= PHASE_OS; p++)
         json_put_string(out, phase_name(p), facts->phase_summary[p]);
-    json_end(out);
     json_end(out);
 }
 
@@ -146,7 +149,7 @@ void appraisal_write(struct json_out *out, const struct appraisal *a)
     json_put_string(out, "provider", a->provider);
     json_put_time(out, "time", a->time_ms);
     json_put_string(out, "verdict", verdict_name(a->verdict));
-    json_put_string(out, "decision", decision_names[a->decision]);
+    json_put_string(out, "decision", decision_name(a->decision));
     json_put_string(out, "policyHash", a->policy_hash);
     json_put_boolean(out, "quoteVerified", a->quote_verified);
     json_put_boolean(out, "akTrusted", a->ak_trusted);
@@ -159,7 +162,9 @@ void appraisal_write(struct json_out *out, const struct appraisal *a)
     json_put_boolean(out, "safe", a->clock_safe);
     json_put_string(out, "firmwareVersion", firmware_version);
     json_end(out);
+    json_begin_object(out, "facts");
     facts_write(out, &a->facts);
+    json_end(out);
     findings_write(out, "findings", &a->findings);
     if (a->findings.overflow)
         json_put_boolean(out, "moreFindings", true);

@@ -18,6 +18,8 @@ enum verdict verdict_of(const struct findings *findings);
 
 enum decision { DECISION_NOT_RUN, DECISION_PERMITTED, DECISION_REFUSED }; /* of the policy */
 
+const char *decision_name(enum decision decision); /* "notRun", "permitted", "refused" */
+
 enum { APPRAISAL_ID_LEN = 33 /* 128 random bits in hexadecimal, and a NUL */ };
 
 /* Facts for people and for status fields. Each is proved unless its name says otherwise. NULL: not known. */
@@ -58,7 +60,8 @@ void appraisal_write(struct json_out *out, const struct appraisal *appraisal);
 /* Texts and components live in `a` or in the JSON's input. The error names the member. */
 MUST_CHECK bool appraisal_read(struct arena *a, const struct json *v, struct appraisal *ret, struct err *err);
 
-/* Pieces, for baselines and status. */
+/* Pieces, for baselines, status and the offline tools. */
+void facts_write(struct json_out *out, const struct appraisal_facts *facts); /* members of the object that is open */
 void findings_write(struct json_out *out, const char *name, const struct findings *findings);
 MUST_CHECK bool findings_read(struct arena *a, const struct json *v, struct findings *ret, struct err *err);
 void boot_record_write(struct json_out *out, const char *name, const struct boot_record *boot);

@@ -283,7 +283,6 @@ static bool read_tpm(const struct json *v, struct appraisal *r, struct err *err)
 
 static bool read_head(struct arena *a, const struct json *v, struct appraisal *r, struct err *err)
 {
-    static const char *const decisions[] = { "notRun", "permitted", "refused" };
     struct bytes id = json_text(json_get(v, "id"), BYTES_NONE), vm = json_text(json_get(v, "vm"), BYTES_NONE);
     struct bytes decision = json_text(json_get(v, "decision"), BYTES_NONE);
     int64_t version;
@@ -299,9 +298,9 @@ static bool read_head(struct arena *a, const struct json *v, struct appraisal *r
     if (!verdict_from_text(json_text(json_get(v, "verdict"), BYTES_NONE), &r->verdict))
         return err_set(err, ERR_MALFORMED, "verdict is not Healthy, Unhealthy or Unknown");
     r->decision = DECISION_NOT_RUN;
-    for (size_t i = 0; i < ARRAY_LEN(decisions); i++)
-        if (bytes_equal_string(decision, decisions[i]))
-            r->decision = (enum decision)i;
+    for (enum decision d = DECISION_NOT_RUN; d <= DECISION_REFUSED; d++)
+        if (bytes_equal_string(decision, decision_name(d)))
+            r->decision = d;
     return optional_text(a, v, "provider", &r->provider, err) && optional_text(a, v, "policyHash", &r->policy_hash, err) &&
            optional_text(a, v, "reference", &r->reference, err) && need_boolean(v, "quoteVerified", &r->quote_verified, err) &&
            need_boolean(v, "akTrusted", &r->ak_trusted, err) &&

@@ -5,8 +5,6 @@
 #include "cli/offline.h"
 #include "cli/pcrs_file.h"
 
-static const char *const decisions[] = { "notRun", "permitted", "refused" };
-
 static void put_tpm(struct json_out *out, const struct appraisal *a)
 {
     char firmware[17];
@@ -71,20 +69,9 @@ static void put_chain(struct json_out *out, const struct bootchain *chain)
 static void put_facts(struct json_out *out, const struct offline *o)
 {
     const struct appraisal *a = &o->appraised.appraisal;
-    const struct appraisal_facts *facts = &a->facts;
 
     json_begin_object(out, "facts");
-    json_put_string(out, "secureBoot", secure_boot_name(facts->secure_boot));
-    json_put_string(out, "setupMode", fact_name(facts->setup_mode));
-    json_put_string(out, "kernel", facts->kernel_label);
-    json_put_string(out, "commandLine", facts->command_line);
-    json_put_string(out, "osRelease", facts->os_release);
-    json_put_string(out, "boot", facts->boot_summary);
-    json_put_boolean(out, "eventLog", facts->has_log);
-    json_begin_object(out, "phases");
-    for (enum phase p = PHASE_FIRMWARE; p <= PHASE_OS; p++)
-        json_put_string(out, phase_name(p), facts->phase_summary[p]);
-    json_end(out);
+    facts_write(out, &a->facts);
     put_chain(out, o->appraised.chain);
     put_tpm(out, a);
     put_ima(out, o);
@@ -109,7 +96,7 @@ static const struct json *verdict_value(struct cli *cli, const struct offline *o
     json_put_boolean(&out, "akTrusted", a->ak_trusted);
     json_put_boolean(&out, "nonceChecked", o->nonce_checked);
     json_put_boolean(&out, "baseline", o->baseline != NULL);
-    json_put_string(&out, "policy", decisions[a->decision]);
+    json_put_string(&out, "policy", decision_name(a->decision));
     json_put_string(&out, "reference", a->reference);
     put_facts(&out, o);
     findings_put(&cli->arena, &out, "findings", &o->findings, a->vm[0] ? a->vm : NULL);
