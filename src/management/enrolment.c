@@ -396,7 +396,7 @@ static bool check_quote(struct arena *a, const struct json *body, const struct p
 /* A TPM that answers for two VMs makes both suspect, until an operator releases one (attack I8). */
 static bool note_duplicate(const struct management *m, struct arena *a, const char *vm, const char *owner, struct err *err)
 {
-    const char *of_vm = arena_printf(a, "identity.duplicated.%s", vm), *of_owner = arena_printf(a, "identity.duplicated.%s", owner);
+    const char *of_vm = arena_printf(a, STORE_SETTING_DUPLICATE, vm), *of_owner = arena_printf(a, STORE_SETTING_DUPLICATE, owner);
 
     if (!of_vm || !of_owner)
         return err_set(err, ERR_NO_MEMORY, "no memory for a note");

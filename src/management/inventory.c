@@ -194,10 +194,10 @@ bool vm_patch(void *context, const struct http_request *request, struct http_res
     return true;
 }
 
-/* What the monitor remembers of a TPM means nothing for the next one (monitor/monitor.h, MONITOR_MEMORY_KEY). */
+/* What the monitor remembers of a TPM means nothing for the next one. */
 static bool forget_tpm(const struct management *m, struct arena *a, const char *vm, struct err *err)
 {
-    const char *key = arena_printf(a, "monitor.memory.%s", vm);
+    const char *key = arena_printf(a, STORE_SETTING_MEMORY, vm);
 
     if (!key)
         return err_set(err, ERR_NO_MEMORY, "no memory for a note");
@@ -218,7 +218,7 @@ bool vm_remove(void *context, const struct http_request *request, struct http_re
 /* forget_duplicate takes the mark off the VM and off the one it shared a TPM with. */
 static bool forget_duplicate(const struct management *m, struct arena *a, const char *vm, struct err *err)
 {
-    const char *key = arena_printf(a, "identity.duplicated.%s", vm);
+    const char *key = arena_printf(a, STORE_SETTING_DUPLICATE, vm), *twin;
     struct bytes other;
 
     if (!key)
@@ -227,8 +227,11 @@ static bool forget_duplicate(const struct management *m, struct arena *a, const 
         return err->code == ERR_NOT_FOUND;
     if (!store_setting_delete(m->store, key, err))
         return false;
-    key = arena_printf(a, "identity.duplicated.%.*s", BYTES_FMT(bytes_slice(other, 0, UUID_TEXT_LEN - 1)));
-    return key && (store_setting_delete(m->store, key, err) || err->code == ERR_NOT_FOUND);
+    twin = arena_string(a, bytes_slice(other, 0, UUID_TEXT_LEN - 1));
+    key = twin ? arena_printf(a, STORE_SETTING_DUPLICATE, twin) : NULL;
+    if (!key)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a note");
+    return store_setting_delete(m->store, key, err) || err->code == ERR_NOT_FOUND;
 }
 
 bool vm_release_identity(void *context, const struct http_request *request, struct http_response *response, struct err *err)

@@ -120,7 +120,7 @@ static void remember_verdict(struct judging *j)
 /* Enrolment saw this VM's TPM claimed by another VM, or another's by this one (management/enrolment.c). */
 static bool find_twin(struct judging *j, struct err *err)
 {
-    const char *key = arena_printf(j->a, MONITOR_DUPLICATE_KEY, j->vm);
+    const char *key = arena_printf(j->a, STORE_SETTING_DUPLICATE, j->vm);
 
     if (!key)
         return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");

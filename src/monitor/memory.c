@@ -3,7 +3,7 @@
 #include "json/parse.h"
 #include "monitor/monitor.h"
 
-static const char *key_of(struct arena *a, const char *vm) { return arena_printf(a, MONITOR_MEMORY_KEY, vm); }
+static const char *key_of(struct arena *a, const char *vm) { return arena_printf(a, STORE_SETTING_MEMORY, vm); }
 
 static bool read_memory(const struct json *v, struct vm_memory *m)
 {

@@ -28,9 +28,6 @@ struct monitor {
     int64_t (*now_ms)(void);
 };
 
-/* Setting whose presence makes a VM a clone's twin: value is the other VM's UUID. Enrolment writes it, releasing the identity removes it. */
-#define MONITOR_DUPLICATE_KEY "identity.duplicated.%s"
-
 /* monitor_init takes the nonce key from the store, or puts one there. The other members are set by the caller. */
 MUST_CHECK bool monitor_init(struct monitor *monitor, struct err *err);
 
@@ -65,9 +62,7 @@ MUST_CHECK bool monitor_approve(const struct monitor *monitor, struct arena *a, 
                                 const char *reason, struct judged *ret, struct err *err);
 
 /* What judging one boot must know of earlier ones: kept apart from appraisals and judgements, so that no number of later ones pushes it
- * out of sight (attack-suite.md I9, S6). */
-#define MONITOR_MEMORY_KEY "monitor.memory.%s" /* the setting; management removes it with the VM or its identity */
-
+ * out of sight (attack-suite.md I9, S6): the setting STORE_SETTING_MEMORY. */
 struct vm_memory {
     bool has_counters; /* of the newest genuine quote that did not go back */
     uint32_t reset_count, restart_count;

@@ -260,5 +260,11 @@ MUST_CHECK bool store_setting_put(struct store *store, const char *key, struct b
 MUST_CHECK bool store_setting_init(struct store *store, struct arena *a, const char *key, struct bytes value, struct bytes *ret,
                                    struct err *err);
 MUST_CHECK bool store_setting_delete(struct store *store, const char *key, struct err *err);
+
+/* Settings that more than one folder touches; %s is the VM. The first says which other VM it shares a TPM with: enrolment writes it, releasing
+ * the identity removes it. The second is what the monitor remembers of its TPM: management removes it with the VM or its identity. */
+#define STORE_SETTING_DUPLICATE "identity.duplicated.%s"
+#define STORE_SETTING_MEMORY    "monitor.memory.%s"
+
 /* The schema's version: the number of the newest migration. */
 int64_t store_schema_version(void);

@@ -316,13 +316,13 @@ TEST(two_vms_that_claim_one_tpm_are_both_unhealthy_until_it_is_released)
     struct err err = ERR_INIT;
 
     CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
-    REQUIRE_OK(store_setting_put(f.store, arena_printf(&f.a, MONITOR_DUPLICATE_KEY, vm->uuid),
+    REQUIRE_OK(store_setting_put(f.store, arena_printf(&f.a, STORE_SETTING_DUPLICATE, vm->uuid),
                                  BYTES_LIT("22222222-2222-4333-8444-000000000002"), &err),
                err);
     CHECK_STRING(status_of_vm(&f, vm, NULL), "Unhealthy");
     CHECK(findings_have(&judged_now(&f, vm)->findings, FINDING_TPM_IDENTITY_DUPLICATED));
     fixture_time += 1000;
-    REQUIRE_OK(store_setting_delete(f.store, arena_printf(&f.a, MONITOR_DUPLICATE_KEY, vm->uuid), &err), err);
+    REQUIRE_OK(store_setting_delete(f.store, arena_printf(&f.a, STORE_SETTING_DUPLICATE, vm->uuid), &err), err);
     CHECK_STRING(status_of_vm(&f, vm, NULL), "Healthy");
 }
 
