@@ -284,8 +284,6 @@ static bool start_monitor(struct server *s, struct err *err)
     return monitor_init(&s->monitor, err);
 }
 
-/* ---- the network ---- */
-
 /* ---- audit ---- */
 
 #define AUDIT_HEAD_KEY "audit.head" /* the setting: the newest checkpoint, apart from the log that it is about */
@@ -364,6 +362,8 @@ static bool start_oidc(struct server *s, struct err *err)
 
     return !c->oidc_issuer[0] || oidc_new(&config, &s->oidc, err);
 }
+
+/* ---- the network ---- */
 
 enum { PLACES_ADDRESSES = 32768, PLACES_VMS = 32768 };
 
