@@ -31,14 +31,6 @@ static const char *const profile_names[] = { "auto", "azure", "azurelocal", "sel
 
 const char *ak_profile_name(enum ak_profile profile) { return profile_names[profile]; }
 
-bool ak_profile_is_known(struct bytes name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(profile_names); i++)
-        if (bytes_equal_string(name, profile_names[i]))
-            return true;
-    return false;
-}
-
 enum ak_profile ak_profile_from_name(struct bytes name)
 {
     for (size_t i = 0; i < ARRAY_LEN(profile_names); i++)

@@ -14,7 +14,6 @@ struct ak; /* opaque; belongs to the device it was opened on */
 enum ak_profile { AK_PROFILE_AUTO, AK_PROFILE_AZURE, AK_PROFILE_AZURELOCAL, AK_PROFILE_SELFHOSTED };
 const char *ak_profile_name(enum ak_profile profile);    /* "auto", "azure", … */
 enum ak_profile ak_profile_from_name(struct bytes name); /* AK_PROFILE_SELFHOSTED for what is none */
-bool ak_profile_is_known(struct bytes name);
 static inline bool ak_profile_is_platform(enum ak_profile profile)
 {
     return profile == AK_PROFILE_AZURE || profile == AK_PROFILE_AZURELOCAL;

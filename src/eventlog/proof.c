@@ -5,17 +5,13 @@
 #include "eventlog/systemd_log.h"
 #include "eventlog/uefi_variable.h"
 
-static const struct {
-    const char *slug, *text;
-} rules[PROOF_RULE_COUNT] = {
-#define X(name, slug, text) { slug, text },
+static const char *const rule_names[PROOF_RULE_COUNT] = {
+#define X(name, slug, text) slug,
     PROOF_RULES(X)
 #undef X
 };
 
-const char *proof_rule_name(enum proof_rule rule) { return rules[rule].slug; }
-
-const char *proof_rule_text(enum proof_rule rule) { return rules[rule].text; }
+const char *proof_rule_name(enum proof_rule rule) { return rule_names[rule]; }
 
 const char *proof_name(enum proof proof)
 {

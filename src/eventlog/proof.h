@@ -55,5 +55,4 @@ MUST_CHECK bool proof_mark(struct arena *a, const struct eventlog *log, const st
                            size_t n_banks, struct event_mark *ret, struct err *err);
 
 const char *proof_rule_name(enum proof_rule rule); /* "variable_data_only" */
-const char *proof_rule_text(enum proof_rule rule); /* the sentence above */
 const char *proof_name(enum proof proof);          /* "label", "measured", "proved" */

@@ -443,10 +443,3 @@ bool replayed_before_separator(const struct replayed_log *log, size_t i)
 }
 
 bool replayed_exit_boot_services(const struct replayed_log *log) { return log->exit_boot_services; }
-
-const char *register_state_name(enum register_state state)
-{
-    static const char *const names[] = { "unquoted", "unchecked", "reset", "explained", "unexplained", "mismatch" };
-
-    return names[state];
-}

@@ -61,5 +61,3 @@ enum digest_algorithm replayed_bank(const struct replayed_log *log); /* the stro
 bool replayed_before_separator(const struct replayed_log *log, size_t i);
 /* Whether register 5 proves that ExitBootServices was called (attack L10). */
 bool replayed_exit_boot_services(const struct replayed_log *log);
-
-const char *register_state_name(enum register_state state);

@@ -12,8 +12,6 @@ static const struct {
 #undef X
 };
 
-const char *signature_kind_text(enum signature_kind kind) { return kinds[kind].words; }
-
 static enum signature_kind kind_of(struct bytes guid)
 {
     for (size_t i = 1; i < ARRAY_LEN(kinds); i++)

@@ -56,5 +56,3 @@ bool signature_lists_recognize(struct bytes data);
  * told from the content: SIGNATURE_X509 for DER, a digest by its length, else SIGNATURE_UNKNOWN. Some loaders leave the
  * owner out: it is empty then. */
 MUST_CHECK bool signature_from_authority(struct bytes data, struct signature *ret, struct err *err);
-
-const char *signature_kind_text(enum signature_kind kind);

@@ -47,7 +47,6 @@ MUST_CHECK bool jmespath_parse(struct arena *a, struct bytes text, const struct 
 MUST_CHECK bool jmespath_search(struct arena *a, const struct jmespath_expr *expr, const struct json *value, struct jmespath_budget *budget,
                                 const struct json **ret, struct jmespath_error *error);
 
-struct bytes jmespath_text(const struct jmespath_expr *expr);
 const char *jmespath_error_slug(enum jmespath_error_kind kind);
 
 /* jmespath_error_place counts lines and columns (in characters) from 1. */

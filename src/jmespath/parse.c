@@ -468,5 +468,3 @@ bool jmespath_parse(struct arena *a, struct bytes text, const struct jmespath_ex
     *ret = expr;
     return true;
 }
-
-struct bytes jmespath_text(const struct jmespath_expr *expr) { return expr->text; }

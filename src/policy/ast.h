@@ -67,8 +67,6 @@ struct policy {
     struct rule_list sections[POLICY_NO_SECTION];
 };
 
-const char *claim_property_name(enum claim_property property);
-
 /* policy_check resolves identifiers, functions and literal queries, and refuses what the grammar alone allows: wrong verbs,
  * constructs of newer versions, unbound identifiers, missing assignments. */
 MUST_CHECK bool policy_check(struct arena *a, struct policy *policy, struct policy_error *error);

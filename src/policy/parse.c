@@ -110,8 +110,6 @@ static bool room_for_one(struct parser *ps, void **items, size_t n, size_t size)
 
 static const char *const property_names[] = { "type", "value", "valueType", "issuer" };
 
-const char *claim_property_name(enum claim_property property) { return property_names[property]; }
-
 static bool property_of(struct bytes name, enum claim_property *ret)
 {
     for (unsigned i = 0; i < ARRAY_LEN(property_names); i++) {

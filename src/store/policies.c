@@ -66,14 +66,6 @@ bool store_policy_latest(struct store *store, struct arena *a, const char *provi
     return sql_get(store, a, SQL_POLICY_LATEST, params, ARRAY_LEN(params), &policy_record, ret, err);
 }
 
-bool store_policy_get(struct store *store, struct arena *a, const char *provider, const char *type, int64_t version,
-                      struct store_policy *ret, struct err *err)
-{
-    struct sql_value params[] = { sql_text(provider), sql_text(type), sql_integer(version) };
-
-    return sql_get(store, a, SQL_POLICY_GET, params, ARRAY_LEN(params), &policy_record, ret, err);
-}
-
 bool store_policy_count(struct store *store, const char *provider, int64_t *ret, struct err *err)
 {
     return sql_get_integer(store, SQL_POLICY_COUNT, (struct sql_value[]){ sql_text(provider) }, 1, ret, err);

@@ -85,8 +85,6 @@ MUST_CHECK bool store_policy_add(struct store *store, const struct store_policy 
 /* The latest step, set or reset. NOT_FOUND: never touched. */
 MUST_CHECK bool store_policy_latest(struct store *store, struct arena *a, const char *provider, const char *type, struct store_policy *ret,
                                     struct err *err);
-MUST_CHECK bool store_policy_get(struct store *store, struct arena *a, const char *provider, const char *type, int64_t version,
-                                 struct store_policy *ret, struct err *err);
 /* Steps of all types together. */
 MUST_CHECK bool store_policy_count(struct store *store, const char *provider, int64_t *ret, struct err *err);
 /* Newest first; before_version 0 starts at the newest. */

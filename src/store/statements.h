@@ -144,7 +144,6 @@
     X(POLICY_LATEST, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 ORDER BY version DESC LIMIT 1")      \
     X(POLICY_LIST, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 AND version < $3 "                     \
         "ORDER BY version DESC LIMIT $4")                                                                                                  \
-    X(POLICY_GET, READ, "SELECT " POLICY_COLUMNS " FROM policies WHERE provider = $1 AND type = $2 AND version = $3")                      \
     X(POLICY_COUNT, READ, "SELECT COUNT(*) FROM policies WHERE provider = $1")                                                             \
                                                                                                                                            \
     X(OPERATION_ADD, WRITE, "INSERT INTO operations (" OPERATION_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "        \

@@ -12,15 +12,7 @@ void store_close(struct store *store)
         store->backend->close(store);
 }
 
-void store_close_at(struct store **store)
-{
-    store_close(*store);
-    *store = NULL;
-}
-
 bool store_transaction(struct store *store, bool (*work)(struct store *tx, void *context, struct err *err), void *context, struct err *err)
 {
     return store->backend->transaction(store, work, context, err);
 }
-
-int64_t store_schema_version(void) { return (int64_t)n_migrations; }

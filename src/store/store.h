@@ -24,7 +24,6 @@ enum { STORE_ID_TEXT_LEN = 33 /* 128 random bits in hex, with the NUL */, STORE_
  * refused. Close every store before the process forks children that use it. */
 MUST_CHECK bool store_open(const char *file, struct store **ret, struct err *err);
 void store_close(struct store *store); /* NULL is fine */
-void store_close_at(struct store **store);
 
 /* store_transaction runs `work` so that all of its writes happen, or none. `work` must use the handle `tx` for everything it writes (and
  * reads, to see its own writes), and may run again from the start when the database asks for it: it changes nothing but the store and
@@ -265,6 +264,3 @@ MUST_CHECK bool store_setting_delete(struct store *store, const char *key, struc
  * the identity removes it. The second is what the monitor remembers of its TPM: management removes it with the VM or its identity. */
 #define STORE_SETTING_DUPLICATE "identity.duplicated.%s"
 #define STORE_SETTING_MEMORY    "monitor.memory.%s"
-
-/* The schema's version: the number of the newest migration. */
-int64_t store_schema_version(void);

@@ -31,14 +31,6 @@ enum ec_curve tpm_curve(uint16_t curve_id)
     return CURVE_NONE;
 }
 
-uint16_t tpm_curve_id(enum ec_curve curve)
-{
-    for (size_t i = 0; i < ARRAY_LEN(curves); i++)
-        if (curves[i].curve == curve)
-            return curves[i].id;
-    return 0;
-}
-
 const char *object_attribute_name(enum object_attribute attribute)
 {
     switch (attribute) {

@@ -85,4 +85,3 @@ MUST_CHECK bool tpm_public_key(const struct tpm_public *pub, struct pubkey **ret
 
 const char *object_attribute_name(enum object_attribute attribute); /* "fixedTPM"; NULL for what is no single known bit */
 enum ec_curve tpm_curve(uint16_t curve_id);                         /* CURVE_NONE for curves we do not do */
-uint16_t tpm_curve_id(enum ec_curve curve);

@@ -16,11 +16,7 @@
 #include "vmhost/vars.h"
 #include "vmhost/vm_folder.h"
 
-static const char *const state_names[] = { [VM_OFF] = "off", [VM_RUNNING] = "running", [VM_PAUSED] = "paused", [VM_STOPPING] = "stopping" };
-
 enum { VARS_LIMIT = VARS_MAX_BYTES, MAX_VMS = 100000 };
-
-const char *vm_state_name(enum vm_state state) { return state_names[state]; }
 
 char *vm_path(const struct vm_host *host, struct arena *a, const char *name, const char *file)
 {

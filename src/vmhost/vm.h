@@ -16,8 +16,6 @@
 
 enum vm_state { VM_OFF, VM_RUNNING, VM_PAUSED, VM_STOPPING /* the process lives but does not answer */ };
 
-const char *vm_state_name(enum vm_state state); /* "off", "running", "paused", "stopping" */
-
 /* vm_create makes the folder, a copy of the guest disk, the variable store and the virtual TPM; a failure leaves nothing behind.
  * config->created_ms and ->image are filled in. It does not start the VM. */
 MUST_CHECK bool vm_create(const struct vm_host *host, struct vm_config *config, struct arena *a, struct err *err);

@@ -179,8 +179,6 @@ void cert_free(struct cert *cert)
 
 void cert_free_at(struct cert **cert) { cert_free(*cert); }
 
-void cert_free_const_at(const struct cert **cert) { cert_free((struct cert *)*cert); }
-
 bool cert_equal(const struct cert *a, const struct cert *b) { return a == b || bytes_equal(a->der, b->der); }
 
 bool cert_is_signed_by(const struct cert *cert, const struct pubkey *issuer, struct err *err)

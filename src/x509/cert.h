@@ -75,7 +75,6 @@ MUST_CHECK bool cert_parse_any(struct bytes content, struct cert **ret, struct e
 struct cert *cert_ref(const struct cert *cert);
 void cert_free(struct cert *cert);
 void cert_free_at(struct cert **cert);
-void cert_free_const_at(const struct cert **cert);
 bool cert_equal(const struct cert *a, const struct cert *b);
 
 /* A bundle: every "CERTIFICATE" block of a PEM text in order, or one DER certificate, or several DER certificates one after the
