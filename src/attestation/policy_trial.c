@@ -240,6 +240,21 @@ static bool read_page(const struct data_plane_call *call, const struct json *bod
     return *ret_after || err_set(err, ERR_NO_MEMORY, "no memory for a name");
 }
 
+/* The answers are about every VM of the server: a policy can be written to ask anything of their evidence. */
+static bool may_ask_the_fleet(const struct data_plane_call *call)
+{
+    const struct http_caller *caller = &call->request->caller;
+
+    if (!caller->scope)
+        return true;
+    http_response_error(
+        call->response, 401, "Unauthorized", NULL,
+        "The evidence of every VM is asked: the caller (%s) has its role for %s only. Policies can be tried on evidence that "
+        "is sent along: dryRun.",
+        caller->subject ? caller->subject : "unnamed", caller->scope);
+    return false;
+}
+
 static bool answer_replay(const struct data_plane_call *call, struct err *err)
 {
     struct arena *a = call->request->arena;
@@ -252,7 +267,7 @@ static bool answer_replay(const struct data_plane_call *call, struct err *err)
     bool answered;
     size_t n;
 
-    if (!only_tpm(call))
+    if (!may_ask_the_fleet(call) || !only_tpm(call))
         return true;
     if (!r)
         return err_set(err, ERR_NO_MEMORY, "no memory for a trial");

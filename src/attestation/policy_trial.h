@@ -13,7 +13,7 @@ enum { POLICY_TRIAL_EVIDENCE = 16 /* files in one call */, POLICY_TRIAL_PAGE = 1
  * POST …/policies/Tpm:dryRun {"policy":TEXT, "evidence":FILE or [FILE…]}; without a policy the one in force is tried:
  *   {"value":[{"decision","verdict","reasons":[…],"rules":[…],"claims":{…}}]}
  * POST …/policies/Tpm:replay {"policy":TEXT, "top":N, "after":NAME}: VMs by name, what the policy in force says of each one's last evidence
- * and what TEXT would say:
+ * and what TEXT would say; not for callers whose role is good for one provider or VM only:
  *   {"value":[{"vm","name","appraisal","time","before":{…},"after":{…},"changed"}], "examined", "withoutEvidence":[NAME…], "next":NAME?} */
 bool policy_dry_run(void *context, const struct http_request *request, struct http_response *response, struct err *err);
 bool policy_replay(void *context, const struct http_request *request, struct http_response *response, struct err *err);

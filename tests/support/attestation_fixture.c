@@ -240,7 +240,7 @@ static bool check_caller(struct fixture *f, const struct call *call, struct http
     struct err err = ERR_INIT;
     bool is_agent;
 
-    request->caller = (struct http_caller){ call->as, call->as == HTTP_ANONYMOUS ? NULL : "uid 0" };
+    request->caller = (struct http_caller){ call->as, call->as == HTTP_ANONYMOUS ? NULL : "uid 0", call->scope };
     if (call->authorization && !monitor_identify_agent(&f->monitor, request, &is_agent, &request->caller, &err)) {
         if (err.code == ERR_UNTRUSTED || err.code == ERR_MALFORMED)
             http_response_error(response, 401, "Unauthorized", NULL, "%s", err.text);
@@ -248,7 +248,7 @@ static bool check_caller(struct fixture *f, const struct call *call, struct http
             http_response_err(response, &err);
         return false;
     }
-    if (!http_role_suffices(request->caller.role, request->route->role)) {
+    if (!http_caller_may(&request->caller, request, request->route->role)) {
         http_response_error(response, request->caller.role == HTTP_ANONYMOUS ? 401 : 403, "Unauthorized", NULL, "no");
         return false;
     }

@@ -68,6 +68,7 @@ struct call {
     const char *path;   /* with its query */
     struct bytes body;
     enum http_role as;         /* who calls, unless `authorization` says it */
+    const char *scope;         /* what the caller's role is good for; NULL: everything */
     const char *authorization; /* a header, judged by the monitor */
     struct arena *arena;       /* NULL: the fixture's */
 };

@@ -113,6 +113,32 @@ TEST(a_replay_over_the_fleet_names_the_machines_whose_answer_would_change)
     CHECK_INT(answer.status, 400);
 }
 
+/* The answers are about every VM of the server, and a policy can be written to ask anything of their evidence. */
+TEST(a_caller_for_one_provider_gets_no_answers_about_the_fleet)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct call call = { .path = "/providers/one/policies/Tpm:replay" FIXTURE_API,
+                         .body = BYTES_LIT("{\"policy\":\"" PERMIT_ALL "\"}"),
+                         .as = HTTP_OWNER,
+                         .scope = "provider/one" };
+    struct answer answer;
+
+    CHECK(attest_once(&f, vm, NULL));
+    fixture_ask(&f, &answer, "PUT", "/v1/providers/one", "{\"location\":\"x\",\"properties\":{}}");
+    fixture_call(&f, &call, &answer);
+    CHECK_INT(answer.status, 401);
+    CHECK(!json_get(answer.json, "value"));
+    call.scope = NULL;
+    fixture_call(&f, &call, &answer);
+    CHECK_INT(answer.status, 200);
+    call.scope = "provider/one"; /* what such a caller brings along may be tried */
+    call.path = "/providers/one/policies/Tpm:dryRun" FIXTURE_API;
+    call.body = BYTES_LIT("{\"policy\":\"" PERMIT_ALL "\",\"evidence\":{\"version\":1}}");
+    fixture_call(&f, &call, &answer);
+    CHECK_INT(answer.status, 200);
+}
+
 TEST(old_evidence_is_judged_by_the_roots_in_force_and_at_its_own_time)
 {
     FIXTURE(f);
