@@ -4,7 +4,6 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,11 +18,13 @@
 #include "management/api_tokens.h"
 #include "truebootd/housekeeping.h"
 #include "truebootd/observe.h"
+#include "truebootd/operators.h"
 #include "truebootd/probes.h"
 
-enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, GROUPS_MAX = 64, N_TABLES = 6 };
+enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, N_TABLES = 6 };
 
-#define LOCATION "local" /* where the shared provider is, as clients of the original expect a place */
+#define OPERATORS "trueboot" /* the group whose members own the server over its local socket */
+#define LOCATION  "local"    /* where the shared provider is, as clients of the original expect a place */
 
 /* ---- names ---- */
 
@@ -125,33 +126,13 @@ static bool load_keys(struct server *s, const char *keys, int64_t now, struct er
 
 /* ---- callers ---- */
 
-/* Members of group trueboot own the server over its local socket, as root does. */
-static bool in_operators_group(uid_t uid, gid_t gid)
-{
-    struct group *operators = getgrnam("trueboot");
-    struct passwd *user = getpwuid(uid);
-    gid_t groups[GROUPS_MAX];
-    int n = GROUPS_MAX;
-
-    if (!operators)
-        return false;
-    if (gid == operators->gr_gid)
-        return true;
-    if (!user || getgrouplist(user->pw_name, gid, groups, &n) < 0)
-        return false;
-    for (int i = 0; i < n; i++)
-        if (groups[i] == operators->gr_gid)
-            return true;
-    return false;
-}
-
 static bool identify(void *context, const struct http_request *request, struct http_caller *ret, struct err *err)
 {
     struct server *s = context;
     bool ours;
 
     if (http_header_count(request, "Authorization") == 0) {
-        if (request->peer.local && in_operators_group(request->peer.uid, request->peer.gid))
+        if (request->peer.local && operators_include(OPERATORS, request->peer.uid, request->peer.gid)) /* as root does */
             *ret =
                 (struct http_caller){ .role = HTTP_OWNER, .subject = arena_printf(request->arena, "uid %u", (unsigned)request->peer.uid) };
         return true;
@@ -377,7 +358,7 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
 {
     struct http_routes *tables = ARENA_ARRAY(&s->arena, N_TABLES, struct http_routes);
     struct names *names = ARENA_NEW(&s->arena, struct names);
-    struct group *operators = getgrnam("trueboot");
+    struct group *operators = getgrnam(OPERATORS);
     struct http_server_config config = { .listen = s->config->listen,
                                          .unix_socket = s->config->socket,
                                          .unix_gid = operators ? operators->gr_gid : 0,
