@@ -443,3 +443,10 @@ bool ak_forget(struct tpm_device *tpm, const struct ak_options *options, const s
         return false;
     return evict(ak, why);
 }
+
+bool ak_certificate_is_due(int64_t from_ms, int64_t until_ms, int64_t now_ms)
+{
+    const int64_t month_ms = INT64_C(30) * 24 * 3600 * 1000;
+
+    return now_ms > from_ms + (until_ms - from_ms) / 3 * 2 || (until_ms - from_ms > 2 * month_ms && until_ms - now_ms < month_ms);
+}

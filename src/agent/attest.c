@@ -3,9 +3,12 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "jose/jwk.h"
+#include "jose/jws.h"
 #include "json/parse.h"
 
 #define ATTEST_PATH "/attest/Tpm?api-version=2022-08-01"
+
+enum { DEFAULT_TOKEN_LIFE_MS = 5 * 60 * 1000 };
 
 static bool out_of_memory(struct failure *why) { return failure_set(why, FAILURE_NO_MEMORY, "out of memory"); }
 
@@ -278,4 +281,19 @@ bool attest(struct tpm_device *tpm, struct server *server, const struct attest_r
     return quote_take(tpm, request->ak, QUOTE_ALL_PCRS, digest_bytes(&binding), a, &ret->quoted, why) &&
            collect_and_write(request, &challenge, jwk, ret, &payload, why) && sign_request(request, &payload, &message, why) &&
            post_request(server, &message, a, ret, why);
+}
+
+int64_t attest_token_worth_until(struct bytes token, int64_t now_ms)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *claims;
+    struct err err = ERR_INIT;
+    int64_t iat, exp;
+    struct jws jws;
+
+    if (!jws_parse(&a, token, 0, &jws, &err) || !json_parse(&a, jws.claimed_payload, NULL, &claims, &err) ||
+        !json_as_integer(json_get(claims, "iat"), &iat) || !json_as_integer(json_get(claims, "exp"), &exp) || exp <= iat ||
+        exp - iat > INT64_C(366) * 86400)
+        return now_ms + DEFAULT_TOKEN_LIFE_MS;
+    return now_ms + (exp - iat) * 800;
 }

@@ -51,3 +51,6 @@ MUST_CHECK bool attest(struct tpm_device *tpm, struct server *server, const stru
 
 /* What an answer other than 200 means: sorts it into *why, takes the appraisal's id, and is false. */
 bool attest_refused(const struct server_answer *answer, struct attest_result *result, struct failure *why);
+
+/* Until when a token that did not get through is worth repeating: 80 % of its life, as it says itself; we need not verify what is not for us. */
+int64_t attest_token_worth_until(struct bytes token, int64_t now_ms);

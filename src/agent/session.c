@@ -10,10 +10,8 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "crypto/random.h"
-#include "jose/jws.h"
-#include "json/parse.h"
 
-enum { DEFAULT_TOKEN_LIFE_MS = 5 * 60 * 1000, TOKEN_FILE_MAX = 4096, EVIDENCE_NONCE_LEN = 32 };
+enum { TOKEN_FILE_MAX = 4096, EVIDENCE_NONCE_LEN = 32 };
 
 /* The TPM and its key, open together. */
 struct keys {
@@ -280,14 +278,6 @@ static bool enrol_with(struct session *s, struct keys *keys, struct failure *why
     return true;
 }
 
-/* 2.5: two thirds of the life are over, or fewer than 30 days remain. The days count only for certificates that live long enough for both. */
-static bool renewal_is_due(int64_t from_ms, int64_t until_ms, int64_t now_ms)
-{
-    const int64_t month_ms = INT64_C(30) * 24 * 3600 * 1000;
-
-    return now_ms > from_ms + (until_ms - from_ms) / 3 * 2 || (until_ms - from_ms > 2 * month_ms && until_ms - now_ms < month_ms);
-}
-
 /* *ret_fits: *der is a certificate of our key; then *ret_due says whether it is time for another one. */
 static void judge_certificate(struct session *s, const struct keys *keys, struct bytes der, bool *ret_fits, bool *ret_due)
 {
@@ -295,7 +285,7 @@ static void judge_certificate(struct session *s, const struct keys *keys, struct
     struct failure problem;
 
     *ret_fits = der.len && ak_certificate_fits(keys->ak, der, s->state.vm_id, &from_ms, &until_ms, &problem);
-    *ret_due = *ret_fits && renewal_is_due(from_ms, until_ms, now_ms);
+    *ret_due = *ret_fits && ak_certificate_is_due(from_ms, until_ms, now_ms);
     if (*ret_fits && now_ms > until_ms)
         notes_add(&s->watch.events, FAILURE_AK_CERT_EXPIRED, "the attestation key's certificate has expired; a new one is being asked for");
 }
@@ -592,22 +582,6 @@ void session_spool(struct session *s, const struct failure *why)
     }
 }
 
-/* Until when a token is worth repeating: 80 % of its life, as it says itself; we need not verify what is not for us. */
-static int64_t token_worth_until(struct bytes token, int64_t now_ms)
-{
-    struct arena a CLEANUP(arena_done) = { 0 };
-    const struct json *claims;
-    struct err err = ERR_INIT;
-    int64_t iat, exp;
-    struct jws jws;
-
-    if (!jws_parse(&a, token, 0, &jws, &err) || !json_parse(&a, jws.claimed_payload, NULL, &claims, &err) ||
-        !json_as_integer(json_get(claims, "iat"), &iat) || !json_as_integer(json_get(claims, "exp"), &exp) || exp <= iat ||
-        exp - iat > INT64_C(366) * 86400)
-        return now_ms + DEFAULT_TOKEN_LIFE_MS;
-    return now_ms + (exp - iat) * 800;
-}
-
 static char *copy_text(struct bytes text) { return text.len ? strndup((const char *)text.data, text.len) : NULL; }
 
 static bool keep_pending(struct session *s, const struct attest_result *result, struct failure *why)
@@ -615,7 +589,7 @@ static bool keep_pending(struct session *s, const struct attest_result *result, 
     drop_pending(s);
     s->pending.token = copy_text(result->token);
     s->pending.appraisal = copy_text(result->appraisal);
-    s->pending.until_ms = token_worth_until(result->token, clock_now_ms());
+    s->pending.until_ms = attest_token_worth_until(result->token, clock_now_ms());
     memcpy(s->pending.event_log_sha256, result->event_log_sha256, sizeof s->pending.event_log_sha256);
     return s->pending.token ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
 }

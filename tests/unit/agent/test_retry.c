@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include "agent/ak.h"
+#include "agent/attest.h"
 #include "agent/backoff.h"
 #include "agent/run.h"
 #include "support/test.h"
@@ -114,4 +117,45 @@ TEST(sentences_of_strangers_are_made_safe_and_cut_to_size)
     CHECK(strlen(why.text) < sizeof why.text);
     failure_within(&why, "%s", huge);
     CHECK(strlen(why.text) < sizeof why.text);
+}
+
+TEST(a_certificate_is_due_after_two_thirds_of_its_life_or_in_its_last_thirty_days)
+{
+    static const int64_t day = INT64_C(24) * 3600 * 1000;
+    static const struct {
+        int life_days;
+        double at_days;
+        bool due;
+    } rows[] = { { 90, 59.9, false }, { 90, 60.1, true }, { 365, 243, false }, { 365, 244, true },  { 60, 39.9, false },
+                 { 60, 40.1, true },  { 3, 1.9, false },  { 3, 2.1, true },    { 70, 39.9, false }, { 70, 40.1, true } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const int64_t from_ms = 1000 * day;
+
+        bool due = ak_certificate_is_due(from_ms, from_ms + rows[i].life_days * day, from_ms + (int64_t)(rows[i].at_days * (double)day));
+        if (due != rows[i].due)
+            test_note("of %d days, after %g", rows[i].life_days, rows[i].at_days);
+        CHECK_INT(due, rows[i].due);
+    }
+}
+
+TEST(a_token_is_worth_repeating_for_four_fifths_of_the_life_that_it_names)
+{
+    static const int64_t now_ms = INT64_C(1790000000000), otherwise_ms = 5 * 60 * 1000;
+    /* {"alg":"RS256"}; the life that is named: an hour, none, backwards, ten years, a text */
+    static const struct {
+        const char *claims;
+        int64_t worth_ms;
+    } rows[] = { { "eyJpYXQiOjEwMDAsImV4cCI6NDYwMH0", 2880 * 1000 },
+                 { "e30", otherwise_ms },
+                 { "eyJpYXQiOjQ2MDAsImV4cCI6MTAwMH0", otherwise_ms },
+                 { "eyJpYXQiOjEwMDAsImV4cCI6MzE1MzYxMDAwfQ", otherwise_ms },
+                 { "eyJpYXQiOiIxMDAwIiwiZXhwIjo0NjAwfQ", otherwise_ms } };
+    char token[120];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(token, sizeof token, "eyJhbGciOiJSUzI1NiJ9.%s.AA", rows[i].claims);
+        CHECK_INT(attest_token_worth_until(bytes_of_string(token), now_ms) - now_ms, rows[i].worth_ms);
+    }
+    CHECK_INT(attest_token_worth_until(BYTES_LIT("no token"), now_ms) - now_ms, otherwise_ms);
 }
