@@ -147,13 +147,43 @@ static void sort_findings(struct findings *list)
     }
 }
 
+/* A bit per bank that a boot is recorded in: its components', or without a log its registers'. */
+static unsigned banks_of(const struct boot_record *boot, bool by_log)
+{
+    unsigned banks = 0;
+
+    for (size_t i = 0; by_log && i < boot->components.n; i++)
+        for (size_t k = 0; k < boot->components.items[i].n_digests; k++)
+            banks |= 1u << boot->components.items[i].digests[k].algorithm;
+    for (size_t i = 0; !by_log && i < boot->registers.n_banks; i++)
+        banks |= 1u << boot->registers.banks[i].algorithm;
+    return banks;
+}
+
+/* Whoever quotes chooses the banks: SHA-1 alone in common would let him choose to be compared by SHA-1. */
+static bool only_sha1_in_common(const struct boot_record *was, const struct boot_record *is)
+{
+    bool by_log = was->has_log && is->has_log;
+
+    return (banks_of(was, by_log) & banks_of(is, by_log)) == 1u << DIGEST_SHA1;
+}
+
+static bool compare(struct arena *a, const struct boot_record *was, const struct boot_record *is, const struct bootchain *chain,
+                    const struct boot_reference *reference, struct findings *findings, struct err *err)
+{
+    if (!only_sha1_in_common(was, is))
+        return bootchain_compare(a, was, is, chain, reference, findings, err);
+    findings_add(findings, FINDING_BASELINE_BANKS, FINDING_NO_PCR, FINDING_NO_EVENT,
+                 "The accepted boot and this one have only SHA-1 in common, which proves too little: they cannot be compared.");
+    return true;
+}
+
 bool judge(struct arena *a, const struct appraisal *appraisal, const struct bootchain *chain, const struct baseline *baseline,
            const struct boot_reference *reference, struct findings *ret_findings, enum verdict *ret_verdict, struct err *err)
 {
     copy_findings(appraisal, baseline, ret_findings);
     /* Without a verified quote nothing about the boot is known, so nothing can be compared. */
-    if (baseline && appraisal->quote_verified &&
-        !bootchain_compare(a, &baseline->boot, &appraisal->boot, chain, reference, ret_findings, err))
+    if (baseline && appraisal->quote_verified && !compare(a, &baseline->boot, &appraisal->boot, chain, reference, ret_findings, err))
         return false;
     lower_consequences(ret_findings);
     sort_findings(ret_findings);

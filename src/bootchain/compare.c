@@ -154,10 +154,14 @@ static void leftovers(struct comparison *c)
 
 static bool banks_meet(const struct comparison *c)
 {
-    for (size_t i = 0; i < c->was.n_places; i++)
-        for (size_t k = 0; k < c->is.n_places && k < 64; k++)
-            if (c->was.places[i].digest->algorithm == c->is.places[k].digest->algorithm)
+    for (size_t i = 0; i < c->was.n_places; i++) { /* places are sorted by bank: each is looked for once */
+        enum digest_algorithm bank = c->was.places[i].digest->algorithm;
+        if (i > 0 && c->was.places[i - 1].digest->algorithm == bank)
+            continue;
+        for (size_t k = 0; k < c->is.n_places; k++)
+            if (c->is.places[k].digest->algorithm == bank)
                 return true;
+    }
     return !c->was.n_places || !c->is.n_places;
 }
 

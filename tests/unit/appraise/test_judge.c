@@ -134,3 +134,95 @@ TEST(the_worst_finding_comes_first)
     for (size_t i = 1; i < judged.n; i++)
         CHECK(judged.items[i - 1].severity > judged.items[i].severity);
 }
+
+/* ---- banks in which two boots are compared ----------------------------------------------------------------------------------------- */
+
+enum { THINGS = 80 };
+
+/* A boot of THINGS firmware volumes, the same at every call, measured in these banks; `other` changes what one bank shows. */
+static bool measured_in(struct arena *a, struct boot_record *ret, const enum digest_algorithm *banks, size_t n_banks,
+                        enum digest_algorithm other)
+{
+    struct component *items = ARENA_ARRAY(a, THINGS, struct component);
+
+    if (!items)
+        return false;
+    for (size_t i = 0; i < THINGS; i++) {
+        struct digest *digests = ARENA_ARRAY(a, n_banks, struct digest);
+        const char *name = arena_printf(a, "volume %zu", i);
+        if (!digests || !name)
+            return false;
+        for (size_t b = 0; b < n_banks; b++)
+            digest_compute(banks[b], bytes_of_string(banks[b] == other ? "other" : name), &digests[b]);
+        items[i] = (struct component){
+            .kind = COMPONENT_FIRMWARE_CODE, .phase = PHASE_FIRMWARE, .key = name, .name = name, .digests = digests, .n_digests = n_banks
+        };
+    }
+    *ret = (struct boot_record){ .has_log = true, .components = { .items = items, .n = THINGS } };
+    return true;
+}
+
+/* SHA-1 may be beside a better bank, never in its place: whoever chooses the banks of a quote would choose how he is compared. */
+TEST(boots_are_compared_in_a_strong_bank_or_not_at_all)
+{
+    static const struct {
+        enum digest_algorithm was[3], is[3];
+        size_t n_was, n_is;
+        enum digest_algorithm other; /* of this boot */
+        bool no_bank;
+        enum verdict verdict;
+    } rows[] = {
+        { { DIGEST_SHA256, DIGEST_SHA1 }, { DIGEST_SHA256, DIGEST_SHA1 }, 2, 2, DIGEST_NONE, false, VERDICT_HEALTHY },
+        { { DIGEST_SHA256, DIGEST_SHA1 }, { DIGEST_SHA256, DIGEST_SHA1 }, 2, 2, DIGEST_SHA256, false, VERDICT_UNHEALTHY },
+        { { DIGEST_SHA384 }, { DIGEST_SHA384, DIGEST_SHA256, DIGEST_SHA1 }, 1, 3, DIGEST_NONE, false, VERDICT_HEALTHY },
+        { { DIGEST_SHA384, DIGEST_SHA256, DIGEST_SHA1 }, { DIGEST_SHA384 }, 3, 1, DIGEST_NONE, false, VERDICT_HEALTHY },
+        { { DIGEST_SHA256, DIGEST_SHA1 }, { DIGEST_SHA384, DIGEST_SHA1 }, 2, 2, DIGEST_NONE, true, VERDICT_UNHEALTHY },
+        { { DIGEST_SHA1 }, { DIGEST_SHA384, DIGEST_SHA256, DIGEST_SHA1 }, 1, 3, DIGEST_NONE, true, VERDICT_UNHEALTHY },
+        { { DIGEST_SHA256 }, { DIGEST_SHA384 }, 1, 1, DIGEST_NONE, true, VERDICT_UNHEALTHY },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
+        struct baseline *baseline = ARENA_NEW(&a, struct baseline);
+        struct findings judged = { .arena = &a };
+        enum verdict verdict;
+        struct err err = ERR_INIT;
+
+        REQUIRE(appraisal && baseline);
+        appraisal->findings.arena = &a;
+        appraisal->quote_verified = true;
+        REQUIRE(measured_in(&a, &baseline->boot, rows[i].was, rows[i].n_was, DIGEST_NONE));
+        REQUIRE(measured_in(&a, &appraisal->boot, rows[i].is, rows[i].n_is, rows[i].other));
+        REQUIRE_OK(judge(&a, appraisal, NULL, baseline, NULL, &judged, &verdict, &err), err);
+        if (verdict != rows[i].verdict)
+            test_note("row %zu", i);
+        CHECK_INT(verdict, rows[i].verdict);
+        CHECK(findings_have(&judged, FINDING_BASELINE_BANKS) == rows[i].no_bank);
+    }
+}
+
+TEST(registers_without_a_log_are_compared_in_a_strong_bank_or_not_at_all)
+{
+    for (int strong = 0; strong < 2; strong++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
+        struct baseline *baseline = ARENA_NEW(&a, struct baseline);
+        struct findings judged = { .arena = &a };
+        enum verdict verdict;
+        struct err err = ERR_INIT;
+
+        REQUIRE(appraisal && baseline);
+        appraisal->findings.arena = &a;
+        appraisal->quote_verified = true;
+        appraisal->boot.registers.n_banks = 2;
+        appraisal->boot.registers.banks[0].algorithm = DIGEST_SHA1;
+        appraisal->boot.registers.banks[1].algorithm = DIGEST_SHA384;
+        baseline->boot.registers.n_banks = 2;
+        baseline->boot.registers.banks[0].algorithm = DIGEST_SHA1;
+        baseline->boot.registers.banks[1].algorithm = strong ? DIGEST_SHA384 : DIGEST_SHA256;
+        REQUIRE_OK(judge(&a, appraisal, NULL, baseline, NULL, &judged, &verdict, &err), err);
+        CHECK_INT(verdict, strong ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
+        CHECK(findings_have(&judged, FINDING_BASELINE_BANKS) == !strong);
+    }
+}
