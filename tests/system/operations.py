@@ -167,7 +167,7 @@ def check_reload(server, config):
 # ---- roles
 
 ROLES = ["anonymous", "reader", "contributor", "owner"]
-FOR_ANYBODY = {"POST /attest/{type}", "GET /certs", "GET /.well-known/openid-configuration", "GET /servicehealth", "POST /enroll/v1/begin",
+FOR_ANYBODY = {"POST /attest/{type}", "POST /attest/Tee/{type}", "GET /certs", "GET /.well-known/openid-configuration", "GET /servicehealth", "POST /enroll/v1/begin",
                "POST /enroll/v1/activate", "GET /healthz"}
 
 

@@ -41,8 +41,8 @@ static const char *const values[] = {
     "caf\xc3\xa9",
     "bad \xff\xfe utf-8",
     "\xe2\x80\xa8line separator",
-    "\xc2\x9b"
-    "control",
+    ("\xc2\x9b"
+     "control"),
     "time=forged level=info",
     "\",\"level\":\"forged",
 };
