@@ -11,6 +11,7 @@
  * RUN_DIR/out/events/ (telemetry.h). SIGUSR1 attests at once; so does a file RUN_DIR/attest-now at the start.
  * Timers run on the clock that counts suspended time; the wall clock may jump. */
 #pragma once
+#include "agent/decide.h"
 #include "agent/session.h"
 
 enum {
@@ -29,12 +30,3 @@ struct run_options {
 
 /* Until SIGTERM or SIGINT, whose handlers it sets. Logs to standard error. Returns an exit code. */
 int run_daemon(const struct agent_config *config, const struct run_options *options);
-
-/* run_decide turns a failed cycle into a pause: how the daemon thinks, as a pure function. `made`: attempts in this cycle so far, `failed`:
- * cycles in a row that failed, this one included. */
-struct run_decision {
-    bool again_in_cycle;
-    int64_t pause_ms;
-    const char *state; /* "backoff" or "degraded" */
-};
-struct run_decision run_decide(const struct failure *why, unsigned made, unsigned failed, int64_t period_ms, uint32_t random);
