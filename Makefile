@@ -24,7 +24,7 @@ test: guest
 	@tools/run_tests $(BUILD) unit system
 
 # What is too long for `make test`: more real VMs.
-test-system: guest
+test-system: guest deb
 	@tools/run_tests $(BUILD) system-long
 
 # The agent for Windows, cross-built; its tests run under Wine where there is one (docs/windows.md).
@@ -32,7 +32,7 @@ windows:
 	@test -f $(BUILD)-windows/build.ninja || meson setup $(BUILD)-windows $(MESON_FLAGS) --cross-file packaging/windows/x86_64-w64-mingw32.ini
 	@ninja -C $(BUILD)-windows $(NINJA_FLAGS)
 
-test-windows: windows
+test-windows: all windows
 	@tools/test_windows $(BUILD)-windows
 
 test-exhaustive: all

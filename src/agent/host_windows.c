@@ -61,7 +61,7 @@ static void make_boot_id(struct host *host)
         host->boot_id[0] = '\0';
 }
 
-void host_learn(struct host *ret)
+void host_learn(struct host *ret, const char *run_dir UNUSED)
 {
     OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof version };
     LONG(WINAPI * get_version)(OSVERSIONINFOW *);

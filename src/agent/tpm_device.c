@@ -345,7 +345,7 @@ bool tpm_read_public(struct tpm_device *tpm, uint32_t handle, bool *ret_found, s
 bool tpm_create_primary(struct tpm_device *tpm, uint32_t hierarchy, const struct tpm_public *template, const char *what,
                         uint32_t *ret_handle, struct tpm_object *ret, struct failure *why)
 {
-    struct tpm_response r;
+    struct tpm_response r = { 0 };
     struct bytes encoded;
     struct err err = ERR_INIT;
 
@@ -362,7 +362,7 @@ bool tpm_create_primary(struct tpm_device *tpm, uint32_t hierarchy, const struct
 bool tpm_start_policy(struct tpm_device *tpm, enum digest_algorithm algorithm, uint32_t *ret, struct failure *why)
 {
     uint8_t nonce[16];
-    struct tpm_response r;
+    struct tpm_response r = { 0 };
     struct err err = ERR_INIT;
 
     if (!random_bytes(nonce, sizeof nonce, &err))

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,4 +45,38 @@ int setenv(const char *name, const char *value, int overwrite)
     if (!overwrite && getenv(name))
         return 0;
     return _putenv_s(name, value) == 0 ? 0 : -1;
+}
+
+int alphasort(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+int scandir(const char *folder, struct dirent ***ret, int (*wanted)(const struct dirent *),
+            int (*order)(const struct dirent **, const struct dirent **))
+{
+    DIR *dir = opendir(folder);
+    struct dirent **list = NULL, *entry;
+    int n = 0;
+
+    while (dir && (entry = readdir(dir)) != NULL) {
+        struct dirent **longer, *copy;
+
+        if (wanted && !wanted(entry))
+            continue;
+        longer = realloc(list, ((size_t)n + 1) * sizeof *list);
+        copy = malloc(sizeof *copy);
+        if (longer)
+            list = longer;
+        if (!longer || !copy) {
+            free(copy);
+            break;
+        }
+        *copy = *entry;
+        list[n++] = copy;
+    }
+    if (!dir)
+        return -1;
+    closedir(dir);
+    if (n && order)
+        qsort(list, (size_t)n, sizeof *list, (int (*)(const void *, const void *))order);
+    *ret = list;
+    return n;
 }

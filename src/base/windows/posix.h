@@ -4,7 +4,15 @@
 #pragma once
 #include <stddef.h>
 
+typedef int uid_t; /* only ever passed on */
+typedef int gid_t;
+
 void *memmem(const void *haystack, size_t haystack_len, const void *needle, size_t needle_len);
 void explicit_bzero(void *p, size_t len);
 char *strndup(const char *text, size_t max);
 int setenv(const char *name, const char *value, int overwrite);
+
+struct dirent;
+int alphasort(const struct dirent **a, const struct dirent **b);
+int scandir(const char *folder, struct dirent ***ret, int (*wanted)(const struct dirent *),
+            int (*order)(const struct dirent **, const struct dirent **));
