@@ -3,4 +3,7 @@
 
 bool collect_again(const char *run_dir UNUSED) { return false; }
 
-bool collect_find(struct arena *a UNUSED, const char *run_dir UNUSED, const char *boot_id UNUSED, struct collected *ret UNUSED) { return false; }
+bool collect_find(struct arena *a UNUSED, const char *run_dir UNUSED, const char *boot_id UNUSED, struct collected *ret UNUSED)
+{
+    return false;
+}

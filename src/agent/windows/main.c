@@ -91,7 +91,8 @@ static int verb_once(struct invocation *in)
 
     open_session(in, &session);
     if (in->output)
-        return session_evidence(&session, in->nonce, &evidence, &why) ? put_out(in->output, writer_bytes(&evidence)) : refused("once", &why);
+        return session_evidence(&session, in->nonce, &evidence, &why) ? put_out(in->output, writer_bytes(&evidence))
+                                                                      : refused("once", &why);
     if (!session_attest(&session, &in->arena, &result, &why))
         return refused("once", &why);
     return put_out("-", result.token);
@@ -145,7 +146,8 @@ static int verb_help(struct invocation *in UNUSED)
     size_t n;
     const struct config_key *keys = config_keys(&n);
 
-    puts("Usage: trueboot-agent VERB [--config FILE] [--set KEY=VALUE]… [--output FILE] [--nonce HEX] [--cycles N] [--no-start-delay] [--reset]\n");
+    puts("Usage: trueboot-agent VERB [--config FILE] [--set KEY=VALUE]… [--output FILE] [--nonce HEX] [--cycles N] [--no-start-delay] "
+         "[--reset]\n");
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
     puts("\nKeys of the configuration:");
@@ -187,8 +189,9 @@ static bool take_option(struct invocation *in, int option, const char *value, st
 static bool take_options(struct invocation *in, int argc, char **argv, bool first, struct err *err)
 {
     static const struct option options[] = {
-        { "config", required_argument, NULL, 'c' }, { "set", required_argument, NULL, 's' },      { "output", required_argument, NULL, 'o' },
-        { "nonce", required_argument, NULL, 'n' },  { "cycles", required_argument, NULL, 'y' },   { "no-start-delay", no_argument, NULL, 'd' },
+        { "config", required_argument, NULL, 'c' }, { "set", required_argument, NULL, 's' },
+        { "output", required_argument, NULL, 'o' }, { "nonce", required_argument, NULL, 'n' },
+        { "cycles", required_argument, NULL, 'y' }, { "no-start-delay", no_argument, NULL, 'd' },
         { "reset", no_argument, NULL, 'r' },        { NULL, 0, NULL, 0 },
     };
     int option;
