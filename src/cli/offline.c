@@ -529,6 +529,9 @@ static bool judge_evidence(struct run *r)
     r->request.ak = r->ak;
     if (!appraise(&r->cli->arena, &r->request, &o->appraised, &r->err) || !check_ima(r))
         return false;
+    if (o->identity.state == IDENTITY_REFUSED) /* whoever names roots asks for them */
+        findings_add(&o->appraised.appraisal.findings, FINDING_EK_REFUSED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s",
+                     o->identity.sentence ? o->identity.sentence : "out of memory");
     o->appraised.appraisal.verdict = verdict_of(&o->appraised.appraisal.findings);
     if (o->has_file)
         memcpy(o->appraised.appraisal.vm, o->file.vm, sizeof o->appraised.appraisal.vm);
