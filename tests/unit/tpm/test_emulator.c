@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/file.h"
 #include "support/test.h"
@@ -52,6 +53,7 @@ static bool have_tools(void)
 
 static bool emulator_start(struct emulator *e)
 {
+    struct arena a CLEANUP(arena_done) = { 0 };
     struct bytes pid = BYTES_NONE;
     struct err err = ERR_INIT;
     char path[96];
@@ -68,10 +70,14 @@ static bool emulator_start(struct emulator *e)
             e->folder, e->folder, e->folder, e->folder, e->folder, e->folder))
         return false;
     snprintf(path, sizeof path, "%s/pid", e->folder);
-    if (!file_read(path, 64, &pid, &err))
-        return false;
-    e->pid = (pid_t)atoi((const char *)pid.data);
-    file_free(&pid);
+    /* On a busy machine the emulator's parent ends before the file is written. */
+    for (int i = 0; i < 200 && e->pid <= 0; i++) {
+        if (file_read(path, 64, &pid, &err) && pid.len)
+            e->pid = (pid_t)strtol(arena_string(&a, pid), NULL, 10);
+        file_free(&pid);
+        if (e->pid <= 0)
+            nanosleep(&(const struct timespec){ .tv_nsec = 50 * 1000000L }, NULL);
+    }
     return e->pid > 0;
 }
 
