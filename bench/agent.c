@@ -94,9 +94,9 @@ static bool run_agent(const struct vtpm *vtpm, const struct stub *stub, const ch
             ret->peak_kib = now;
         if (now)
             ret->last_kib = now;
-        if (stub->reports > before && !after_first) /* a little later, when its answer has been read */
+        if (stub->reports > before && after_first == 0) /* a little later, when its answer has been read */
             after_first = used_ms(child);
-        if (stub->reports >= before + LATER && !ret->later_ms) /* not the very last one, after which the program is gone */
+        if (stub->reports >= before + LATER && ret->later_ms == 0) /* not the very last one, after which the program is gone */
             ret->later_ms = (used_ms(child) - after_first) / (LATER - 1);
         usleep(SAMPLE_US);
     }

@@ -135,7 +135,6 @@ TEST(answers_that_break_the_shape_are_refused)
     };
     struct arena a CLEANUP(arena_done) = { 0 };
     struct sealed_token token;
-    struct writer long_key CLEANUP(writer_done) = { 0 };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct err err = ERR_INIT;

@@ -16,8 +16,8 @@ TEST(no_settings_at_all_are_settings)
                                          " \n",
                                          "{\"runtimeSettings\":[]}",
                                          "{\"runtimeSettings\":[{\"handlerSettings\":{}}]}",
-                                         "{\"runtimeSettings\":[{\"handlerSettings\":{\"publicSettings\":null,\"protectedSettings\":null,"
-                                         "\"protectedSettingsCertThumbprint\":null}}]}",
+                                         ("{\"runtimeSettings\":[{\"handlerSettings\":{\"publicSettings\":null,\"protectedSettings\":null,"
+                                          "\"protectedSettingsCertThumbprint\":null}}]}"),
                                          "{\"runtimeSettings\":[{\"handlerSettings\":{\"protectedSettings\":\"\"}}]}" };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
