@@ -195,6 +195,64 @@ static bool bench_policy(struct openssl_figures *openssl, struct err *err)
     return fine;
 }
 
+/* `n` rules of one JMESPath query each, over the same events. */
+static bool bench_rules(unsigned n, const struct policy_claim *events, double signature, struct err *err)
+{
+    struct policy_error error = { .kind = POLICY_PARSING_ERROR };
+    struct series *taken = calloc(1, sizeof *taken);
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct policy *policy;
+    bool fine = taken != NULL;
+
+    write_string(&w, "version=1.2;\nauthorizationrules{ => permit(); };\nissuancerules{\n");
+    for (unsigned i = 0; i < n; i++)
+        write_printf(&w,
+                     "c:[type==\"events\", issuer==\"AttestationService\"] => issue(type=\"r%u\", value=JsonToClaimValue(JmesPath(c.value, "
+                     "\"Events[?PcrIndex == `%u`] | length(@)\")));\n",
+                     i, i % 16);
+    write_string(&w, "};\n");
+    if (!fine || !writer_ok(&w))
+        fine = err_set(err, ERR_NO_MEMORY, "no memory for a policy");
+    else if (!policy_parse(&a, writer_bytes(&w), &policy, &error))
+        fine = err_set(err, error.err.code, "%s", error.err.text);
+    for (int i = 0; fine && i < ROUNDS; i++)
+        fine = evaluate(policy, events, taken, err);
+    if (fine)
+        printf("  %4u rules %50.1f us  = %.2f x RS256, %.2f us a rule\n", n, series_median(taken), series_median(taken) / signature,
+               series_median(taken) / n);
+    free(taken);
+    return fine;
+}
+
+static bool bench_growth(struct openssl_figures *openssl, struct err *err)
+{
+    static const unsigned counts[] = { 1, 10, 40, 160, 640 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct series *signature = calloc(1, sizeof *signature);
+    const char *text = events_text(&a);
+    struct policy_claim events;
+    bool fine = signature && text;
+
+    if (!fine)
+        fine = err_set(err, ERR_NO_MEMORY, "no memory for events");
+    if (fine) {
+        events = policy_claim_string("events", bytes_of_string(text));
+        fine = json_parse(&a, events.value.string, NULL, &events.json, err);
+    }
+    for (int i = 0; fine && i < ROUNDS; i++) {
+        double last = cpu_us();
+        fine = openssl_sign_rs256(openssl) || err_set(err, ERR_INTERNAL, "libcrypto failed");
+        series_lap(signature, &last);
+    }
+    if (fine)
+        printf(" how a policy grows with its rules, a query over %d events in each\n", EVENTS);
+    for (size_t i = 0; fine && i < ARRAY_LEN(counts); i++)
+        fine = bench_rules(counts[i], &events, series_median(signature), err);
+    free(signature);
+    return fine;
+}
+
 bool bench_queries(struct openssl_figures *openssl, struct err *err)
 {
     const char *path = shared_file("jmespath-compliance/benchmarks.json");
@@ -202,5 +260,5 @@ bool bench_queries(struct openssl_figures *openssl, struct err *err)
     print_heading("3. JMESPath and policy");
     if (!path)
         printf("  left out: the suite's benchmark cases, whose file is not in the shared data\n");
-    return (!path || bench_suite(path, err)) && bench_policy(openssl, err);
+    return (!path || bench_suite(path, err)) && bench_policy(openssl, err) && bench_growth(openssl, err);
 }
