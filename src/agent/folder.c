@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/fd.h"
 #include "base/file.h"
 #include "crypto/random.h"
 
@@ -100,20 +101,6 @@ bool folder_read(int folder, const char *name, size_t limit, struct arena *a, st
     return true;
 }
 
-static bool write_all(int fd, struct bytes content)
-{
-    while (content.len) {
-        ssize_t n = write(fd, content.data, content.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        content = bytes_slice(content, (size_t)n, content.len);
-    }
-    return true;
-}
-
 static int open_temporary(int folder, char name[static 24], struct err *err)
 {
     uint32_t word;
@@ -138,8 +125,8 @@ static bool write_file(int folder, int through, const char *name, struct bytes c
     if (fd < 0)
         return err_within(err, "%s", name);
     /* Giving away is a privilege: the daemon, which has none, is not to ask for it. */
-    if ((geteuid() == 0 && (uid != geteuid() || gid != getegid()) && fchown(fd, uid, gid)) || fchmod(fd, mode) || !write_all(fd, content) ||
-        fsync(fd) || renameat(through, temporary, folder, name)) {
+    if ((geteuid() == 0 && (uid != geteuid() || gid != getegid()) && fchown(fd, uid, gid)) || fchmod(fd, mode) ||
+        !fd_write_all(fd, content) || fsync(fd) || renameat(through, temporary, folder, name)) {
         int reason = errno;
 
         unlinkat(through, temporary, 0);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/fd.h"
 
 static void close_at(const int *fd)
 {
@@ -74,7 +75,7 @@ bool file_read_in(struct arena *a, const char *path, size_t limit, struct bytes 
     return true;
 }
 
-static bool write_all(int fd, struct bytes content)
+bool fd_write_all(int fd, struct bytes content)
 {
     while (content.len) {
         ssize_t n = write(fd, content.data, content.len);
@@ -109,7 +110,7 @@ bool file_write(const char *path, struct bytes content, mode_t mode, struct err 
     fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return refuse(err, "create", path);
-    if (fchmod(fd, mode) || !write_all(fd, content) || fsync(fd) || rename(temporary, path)) {
+    if (fchmod(fd, mode) || !fd_write_all(fd, content) || fsync(fd) || rename(temporary, path)) {
         int reason = errno;
         unlink(temporary);
         errno = reason;
