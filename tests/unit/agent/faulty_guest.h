@@ -4,6 +4,7 @@
 #include "faulty.h"
 #include "stub.h"
 #include "vtpm.h"
+#include "with_guest.h"
 
 struct guest {
     struct vtpm vtpm;
@@ -26,21 +27,3 @@ void guest_session(struct guest *g, struct session *ret);
 bool guest_log(struct guest *g, const struct bytes *log);
 /* One PCR extended by the emulator's own tools; no device may be open. */
 bool guest_extend(struct guest *g, unsigned pcr, unsigned value);
-
-#define WITH_GUEST(g)                             \
-    struct guest g CLEANUP(guest_stop) = { 0 };   \
-    struct err start_err = ERR_INIT;              \
-    if (!guest_start(&g, &start_err)) {           \
-        CHECK(start_err.code == ERR_NONE);        \
-        SKIP("%s%s", g.vtpm.why, start_err.text); \
-    }
-
-#define REQUIRE_DONE(call, why_)                                       \
-    do {                                                               \
-        bool held_ = (call);                                           \
-        test_check(held_, __FILE__, __LINE__, #call);                  \
-        if (!held_) {                                                  \
-            test_note("%s: %s", failure_name((why_).id), (why_).text); \
-            return;                                                    \
-        }                                                              \
-    } while (0)

@@ -6,6 +6,7 @@
 #include "stub.h"
 #include "support/test.h"
 #include "vtpm.h"
+#include "with_guest.h"
 
 /* A guest: TPM, server, state folder, configuration. */
 struct guest {
@@ -40,21 +41,3 @@ UNUSED static void guest_stop(struct guest *g)
     vtpm_stop(&g->vtpm);
     arena_done(&g->arena);
 }
-
-#define WITH_GUEST(g)                             \
-    struct guest g CLEANUP(guest_stop);           \
-    struct err start_err = ERR_INIT;              \
-    if (!guest_start(&g, &start_err)) {           \
-        CHECK(start_err.code == ERR_NONE);        \
-        SKIP("%s%s", g.vtpm.why, start_err.text); \
-    }
-
-#define REQUIRE_DONE(call, why_)                                       \
-    do {                                                               \
-        bool held_ = (call);                                           \
-        test_check(held_, __FILE__, __LINE__, #call);                  \
-        if (!held_) {                                                  \
-            test_note("%s: %s", failure_name((why_).id), (why_).text); \
-            return;                                                    \
-        }                                                              \
-    } while (0)

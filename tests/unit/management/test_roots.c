@@ -50,17 +50,18 @@ static size_t listed(struct fixture *f, const char *sha256)
     return n;
 }
 
-/* A foreign CA's AK certificate for a VM of ours: genuine evidence, once that CA is trusted. */
-static unsigned attest_under(struct fixture *f, const struct test_vm *vm, const struct ca *ca)
+/* A foreign CA's AK certificate for a VM of ours: genuine evidence, once that CA is trusted. provider NULL: the shared one; ca NULL: our own. */
+static unsigned attest_at(struct fixture *f, const struct test_vm *vm, const struct ca *ca, const char *provider)
 {
     struct cert *cert CLEANUP(cert_free_at) = NULL;
     struct attestation t;
     struct answer answer;
     struct err err = ERR_INIT;
 
-    if (!attestation_begin(f, vm, &t) || !ca_issue_ak(ca, vm->uuid, privkey_public(vm->ak), fixture_time, &cert, &err))
+    if (!attestation_begin_at(f, vm, provider, &t) || (ca && !ca_issue_ak(ca, vm->uuid, privkey_public(vm->ak), fixture_time, &cert, &err)))
         return 0;
-    t.aik_cert = cert->der;
+    if (cert)
+        t.aik_cert = cert->der;
     attestation_send(&t, &answer);
     return answer.status;
 }
@@ -76,36 +77,20 @@ TEST(a_root_counts_from_being_added_until_it_is_removed)
 
     REQUIRE_OK(ca_new("another AK CA", fixture_time, &ca, &err), err);
     hex_encode((struct bytes){ ca_cert(ca, 0)->sha256, CERT_SHA256_LEN }, sha256);
-    CHECK_INT(attest_under(&f, vm, ca), 400);
+    CHECK_INT(attest_at(&f, vm, ca, NULL), 400);
     add(&f, "ak", json_pem(&f, ca_cert(ca, 0)), &answer);
     CHECK_INT(answer.status, 200);
     CHECK_INT(listed(&f, sha256), 1);
-    CHECK_INT(attest_under(&f, vm, ca), 200);
+    CHECK_INT(attest_at(&f, vm, ca, NULL), 200);
     add(&f, "ak", json_pem(&f, ca_cert(ca, 0)), &answer);
     CHECK_INT(answer.status, 200);
     CHECK(!json_get(json_get(answer.json, "value")->array.items[0], "added")->boolean);
     fixture_ask(&f, &answer, "DELETE", arena_printf(&f.a, "/v1/roots/ak/%s", sha256), NULL);
     CHECK_INT(answer.status, 204);
     CHECK_INT(listed(&f, sha256), 0);
-    CHECK_INT(attest_under(&f, vm, ca), 400); /* what was remembered of it no longer counts */
+    CHECK_INT(attest_at(&f, vm, ca, NULL), 400); /* what was remembered of it no longer counts */
     fixture_ask(&f, &answer, "DELETE", arena_printf(&f.a, "/v1/roots/ak/%s", sha256), NULL);
     CHECK_INT(answer.status, 404);
-}
-
-/* The same evidence at a custom provider. */
-static unsigned attest_at(struct fixture *f, const struct test_vm *vm, const struct ca *ca, const char *provider)
-{
-    struct cert *cert CLEANUP(cert_free_at) = NULL;
-    struct attestation t;
-    struct answer answer;
-    struct err err = ERR_INIT;
-
-    if (!attestation_begin_at(f, vm, provider, &t) || (ca && !ca_issue_ak(ca, vm->uuid, privkey_public(vm->ak), fixture_time, &cert, &err)))
-        return 0;
-    if (cert)
-        t.aik_cert = cert->der;
-    attestation_send(&t, &answer);
-    return answer.status;
 }
 
 TEST(a_custom_provider_believes_what_it_was_given_and_our_own_ca_unless_switched_off)
@@ -131,7 +116,7 @@ TEST(a_custom_provider_believes_what_it_was_given_and_our_own_ca_unless_switched
     CHECK_INT(answer.status, 200);
     CHECK_INT(attest_at(&f, vm, ca, "one"), 200);
     CHECK_INT(attest_at(&f, vm, ca, "two"), 400);
-    CHECK_INT(attest_under(&f, vm, ca), 400); /* nor the shared one */
+    CHECK_INT(attest_at(&f, vm, ca, NULL), 400); /* nor the shared one */
     fixture_ask(&f, &answer, "PATCH", "/v1/providers/one", "{\"properties\":{\"trueboot\":{\"serverAkCa\":\"Disabled\"}}}");
     CHECK_INT(answer.status, 200);
     CHECK_INT(attest_at(&f, vm, NULL, "one"), 400);
@@ -160,8 +145,8 @@ TEST(roots_are_replaced_in_one_step)
     add(&f, "ak", json_pem(&f, ca_cert(one, 0)), &answer);
     fixture_ask(&f, &answer, "POST", "/v1/roots", "{\"kind\":\"ak\",\"replace\":true,\"pem\":\"%s\"}", json_pem(&f, ca_cert(two, 0)));
     CHECK_INT(answer.status, 200);
-    CHECK_INT(attest_under(&f, vm, one), 400);
-    CHECK_INT(attest_under(&f, vm, two), 200);
+    CHECK_INT(attest_at(&f, vm, one, NULL), 400);
+    CHECK_INT(attest_at(&f, vm, two, NULL), 200);
 }
 
 TEST(a_pin_trusts_one_certificate_and_what_it_issues_not_at_all)
@@ -179,7 +164,7 @@ TEST(a_pin_trusts_one_certificate_and_what_it_issues_not_at_all)
     fixture_ask(&f, &answer, "POST", "/v1/roots", "{\"kind\":\"ak\",\"pin\":true,\"pem\":\"%s\"}", json_pem(&f, ca_cert(ca, 0)));
     CHECK_INT(answer.status, 200);
     CHECK_STRING(arena_string(&f.a, json_text(json_get(json_get(answer.json, "value")->array.items[0], "role"), BYTES_NONE)), "pin");
-    CHECK_INT(attest_under(&f, vm, ca), 400);
+    CHECK_INT(attest_at(&f, vm, ca, NULL), 400);
     add(&f, "ak", json_pem(&f, leaf), &answer);
     CHECK_STRING(arena_string(&f.a, json_text(json_get(json_get(answer.json, "value")->array.items[0], "role"), BYTES_NONE)), "pin");
     REQUIRE(attestation_begin(&f, vm, &t));
@@ -202,13 +187,13 @@ TEST(a_ca_that_comes_with_its_issuer_is_an_intermediate_and_falls_with_it)
     CHECK_INT(answer.status, 200);
     CHECK_STRING(arena_string(&f.a, json_text(json_get(json_get(answer.json, "value")->array.items[0], "role"), BYTES_NONE)),
                  "intermediate");
-    CHECK_INT(attest_under(&f, vm, below), 200);
+    CHECK_INT(attest_at(&f, vm, below, NULL), 200);
     hex_encode((struct bytes){ ca_cert(top, 0)->sha256, CERT_SHA256_LEN }, sha256);
     fixture_ask(&f, &answer, "DELETE", arena_printf(&f.a, "/v1/roots/ak/%s", sha256), NULL);
     CHECK_INT(answer.status, 204);
-    CHECK_INT(attest_under(&f, vm, below), 400);
+    CHECK_INT(attest_at(&f, vm, below, NULL), 400);
     add(&f, "ak", json_pem(&f, ca_cert(below, 0)), &answer); /* alone it is an anchor */
-    CHECK_INT(attest_under(&f, vm, below), 200);
+    CHECK_INT(attest_at(&f, vm, below, NULL), 200);
 }
 
 TEST(an_attestation_finishes_with_the_roots_that_it_began_with)
@@ -239,7 +224,7 @@ TEST(a_root_for_one_kind_of_key_does_not_count_for_the_other)
     REQUIRE_OK(ca_new("another CA", fixture_time, &ca, &err), err);
     add(&f, "ek", json_pem(&f, ca_cert(ca, 0)), &answer);
     CHECK_INT(answer.status, 200);
-    CHECK_INT(attest_under(&f, vm, ca), 400);
+    CHECK_INT(attest_at(&f, vm, ca, NULL), 400);
 }
 
 TEST(a_bundle_is_added_whole)
