@@ -73,7 +73,7 @@ static const struct json *value_object(struct arena *a, uint32_t id, uint64_t va
     const char *name = sipa_value_name(id, value);
     struct object_builder o = { .a = a };
 
-    object_put(&o, BYTES_LIT("Value"), json_integer(a, (int64_t)value));
+    object_put(&o, BYTES_LIT("Value"), json_unsigned(a, value));
     if (name)
         object_put(&o, BYTES_LIT("String"), json_string_of(a, name));
     return object_done(&o);
@@ -91,8 +91,8 @@ static const struct json *record_value(struct arena *a, const struct sipa_record
         return utf16_value(a, record->payload);
     if (form == SIPA_BOOLEAN && sipa_boolean(record, &flag))
         return json_boolean(flag);
-    if ((form == SIPA_INTEGER || form == SIPA_VALUE) && sipa_integer(record, &number) && number <= INT64_MAX)
-        return form == SIPA_INTEGER ? json_integer(a, (int64_t)number) : value_object(a, record->id, number);
+    if ((form == SIPA_INTEGER || form == SIPA_VALUE) && sipa_integer(record, &number))
+        return form == SIPA_INTEGER ? json_unsigned(a, number) : value_object(a, record->id, number);
     return raw_object(a, record->payload);
 }
 

@@ -86,9 +86,7 @@ bool json_equal(const struct json *a, const struct json *b)
     case JSON_BOOLEAN:
         return a->boolean == b->boolean;
     case JSON_NUMBER:
-        if (a->number.is_integer && b->number.is_integer)
-            return a->number.integer == b->number.integer;
-        return a->number.value == b->number.value;
+        return json_number_order(a, b) == 0;
     case JSON_STRING:
         return bytes_equal(a->string, b->string);
     case JSON_ARRAY:

@@ -28,6 +28,22 @@ const struct json *json_integer(struct arena *a, int64_t value)
     return v;
 }
 
+const struct json *json_unsigned(struct arena *a, uint64_t value)
+{
+    struct json *v;
+    char *digits;
+
+    if (value <= INT64_MAX)
+        return json_integer(a, (int64_t)value);
+    v = make(a, JSON_NUMBER);
+    digits = arena_printf(a, "%llu", (unsigned long long)value);
+    if (!v || !digits)
+        return NULL;
+    v->number.value = (double)value;
+    v->raw = bytes_of_string(digits);
+    return v;
+}
+
 const struct json *json_real(struct arena *a, double value)
 {
     struct json *v = make(a, JSON_NUMBER);

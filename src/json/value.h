@@ -2,7 +2,7 @@
  *
  * A parsed value keeps views into its input, which must outlive it; strings with escapes are unescaped into the arena.
  * `raw` is the exact text a parsed value had in its input (needed where a signature or a digest covers the characters, not the
- * value: attestation-service.md 6.4.2); it is empty for values that we built.
+ * value: attestation-service.md 6.4.2); it is empty for values that we built, but for json_unsigned's large ones.
  * Values are immutable once built and may be shared. Objects keep document order. */
 #pragma once
 #include <stdint.h>
@@ -26,7 +26,7 @@ struct json {
         struct {
             double value;
             int64_t integer; /* exact when is_integer */
-            bool is_integer; /* written without fraction or exponent, and fits */
+            bool is_integer; /* written without fraction or exponent, and fits; larger integers keep their digits in `raw` */
         } number;
         struct bytes string; /* UTF-8 without NUL at the end; may contain NUL characters */
         struct {
@@ -44,6 +44,7 @@ struct json {
 extern const struct json json_null, json_true, json_false;
 const struct json *json_boolean(bool value);
 MUST_CHECK const struct json *json_integer(struct arena *a, int64_t value);
+MUST_CHECK const struct json *json_unsigned(struct arena *a, uint64_t value);
 MUST_CHECK const struct json *json_real(struct arena *a, double value);
 MUST_CHECK const struct json *json_string(struct arena *a, struct bytes text);
 MUST_CHECK const struct json *json_string_of(struct arena *a, const char *text);
@@ -70,5 +71,9 @@ MUST_CHECK bool json_need_integer(const struct json *v, const char *name, int64_
 MUST_CHECK bool json_need_object(const struct json *v, const char *name, const struct json **ret, struct err *err);
 MUST_CHECK bool json_need_array(const struct json *v, const char *name, const struct json **ret, struct err *err);
 
+/* json_is_big_integer: an integer beyond 64 bits, whose digits are in `raw`. */
+bool json_is_big_integer(const struct json *number);
+/* json_number_order is negative, 0 or positive, and exact: integers of any size are not rounded to doubles. */
+int json_number_order(const struct json *a, const struct json *b);
 /* json_equal compares values: numbers by value, objects as sets of members, strings by characters. */
 bool json_equal(const struct json *a, const struct json *b);

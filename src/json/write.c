@@ -159,6 +159,8 @@ static void write_value(struct writer *w, const struct json *v, enum json_layout
     case JSON_NUMBER:
         if (v->number.is_integer)
             write_integer(w, v->number.integer);
+        else if (json_is_big_integer(v))
+            write_bytes(w, v->raw);
         else
             write_real(w, v->number.value);
         break;

@@ -39,7 +39,7 @@ void json_put_value(struct json_out *out, const char *name, const struct json *v
 /* json_put_raw writes text that is already valid JSON, unchanged. */
 void json_put_raw(struct json_out *out, const char *name, struct bytes json_text);
 
-/* A whole value. Integers print without fraction; other numbers in the shortest form that reads back the same. */
+/* A whole value. Integers print without fraction, those of any size exactly as they came; other numbers in the shortest form that reads back the same. */
 void json_write(struct writer *w, const struct json *v, enum json_layout layout);
 /* Into the arena; NULL: no memory. */
 MUST_CHECK char *json_to_string(struct arena *a, const struct json *v, enum json_layout layout);

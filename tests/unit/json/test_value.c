@@ -1,5 +1,6 @@
 #include "json/parse.h"
 #include "json/value.h"
+#include "json/write.h"
 #include "support/test.h"
 
 static struct arena arena;
@@ -81,5 +82,43 @@ TEST(deep_unequal_objects_are_compared_once)
         REQUIRE(a && b);
     }
     CHECK(!json_equal(a, b));
+    arena_done(&arena);
+}
+
+/* What a double cannot tell apart. */
+TEST(numbers_are_compared_exactly_and_large_integers_keep_their_digits)
+{
+    static const char *const rising[] = { "-1e300",
+                                          "-18446744073709551616",
+                                          "-18446744073709551615",
+                                          "-9223372036854775809",
+                                          "-9223372036854775808",
+                                          "-9007199254740993",
+                                          "-9007199254740992.0",
+                                          "-1.5",
+                                          "-1",
+                                          "-0.5",
+                                          "0",
+                                          "0.5",
+                                          "1",
+                                          "9007199254740992",
+                                          "9007199254740993",
+                                          "9223372036854775807",
+                                          "9223372036854775808",
+                                          "18446744073709551615",
+                                          "18446744073709551616",
+                                          "1e300" };
+
+    for (size_t i = 0; i < ARRAY_LEN(rising); i++)
+        for (size_t k = 0; k < ARRAY_LEN(rising); k++) {
+            int order = json_number_order(parsed(rising[i]), parsed(rising[k]));
+            test_note("%s against %s", rising[i], rising[k]);
+            CHECK_INT((order > 0) - (order < 0), (i > k) - (i < k));
+            CHECK_INT(json_equal(parsed(rising[i]), parsed(rising[k])), i == k);
+        }
+    CHECK(json_equal(parsed("1"), parsed("1.0")) && json_equal(parsed("0"), parsed("-0")) && json_equal(parsed("0"), parsed("-0.0")));
+    CHECK_STRING(json_to_string(&arena, json_unsigned(&arena, UINT64_MAX), JSON_COMPACT), "18446744073709551615");
+    CHECK_STRING(json_to_string(&arena, json_unsigned(&arena, INT64_MAX), JSON_COMPACT), "9223372036854775807");
+    CHECK_STRING(json_to_string(&arena, parsed(" 123456789012345678901234567890 "), JSON_COMPACT), "123456789012345678901234567890");
     arena_done(&arena);
 }
