@@ -190,7 +190,6 @@ static OUT_OF_LINE bool project(struct evaluation *ev, const struct node *node, 
 /* Comparing it costs more than the step of the comparison itself. */
 static bool is_large(const struct json *v) { return v->type == JSON_STRING ? v->string.len > BYTES_PER_STEP : v->type > JSON_STRING; }
 
-/* Order is defined for numbers only; anything else gives null. */
 /* Most operands are names and literals. */
 static inline bool evaluate_operand(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
@@ -201,10 +200,11 @@ static inline bool evaluate_operand(struct evaluation *ev, const struct node *no
     return node->kind == NODE_FIELD ? get_field(ev, node, value, ret) : jmespath_evaluate(ev, node, value, ret);
 }
 
+/* Order is defined for numbers only; anything else gives null. */
 static OUT_OF_LINE bool compare(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret)
 {
     const struct json *a, *b;
-    bool integers;
+    int order;
 
     if (!evaluate_operand(ev, node->left, value, &a) || !evaluate_operand(ev, node->right, value, &b))
         return false;
@@ -217,19 +217,19 @@ static OUT_OF_LINE bool compare(struct evaluation *ev, const struct node *node, 
     *ret = &json_null;
     if (a->type != JSON_NUMBER || b->type != JSON_NUMBER)
         return true;
-    integers = a->number.is_integer && b->number.is_integer;
+    order = json_number_order(a, b);
     switch (node->comparison) {
     case TOKEN_LT:
-        *ret = json_boolean(integers ? a->number.integer < b->number.integer : a->number.value < b->number.value);
+        *ret = json_boolean(order < 0);
         break;
     case TOKEN_LE:
-        *ret = json_boolean(integers ? a->number.integer <= b->number.integer : a->number.value <= b->number.value);
+        *ret = json_boolean(order <= 0);
         break;
     case TOKEN_GT:
-        *ret = json_boolean(integers ? a->number.integer > b->number.integer : a->number.value > b->number.value);
+        *ret = json_boolean(order > 0);
         break;
     default:
-        *ret = json_boolean(integers ? a->number.integer >= b->number.integer : a->number.value >= b->number.value);
+        *ret = json_boolean(order >= 0);
     }
     return true;
 }

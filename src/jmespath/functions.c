@@ -333,9 +333,7 @@ static int order(const struct json *a, const struct json *b)
 {
     if (a->type == JSON_STRING) /* UTF-8 sorts like its code points */
         return bytes_compare(a->string, b->string);
-    if (a->number.is_integer && b->number.is_integer)
-        return (a->number.integer > b->number.integer) - (a->number.integer < b->number.integer);
-    return (a->number.value > b->number.value) - (a->number.value < b->number.value);
+    return json_number_order(a, b);
 }
 
 static int sortable_order(const void *left, const void *right)

@@ -138,7 +138,7 @@ static bool lex_number(struct lexer *lx, struct token *t)
         int digit = lx->text.data[i] - '0';
 
         if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, negative ? -digit : digit, &value))
-            return jmespath_fail(lx->error, JMESPATH_SYNTAX, lx->offset, "a number beyond 64 bits");
+            value = negative ? INT64_MIN : INT64_MAX; /* the grammar knows no largest number, and no array is as long */
     }
     t->kind = TOKEN_NUMBER;
     t->number = value;

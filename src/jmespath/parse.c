@@ -11,7 +11,8 @@
  *   argument    = expression | "&" expression
  *   slice       = [ number ] ":" [ number ] [ ":" [ number ] ]
  *
- * A projection takes everything to its right that binds more strongly than PROJECTION_STOP. */
+ * A projection takes everything to its right that binds more strongly than PROJECTION_STOP. What '!' negates reaches as far: !a.b[0] is
+ * !(a.b[0]), and !a == b is (!a) == b (JEP-9 lists '!' below the brackets). */
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "jmespath/ast.h"

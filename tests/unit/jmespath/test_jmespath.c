@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/limits.h"
 #include "jmespath/jmespath.h"
@@ -58,13 +59,98 @@ static const struct {
     { "to_number('1e400')", "null", "null" },
     { "to_number('12 x')", "null", "null" },
     { "a", "{\"a\":1,\"a\":2}", "2" },
+    /* '!' reaches as far as the dots and brackets behind it, and no further */
+    { "!a.b", "{\"a\":{\"b\":true}}", "false" },
+    { "!a.b", "{\"a\":{}}", "true" },
+    { "[?!a.b].c", "[{\"a\":{\"b\":1},\"c\":1},{\"c\":2}]", "[2]" },
+    { "!a[0]", "{\"a\":[1]}", "false" },
+    { "!a[]", "{\"a\":[]}", "true" },
+    { "!a[?b]", "{\"a\":[{\"b\":1}]}", "false" },
+    { "!a.*", "{\"a\":{}}", "true" },
+    { "!a == `true`", "{\"a\":1}", "false" },
+    { "!a.b && c", "{\"c\":3}", "3" },
+    { "!!a.b", "{\"a\":{\"b\":1}}", "true" },
+    { "!a | [@, @]", "{}", "[true,true]" },
+    /* numbers: exact as long as nothing is computed */
+    { "@", "18446744073709551615", "18446744073709551615" },
+    { "a == b", "{\"a\":18446744073709551615,\"b\":18446744073709551614}", "false" },
+    { "a > b", "{\"a\":18446744073709551615,\"b\":18446744073709551614}", "true" },
+    { "sort(@)", "[18446744073709551615,18446744073709551614,-1,1e30]", "[-1,18446744073709551614,18446744073709551615,1e+30]" },
+    { "max(@)", "[9007199254740992.0,9007199254740993]", "9007199254740993" },
+    { "contains(@, `9007199254740993`)", "[9007199254740992.0]", "false" },
+    { "[-0, -0.0, 1.0, 1e2, 1E-2]", "null", "syntax" },
+    { "@", "[-0,1.0,1e2,1E-2,0.1]", "[0,1,100,0.01,0.1]" },
+    { "`1e400`", "null", "syntax" },
+    { "to_number('-0')", "null", "0" },
+    { "to_number('0x10')", "null", "null" },
+    { "to_number(' 1 ')", "null", "1" },
+    { "to_number('+1')", "null", "null" },
+    { "to_string(`1.0`)", "null", "\"1\"" },
+    /* an index or a bound of any size */
+    { "a[99999999999999999999]", "{\"a\":[1]}", "null" },
+    { "a[-99999999999999999999]", "{\"a\":[1]}", "null" },
+    { "[-99999999999999999999:99999999999999999999]", "[1,2]", "[1,2]" },
+    { "[99999999999999999999:-99999999999999999999:-1]", "[1,2]", "[2,1]" },
+    { "[::99999999999999999999]", "[1,2]", "[1]" },
+    { "[::-99999999999999999999]", "[1,2]", "[2]" },
+    { "[:0:-1]", "[1,2,3]", "[3,2]" },
+    { "[5:0:1]", "[1,2,3]", "[]" },
+    { "[-2:]", "[1,2,3]", "[2,3]" },
+    { "[007]", "[0,1,2,3,4,5,6,7]", "7" },
+    /* strings in the order of their code points, not of UTF-16 */
+    { "sort(@)", "[\"\uffff\",\"\U0001F600\",\"z\",\"\u00e9\",\"Z\",\"\"]", "[\"\",\"Z\",\"z\",\"\u00e9\",\"\uffff\",\"\U0001F600\"]" },
+    /* mixed keys */
+    { "sort_by(@, &k)", "[{\"k\":1},{\"k\":\"1\"}]", "invalid-type" },
+    { "sort_by(@, &k)", "[{\"k\":1},{}]", "invalid-type" },
+    { "min_by(@, &k)", "[{\"k\":true}]", "invalid-type" },
+    { "max_by(@, &k)", "[]", "null" },
+    { "sort_by(@, &k)", "[]", "[]" },
+    { "sort_by(@, &@)", "{\"a\":1}", "invalid-type" },
+    { "max(@)", "[1,\"a\"]", "invalid-type" },
+    { "max(@)", "[]", "null" },
+    { "min(@)", "[true]", "invalid-type" },
+    /* objects keep the order of the document */
+    { "keys(@)", "{\"z\":1,\"a\":2,\"m\":3}", "[\"z\",\"a\",\"m\"]" },
+    { "*", "{\"z\":1,\"a\":null,\"m\":3}", "[1,3]" },
+    { "values(@)", "{\"z\":1,\"a\":null}", "[1,null]" },
+    { "@", "{\"z\":{\"y\":1,\"b\":2},\"a\":0}", "{\"z\":{\"y\":1,\"b\":2},\"a\":0}" },
+    { "foo.*.a.b", "{\"foo\":{\"x\":{\"a\":{\"b\":1}}}}", "[1]" },
+    /* literals and names */
+    { "`\\``", "null", "syntax" },
+    { "`\"\\`\"`", "null", "\"`\"" },
+    { "`\"\\u00e9\\n\"`", "null", "\"\u00e9\\n\"" },
+    { "` [1 , {\"a\" : null}] `", "null", "[1,{\"a\":null}]" },
+    { "'\\\\'", "null", "\"\\\\\\\\\"" },
+    { "'a\nb'", "null", "\"a\\nb\"" },
+    { "\"a\\nb\"", "{\"a\\nb\":1}", "1" },
+    { "\"\"", "{\"\":1}", "1" },
+    { "\"a\"", "{\"A\":1}", "null" },
+    { "`\"a\"` == 'a'", "null", "true" },
+    { "`true` == 'true'", "null", "false" },
+    { "[1, `1`]", "null", "syntax" },
+    /* what is no number is in no order */
+    { "'a' < 'b'", "null", "null" },
+    { "`null` < `1`", "null", "null" },
+    { "[?a > `1`]", "[{\"a\":\"2\"},{\"a\":2}]", "[{\"a\":2}]" },
+    { "`1` == `true`", "null", "false" },
+    { "`[1,{\"a\":1,\"b\":2}]` == `[1.0,{\"b\":2,\"a\":1}]`", "null", "true" },
+    { "contains('abc', `1`)", "null", "false" },
+    { "contains(@, `[1]`)", "[[1.0]]", "true" },
+    { "contains('', '')", "null", "true" },
+    { "join(',', `[]`)", "null", "\"\"" },
+    { "avg(@)", "[]", "null" },
+    { "sum(@)", "[]", "0" },
+    { "not_null(a, b)", "{}", "null" },
+    { "map(&a, @)", "[{\"a\":1},{}]", "[1,null]" },
+    { "length(@)", "{\"a\":1,\"b\":2}", "2" },
+    { "to_array(@)", "null", "[null]" },
+    { "type(@)", "null", "\"null\"" },
     /* errors */
     { "a = b", "null", "syntax" },
     { "&a", "null", "syntax" },
     { "[&a]", "null", "syntax" },
     { "\"f\"(a)", "null", "syntax" },
     { "length(a,)", "null", "syntax" },
-    { "a[99999999999999999999]", "null", "syntax" },
     { "'a", "null", "syntax" },
     { "`{`", "null", "syntax" },
     { "\xff", "null", "syntax" },
@@ -181,4 +267,54 @@ TEST(an_expression_cut_anywhere_parses_or_says_why)
         free((void *)cut.data);
     }
     arena_done(&arena);
+}
+
+/* Every built-in function with every type of argument in every place: refused with the right kind, or a result. */
+TEST(functions_refuse_arguments_of_the_wrong_type)
+{
+    static const char *const values[] = { "`null`", "`true`", "`1`", "'s'", "`[1]`", "`[\"s\"]`", "`[true]`", "`{}`", "&a" };
+    /* For each place, the values above that fit, as letters: n b # s N(umbers) S(trings) A(rray of others) o &. */
+    static const char letters[] = "nb#sNSAo&";
+    static const struct {
+        const char *name;
+        const char *fits[2];
+    } functions[] = {
+        { "abs", { "#" } },
+        { "avg", { "N" } },
+        { "ceil", { "#" } },
+        { "contains", { "sNSA", "nb#sNSAo" } },
+        { "ends_with", { "s", "s" } },
+        { "equals_ignore_case", { "ns", "ns" } },
+        { "floor", { "#" } },
+        { "join", { "s", "S" } },
+        { "keys", { "o" } },
+        { "length", { "sNSAo" } },
+        { "map", { "&", "NSA" } },
+        { "max", { "NS" } },
+        { "merge", { "o", "o" } },
+        { "min", { "NS" } },
+        { "not_null", { "nb#sNSAo", "nb#sNSAo" } },
+        { "reverse", { "sNSA" } },
+        { "sort", { "NS" } },
+        { "starts_with", { "s", "s" } },
+        { "sum", { "N" } },
+        { "to_array", { "nb#sNSAo" } },
+        { "to_number", { "nb#sNSAo" } },
+        { "to_string", { "nb#sNSAo" } },
+        { "type", { "nb#sNSAo" } },
+        { "values", { "o" } },
+    };
+    char text[80];
+
+    for (size_t f = 0; f < ARRAY_LEN(functions); f++) {
+        bool two = functions[f].fits[1] != NULL;
+        for (size_t i = 0; i < ARRAY_LEN(values); i++)
+            for (size_t k = 0; k < (two ? ARRAY_LEN(values) : 1); k++) {
+                bool fits = strchr(functions[f].fits[0], letters[i]) && (!two || strchr(functions[f].fits[1], letters[k]));
+                snprintf(text, sizeof text, two ? "%s(%s, %s)" : "%s(%s)", functions[f].name, values[i], values[k]);
+                test_note("%s", text);
+                CHECK_INT(strcmp(search(text, "null", NULL), "invalid-type") != 0, fits);
+            }
+        arena_done(&arena);
+    }
 }
