@@ -31,6 +31,7 @@ struct condition {
     bool negated;
     struct bytes name; /* of the identifier it binds; empty: none */
     size_t offset;
+    unsigned line;
     struct property_condition *tests;
     size_t n_tests;
 };

@@ -33,6 +33,7 @@ static bool needs_1_2(struct checker *ck, size_t offset, const char *what)
 static bool resolve(struct checker *ck, struct bytes name, size_t offset, unsigned *ret_slot)
 {
     struct bytes shown = bytes_slice(name, 0, 60);
+    bool negated = false;
 
     ck->place.offset = offset;
     for (unsigned i = 0; i < ck->n_bound; i++) {
@@ -40,11 +41,13 @@ static bool resolve(struct checker *ck, struct bytes name, size_t offset, unsign
 
         if (!bytes_equal(c->name, name))
             continue;
-        if (c->negated)
-            return policy_fail(ck->error, ck->place, ERR_MALFORMED, "%.*s stands for no claim: its condition is negated", BYTES_FMT(shown));
+        negated |= c->negated;
         *ret_slot = i;
-        return true;
+        if (!c->negated)
+            return true;
     }
+    if (negated)
+        return policy_fail(ck->error, ck->place, ERR_MALFORMED, "%.*s stands for no claim: its condition is negated", BYTES_FMT(shown));
     return policy_fail(ck->error, ck->place, ERR_MALFORMED, "%.*s is not bound by a condition to the left", BYTES_FMT(shown)) ||
            policy_suggest(ck->error, "write %.*s: before the condition that selects the claim", BYTES_FMT(bytes_slice(name, 0, 30)));
 }
@@ -140,8 +143,8 @@ static bool check_condition(struct checker *ck, size_t index)
 
     if (c->negated && !needs_1_2(ck, c->offset, "a negated condition"))
         return false;
-    for (size_t i = 0; c->name.len && i < index; i++)
-        if (bytes_equal(ck->rule->conditions[i].name, c->name))
+    for (size_t i = 0; c->name.len && !c->negated && i < index; i++) /* a negated condition binds nothing */
+        if (!ck->rule->conditions[i].negated && bytes_equal(ck->rule->conditions[i].name, c->name))
             return fail_at(ck, c->offset, "this name is bound already in this rule");
     ck->n_bound = index;
     for (size_t i = 0; i < c->n_tests; i++)

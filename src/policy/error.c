@@ -19,9 +19,9 @@ unsigned policy_line(struct bytes text, size_t offset, size_t *ret_line_start)
 {
     unsigned line = 1;
 
-    *ret_line_start = 0;
+    *ret_line_start = bytes_starts_with(text, BYTES_LIT("\xef\xbb\xbf")) ? 3 : 0; /* an editor shows no byte order mark */
     for (size_t i = 0; i < offset && i < text.len; i++) {
-        if (text.data[i] == '\n') {
+        if (text.data[i] == '\n' || (text.data[i] == '\r' && (i + 1 == text.len || text.data[i + 1] != '\n'))) {
             line++;
             *ret_line_start = i + 1;
         }
@@ -42,7 +42,7 @@ static unsigned characters(struct bytes text)
 
 unsigned policy_column(struct bytes text, size_t line_start, size_t offset)
 {
-    return characters(bytes_slice(text, line_start, offset - line_start)) + 1;
+    return offset < line_start ? 1 : characters(bytes_slice(text, line_start, offset - line_start)) + 1;
 }
 
 /* Appends text made safe to show, as far as whole characters fit. Tabs become blanks so that the caret stands right. */
@@ -72,8 +72,11 @@ static void append_shown(char *out, size_t size, struct bytes text)
 static void show_source(struct policy_error *error, struct bytes text, size_t line_start, size_t offset)
 {
     enum { BEFORE = 60, AFTER = 40 };
-    size_t from = offset - line_start > BEFORE ? offset - BEFORE : line_start, to = offset;
+    size_t from, to;
 
+    offset = offset < line_start ? line_start : offset;
+    from = offset - line_start > BEFORE ? offset - BEFORE : line_start;
+    to = offset;
     while (from < offset && continues_character(text.data[from]))
         from++;
     while (to < text.len && to - offset < AFTER && text.data[to] != '\n' && text.data[to] != '\r')

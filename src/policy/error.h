@@ -17,5 +17,5 @@ bool policy_suggest(struct policy_error *error, const char *fmt, ...) PRINTF_LIK
 bool policy_no_memory(struct policy_error *error, struct policy_place place);
 /* Column from 1, counting characters. */
 unsigned policy_column(struct bytes text, size_t line_start, size_t offset);
-/* Line from 1; *ret_line_start is where it begins. */
+/* Line from 1; *ret_line_start is where it begins. Lines end with LF, CR LF or CR; a byte order mark belongs to none. */
 unsigned policy_line(struct bytes text, size_t offset, size_t *ret_line_start);

@@ -437,7 +437,6 @@ static bool run_rule(struct policy_run *run, const struct rule *rule)
 {
     struct policy_trace *trace = &run->trace[run->n_trace];
     unsigned unmet;
-    size_t line_start;
 
     run->place.rule = rule->number;
     run->place.offset = rule->offset;
@@ -451,7 +450,7 @@ static bool run_rule(struct policy_run *run, const struct rule *rule)
     trace->fired = unmet == 0;
     trace->unmet_condition = unmet;
     if (unmet)
-        trace->unmet_line = policy_line(run->policy->text, rule->conditions[unmet - 1].offset, &line_start);
+        trace->unmet_line = rule->conditions[unmet - 1].line;
     if (trace->fired && !run_action(run, &rule->action))
         return false;
     run->n_trace++;

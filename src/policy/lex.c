@@ -54,7 +54,7 @@ static void skip_space_and_comments(struct policy_lexer *lx)
             i++;
         if (!bytes_starts_with(bytes_slice(text, i, 2), BYTES_LIT("//")))
             break;
-        while (i < text.len && text.data[i] != '\n')
+        while (i < text.len && text.data[i] != '\n' && text.data[i] != '\r') /* where an editor shows the next line */
             i++;
     }
     lx->offset = i;
@@ -170,6 +170,8 @@ static bool lex_symbol(struct policy_lexer *lx, struct policy_token *t)
     lx->place.offset = t->offset;
     if (rest.data[0] == '&' || rest.data[0] == '|')
         return fail(lx, t->offset, "conditions are joined by '&&' only");
+    if (rest.data[0] == '\'')
+        return fail(lx, t->offset, "a string stands in double quotes") || policy_suggest(lx->error, "write \"…\"");
     if (rest.data[0] == '/')
         return fail(lx, t->offset, "comments begin with '//'");
     if (rest.data[0] > 0x20 && rest.data[0] < 0x7f)

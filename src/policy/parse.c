@@ -25,6 +25,8 @@ struct parser {
     size_t previous_end;    /* of the token before */
     const char *production; /* what is being read, as the original's errors name it: "versionInfo" */
     unsigned depth, n_rules;
+    size_t line_offset; /* how far lines are counted: places only move forward, and the text is read once */
+    unsigned line;
 };
 
 enum { SYMBOL_SHOWN = 40 };
@@ -132,6 +134,9 @@ static bool parse_expression(struct parser *ps, struct expression **ret);
 
 static bool parse_arguments(struct parser *ps, struct expression *call)
 {
+    if (ps->depth == LIMIT_POLICY_CALL_DEPTH)
+        return fail_at(ps, call->offset, ERR_LIMIT, "function calls nest too deeply");
+    ps->depth++;
     if (!expect(ps, POLICY_TOKEN_LPAREN))
         return false;
     while (!is(ps, POLICY_TOKEN_RPAREN)) {
@@ -141,25 +146,31 @@ static bool parse_arguments(struct parser *ps, struct expression *call)
             return false;
         call->n_args++;
     }
+    ps->depth--;
     return advance(ps);
 }
 
-/* true, false, identifier.property or a call; the current token is a name. */
+/* identifier.property, a call, true or false; the current token is a name. No word is reserved: true.value belongs to a claim. */
 static bool parse_named(struct parser *ps, struct expression *e)
 {
+    bool is_true = bytes_equal_string(ps->current.text, "true");
+
     e->name = ps->current.text;
-    if (bytes_equal_string(e->name, "true") || bytes_equal_string(e->name, "false")) {
-        e->literal = (struct policy_value){ .type = POLICY_BOOLEAN, .boolean = bytes_equal_string(e->name, "true") };
-        return advance(ps);
-    }
     if (!advance(ps))
         return false;
     if (is(ps, POLICY_TOKEN_DOT)) {
         e->kind = EXPRESSION_PROPERTY;
         return advance(ps) && parse_property(ps, &e->property);
     }
-    e->kind = EXPRESSION_CALL;
-    return is(ps, POLICY_TOKEN_LPAREN) ? parse_arguments(ps, e) : unexpected(ps, "'.' or '(' behind a name");
+    if (is(ps, POLICY_TOKEN_LPAREN)) {
+        e->kind = EXPRESSION_CALL;
+        return parse_arguments(ps, e);
+    }
+    if (!is_true && !bytes_equal_string(e->name, "false"))
+        return unexpected(ps, "'.' or '(' behind a name") ||
+               policy_suggest(ps->error, "write %.*s.value", BYTES_FMT(bytes_slice(e->name, 0, 60)));
+    e->literal = (struct policy_value){ .type = POLICY_BOOLEAN, .boolean = is_true };
+    return true;
 }
 
 static bool parse_expression(struct parser *ps, struct expression **ret)
@@ -169,9 +180,6 @@ static bool parse_expression(struct parser *ps, struct expression **ret)
 
     if (!e)
         return no_memory(ps);
-    if (ps->depth == LIMIT_POLICY_CALL_DEPTH)
-        return fail_at(ps, ps->current.offset, ERR_LIMIT, "function calls nest too deeply");
-    ps->depth++;
     e->offset = ps->current.offset;
     switch (ps->current.kind) {
     case POLICY_TOKEN_STRING:
@@ -188,12 +196,23 @@ static bool parse_expression(struct parser *ps, struct expression **ret)
     default:
         ok = unexpected(ps, "a string, integer, boolean, claim property or function call");
     }
-    ps->depth--;
     *ret = e;
     return ok;
 }
 
 /* ---- conditions ---- */
+
+/* The line of the current token. */
+static unsigned current_line(struct parser *ps)
+{
+    size_t ignored;
+
+    ps->line += policy_line(bytes_slice(ps->lexer.place.text, ps->line_offset, ps->current.offset - ps->line_offset),
+                            ps->current.offset - ps->line_offset, &ignored) -
+                1;
+    ps->line_offset = ps->current.offset;
+    return ps->line;
+}
 
 static bool parse_test(struct parser *ps, struct property_condition *test)
 {
@@ -212,6 +231,7 @@ static bool parse_test(struct parser *ps, struct property_condition *test)
 static bool parse_condition(struct parser *ps, struct condition *c)
 {
     c->offset = ps->current.offset;
+    c->line = current_line(ps);
     c->negated = is(ps, POLICY_TOKEN_NOT);
     if (c->negated && !advance(ps))
         return false;
@@ -340,10 +360,8 @@ static bool parse_action(struct parser *ps, struct action *action)
 
 static bool parse_rule(struct parser *ps, struct rule *rule)
 {
-    size_t line_start;
-
     rule->offset = ps->current.offset;
-    rule->line = policy_line(ps->policy->text, rule->offset, &line_start);
+    rule->line = current_line(ps);
     ps->production = "section > rule > condition";
     if (!parse_conditions(ps, rule) || !expect(ps, POLICY_TOKEN_ARROW))
         return false;
@@ -452,10 +470,29 @@ static bool parse_policy(struct parser *ps)
     return true;
 }
 
+/* Editors of old save UTF-16 or a code page: that is said at the byte that shows it. */
+static bool check_encoding(struct parser *ps)
+{
+    struct bytes text = ps->policy->text, rest = text;
+    uint32_t codepoint;
+    bool utf16 = bytes_starts_with(text, BYTES_LIT("\xff\xfe")) || bytes_starts_with(text, BYTES_LIT("\xfe\xff"));
+
+    if (utf16 || (text.len > 1 && (!text.data[0] || !text.data[1])))
+        return fail_at(ps, 0, ERR_MALFORMED, "the policy is UTF-16, and must be UTF-8") ||
+               policy_suggest(ps->error, "save the file as UTF-8");
+    if (utf8_is_valid(text))
+        return true;
+    while (utf8_next(&rest, &codepoint))
+        ;
+    ps->lexer.place.offset = text.len - rest.len;
+    return policy_fail(ps->error, ps->lexer.place, ERR_MALFORMED, "byte 0x%02X is not UTF-8", rest.data[0]) ||
+           policy_suggest(ps->error, "save the file as UTF-8");
+}
+
 bool policy_parse(struct arena *a, struct bytes text, const struct policy **ret, struct policy_error *error)
 {
     struct policy *policy = ARENA_NEW(a, struct policy);
-    struct parser ps = { .arena = a, .policy = policy, .error = error };
+    struct parser ps = { .arena = a, .policy = policy, .error = error, .line = 1 };
     char *hash_input;
 
     ps.lexer = (struct policy_lexer){ .arena = a, .place = { .kind = POLICY_PARSING_ERROR, .section = POLICY_NO_SECTION }, .error = error };
@@ -466,9 +503,7 @@ bool policy_parse(struct arena *a, struct bytes text, const struct policy **ret,
         return no_memory(&ps);
     policy->hash_input = bytes_of_string(hash_input);
     ps.lexer.place.text = policy->text;
-    if (!utf8_is_valid(policy->text))
-        return fail_at(&ps, 0, ERR_MALFORMED, "the policy is not UTF-8");
-    if (!parse_policy(&ps) || !policy_check(a, policy, error))
+    if (!check_encoding(&ps) || !parse_policy(&ps) || !policy_check(a, policy, error))
         return false;
     *ret = policy;
     return true;

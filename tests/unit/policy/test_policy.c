@@ -194,11 +194,11 @@ TEST(sizes_are_accepted_to_the_limit_and_refused_past_it)
 
 TEST(calls_nest_to_the_limit_and_not_past_it)
 {
-    for (size_t depth = LIMIT_POLICY_CALL_DEPTH - 1; depth <= LIMIT_POLICY_CALL_DEPTH; depth++) {
+    for (size_t depth = LIMIT_POLICY_CALL_DEPTH; depth <= LIMIT_POLICY_CALL_DEPTH + 1; depth++) {
         char *open = repeated(PERMIT "=>issue(type=\"a\",value=", "NegateBool(", depth, "true");
         enum err_code code;
 
-        CHECK_INT(parses(repeated(open, ")", depth, ");};"), &code), depth < LIMIT_POLICY_CALL_DEPTH);
+        CHECK_INT(parses(repeated(open, ")", depth, ");};"), &code), depth <= LIMIT_POLICY_CALL_DEPTH);
     }
     arena_done(&arena);
 }
