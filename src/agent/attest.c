@@ -245,6 +245,24 @@ static bool sign_request(const struct attest_request *request, struct writer *pa
     return writer_ok(w) ? true : too_large(why);
 }
 
+/* Whether it is true is for others to say; that it is a token at all is seen here. An algorithm that we do not have may be another's. */
+static bool check_token(struct bytes token, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *claims;
+    struct err err = ERR_INIT;
+    struct jws jws;
+
+    if (jws_parse(&a, token, LIMIT_SEALED_TOKEN_BYTES, &jws, &err)) {
+        if (json_parse(&a, jws.claimed_payload, NULL, &claims, &err) && claims->type != JSON_OBJECT)
+            err_set(&err, ERR_MALFORMED, "the claims are not an object");
+    }
+    if (err.code == ERR_NONE || err.code == ERR_UNSUPPORTED)
+        return true;
+    failure_from(why, FAILURE_BAD_ANSWER, &err);
+    return failure_within(why, "the attestation service's token");
+}
+
 static bool post_request(struct server *server, struct writer *message, struct arena *a, struct attest_result *result, struct failure *why)
 {
     struct server_answer answer;
@@ -261,7 +279,7 @@ static bool post_request(struct server *server, struct writer *message, struct a
         failure_from(why, FAILURE_BAD_ANSWER, &err);
         return failure_within(why, "the attestation service's answer");
     }
-    return true;
+    return check_token(result->token, why);
 }
 
 bool attest(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct arena *a, struct attest_result *ret,

@@ -210,10 +210,14 @@ static bool activate_in(const struct ek *ek, const struct ak *ak, uint32_t sessi
     struct err err = ERR_INIT;
     struct bytes secret;
 
-    if (!satisfy_policy(ek, session, why) ||
-        !tpm_call(ek->tpm, request_activate_credential(tpm_out(ek->tpm), ak_handle(ak), ek->object, session, id_object, encrypted_secret),
-                  what, &r, why))
+    if (!satisfy_policy(ek, session, why))
         return false;
+    if (!tpm_call(ek->tpm, request_activate_credential(tpm_out(ek->tpm), ak_handle(ak), ek->object, session, id_object, encrypted_secret),
+                  what, &r, why)) {
+        if (tpm_rc_own(why->tpm_rc) == TPM_RC_FAILURE && tpm_still_works(ek->tpm))
+            why->id = FAILURE_ACTIVATE_FAIL;
+        return false;
+    }
     if (!answer_2b(r.parameters, &secret, &err))
         return tpm_garbled(why, what, &err);
     if (secret.len > EK_SECRET_MAX)

@@ -194,8 +194,11 @@ static bool begin(struct exchange *x, struct bytes *ret_enroll_id, struct failur
     if (index < 0 || (size_t)index >= x->n_ek_pubs || !x->ek_pubs[index].len)
         return failure_set(why, FAILURE_BAD_ANSWER, "the server chose an endorsement key that we did not offer");
     x->ek_index = (size_t)index;
-    return need_base64(x, answer.json, "credentialBlob", &x->blob, why) &&
-           need_base64(x, answer.json, "encryptedSecret", &x->secret, why) && need_base64(x, answer.json, "nonce", &x->nonce, why);
+    if (!need_base64(x, answer.json, "credentialBlob", &x->blob, why) || !need_base64(x, answer.json, "encryptedSecret", &x->secret, why) ||
+        !need_base64(x, answer.json, "nonce", &x->nonce, why))
+        return false;
+    return x->nonce.len <= LIMIT_NONCE_BYTES ||
+           failure_set(why, FAILURE_BAD_ANSWER, "the server's answer: a nonce of %zu bytes, more than %d", x->nonce.len, LIMIT_NONCE_BYTES);
 }
 
 /* activate */

@@ -52,22 +52,23 @@ static bool state_moved(uint32_t rc)
            (own >= TPM_RC_REFERENCE_H0 && own < TPM_RC_REFERENCE_H0 + 15);
 }
 
-/* libtpms answers FAILURE to a text that does not decrypt, and goes on; a TPM in failure mode answers it to everything. */
-static bool still_works(struct tpm_device *tpm)
-{
-    struct tpm_response r;
-    struct failure ignored;
-
-    return tpm_try(tpm, request_read_clock(tpm_out(tpm)), &r, &ignored) && r.rc == TPM_RC_SUCCESS;
-}
-
 static enum failure_id decryption_failure(struct tpm_device *tpm, uint32_t rc)
 {
     enum failure_id usual = tpm_rc_failure(rc);
 
     if (state_moved(rc))
         return FAILURE_PCR_CHANGED;
-    return usual == FAILURE_TPM_REFUSED || (tpm_rc_own(rc) == TPM_RC_FAILURE && still_works(tpm)) ? FAILURE_TOKEN_DECRYPT : usual;
+    return usual == FAILURE_TPM_REFUSED || (tpm_rc_own(rc) == TPM_RC_FAILURE && tpm_still_works(tpm)) ? FAILURE_TOKEN_DECRYPT : usual;
+}
+
+/* 9.3: registers that are not the policy's are told by this command (VALUE of its digest), too. */
+static bool satisfy_policy(const struct sealed_key *key, uint32_t session, const struct pcr_selection *selection, struct failure *why)
+{
+    if (tpm_call(key->tpm, request_policy_pcr(tpm_out(key->tpm), session, BYTES_NONE, selection), "TPM2_PolicyPCR", NULL, why))
+        return true;
+    if (state_moved(why->tpm_rc) || tpm_rc_own(why->tpm_rc) == (TPM_RC_VALUE | TPM_RC_P(1)))
+        why->id = FAILURE_PCR_CHANGED;
+    return false;
 }
 
 static bool decrypt_in(const struct sealed_key *key, uint32_t session, struct bytes cipher, uint8_t ret_plain[static SEALED_PLAIN_MAX],
@@ -80,7 +81,7 @@ static bool decrypt_in(const struct sealed_key *key, uint32_t session, struct by
     struct err err = ERR_INIT;
 
     pcr_selection_of(&key->pcrs, &selection);
-    if (!tpm_call(key->tpm, request_policy_pcr(tpm_out(key->tpm), session, BYTES_NONE, &selection), "TPM2_PolicyPCR", NULL, why) ||
+    if (!satisfy_policy(key, session, &selection, why) ||
         !tpm_try(key->tpm, request_rsa_decrypt_rsaes(tpm_out(key->tpm), key->handle, session, cipher), &r, why))
         return false;
     if (r.rc != TPM_RC_SUCCESS) {

@@ -29,6 +29,8 @@ static const struct {
     /* clang-format off */
     { TPM_RC_INITIALIZE, FAILURE_TPM_UNUSABLE },
     { TPM_RC_FAILURE, FAILURE_TPM_UNUSABLE },
+    { TPM_RC_AUTH_TYPE, FAILURE_INTERNAL }, /* a key used in a way that its attributes forbid */
+    { TPM_RC_AUTH_UNAVAILABLE, FAILURE_INTERNAL },
     { TPM_RC_DISABLED, FAILURE_EH_DISABLED },
     { TPM_RC_HIERARCHY, FAILURE_EH_DISABLED },
     { TPM_RC_HIERARCHY | TPM_RC_H(1), FAILURE_EH_DISABLED },
@@ -253,6 +255,14 @@ bool tpm_call(struct tpm_device *tpm, bool written, const char *what, struct tpm
     if (ret)
         *ret = response;
     return true;
+}
+
+bool tpm_still_works(struct tpm_device *tpm)
+{
+    struct tpm_response r;
+    struct failure ignored;
+
+    return tpm_try(tpm, request_read_clock(&tpm->out), &r, &ignored) && r.rc == TPM_RC_SUCCESS;
 }
 
 void tpm_flush(struct tpm_device *tpm, uint32_t *handle)

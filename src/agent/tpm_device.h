@@ -45,6 +45,9 @@ bool tpm_garbled(struct failure *why, const char *what, const struct err *err);
 /* Which failure a response code means (2.9); FAILURE_TPM_REFUSED for what has no row. */
 enum failure_id tpm_rc_failure(uint32_t rc);
 
+/* libtpms answers FAILURE to a text that does not decrypt, and goes on; a TPM in failure mode answers it to everything. This tells them apart. */
+MUST_CHECK bool tpm_still_works(struct tpm_device *tpm);
+
 /* tpm_flush unloads a transient object or session and sets it to 0; 0 is fine. */
 void tpm_flush(struct tpm_device *tpm, uint32_t *handle);
 

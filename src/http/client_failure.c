@@ -74,6 +74,8 @@ enum http_failure client_failure(const struct transfer *t, CURL *curl, const str
     for (size_t i = 0; i < ARRAY_LEN(classes); i++)
         if (classes[i].code == t->code)
             failure = classes[i].failure;
+    if (failure == HTTP_FAILURE_URL && t->resolved)
+        failure = HTTP_FAILURE_DROPPED; /* libcurl says "unsupported protocol" of an answer that is no HTTP, too */
     if (failure == HTTP_FAILURE_DROPPED && by_proxy && !proxy_status && t->phase == CLIENT_SHAKING_HANDS)
         return HTTP_FAILURE_PROXY_BLOCK; /* it hung up, or talks something else, when asked to connect us */
     return failure;
