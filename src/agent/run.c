@@ -263,7 +263,7 @@ static bool take_lock(struct daemon *d)
 
     holder[n > 0 ? n : 0] = 0;
     holder[strcspn(holder, "\n")] = 0;
-    log_event(LOG_ERROR, "another agent is running", "holder", holder, "lock", path, NULL);
+    log_event(LOG_ERROR, "another agent is running", "code", failure_name(FAILURE_DUPLICATE), "holder", holder, "lock", path, NULL);
     return false;
 }
 
@@ -398,7 +398,7 @@ static void heed_signs(struct daemon *d)
         return;
     if (signs & WAKE_RESTORED) {
         notes_add(&d->session.watch.events, FAILURE_VMGENID, "the hypervisor says that this machine was restored or copied");
-        d->session.nonce_len = 0;
+        session_part_from_copies(&d->session);
     }
     if (signs & WAKE_RESUMED) {
         notes_add(&d->session.watch.events, FAILURE_RESUME, "the machine slept");
@@ -506,7 +506,10 @@ int run_daemon(const struct agent_config *config, const struct run_options *opti
     pulse_busy(d.pulse, WORK_MAX_MS);
     loop(&d, options->cycles);
     notify_send(reloading && !stopping ? "RELOADING=1" : "STOPPING=1");
-    log_event(LOG_INFO, reloading && !stopping ? "trueboot-agent reads its configuration again" : "trueboot-agent stops", NULL);
+    if (reloading && !stopping)
+        log_event(LOG_INFO, "trueboot-agent reads its configuration again", NULL);
+    else
+        log_event(LOG_INFO, "trueboot-agent stops", stopping ? "code" : NULL, failure_name(FAILURE_CANCELLED), NULL);
     pulse_stop(d.pulse);
     routes_close(&d.routes);
     session_done(&d.session);

@@ -230,6 +230,17 @@ bool server_post(struct server *server, const char *path, struct bytes body, con
 
 int64_t server_clock_ahead_ms(const struct server *server) { return server->clock_ahead_ms; }
 
+void server_note_skew(const struct server *server, struct notes *notes)
+{
+    enum { WORTH_A_NOTE_S = 120, WORTH_A_HINT_S = 300 };
+    int64_t ahead_s = server ? server->clock_ahead_ms / 1000 : 0, off_s = ahead_s < 0 ? -ahead_s : ahead_s;
+
+    if (off_s > WORTH_A_NOTE_S)
+        notes_add(notes, FAILURE_CLOCK_SKEW, "this machine's clock is %lld s %s the server's%s", (long long)off_s,
+                  ahead_s > 0 ? "behind" : "ahead of",
+                  off_s > WORTH_A_HINT_S ? ": certificates may look expired or not yet valid (6408); set the clock" : "");
+}
+
 static enum failure_id failure_of_status(unsigned status)
 {
     switch (status) {

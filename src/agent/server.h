@@ -4,7 +4,7 @@
  * {"Error":{"Code","Message"}}. */
 #pragma once
 #include "agent/config.h"
-#include "agent/failure.h"
+#include "agent/note.h"
 #include "base/arena.h"
 #include "http/client.h"
 #include "json/value.h"
@@ -49,6 +49,8 @@ MUST_CHECK bool server_post(struct server *server, const char *path, struct byte
 
 /* How far the server's clock is ahead of ours, by the Date of its last answer; 0 below half a minute (8.1: iat within 120 s). */
 int64_t server_clock_ahead_ms(const struct server *server);
+/* A clock that is more than two minutes off is worth a note, and stops nobody (9.4 CLOCK_SKEW). NULL is fine. */
+void server_note_skew(const struct server *server, struct notes *notes);
 
 /* server_refusal sorts an answer that is not 2xx: 400 REFUSED, 401/403 NOT_AUTHORISED, 404 WRONG_ENDPOINT, 407 PROXY_AUTH, 408, 429 and
  * 5xx SERVER_TROUBLE with Retry-After, others BAD_ANSWER. The sentence is "code: message". Returns false. */

@@ -187,14 +187,34 @@ static void drop_pending(struct session *s)
     s->pending = (struct pending_report){ 0 };
 }
 
-void session_done(struct session *s)
+static void hang_up(struct session *s)
 {
     if (s->enroll != s->attest)
         server_close(s->enroll);
     if (s->report != s->attest)
         server_close(s->report);
     server_close(s->attest);
+    s->attest = s->enroll = s->report = NULL;
+}
+
+static void forget_request_key(struct session *s)
+{
     privkey_free(s->request_key);
+    s->request_key = NULL;
+}
+
+void session_part_from_copies(struct session *s)
+{
+    s->nonce_len = 0;
+    hang_up(s);
+    forget_request_key(s);
+    random_reseed();
+}
+
+void session_done(struct session *s)
+{
+    hang_up(s);
+    forget_request_key(s);
     drop_pending(s);
     free(s->enroll_id);
     state_done(&s->state);
@@ -253,7 +273,7 @@ static bool enrol_with(struct session *s, struct keys *keys, struct failure *why
                                      .sources = &sources,
                                      .enroll_id = s->enroll_id ? bytes_of_string(s->enroll_id) : BYTES_NONE };
     struct enrolment enrolment;
-    struct failure publishing;
+    struct failure publishing = FAILURE_INIT;
     struct bytes id;
 
     progress(s, "enrolling", s->config->endpoint);
@@ -272,7 +292,7 @@ static bool enrol_with(struct session *s, struct keys *keys, struct failure *why
         if (ak_certificate_publish(keys->tpm, enrolment.ak_cert, &publishing))
             s->nv_certificate_is_stale = false;
         else
-            notes_add(&s->watch.events, FAILURE_NV_TOO_SMALL, "the certificate is kept in its file only: %s", publishing.text);
+            notes_add(&s->watch.events, publishing.id, "the certificate is kept in its file only: %s", publishing.text);
     }
     progress(s, "enrolled", s->state.vm_id);
     return true;
@@ -338,6 +358,7 @@ static bool adopt_nv_certificate(struct session *s, const struct keys *keys, boo
 
 static bool need_certificate(struct session *s, struct keys *keys, struct failure *why)
 {
+    struct failure renewal = FAILURE_INIT;
     bool fits, due;
 
     if (ak_profile_is_platform(ak_profile(keys->ak)))
@@ -352,8 +373,8 @@ static bool need_certificate(struct session *s, struct keys *keys, struct failur
         return failure_set(why, FAILURE_NOT_ENROLLED, "there is no certificate for this key yet");
     if (!fits)
         return enrol_with(s, keys, why);
-    if (due && !s->look_only && !enrol_with(s, keys, why))
-        progress(s, "the certificate could not be renewed yet", why->text); /* the old one serves until the new one is there */
+    if (due && !s->look_only && !enrol_with(s, keys, &renewal))
+        progress(s, "the certificate could not be renewed yet", renewal.text); /* the old one serves until the new one is there */
     return true;
 }
 
@@ -492,7 +513,11 @@ bool session_attest(struct session *s, struct arena *a, struct attest_result *re
 
 void session_notes(const struct session *s, struct notes *ret)
 {
+    const struct server *servers[] = { s->attest, s->report };
+
     watch_notes(&s->watch, ret);
+    for (size_t i = 0; i < ARRAY_LEN(servers); i++)
+        server_note_skew(servers[i], ret);
     if (s->state.in_memory && s->state.note[0] && !s->state.damaged)
         notes_add(ret, FAILURE_DISK_FULL, "the state lives in memory only: %s", s->state.note);
 }

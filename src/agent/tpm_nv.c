@@ -96,11 +96,23 @@ bool tpm_nv_read(struct tpm_device *tpm, uint32_t index, size_t limit, struct ar
     return true;
 }
 
+/* 2.9: no TPM takes an index of any size, and none has room without end. */
+static bool is_too_large(uint32_t rc)
+{
+    uint32_t own = tpm_rc_own(rc);
+
+    return own == (TPM_RC_SIZE | TPM_RC_P(2)) || own == TPM_RC_NV_SPACE;
+}
+
 static bool define(struct tpm_device *tpm, uint32_t index, size_t len, struct failure *why)
 {
     const struct nv_public pub = { .index = index, .name_algorithm = DIGEST_SHA256, .attributes = OUR_ATTRIBUTES, .size = (uint16_t)len };
 
-    return tpm_call(tpm, request_nv_define(tpm_out(tpm), &pub), "TPM2_NV_DefineSpace", NULL, why);
+    if (tpm_call(tpm, request_nv_define(tpm_out(tpm), &pub), "TPM2_NV_DefineSpace", NULL, why))
+        return true;
+    if (is_too_large(why->tpm_rc))
+        why->id = FAILURE_NV_TOO_SMALL;
+    return false;
 }
 
 static bool undefine(struct tpm_device *tpm, uint32_t index, struct failure *why)

@@ -9,3 +9,5 @@ bool random_bytes(uint8_t *out, size_t len, struct err *err)
     wipe(out, len);
     return err_set(err, ERR_IO, "no random bytes from the system");
 }
+
+void random_reseed(void) { (void)!RAND_poll(); }

@@ -1,6 +1,7 @@
 #include "stub.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/hex.h"
@@ -73,7 +74,14 @@ static bool unavailable(struct stub *s, struct http_response *response)
     if (!s->fail_requests)
         return false;
     s->fail_requests--;
-    return http_response_error(response, 503, "ServiceUnavailable", NULL, "later");
+    if (s->fail_status == 200) {
+        struct json_out out = http_response_json(response, 200);
+
+        json_begin_object(&out, NULL);
+        json_end(&out);
+        return true;
+    }
+    return http_response_error(response, s->fail_status ? s->fail_status : 503, "ServiceUnavailable", NULL, "later");
 }
 
 /* POST /enroll/v1/begin */
@@ -147,6 +155,7 @@ static bool begin(void *context, const struct http_request *request, struct http
         return true;
     if (!http_body_json(request, NULL, &body, err))
         return false;
+    s->last_begin = arena_string(&s->arena, request->body);
     if (s->begin_answer)
         return answer_begin_otherwise(s, response);
     if (!learn_ak(s, request->arena, body) || !make_credential(s, request->arena, body, &blob, &secret))
@@ -337,8 +346,9 @@ static bool request_is_signed(struct stub *s, const struct http_request *request
         counter <= s->last_counter)
         return false;
     s->last_counter = counter;
-    iat -= clock_now_ms() / 1000;
-    return iat > -120 && iat < 120 && bytes_equal(json_text(json_get(claims, "vm"), BYTES_NONE), vm) && bytes_equal_string(vm, VM_ID) &&
+    iat -= time(NULL); /* not the clock of ours that a test may set */
+    s->iat_is_off = iat <= -120 || iat >= 120;
+    return !s->iat_is_off && bytes_equal(json_text(json_get(claims, "vm"), BYTES_NONE), vm) && bytes_equal_string(vm, VM_ID) &&
            json_is_string(json_get(claims, "htm"), "POST") && bytes_equal(json_text(json_get(claims, "htu"), BYTES_NONE), request->path);
 }
 
@@ -349,7 +359,10 @@ static bool refuse_stranger(struct stub *s, const struct http_request *request, 
         return true;
     if (s->forget_identity)
         return http_response_error(response, 401, "IdentityUnknown", NULL, "this key is not known here");
-    return request_is_signed(s, request) ? false : wrong(s, response, "report: the request is not signed as it should be");
+    if (request_is_signed(s, request))
+        return false;
+    return s->iat_is_off ? http_response_error(response, 401, "ClockSkew", NULL, "made too long ago, or in the future")
+                         : wrong(s, response, "report: the request is not signed as it should be");
 }
 
 static bool put_next(struct stub *s, struct http_response *response, unsigned status, struct err *err)

@@ -30,15 +30,16 @@ struct stub {
     bool any_nonce;                /* rp_data is not compared */
     bool no_tpm_endpoint;          /* 404 for /attest/Tpm */
     bool azure_seal_wrong;         /* AzureGuest's answers are sealed to another key */
-    unsigned fail_requests;        /* answer so many requests of any kind with 503 */
+    unsigned fail_requests;        /* answer so many requests of any kind with fail_status */
+    unsigned fail_status;          /* 0: 503; 200: success with nothing in it */
     unsigned next_report_seconds, next_heartbeat_seconds;
 
     /* what came */
     unsigned azure_attestations, azure_bound; /* bound: with a nonce */
     size_t azure_logs_len;
     unsigned begins, activations, challenges, attestations, nonces, reports, heartbeats;
-    char problem[300];                  /* "" while all is as it should be */
-    char *last_report, *last_heartbeat; /* JSON, in the arena */
+    char problem[300];                               /* "" while all is as it should be */
+    char *last_begin, *last_report, *last_heartbeat; /* JSON, in the arena */
     char *last_authorization;
     struct bytes last_cert; /* DER of the AK certificate issued */
 
@@ -46,7 +47,7 @@ struct stub {
     struct pubkey *ak;
     struct tpm_name ak_name;
     uint8_t secret[32], enrol_nonce[32], challenge[16], nonce[32];
-    bool nonce_is_open;
+    bool nonce_is_open, iat_is_off;
     int64_t last_counter;
 };
 

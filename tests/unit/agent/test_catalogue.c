@@ -89,6 +89,132 @@ static void enrol_for_other_key(struct guest *g, struct session *s)
     g->stub.credential_for_other_key = true;
 }
 
+static void enrol_once_more(struct guest *g, struct session *s)
+{
+    enrol_again(g, s);
+    g->stub.begin_answer = NULL;
+}
+
+static void enrol_at_a_server_that_waits(struct guest *g, struct session *s)
+{
+    enrol_again(g, s);
+    g->stub.begin_answer = "202";
+}
+
+static void enrol_at_a_server_without_the_vm(struct guest *g, struct session *s)
+{
+    enrol_again(g, s);
+    g->stub.begin_answer = "UnknownVm";
+}
+
+/* As after a restart of the agent: what is looked at once is looked at again. */
+static void look_again(struct guest *g, struct session *s)
+{
+    (void)g;
+    s->watch.identity_checked = false;
+}
+
+/* A certificate of this very key, of ten years ago; the server renews nothing. */
+static void issue_long_ago(struct guest *g, struct session *s)
+{
+    struct cert *old CLEANUP(cert_free_at) = NULL;
+    struct err err = ERR_INIT;
+
+    REQUIRE_OK(ca_issue_ak(g->stub.ca, VTPM_UUID, g->stub.ak, clock_now_ms() - 3650 * CA_DAY_MS, &old, &err), err);
+    REQUIRE(arena_copy(&g->stub.arena, old->der, &g->stub.last_cert));
+    state_forget_certificate(&s->state);
+    write_bytes(&s->state.ak_cert, old->der);
+}
+
+static void expired(struct guest *g, struct session *s)
+{
+    issue_long_ago(g, s);
+    g->stub.begin_answer = "Forbidden";
+}
+
+static void expired_and_renewed(struct guest *g, struct session *s)
+{
+    issue_long_ago(g, s);
+    s->nv_certificate_is_stale = true;
+}
+
+static void expired_of_the_platform(struct guest *g, struct session *s)
+{
+    struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
+    struct failure why = FAILURE_INIT;
+
+    issue_long_ago(g, s);
+    azure(g, s);
+    REQUIRE_DONE(tpm_device_open(g->vtpm.tcti, &tpm, &why), why);
+    REQUIRE_DONE(ak_certificate_publish(tpm, g->stub.last_cert, &why), why);
+}
+
+static void forgotten(struct guest *g, struct session *s)
+{
+    (void)s;
+    g->stub.forget_identity = true;
+}
+
+static void used_nonces(struct guest *g, struct session *s)
+{
+    (void)s;
+    g->stub.refuse_nonces = 9;
+}
+
+static void refused_reports(struct guest *g, struct session *s)
+{
+    (void)s;
+    g->stub.refuse_tokens = true;
+}
+
+static void answer_with(struct guest *g, unsigned status)
+{
+    g->stub.fail_requests = 9;
+    g->stub.fail_status = status;
+}
+
+static void in_trouble(struct guest *g, struct session *s)
+{
+    (void)s;
+    answer_with(g, 503);
+}
+
+static void lets_nobody_in(struct guest *g, struct session *s)
+{
+    s->pending.until_ms = 0;
+    answer_with(g, 403);
+}
+
+static void another_service(struct guest *g, struct session *s)
+{
+    (void)s;
+    g->stub.no_tpm_endpoint = true;
+}
+
+static void says_nothing(struct guest *g, struct session *s)
+{
+    (void)s;
+    answer_with(g, 200);
+}
+
+/* The servers of a session stay open: another address counts at its next start. */
+static void restart_at(struct guest *g, struct session *s, const char *endpoint)
+{
+    session_done(s);
+    g->config.endpoint = endpoint;
+    guest_session(g, s);
+}
+
+static void no_endpoint(struct guest *g, struct session *s) { restart_at(g, s, NULL); }
+
+static void no_address(struct guest *g, struct session *s) { restart_at(g, s, "https://"); }
+
+static void foreign_ca(struct guest *g, struct session *s)
+{
+    g->config.ca_pem = BYTES_LIT("-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n");
+    restart_at(g, s, g->stub.endpoint);
+}
+
 static void no_log(struct guest *g, struct session *s)
 {
     (void)s;
@@ -175,7 +301,47 @@ static const char lock_out[] =
     "tpm2_createprimary -C o -p secret -c p.ctx && tpm2_evictcontrol -C o -c p.ctx 0x81000100 && tpm2_flushcontext -t; "
     "for i in 1 2 3 4 5; do echo x >x; tpm2_rsadecrypt -c 0x81000100 -p wrong x; tpm2_create -C 0x81000100 -P wrong -u u -r r; done; true";
 
+/* Every slot that there is for an index is taken; the certificate's own is given back first. */
+static const char fill_nv[] =
+    "tpm2_nvundefine -C o 0x01c101d0; for i in $(seq 100 199); do tpm2_nvdefine -C o -s 2048 0x01500$i || break; done; "
+    "for i in $(seq 100 299); do tpm2_nvdefine -C o -s 300 0x01501$i || break; done; true";
+
+/* Where endorsement certificates lie, something that is none lies now. */
+static const char no_ek_certs[] = "tpm2_nvundefine -C p 0x01c00002 && tpm2_nvundefine -C p 0x01c00016";
+static const char bad_ek_cert[] = "tpm2_nvundefine -C p 0x01c00002 && tpm2_nvundefine -C p 0x01c00016 && "
+                                  "tpm2_nvdefine -C o -s 5 -a 'ownerread|ownerwrite|authread|authwrite|no_da' 0x01c00002 && "
+                                  "printf '\\60\\3\\2\\1\\1' >der && tpm2_nvwrite -C o -i der 0x01c00002";
+
 static const struct row rows[] = {
+    { .code = "NONE", .note = "AK_CERT_EXPIRED", .arrange = expired },
+    { .code = "NONE", .note = "AK_CERT_EXPIRED", .arrange = expired_and_renewed },
+    { .code = "NONE", .note = "AK_CERT_EXPIRED", .arrange = expired_of_the_platform },
+    { .code = "NONE", .note = "EK_CERT_MISSING", .tools = no_ek_certs, .arrange = look_again },
+    { .code = "AWAITS_APPROVAL", .tools = no_ek_certs, .arrange = enrol_at_a_server_that_waits },
+    { .code = "EK_UNUSABLE", .tools = bad_ek_cert, .arrange = enrol_once_more },
+    { .code = "NONE", .note = "NV_TOO_SMALL", .tools = fill_nv, .arrange = enrol_once_more },
+    { .code = "NONE",
+      .note = "NV_TOO_SMALL",
+      .tools = "tpm2_nvundefine -C o 0x01c101d0",
+      .fault = { .kind = FAULT_RC, .rc = 0x2d5, .command = TPM_CC_NV_DefineSpace },
+      .arrange = enrol_once_more },
+    { .code = "NOT_ENROLLED", .arrange = enrol_at_a_server_without_the_vm },
+    { .code = "IDENTITY_UNKNOWN", .arrange = forgotten },
+    { .code = "NONCE", .arrange = used_nonces },
+    { .code = "REPORT_REFUSED", .arrange = refused_reports },
+    { .code = "SERVER_TROUBLE", .arrange = in_trouble },
+    { .code = "NOT_AUTHORISED", .arrange = lets_nobody_in },
+    { .code = "WRONG_ENDPOINT", .arrange = another_service },
+    { .code = "BAD_ANSWER", .arrange = says_nothing },
+    { .code = "NO_ENDPOINT", .arrange = no_endpoint },
+    { .code = "NO_ENDPOINT", .arrange = no_address },
+    { .code = "TLS", .arrange = foreign_ca },
+    { .code = "INTERNAL", .fault = { .kind = FAULT_RC, .rc = 0x124, .command = TPM_CC_Quote } },
+    { .code = "INTERNAL", .fault = { .kind = FAULT_RC, .rc = 0x12f, .command = TPM_CC_Quote } },
+    { .code = "PCR_CHANGED", .fault = { .kind = FAULT_RC, .rc = 0x1c4, .command = TPM_CC_PolicyPCR }, .arrange = azureguest },
+    { .code = "PCR_CHANGED", .fault = { .kind = FAULT_RC, .rc = 0x128, .command = TPM_CC_RSA_Decrypt }, .arrange = azureguest },
+    { .code = "PCR_CHANGED", .fault = { .kind = FAULT_RC, .rc = 0x99d, .command = TPM_CC_RSA_Decrypt }, .arrange = azureguest },
+    { .code = "TPM_REFUSED", .fault = { .kind = FAULT_RC, .rc = 0x143, .command = TPM_CC_Quote } },
     { .code = "NONE", .note = "LOG_MISSING", .arrange = no_log },
     { .code = "NONE", .note = "LOG_EMPTY", .arrange = header_only },
     { .code = "NONE", .note = "LOG_SHA1", .arrange = sha1_log },

@@ -1,0 +1,243 @@
+/* The daemon's life: sleep, restoring, a wrong clock, a second agent, being told to stop. Clocks and the kernel's events are this program's own:
+ * no test machine can be put to sleep. */
+#define _GNU_SOURCE
+#include <linux/netlink.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "agent/run.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "guest.h"
+#include "support/test.h"
+
+static struct {
+    int64_t asleep_s, wall_s; /* how long the machine slept; how far off the wall clock is */
+    const char *event;        /* the kernel's next one, its fields ended by NUL and the last by two; NULL: none */
+} world;
+
+/* Take the place of libc's in this program. */
+int clock_gettime(clockid_t id, struct timespec *ret)
+{
+    int result = (int)syscall(SYS_clock_gettime, id, ret);
+
+    ret->tv_sec += id == CLOCK_BOOTTIME ? world.asleep_s : id == CLOCK_REALTIME ? world.wall_s : 0;
+    return result;
+}
+
+ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from, socklen_t *from_len)
+{
+    struct sockaddr_nl own = { 0 };
+    socklen_t len = sizeof own;
+    size_t n = 0;
+
+    if (!world.event || getsockname(fd, (struct sockaddr *)&own, &len) || own.nl_family != AF_NETLINK || own.nl_groups != 1)
+        return syscall(SYS_recvfrom, fd, buffer, size, flags, from, from_len);
+    while (world.event[n] || world.event[n + 1])
+        n++;
+    memcpy(buffer, world.event, n + 1);
+    memset(from, 0, sizeof own); /* the kernel's own port */
+    world.event = NULL;
+    return (ssize_t)n + 1;
+}
+
+/* What was logged, one line after the other. */
+static char logged[20000];
+
+static void keep(enum log_level level, int64_t time_ms, struct bytes line)
+{
+    size_t used = strlen(logged);
+
+    (void)level;
+    (void)time_ms;
+    snprintf(logged + used, sizeof logged - used, "%.*s\n", BYTES_FMT(line));
+}
+
+struct moment {
+    struct guest *g;
+    void (*happens)(struct guest *g); /* once, after the first report */
+};
+
+static void look(void *context)
+{
+    struct moment *m = context;
+
+    if (m->g->stub.reports && m->happens) {
+        m->happens(m->g);
+        m->happens = NULL;
+    }
+}
+
+static int run_with(struct guest *g, void (*happens)(struct guest *g), unsigned cycles)
+{
+    struct moment m = { g, happens };
+    const struct run_options options = { .no_start_delay = true, .cycles = cycles, .published = look, .context = &m };
+    int code;
+
+    memset(&world, 0, sizeof world);
+    logged[0] = 0;
+    log_set_sink(keep);
+    code = run_daemon(&g->config, &options);
+    log_set_sink(NULL);
+    memset(&world, 0, sizeof world);
+    return code;
+}
+
+static void sleeps(struct guest *g)
+{
+    world.asleep_s = 1000; /* a heartbeat is due, an attestation is not */
+    (void)g;
+}
+
+TEST(a_machine_that_slept_attests_at_once_and_says_so)
+{
+    WITH_GUEST(g);
+    CHECK_INT(run_with(&g, sleeps, 2), RUN_EXIT_OK);
+    CHECK_INT(g.stub.reports, 2);
+    CHECK(g.stub.last_report && strstr(g.stub.last_report, "\"RESUME\""));
+    CHECK(!strstr(g.stub.last_report, "\"RESTART_SEEN\""));
+    CHECK(strstr(logged, "resumed: attesting"));
+    CHECK_STRING(g.stub.problem, "");
+}
+
+static void suspends(struct guest *g)
+{
+    vtpm_resume(&g->vtpm);
+    world.asleep_s = 1000;
+}
+
+TEST(a_resume_of_machine_and_tpm_is_one_resume_and_no_restart)
+{
+    WITH_GUEST(g);
+    CHECK_INT(run_with(&g, suspends, 2), RUN_EXIT_OK);
+    CHECK(g.stub.last_report && strstr(g.stub.last_report, "\"RESUME\"") && !strstr(g.stub.last_report, "\"RESTART_SEEN\""));
+    CHECK(g.stub.last_report && strstr(g.stub.last_report, "\"restartCount\":1"));
+}
+
+static void is_restored(struct guest *g)
+{
+    world.event = "change@/devices/LNXSYSTM:00/VMGENCTR:00\0ACTION=change\0NEW_VMGENID=1\0SEQNUM=7\0";
+    world.asleep_s = 4; /* less than a sleep; the heartbeat is due */
+    (void)g;
+}
+
+TEST(a_machine_that_was_restored_or_copied_attests_at_once_and_says_so)
+{
+    WITH_GUEST(g);
+    g.stub.next_heartbeat_seconds = 3;
+    CHECK_INT(run_with(&g, is_restored, 2), RUN_EXIT_OK);
+    CHECK_INT(g.stub.reports, 2);
+    CHECK(g.stub.last_report && strstr(g.stub.last_report, "\"VMGENID\"") && !strstr(g.stub.last_report, "\"RESUME\""));
+    CHECK_INT(g.stub.nonces, 2); /* the nonce of before the copy is not used by both */
+    CHECK_STRING(g.stub.problem, "");
+}
+
+static void is_told_to_stop(struct guest *g)
+{
+    (void)g;
+    raise(SIGTERM);
+}
+
+TEST(who_is_told_to_stop_says_so_and_leaves_nothing_in_the_tpm)
+{
+    WITH_GUEST(g);
+    CHECK_INT(run_with(&g, is_told_to_stop, 0), RUN_EXIT_OK);
+    alarm(0);
+    CHECK(strstr(logged, "CANCELLED"));
+    CHECK(vtpm_run(&g.vtpm, "test -z \"$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)\""));
+}
+
+TEST(a_second_agent_is_a_duplicate_and_names_the_first)
+{
+    char lock[120], first[40];
+    struct err err = ERR_INIT;
+
+    WITH_GUEST(g);
+    snprintf(lock, sizeof lock, "%s/lock", g.run_dir);
+    REQUIRE_OK(file_make_dirs(g.run_dir, 0755, &err), err);
+    REQUIRE(vtpm_run(&g.vtpm, "cd run && (flock -x 9; echo '4711 9.9' >&9; echo held >held; sleep 5) 9>lock & for i in $(seq 50); do "
+                              "[ -e run/held ] && break; sleep 0.1; done"));
+    CHECK_INT(run_with(&g, NULL, 1), RUN_EXIT_LOCKED);
+    snprintf(first, sizeof first, "holder=\"4711 9.9\"");
+    CHECK(strstr(logged, "DUPLICATE") && strstr(logged, first));
+    CHECK_INT(g.stub.begins, 0);
+}
+
+TEST(a_clock_that_is_off_is_told_and_stops_nobody)
+{
+    static const struct {
+        int64_t wall_s;
+        const char *says; /* NULL: nothing */
+    } cases[] = { { 0, NULL }, { 100, NULL }, { -200, "behind the" }, { 200, "ahead of" }, { 4000, "6408" } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct session s CLEANUP(session_done) = { 0 };
+        struct report_answer answer;
+        struct failure why = FAILURE_INIT;
+        struct notes notes;
+        const struct note *note;
+
+        WITH_GUEST(g);
+        world.wall_s = cases[i].wall_s;
+        session_init(&s, &g.config);
+        CHECK(session_cycle(&s, &answer, &why));
+        session_notes(&s, &notes);
+        note = notes_find(&notes, FAILURE_CLOCK_SKEW);
+        CHECK_INT(note != NULL, cases[i].says != NULL);
+        CHECK(!cases[i].says || (note && strstr(note->text, cases[i].says)));
+        CHECK(!cases[i].says || (g.stub.last_report && strstr(g.stub.last_report, "\"CLOCK_SKEW\"")));
+        if (note)
+            test_note("%s", note->text);
+        world.wall_s = 0;
+    }
+}
+
+TEST(a_request_of_another_time_is_refused_once_and_made_anew_in_the_servers_time)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    world.wall_s = 4000;
+    for (int start = 0; start < 2; start++) {
+        struct session s CLEANUP(session_done) = { 0 };
+
+        session_init(&s, &g.config);
+        if (start == 1) { /* the certificate is there: the first request is a signed one */
+            CHECK(!session_cycle(&s, &answer, &why));
+            CHECK_STRING(failure_name(why.id), "CLOCK_SKEW");
+            CHECK_INT(failure_retry(why.id), RETRY_AGAIN);
+        }
+        REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+    }
+    world.wall_s = 0;
+}
+
+TEST(memory_that_runs_out_is_a_failure_of_its_own)
+{
+    struct session s CLEANUP(session_done) = { 0 };
+    struct arena tight CLEANUP(arena_done);
+    struct attest_result result;
+    struct failure why = FAILURE_INIT;
+    bool done = false;
+
+    WITH_GUEST(g);
+    session_init(&s, &g.config);
+    REQUIRE_DONE(session_enrol(&s, false, &why), why);
+    g.stub.any_nonce = true;
+    for (size_t budget = 1; budget < 1 << 20 && !done; budget *= 2) {
+        arena_init(&tight, budget);
+        done = session_attest(&s, &tight, &result, &why);
+        if (!done && why.id != FAILURE_BAD_ANSWER) /* an answer that did not fit */
+            CHECK_STRING(failure_name(why.id), "NO_MEMORY");
+        CHECK(done || budget < 1 << 19);
+        arena_done(&tight);
+    }
+    CHECK(done);
+    arena_init(&tight, 1);
+}
