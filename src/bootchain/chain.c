@@ -1,6 +1,7 @@
 #include "bootchain/chain.h"
 #include "bootchain/walk.h"
 #include "eventlog/describe.h"
+#include "eventlog/systemd_log.h"
 
 bool walk_no_memory(struct walk *w)
 {
@@ -165,7 +166,7 @@ static bool one_step(struct walk *w, size_t i)
         return true;
     if (event->type == EVENT_TYPE(EV_SEPARATOR) && !separator_step(w, &s, &taken))
         return false;
-    if (taken)
+    if (taken || (step_proved(&s) && systemd_closes_register(event, s.mark->proved)))
         return true;
     s.early = replayed_before_separator(w->log, i);
     w->os_events[event->pcr] = true;

@@ -178,6 +178,8 @@ static enum image_role role_of(const struct walk *w, const size_t *kept, size_t 
 
     if (w->chain->windows.present)
         return IMAGE_LOADER;
+    if (w->uki_seen && place + 1 == n && place > 0 && !image->path[0] && image->event > w->first_uki_event)
+        return IMAGE_KERNEL; /* which the stub loads out of its own image */
     if (w->uki_seen)
         return place + 1 == n || w->images[kept[place + 1]].event > w->first_uki_event ? IMAGE_UKI : IMAGE_LOADER;
     if (w->grub_seen)
@@ -197,7 +199,7 @@ static bool name_image(struct walk *w, struct boot_image *image, struct componen
 
     switch (image->role) {
     case IMAGE_KERNEL:
-        words = "kernel";
+        words = w->uki_seen ? "kernel inside the unified kernel image" : "kernel";
         c->kind = COMPONENT_KERNEL;
         c->key = "kernel";
         break;

@@ -384,12 +384,43 @@ static bool uki_step(struct walk *w, const struct step *s)
     return c != NULL;
 }
 
+/* The number of a unified kernel image's profile. The tag is a label, under which any text could stand: only a number is no command line. */
+static bool is_profile(const struct step *s)
+{
+    struct bytes text = s->mark->proved;
+    size_t n = text.len / 2;
+
+    if (loader_tag_of(s->event) != LOADER_TAG_UKI_PROFILE || text.len % 2)
+        return false;
+    if (n && text.data[2 * n - 2] == 0 && text.data[2 * n - 1] == 0)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        if (text.data[2 * i] < '0' || text.data[2 * i] > '9' || text.data[2 * i + 1] != 0)
+            return false;
+    return n > 0;
+}
+
+static bool profile(struct walk *w, const struct step *s)
+{
+    char *number = loader_utf16_text(w->a, s->mark->proved);
+    struct component *c =
+        number ? walk_add(w, s, COMPONENT_UKI_SECTION, "uki:profile", arena_printf(w->a, "profile %s of the unified kernel image", number))
+               : NULL;
+
+    if (!c)
+        return walk_no_memory(w);
+    c->text = number;
+    return true;
+}
+
 /* Register 12: command lines, credentials and add-ons of systemd-boot and stubs. What is not proved may be any of them, whatever its
  * type says. */
 static bool options_step(struct walk *w, const struct step *s)
 {
     if (!step_proved(s))
         return event_is_systemd_record(s->event) ? user_space_step(w, s) : unproved_command(w, s);
+    if (is_profile(s))
+        return profile(w, s);
     if (is_utf16_text(s->mark->proved)) {
         w->systemd_boot_seen = w->systemd_boot_seen || !w->uki_seen;
         return utf16_line(w, s, "loader-options");
@@ -455,6 +486,21 @@ static enum boot_flow flow_of(const struct walk *w)
     return BOOT_FLOW_UNKNOWN;
 }
 
+/* What a person would call it: its file, where the firmware names one; of a unified kernel image the whole, not the kernel inside. */
+static bool kernel_of_images(struct walk *w)
+{
+    const struct boot_image *best = NULL;
+
+    for (size_t i = 0; i < w->n_images; i++) {
+        const struct boot_image *image = &w->images[i];
+        if ((image->role == IMAGE_KERNEL || image->role == IMAGE_UKI) && (!best || best->role != IMAGE_UKI))
+            best = image;
+    }
+    if (best)
+        w->chain->kernel = strchr(best->path, '\\') ? plain_file_name(w->a, best->path) : best->name;
+    return !best || w->chain->kernel || walk_no_memory(w);
+}
+
 bool loader_finish(struct walk *w)
 {
     judge_pending(w);
@@ -464,10 +510,8 @@ bool loader_finish(struct walk *w)
         w->chain->command_line = NULL;
     w->chain->flow = flow_of(w);
     w->chain->initrd = stub_initrd(w);
-    if (!w->chain->kernel)
-        for (size_t i = 0; i < w->n_images; i++)
-            if (w->images[i].role == IMAGE_KERNEL || w->images[i].role == IMAGE_UKI)
-                w->chain->kernel = w->images[i].name;
+    if (!w->chain->kernel && !kernel_of_images(w))
+        return false;
     if (w->chain->windows.present)
         w->chain->kernel = "Windows";
     if (w->chain->initrd == INITRD_UNMEASURED && !add_hole(w, 9, COMPONENT_INITRD, "initrd", "initial RAM disk, not measured"))

@@ -121,6 +121,8 @@ const char *plain_boot_summary(struct arena *a, const struct bootchain *chain)
         return "Windows through Windows Boot Manager";
     if (chain->flow == BOOT_FLOW_UNKNOWN && !chain->kernel)
         return "unknown";
+    if (chain->flow == BOOT_FLOW_UKI && chain->kernel) /* it is what was booted, and the way */
+        return arena_printf(a, "Linux in the unified kernel image %s%s", chain->kernel, shim[0] ? " through shim" : "");
     return arena_printf(a, "Linux %s through %s%s", chain->kernel ? chain->kernel : "(unnamed)", shim, plain_boot_flow(chain->flow));
 }
 

@@ -89,7 +89,9 @@ static void chain_holes(struct walk *w)
      * well be a stub's credentials, of which the log has only the name. */
     if (w->n_unproved_commands)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
-                     "%u events of the boot loader have texts that do not hash to their digests.", w->n_unproved_commands)
+                     w->n_unproved_commands == 1 ? "%u event of the boot loader has a text that does not hash to its digest."
+                                                 : "%u events of the boot loader have texts that do not hash to their digests.",
+                     w->n_unproved_commands)
             ->severity = w->grub_unproved ? SEVERITY_HIGH : SEVERITY_MEDIUM;
 }
 

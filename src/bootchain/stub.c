@@ -156,13 +156,23 @@ static bool entry_line(struct walk *w, bool *ret_names_initrd)
     return known;
 }
 
+/* Anybody can extend Windows' registers later; what shim or GRUB measured before cannot be taken back. Behind them Windows was started
+ * only if its own certificate let it. */
+static bool windows_was_authorised(const struct walk *w)
+{
+    for (size_t i = 0; i < w->n_authorities; i++)
+        if (w->authorities[i].proved && w->authorities[i].key.name && strstr(w->authorities[i].key.name, "Windows"))
+            return true;
+    return false;
+}
+
 enum initrd_state stub_initrd(struct walk *w)
 {
     const char *line = w->chain->command_line;
     bool entry_names, entry_known = entry_line(w, &entry_names), traces = w->os_events[8] || w->os_events[9];
     bool grub = w->kernel_command || w->grub_line;
 
-    if (w->chain->windows.present && !traces)
+    if (w->chain->windows.present && !grub && ((!traces && !w->shim_seen) || windows_was_authorised(w)))
         return INITRD_NONE;
     if (w->stub_names_initrd && !w->initrd_event)
         return INITRD_UNMEASURED;
@@ -183,5 +193,5 @@ enum initrd_state stub_initrd(struct walk *w)
     /* A loader that measured something unproved, or shim and then no trace of what it loaded. */
     if (w->os_events[8] || w->os_events[9])
         return w->uki_seen ? INITRD_NONE : INITRD_UNMEASURED;
-    return w->shim_seen && !w->os_events[11] && !w->os_events[12] ? INITRD_UNMEASURED : INITRD_UNKNOWN;
+    return w->shim_seen && !w->uki_seen && !w->systemd_boot_seen ? INITRD_UNMEASURED : INITRD_UNKNOWN;
 }

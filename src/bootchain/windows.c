@@ -175,7 +175,7 @@ bool windows_step(struct walk *w, const struct step *s, bool *ret_taken)
     bool tagged = s->event->type == EVENT_TYPE(EV_EVENT_TAG) && s->pcr >= 11 && s->pcr <= 14;
 
     *ret_taken = false;
-    if (!tagged || !step_proved(s) || !sipa_is_wellformed(s->mark->proved))
+    if (!tagged || !step_proved(s) || !sipa_is_windows(s->mark->proved))
         return true;
     *ret_taken = true;
     w->chain->windows.present = true;

@@ -2,7 +2,6 @@
 #include "base/utf8.h"
 #include "eventlog/describe_parts.h"
 #include "eventlog/device_path.h"
-#include "eventlog/firmware_blob.h"
 #include "eventlog/gpt.h"
 #include "eventlog/image_load.h"
 #include "eventlog/no_action.h"
@@ -39,26 +38,9 @@ void say_utf16(struct describing *d, struct bytes utf16)
     say_text(d, text ? bytes_of_string(text) : BYTES_NONE);
 }
 
-static bool looks_utf16(struct bytes data)
+bool looks_utf16(struct bytes data)
 {
     return data.len >= 4 && data.len % 2 == 0 && data.data[0] != 0 && data.data[1] == 0 && data.data[3] == 0;
-}
-
-static void say_version(struct describing *d)
-{
-    struct bytes data = d->event->data;
-    char guid[UUID_TEXT_LEN];
-
-    if (bytes_are_all(data, 0)) {
-        write_string(d->w, "not given");
-    } else if (looks_utf16(data)) {
-        say_utf16(d, data);
-    } else if (data.len == UUID_LEN) {
-        guid_format(data.data, guid);
-        write_string(d->w, guid);
-    } else {
-        say_text(d, data);
-    }
 }
 
 static void say_image(struct describing *d)
@@ -120,39 +102,6 @@ static void describe_no_action(struct describing *d)
     write_string(d->w, ".");
 }
 
-static void describe_blob(struct describing *d, bool has_description)
-{
-    struct firmware_blob blob;
-    struct err err = ERR_INIT;
-
-    if (!firmware_blob_parse(d->event->data, has_description, &blob, &err)) {
-        write_string(d->w, "A piece of firmware was measured.");
-        return;
-    }
-    write_string(d->w, "A piece of firmware was measured: ");
-    if (blob.description.len) {
-        say_text(d, blob.description);
-        write_string(d->w, ", ");
-    }
-    write_printf(d->w, "%llu bytes at 0x%llx.", (unsigned long long)blob.length, (unsigned long long)blob.base);
-}
-
-static void say_tables(struct describing *d, bool has_description)
-{
-    struct handoff_tables tables;
-    struct err err = ERR_INIT;
-
-    if (!handoff_tables_parse(d->a, d->event->data, has_description, &tables, &err)) {
-        write_string(d->w, "tables");
-        return;
-    }
-    say_text(d, tables.description);
-    for (size_t i = 0; i < tables.n && i < 8; i++) {
-        const char *name = handoff_table_name(tables.tables[i].guid);
-        write_printf(d->w, "%s%s", i || tables.description.len ? ", " : "", name ? name : "vendor table");
-    }
-}
-
 static void describe_gpt(struct describing *d)
 {
     struct gpt gpt;
@@ -173,22 +122,6 @@ static void describe_gpt(struct describing *d)
     write_string(d->w, ".");
 }
 
-static void describe_text(struct describing *d)
-{
-    write_string(d->w,
-                 d->event->type == EVENT_TYPE(EV_S_CRTM_CONTENTS) ? "The first code that ran was measured: " : "The firmware recorded: ");
-    if (looks_utf16(d->event->data))
-        say_utf16(d, d->event->data);
-    else
-        say_text(d, d->event->data);
-    write_string(d->w, ".");
-}
-
-static void describe_opaque(struct describing *d)
-{
-    write_printf(d->w, "%s with %zu bytes.", event_type_name(d->event->type), d->event->data.len);
-}
-
 static void describe_content(struct describing *d, enum event_content content)
 {
     switch (content) {
@@ -203,10 +136,7 @@ static void describe_content(struct describing *d, enum event_content content)
     case CONTENT_IPL:
         return describe_ipl(d);
     case CONTENT_VERSION:
-        write_string(d->w, "The firmware's version: ");
-        say_version(d);
-        write_string(d->w, ".");
-        return;
+        return describe_version(d);
     case CONTENT_VARIABLE:
         return describe_variable(d);
     case CONTENT_BOOT_VARIABLE:
@@ -222,14 +152,10 @@ static void describe_content(struct describing *d, enum event_content content)
         return describe_blob(d, content == CONTENT_BLOB2);
     case CONTENT_TABLES:
     case CONTENT_TABLES2:
-        write_string(d->w, "Tables for the operating system were measured: ");
-        say_tables(d, content == CONTENT_TABLES2);
-        write_string(d->w, ".");
-        return;
+        return describe_tables(d, content == CONTENT_TABLES2);
     case CONTENT_OPAQUE:
-        break;
+        return describe_opaque(d);
     }
-    describe_opaque(d);
 }
 
 /* What a person has to know before believing the sentence. */
@@ -286,17 +212,13 @@ static void title_content(struct describing *d, enum event_content content)
         write_string(d->w, "separator");
         return;
     case CONTENT_TEXT:
-        if (looks_utf16(d->event->data))
-            say_utf16(d, d->event->data);
-        else
-            say_text(d, d->event->data);
-        return;
+        return title_text(d);
     case CONTENT_TAGGED:
         return title_tagged(d);
     case CONTENT_IPL:
         return title_ipl(d);
     case CONTENT_VERSION:
-        return say_version(d);
+        return title_version(d);
     case CONTENT_VARIABLE:
     case CONTENT_BOOT_VARIABLE:
     case CONTENT_AUTHORITY:
@@ -308,15 +230,13 @@ static void title_content(struct describing *d, enum event_content content)
         return;
     case CONTENT_BLOB:
     case CONTENT_BLOB2:
-        write_string(d->w, "firmware");
-        return;
+        return title_blob(d, content == CONTENT_BLOB2);
     case CONTENT_TABLES:
     case CONTENT_TABLES2:
-        return say_tables(d, content == CONTENT_TABLES2);
+        return title_tables(d, content == CONTENT_TABLES2);
     case CONTENT_OPAQUE:
-        break;
+        return title_opaque(d);
     }
-    write_printf(d->w, "%zu bytes", d->event->data.len);
 }
 
 char *event_title(struct arena *a, const struct eventlog *log, const struct event *event)

@@ -173,12 +173,15 @@ void describe_windows(struct describing *d, struct bytes data)
 
 void describe_tagged(struct describing *d)
 {
+    struct tagged_event tagged;
     enum loader_tag tag = loader_tag_of(d->event);
 
     if (tag != LOADER_TAG_NONE)
         write_printf(d->w, "The %s was measured.", loader_tag_text(tag));
-    else if (sipa_is_wellformed(d->event->data))
+    else if (sipa_is_windows(d->event->data))
         describe_windows(d, d->event->data);
+    else if (tagged_event_parse(d->event->data, &tagged))
+        write_printf(d->w, "A tagged event (0x%08x) of %zu bytes.", tagged.id, tagged.content.len);
     else
         write_printf(d->w, "A tagged event of %zu bytes.", d->event->data.len);
 }
@@ -190,10 +193,10 @@ void title_tagged(struct describing *d)
 
     if (tag != LOADER_TAG_NONE)
         write_string(d->w, loader_tag_text(tag));
-    else if (sipa_is_wellformed(d->event->data))
+    else if (sipa_is_windows(d->event->data))
         write_string(d->w, "Windows boot facts");
     else if (tagged_event_parse(d->event->data, &tagged))
-        write_printf(d->w, "tag 0x%08x", tagged.id);
+        write_printf(d->w, "tagged event 0x%08x", tagged.id);
     else
-        write_printf(d->w, "%zu bytes", d->event->data.len);
+        write_printf(d->w, "tagged event, %zu bytes", d->event->data.len);
 }

@@ -3,6 +3,7 @@
 #include "eventlog/no_action.h"
 #include "eventlog/sipa.h"
 #include "eventlog/systemd_boot.h"
+#include "eventlog/systemd_log.h"
 #include "eventlog/uefi_variable.h"
 
 enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, WINDOWS_FIRST = 12, WINDOWS_LAST = 14, REPORTED_PER_RULE = 8 };
@@ -62,6 +63,15 @@ static void check_separators(const struct rules_input *in, struct separators *re
             findings_add(in->findings, FINDING_LOG_SEPARATOR, (int)pcr, FINDING_NO_EVENT, "Register %u has no separator.", pcr);
 }
 
+/* systemd's own word behind the firmware's: proved, it hides nothing (its content is one constant). */
+static bool is_closed_by_system(const struct rules_input *in, const struct event *event, const struct separators *separators)
+{
+    const struct event_mark *mark = &in->marks[event->number];
+
+    return event->pcr < SEPARATED_REGISTERS && separators->sound[event->pcr] && event->number > separators->event[event->pcr] &&
+           mark->proof == PROOF_PROVED && systemd_closes_register(event, mark->proved);
+}
+
 /* Unknown types, types that do not belong there, and what came after the separator. */
 static void check_place(const struct rules_input *in, const struct event *event, const struct separators *separators,
                         struct rule_state *state)
@@ -76,6 +86,8 @@ static void check_place(const struct rules_input *in, const struct event *event,
                 ->severity = PCR_BIT(pcr) & PCRS_ROM ? SEVERITY_LOW : SEVERITY_HIGH; /* a vendor's own: nothing rests on it there */
         return;
     }
+    if (is_closed_by_system(in, event, separators))
+        return;
     if (!(type->pcrs & PCR_BIT(pcr)) && state->misplaced++ < REPORTED_PER_RULE)
         findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)pcr, event->number, "%s does not belong in register %u.", type->name,
                      pcr);

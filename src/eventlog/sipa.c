@@ -178,6 +178,23 @@ bool sipa_is_wellformed(struct bytes data)
     return sipa_walk(data, NULL, &err);
 }
 
+static bool find_known(void *context, const struct sipa_record *record)
+{
+    bool *found = context;
+
+    *found = *found || record->type != NULL;
+    return !*found;
+}
+
+bool sipa_is_windows(struct bytes data)
+{
+    struct err ignored = ERR_INIT;
+    bool found = false;
+    const struct sipa_visitor visitor = { find_known, NULL, &found };
+
+    return sipa_walk(data, &visitor, &ignored) && found;
+}
+
 bool sipa_boolean(const struct sipa_record *record, bool *ret)
 {
     if (record->payload.len != 1)

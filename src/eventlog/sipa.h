@@ -53,6 +53,8 @@ struct sipa_visitor {
  * a malformed record yields no fact at all. ERR_LIMIT for nesting. A visitor that stops is no error. */
 MUST_CHECK bool sipa_walk(struct bytes data, const struct sipa_visitor *visitor /* NULL: check only */, struct err *err);
 bool sipa_is_wellformed(struct bytes data);
+/* Well formed, and at least one of the records is one that Windows makes: other systems measure tagged events, too. */
+bool sipa_is_windows(struct bytes data);
 
 /* Payloads by form. False when the length does not fit the form. */
 MUST_CHECK bool sipa_boolean(const struct sipa_record *record, bool *ret);

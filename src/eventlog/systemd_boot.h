@@ -5,7 +5,8 @@
  *   register 12  systemd-boot and systemd-stub: command line (UTF-16), credentials, add-ons
  *   register 13  systemd-stub: system extensions
  *   register 9   Linux EFI stub: tagged events (PFP 10.4.2) whose digest is that of the command line (UTF-16 with NUL) or of the initramfs
- *   register 5   systemd-boot: loader.conf (tagged event) */
+ *   register 5   systemd-boot: loader.conf (tagged event)
+ *   register 1   systemd-boot and systemd-stub since 261: SMBIOS structures (tagged events), behind the firmware's separator */
 #pragma once
 #include "eventlog/log.h"
 
@@ -27,7 +28,10 @@ MUST_CHECK bool tagged_event_parse(struct bytes data, struct tagged_event *ret);
     X(DEVICETREE,     0x6c46f751u, "device tree that the loader added")                         \
     X(INITRD_ADDON,   0x49dffe0fu, "initial RAM disk that the loader added")                    \
     X(UCODE_ADDON,    0xdac08e1au, "microcode that the loader added")                           \
-    X(UKI_PROFILE,    0x13aed6dbu, "profile of the unified kernel image")
+    X(UKI_PROFILE,    0x13aed6dbu, "profile of the unified kernel image")                       \
+    X(SMBIOS_SYSTEM,  0xd5cb7cbcu, "system's description (SMBIOS type 1)")                      \
+    X(SMBIOS_BOARD,   0xe0d47bc8u, "board's description (SMBIOS type 2)")                       \
+    X(SMBIOS_STRINGS, 0xc0b3bd23u, "vendor's strings (SMBIOS type 11)")
 /* clang-format on */
 
 enum loader_tag {

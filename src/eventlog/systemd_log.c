@@ -20,6 +20,11 @@ bool event_is_systemd_record(const struct event *event)
     return event->type == EVENT_TYPE(EV_IPL) && event->data.len > 0 && event->data.data[0] == '{';
 }
 
+bool systemd_closes_register(const struct event *event, struct bytes proved)
+{
+    return event_is_systemd_record(event) && bytes_equal_string(proved, "os-separator");
+}
+
 static bool parse_digest(struct arena *a, const struct json *v, struct systemd_digest *ret, struct err *err)
 {
     struct bytes name, hex, value;

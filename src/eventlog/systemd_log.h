@@ -61,4 +61,9 @@ MUST_CHECK bool systemd_log_as_events(const struct systemd_log *log, struct writ
 
 /* Whether an event looks like such a record: EV_IPL, data begins with '{'. */
 bool event_is_systemd_record(const struct event *event);
+
+/* systemd-pcrosseparator.service (systemd 261) closes the registers of firmware and loader, 0–7, 9 and 12–14, with the word "os-separator".
+ * `proved` is what such a record's digest proves. The word is the same on every machine: it says nothing but that later extends are not
+ * those of the boot. */
+bool systemd_closes_register(const struct event *event, struct bytes proved);
 const char *systemd_event_text(enum systemd_event event);

@@ -141,9 +141,12 @@ static struct bytes der(struct arena *a, uint8_t tag, struct bytes content)
     struct writer w = { 0 };
 
     write_u8(&w, tag);
-    if (content.len >= 128) {
+    if (content.len >= 256) {
         write_u8(&w, 0x82);
         write_u16be(&w, (uint16_t)content.len);
+    } else if (content.len >= 128) {
+        write_u8(&w, 0x81);
+        write_u8(&w, (uint8_t)content.len);
     } else
         write_u8(&w, (uint8_t)content.len);
     write_bytes(&w, content);

@@ -263,6 +263,17 @@ static bool build_section(struct arena *a, struct built_log *log, struct bytes r
     return true;
 }
 
+/* VARIABLE NAME: a certificate of that name in an EFI_SIGNATURE_DATA */
+static bool build_authority(struct arena *a, struct built_log *log, struct bytes rest)
+{
+    static const char security[] = "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f";
+    struct bytes variable = next_word(&rest);
+
+    built_variable(log, 7, EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY), security, text_of(a, variable),
+                   built_signature(a, built_certificate(a, text_of(a, rest), 5)));
+    return true;
+}
+
 static bool build_line(struct arena *a, struct built_log *log, struct bytes line)
 {
     static const char options[] = "LOADED_IMAGE::LoadOptions";
@@ -306,6 +317,8 @@ static bool build_line(struct arena *a, struct built_log *log, struct bytes line
         return build_section(a, log, rest, true);
     if (begins(line, "name", &rest))
         return build_section(a, log, rest, false);
+    if (begins(line, "authority", &rest))
+        return build_authority(a, log, rest);
     if (begins(line, "raw", &rest))
         return build_raw(a, log, rest);
     return begins(line, "variable", &rest) && build_variable(a, log, rest);

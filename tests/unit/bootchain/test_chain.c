@@ -476,7 +476,7 @@ static void windows_boot(struct boot *b, uint32_t id, const char *value)
     struct bytes data;
 
     boot_stock(b);
-    for (size_t i = b->at.grub; i <= b->at.initrd_file; i++)
+    for (size_t i = b->at.shim + 1; i <= b->at.initrd_file; i++) /* its boot manager, started by the firmware */
         b->log.events[i].gone = true;
     sipa(&inner, 0x00050002, BYTES_LIT("\1"));
     sipa(&inner, id, (struct bytes){ (const uint8_t *)value, 1 });
