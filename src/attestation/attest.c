@@ -10,6 +10,9 @@
 #include "crypto/random.h"
 #include "x509/ak_cert.h"
 
+/* 6.4: PS256, and what TPM-resident keys can do instead; each of the curves of 6.5 step 3 has its one algorithm. */
+#define REQUEST_ALGORITHMS (JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256) | JWS_ALLOW(JWS_ES384) | JWS_ALLOW(JWS_ES512))
+
 /* What one request carries from step to step; everything is released by attestation_done. */
 struct attestation {
     struct attestation_service *service;
@@ -45,7 +48,7 @@ static bool read_request(struct attestation *t, struct err *err)
 {
     const struct verified_jws *verified;
 
-    if (!jws_parse(t->a, t->message.request, LIMIT_ATTEST_BODY_BYTES, &t->jws, err) ||
+    if (!jws_parse_loose(t->a, t->message.request, LIMIT_ATTEST_BODY_BYTES, &t->jws, err) ||
         !attest_request_read(t->a, &t->jws, t->provider->tpm_v1, &t->request, err))
         return err_within(err, "request");
     t->has_request = true;
@@ -53,8 +56,7 @@ static bool read_request(struct attestation *t, struct err *err)
         return false;
     if (!bytes_equal_ct(t->request.challenge, BYTES_OF(t->challenge.challenge)))
         return err_set(err, ERR_UNTRUSTED, "challenge is not the one that service_context holds");
-    if (!jws_verify(t->a, &t->jws, t->request.request_key.jwk.key, JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256),
-                    &verified, err))
+    if (!jws_verify(t->a, &t->jws, t->request.request_key.jwk.key, REQUEST_ALGORITHMS, &verified, err))
         return err_within(err, "request");
     return challenge_use(t->service->challenges, &t->challenge, t->now_ms, err);
 }
@@ -340,7 +342,9 @@ bool attest_tpm(struct attestation_service *service, const struct provider *prov
     draft = fine ? draft_of(body) : NULL;
     if (!provider->policies[PROVIDER_TPM].is_set && !draft)
         return http_response_error(response, 400, "InvalidOperation", NULL,
-                                   "A VBS attestation policy has not been set on the attestation provider.");
+                                   "A VBS attestation policy has not been set on the attestation provider. Set one with PUT "
+                                   "%s/policies/Tpm (trueboot policy set Tpm FILE --provider %s).",
+                                   provider->issuer, provider->name);
     t->service = service;
     t->provider = provider;
     t->a = http->arena;

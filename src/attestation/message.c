@@ -17,7 +17,7 @@ static bool same_word(struct bytes a, const char *b)
 
 static bool read_inner(const struct json *message, struct attest_message *m, struct err *err)
 {
-    const struct json *type = json_get(message, "type"), *request = json_get(message, "request");
+    const struct json *type = json_get_no_case(message, "type"), *request = json_get_no_case(message, "request");
 
     if (message->type != JSON_OBJECT)
         return err_set(err, ERR_MALFORMED, "data does not hold a message object");
@@ -46,7 +46,7 @@ bool attest_message_read(struct arena *a, const struct json *body, struct attest
         return err_set(err, ERR_MALFORMED, "data is missing or not a string");
     if (!base64_decode_any(a, data->string, &text, err) || !json_parse(a, text, NULL, &envelope, err))
         return err_within(err, "data");
-    payload = json_get(envelope, "payload");
+    payload = json_get_no_case(envelope, "payload");
     m.wrapped = payload != NULL;
     if (!read_inner(payload ? payload : envelope, &m, err))
         return false;

@@ -89,7 +89,7 @@ bool provider_stored_policy(struct arena *a, struct bytes compact, struct bytes 
     if (jws_parse_unsecured(a, compact, LIMIT_POLICY_BODY_BYTES, &unsecured, err)) {
         payload = unsecured.payload;
     } else {
-        if (!jws_parse(a, compact, LIMIT_POLICY_BODY_BYTES, &jws, err) || !jws_header_certs(&jws, certs, &n, err))
+        if (!jws_parse_loose(a, compact, LIMIT_POLICY_BODY_BYTES, &jws, err) || !jws_header_certs(&jws, certs, &n, err))
             return false;
         payload = jws.claimed_payload;
     }

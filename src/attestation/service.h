@@ -38,6 +38,7 @@ struct attestation_service {
     bool (*identify)(void *context, const struct http_request *request, struct http_caller *ret, struct err *err);
     void *identify_context;
     struct rate_limiter *per_vm; /* attestations of one key, once its quote has been proved genuine; may be NULL */
+    struct rate_limiter *per_address; /* calls of /attest, which the server counts before it comes here: to be published; may be NULL */
     /* Told after an appraisal was stored for a known VM; may be NULL. */
     void (*on_appraisal)(void *context, const char *vm);
     void *on_appraisal_context;

@@ -96,7 +96,7 @@ bool signed_request_read(const struct http_request *request, const char *member,
         if (provider->isolated)
             return err_set(err, ERR_DENIED, "Unsigned JWS specified but enclave is configured with signing certificates.");
         r.payload = unsecured.payload;
-    } else if (err->code != ERR_UNSUPPORTED || !jws_parse(request->arena, r.compact, LIMIT_POLICY_BODY_BYTES, &jws, err) ||
+    } else if (err->code != ERR_UNSUPPORTED || !jws_parse_loose(request->arena, r.compact, LIMIT_POLICY_BODY_BYTES, &jws, err) ||
                !verify(request->arena, &jws, provider, now_ms, &r, err)) {
         return false;
     }

@@ -52,7 +52,7 @@ static bool read_subject(struct arena *a, struct bytes payload, struct cert **re
     if (!json_parse(a, payload, &strict, &body, err))
         return err_within(err, "policy token: payload");
     for (size_t i = 0; i < ARRAY_LEN(names) && !jwk; i++)
-        jwk = json_get(body, names[i]);
+        jwk = json_get_no_case(body, names[i]);
     x5c = json_get(jwk, "x5c");
     if (!x5c)
         return err_set(err, ERR_MALFORMED, "Could not find \"policyCertificate\" claim in policy token");

@@ -57,7 +57,7 @@ static bool text_of(struct cli *cli, struct bytes compact, bool *ret_signed, str
     struct jws jws;
 
     *ret_signed = !jws_parse_unsecured(&cli->arena, compact, LIMIT_POLICY_BODY_BYTES, &unsecured, err);
-    if (*ret_signed && !jws_parse(&cli->arena, compact, LIMIT_POLICY_BODY_BYTES, &jws, err))
+    if (*ret_signed && !jws_parse_loose(&cli->arena, compact, LIMIT_POLICY_BODY_BYTES, &jws, err))
         return false;
     if (!json_parse(&cli->arena, *ret_signed ? jws.claimed_payload : unsecured.payload, NULL, &payload, err) ||
         !json_need_string(payload, "AttestationPolicy", &text, err))

@@ -56,6 +56,15 @@ void rate_limiter_set(struct rate_limiter *limiter, unsigned per, unsigned perio
     limiter->depth_us = interval * (burst ? burst : 1);
 }
 
+struct rate rate_limiter_rate(const struct rate_limiter *limiter, unsigned period_ms)
+{
+    long long interval = limiter ? limiter->interval_us : 0, depth = limiter ? limiter->depth_us : 0;
+
+    if (interval == 0)
+        return (struct rate){ 0, 0 };
+    return (struct rate){ (unsigned)(((long long)period_ms * 1000 + interval / 2) / interval), (unsigned)(depth / interval) };
+}
+
 /* ---- SipHash-1-3: short, keyed, and hard to aim (Aumasson, Bernstein 2012) ---- */
 
 static uint64_t rotate(uint64_t v, unsigned by) { return v << by | v >> (64 - by); }

@@ -17,6 +17,12 @@ void rate_limiter_free(struct rate_limiter *limiter); /* NULL is fine */
 /* At any time, from any thread; a new limiter has none. */
 void rate_limiter_set(struct rate_limiter *limiter, unsigned per, unsigned period_ms, unsigned burst);
 
+/* What holds, in calls per `period_ms`, rounded; zeros: no limit, or no limiter. */
+struct rate {
+    unsigned per, burst;
+};
+struct rate rate_limiter_rate(const struct rate_limiter *limiter, unsigned period_ms);
+
 /* Takes one call from the key's bucket. False: too many; *ret_retry_seconds (at least 1) says when one will be there. `now_us`: monotonic. */
 bool rate_limiter_take(struct rate_limiter *limiter, struct bytes key, int64_t now_us, unsigned *ret_retry_seconds);
 /* How many calls were refused so far. */

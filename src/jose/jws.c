@@ -52,6 +52,9 @@ unsigned jws_algorithms_of(const struct pubkey *key)
 
 /* ---- reading ---- */
 
+/* How the base64url of a message may be spelled. */
+enum spelling { SPELLED_STRICTLY /* RFC 7515 */, SPELLED_LOOSELY /* padded or not, either alphabet */ };
+
 struct parts {
     struct bytes compact, signing_input;
     const struct json *header;
@@ -59,8 +62,10 @@ struct parts {
 };
 
 /* base64_decode lets padding be there or not; a JWS has none, so that one message has one spelling (RFC 7515 2). */
-static bool decode_part(struct arena *a, struct bytes text, const char *what, struct bytes *ret, struct err *err)
+static bool decode_part(struct arena *a, struct bytes text, enum spelling spelling, const char *what, struct bytes *ret, struct err *err)
 {
+    if (spelling == SPELLED_LOOSELY)
+        return base64_decode_any(a, text, ret, err) || err_within(err, "token: %s", what);
     if (text.len > 0 && memchr(text.data, '=', text.len))
         return err_set(err, ERR_MALFORMED, "token: %s has padding", what);
     return base64_decode(a, BASE64_URL, text, ret, err) || err_within(err, "token: %s", what);
@@ -102,7 +107,7 @@ static bool read_header(struct arena *a, struct bytes text, struct parts *parts,
     return true;
 }
 
-static bool read_parts(struct arena *a, struct bytes text, size_t limit, struct parts *parts, struct err *err)
+static bool read_parts(struct arena *a, struct bytes text, size_t limit, enum spelling spelling, struct parts *parts, struct err *err)
 {
     struct bytes part[3], header;
 
@@ -114,8 +119,8 @@ static bool read_parts(struct arena *a, struct bytes text, size_t limit, struct 
     if (!split(parts->compact, part, err))
         return false;
     parts->signing_input = bytes_slice(parts->compact, 0, part[0].len + 1 + part[1].len);
-    return decode_part(a, part[0], "header", &header, err) && decode_part(a, part[1], "payload", &parts->payload, err) &&
-           decode_part(a, part[2], "signature", &parts->signature, err) && read_header(a, header, parts, err);
+    return decode_part(a, part[0], spelling, "header", &header, err) && decode_part(a, part[1], spelling, "payload", &parts->payload, err) &&
+           decode_part(a, part[2], spelling, "signature", &parts->signature, err) && read_header(a, header, parts, err);
 }
 
 static bool optional_string(const struct json *header, const char *name, struct bytes *ret, struct err *err)
@@ -126,15 +131,17 @@ static bool optional_string(const struct json *header, const char *name, struct 
     return !v || json_need_string(header, name, ret, err) || err_within(err, "token: header");
 }
 
-bool jws_parse(struct arena *a, struct bytes text, size_t limit, struct jws *ret, struct err *err)
+static bool parse(struct arena *a, struct bytes text, size_t limit, enum spelling spelling, struct jws *ret, struct err *err)
 {
     struct parts parts = { 0 };
     struct jws jws = { 0 };
 
-    if (!read_parts(a, text, limit, &parts, err))
+    if (!read_parts(a, text, limit, spelling, &parts, err))
         return false;
     if (bytes_equal_string(parts.algorithm, "none"))
         return err_set(err, ERR_UNTRUSTED, "token: it is not signed (alg none)");
+    if (spelling == SPELLED_LOOSELY && bytes_equal_string(parts.algorithm, "RSA256"))
+        parts.algorithm = BYTES_LIT("RS256");
     if (!jws_algorithm_from_name(parts.algorithm, &jws.algorithm)) {
         const char *shown = parts.algorithm.len <= 16 ? text_for_people(a, parts.algorithm) : NULL;
         return err_set(err, ERR_UNSUPPORTED, "token: its algorithm is not accepted (%s)", shown ? shown : "a long name");
@@ -152,11 +159,21 @@ bool jws_parse(struct arena *a, struct bytes text, size_t limit, struct jws *ret
     return true;
 }
 
+bool jws_parse(struct arena *a, struct bytes text, size_t limit, struct jws *ret, struct err *err)
+{
+    return parse(a, text, limit, SPELLED_STRICTLY, ret, err);
+}
+
+bool jws_parse_loose(struct arena *a, struct bytes text, size_t limit, struct jws *ret, struct err *err)
+{
+    return parse(a, text, limit, SPELLED_LOOSELY, ret, err);
+}
+
 bool jws_parse_unsecured(struct arena *a, struct bytes text, size_t limit, struct unsecured_jws *ret, struct err *err)
 {
     struct parts parts = { 0 };
 
-    if (!read_parts(a, text, limit, &parts, err))
+    if (!read_parts(a, text, limit, SPELLED_LOOSELY, &parts, err))
         return false;
     if (!bytes_equal_string(parts.algorithm, "none"))
         return err_set(err, ERR_UNSUPPORTED, "token: it says that it is signed");

@@ -47,8 +47,12 @@ struct jws {
  * result. "alg":"none" is ERR_UNTRUSTED, other algorithms that we do not have are ERR_UNSUPPORTED, the rest ERR_MALFORMED. */
 MUST_CHECK bool jws_parse(struct arena *a, struct bytes text, size_t limit, struct jws *ret, struct err *err);
 
+/* The same for the messages of clients of the attestation service (attestation-service.md 2.3), never for tokens that grant something: its
+ * parts may be padded and use + and /, and "RSA256" is what the cloud's Python client calls RS256. What is signed is the text as received. */
+MUST_CHECK bool jws_parse_loose(struct arena *a, struct bytes text, size_t limit, struct jws *ret, struct err *err);
+
 /* For the one place where the product accepts unsecured messages as input (policies; attestation-service.md 3.3): reads only
- * "alg":"none" with an empty signature, and never makes a verified_jws. */
+ * "alg":"none" with an empty signature, spelled as loosely as above, and never makes a verified_jws. */
 struct unsecured_jws {
     struct bytes compact;
     struct bytes payload;

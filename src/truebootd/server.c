@@ -241,6 +241,7 @@ static bool start_attestation(struct server *s, struct err *err)
     a->ak_roots = s->management.ak_roots;
     a->keep_evidence = KEEP_EVIDENCE;
     a->per_vm = s->per_vm;
+    a->per_address = s->per_address_costly;
     a->now_ms = clock_now_ms;
     a->on_appraisal = on_appraisal;
     a->on_appraisal_context = s;

@@ -355,7 +355,8 @@ TEST(a_custom_provider_attests_only_once_it_has_a_policy)
     ask_init(&f, AT("/attest/Tpm"), HTTP_ANONYMOUS, &answer);
     CHECK_INT(answer.status, 400);
     CHECK_STRING(answer.code, "InvalidOperation");
-    CHECK_STRING(answer.message, "A VBS attestation policy has not been set on the attestation provider.");
+    CHECK(strstr(answer.message, "A VBS attestation policy has not been set on the attestation provider. ") == answer.message);
+    CHECK(strstr(answer.message, FIXTURE_ISSUER "/providers/myprov/policies/Tpm") != NULL); /* section 15: the API to call */
     send(&f, "PUT", AT("/policies/Tpm"), unsecured(&f, policy_payload(&f, PERMIT_ALL)), &answer);
     ask_init(&f, AT("/attest/Tpm"), HTTP_ANONYMOUS, &answer);
     CHECK_INT(answer.status, 200);
@@ -430,6 +431,71 @@ TEST(an_aad_provider_notes_who_signed_and_refuses_a_signature_that_does_not_hold
     CHECK(answer.status == 400 && strcmp(answer.code, "InvalidParameter") == 0);
     send(&f, "PUT", AT("/policies/Tpm"), signed_by(&f, &any, payload), &answer);
     CHECK(json_get(claims_of(&f, &answer), "x-ms-policy-signer") != NULL);
+}
+
+/* The text after a JWS's parts were padded as for the standard's other uses. */
+static struct bytes padded(struct fixture *f, struct bytes jws)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct bytes copy = BYTES_NONE;
+    size_t in_part = 0;
+
+    for (size_t i = 0; i <= jws.len; i++) {
+        if (i == jws.len || jws.data[i] == '.') {
+            for (; in_part % 4; in_part++)
+                write_u8(&w, '=');
+            in_part = 0;
+        } else {
+            in_part++;
+        }
+        if (i < jws.len)
+            write_u8(&w, jws.data[i]);
+    }
+    CHECK(writer_ok(&w) && arena_copy(&f->a, writer_bytes(&w), &copy));
+    return copy;
+}
+
+TEST(a_policy_may_be_padded_and_signed_as_the_python_client_names_it)
+{
+    FIXTURE(f);
+    struct signer any CLEANUP(signer_done) = { .key = test_key(PRIVKEY_RSA_2048, 1) };
+    struct bytes payload = policy_payload(&f, PERMIT_ALL), input, signature, jws;
+    uint8_t room[PRIVKEY_SIGNATURE_MAX];
+    struct err err = ERR_INIT;
+    struct answer answer;
+    const char *header;
+
+    REQUIRE(ca_self_signed_signer(any.key, "signer", fixture_time, CA_VALIDITY_MS, &any.cert, &err) && provider_make(&f, &any));
+    send(&f, "PUT", AT("/policies/Tpm"), padded(&f, unsecured(&f, payload)), &answer);
+    CHECK_STRING(answer.message, "Unsigned JWS specified but enclave is configured with signing certificates.");
+    header = arena_printf(&f.a, "{\"alg\":\"RSA256\",\"x5c\":[\"%s\"]}", base64_in(&f.a, BASE64_STANDARD, any.cert->der));
+    REQUIRE(jws_signing_input(&f.a, bytes_of_string(header), payload, &input, &err));
+    REQUIRE(privkey_sign(any.key, SIGNATURE_RSASSA, DIGEST_SHA256, input, room, &signature.len, &err));
+    signature.data = room;
+    REQUIRE(jws_attach(&f.a, input, signature, &jws, &err));
+    send(&f, "PUT", AT("/policies/Tpm"), jws, &answer);
+    CHECK_STRING(claim(&f, &answer, "x-ms-policy-result"), "Updated");
+    send(&f, "GET", AT("/policies/Tpm"), BYTES_NONE, &answer);
+    CHECK(bytes_equal_string(jws, claim(&f, &answer, "x-ms-policy"))); /* exactly as submitted (4.1) */
+    CHECK(providers_reload(f.attestation.providers, "myprov", &err)); /* as at a start */
+    /* padding after the fact is another signing input */
+    send(&f, "PUT", AT("/policies/Tpm"), padded(&f, jws), &answer);
+    CHECK_STRING(answer.code, "InvalidParameter");
+}
+
+TEST(an_unsigned_policy_may_be_padded)
+{
+    FIXTURE(f);
+    struct bytes jws = padded(&f, unsecured(&f, BYTES_LIT("{\"attestationpolicy\": \"dmVyc2lvbj0gMS4wO2F1dGhvcml6YXRpb25ydWxlc3s9PiBwZXJtaXQoKTt9OyA=\"}")));
+    struct err err = ERR_INIT;
+    struct answer answer;
+
+    REQUIRE(provider_make(&f, NULL) && memchr(jws.data, '=', jws.len));
+    send(&f, "PUT", AT("/policies/Tpm"), jws, &answer);
+    CHECK_STRING(claim(&f, &answer, "x-ms-policy-result"), "Updated");
+    CHECK(providers_reload(f.attestation.providers, "myprov", &err));
+    send(&f, "GET", AT("/policies/Tpm"), BYTES_NONE, &answer);
+    CHECK(bytes_equal_string(jws, claim(&f, &answer, "x-ms-policy")));
 }
 
 TEST(signers_come_and_go_by_the_word_of_a_signer)

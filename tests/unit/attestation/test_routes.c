@@ -112,6 +112,46 @@ TEST(the_metadata_names_issuer_and_key_list)
     CHECK(json_is_string(json_get(answer.json, "id_token_signing_alg_values_supported")->array.items[0], "RS256"));
 }
 
+TEST(the_metadata_publishes_the_limits_that_hold)
+{
+    FIXTURE(f);
+    struct answer answer;
+    const struct json *limits;
+    int64_t value = 0;
+
+    fixture_call(&f, &(struct call){ .path = "/.well-known/openid-configuration" }, &answer);
+    limits = json_get(answer.json, "trueboot_limits");
+    CHECK(json_as_integer(json_get(limits, "attestBodyBytes"), &value) && value == LIMIT_ATTEST_BODY_BYTES);
+    CHECK(json_as_integer(json_get(limits, "jsonDepth"), &value) && value == LIMIT_JSON_DEPTH);
+    CHECK(!json_get(limits, "attestPerAddress")); /* the fixture counts nobody */
+    REQUIRE(rate_limiter_new(64, &f.attestation.per_address, &(struct err)ERR_INIT));
+    rate_limiter_set(f.attestation.per_address, 20, 1000, 60);
+    fixture_call(&f, &(struct call){ .path = "/.well-known/openid-configuration" }, &answer);
+    limits = json_at(answer.json, "trueboot_limits", "attestPerAddress", NULL);
+    CHECK(json_as_integer(json_get(limits, "calls"), &value) && value == 20);
+    CHECK(json_as_integer(json_get(limits, "burst"), &value) && value == 60);
+    rate_limiter_free(f.attestation.per_address);
+}
+
+/* 13.3: a path of an older version must not be a way around the limit. */
+TEST(whatever_verifies_evidence_for_anybody_comes_from_the_smaller_budget)
+{
+    FIXTURE(f);
+    size_t n = 0;
+
+    for (size_t t = 0; t < ARRAY_LEN(f.tables); t++)
+        for (size_t i = 0; i < f.tables[t].n; i++) {
+            const struct http_route *route = &f.tables[t].routes[i];
+            if (route->role != HTTP_ANONYMOUS || route->max_body == 0)
+                continue;
+            n++;
+            if (route->cost != HTTP_COSTLY)
+                test_note("%s %s", route->method, route->pattern);
+            CHECK(route->cost == HTTP_COSTLY);
+        }
+    CHECK(n >= 6);
+}
+
 TEST(service_health_is_204_without_a_body)
 {
     FIXTURE(f);

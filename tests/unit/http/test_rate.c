@@ -88,7 +88,24 @@ TEST(without_a_limit_everything_passes_and_a_limit_may_come_and_go)
     rate_limiter_set(l, 1, 1000, 1); /* what was owed under the old limit is forgotten as far as it exceeds the new one */
     CHECK_INT(passes(l, BYTES_LIT("a"), 3000000, 1000), 1);
     rate_limiter_set(l, 0, 1000, 1);
+    CHECK_INT(rate_limiter_rate(l, 1000).per, 0);
     CHECK_INT(passes(l, BYTES_LIT("a"), 3000000, 1000), 1000);
+}
+
+TEST(what_holds_can_be_asked)
+{
+    static const struct {
+        unsigned per, period_ms, burst;
+    } rows[] = { { 20, 1000, 60 }, { 1, 1000, 1 }, { 30, 1000, 7 }, { 999, 1000, 1000 }, { 60, 60000, 30 }, { 7, 60000, 2 } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        LIMITER(l, 64, rows[i].per, rows[i].period_ms, rows[i].burst);
+        struct rate r = rate_limiter_rate(l, rows[i].period_ms);
+
+        CHECK_INT(r.per, rows[i].per);
+        CHECK_INT(r.burst, rows[i].burst);
+    }
+    CHECK_INT(rate_limiter_rate(NULL, 1000).per, 0);
 }
 
 enum { THREADS = 4, CALLS = 20000 };

@@ -291,6 +291,37 @@ TEST(an_unsecured_policy_is_read_by_its_own_function_only)
     arena_done(&a);
 }
 
+TEST(what_clients_of_the_service_send_may_be_spelled_loosely_and_nothing_else)
+{
+    static const struct {
+        const char *header;
+        bool padded, loose;
+    } rows[] = {
+        { "{\"alg\":\"RS256\"}", false, true }, { "{\"alg\":\"RS256\"}", true, true },     { "{\"alg\":\"RSA256\"}", false, true },
+        { "{\"alg\":\"RSA512\"}", false, false }, { "{\"alg\":\"rs256\"}", false, false }, { "{\"alg\":\"none\"}", false, false },
+        { "{\"alg\":\"HS256\"}", false, false },
+    };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct jws jws;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bytes header = bytes_of_string(rows[i].header);
+        enum base64_alphabet alphabet = rows[i].padded ? BASE64_STANDARD : BASE64_URL;
+        const char *text = arena_printf(&a, "%s.%s.%s", base64_in(&a, alphabet, header), base64_in(&a, alphabet, BYTES_LIT("{\"a\":1}")),
+                                        base64_in(&a, alphabet, BYTES_LIT("\xff\xfe\xfd\xfc")));
+        struct err err = ERR_INIT;
+        bool strict = jws_parse(&a, bytes_of_string(text), 0, &jws, &err);
+
+        CHECK(strict == (rows[i].loose && !rows[i].padded && bytes_find(header, BYTES_LIT("RSA256")) == SIZE_MAX));
+        CHECK(jws_parse_loose(&a, bytes_of_string(text), 0, &jws, &err) == rows[i].loose);
+        if (!rows[i].loose)
+            continue;
+        CHECK_INT(jws.algorithm, JWS_RS256);
+        CHECK(bytes_equal_string(jws.claimed_payload, "{\"a\":1}") && bytes_equal(jws.signature, BYTES_LIT("\xff\xfe\xfd\xfc")));
+        CHECK(bytes_starts_with(bytes_of_string(text), jws.signing_input)); /* what is signed is the text as it came */
+    }
+}
+
 TEST(an_unsecured_message_is_made_on_purpose_only)
 {
     struct arena a = { 0 };
