@@ -11,7 +11,8 @@
 #include "x509/ak_cert.h"
 
 /* 6.4: PS256, and what TPM-resident keys can do instead; each of the curves of 6.5 step 3 has its one algorithm. */
-#define REQUEST_ALGORITHMS (JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256) | JWS_ALLOW(JWS_ES384) | JWS_ALLOW(JWS_ES512))
+#define REQUEST_ALGORITHMS \
+    (JWS_ALLOW(JWS_PS256) | JWS_ALLOW(JWS_RS256) | JWS_ALLOW(JWS_ES256) | JWS_ALLOW(JWS_ES384) | JWS_ALLOW(JWS_ES512))
 
 /* What one request carries from step to step; everything is released by attestation_done. */
 struct attestation {

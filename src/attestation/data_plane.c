@@ -22,12 +22,37 @@ bool data_plane_version(const struct http_request *request, struct http_response
     return false;
 }
 
+bool data_plane_locate(void *service, struct http_request *request, struct err *err)
+{
+    const struct attestation_service *s = service;
+    const struct provider *p CLEANUP(provider_free_at) = NULL;
+    struct bytes name = http_param(request, "provider");
+    size_t n = request->params.n, at = name.data ? 0 : n;
+    struct http_field *params = ARENA_ARRAY(request->arena, n + 1, struct http_field);
+
+    if (!params)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a request");
+    if (name.data)
+        p = providers_get(s->providers, name);
+    else if (!providers_by_host(s->providers, http_header(request, "Host"), &p, err))
+        return false;
+    if (!p)
+        return err_set(err, ERR_NOT_FOUND, "There is no such attestation provider.");
+    if (n)
+        memcpy(params, request->params.items, n * sizeof *params);
+    while (at < n && !bytes_equal_string(params[at].name, "provider"))
+        at++;
+    params[at].name = BYTES_LIT("provider");
+    if (!arena_copy(request->arena, bytes_of_string(p->name), &params[at].value))
+        return err_set(err, ERR_NO_MEMORY, "no memory for a request");
+    request->params = (struct http_fields){ params, at == n ? n + 1 : n };
+    return true;
+}
+
 const struct provider *data_plane_provider(const struct attestation_service *service, const struct http_request *request,
                                            struct http_response *response)
 {
-    struct bytes name = http_param(request, "provider");
-    const struct provider *p =
-        name.data ? providers_get(service->providers, name) : providers_by_host(service->providers, http_header(request, "Host"));
+    const struct provider *p = providers_get(service->providers, http_param(request, "provider"));
 
     if (!p) {
         http_response_error(response, 404, "NotFound", NULL, "There is no such attestation provider.");

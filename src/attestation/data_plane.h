@@ -9,7 +9,10 @@
 /* data_plane_version is false when the answer is made: the parameter is missing or unknown. */
 bool data_plane_version(const struct http_request *request, struct http_response *response);
 
-/* data_plane_provider chooses by {provider} of the path, else by Host. NULL when the answer is made: 404 for a name that nobody has, 403
+/* http_route.locate: the parameter "provider" becomes the name, as it is stored, of the provider that path or Host names. */
+MUST_CHECK bool data_plane_locate(void *service, struct http_request *request, struct err *err);
+
+/* data_plane_provider gives the provider that path or Host named. NULL when the answer is made: 404 for a name that nobody has, 403
  * when public network access is off. Release with provider_free. */
 const struct provider *data_plane_provider(const struct attestation_service *service, const struct http_request *request,
                                            struct http_response *response);

@@ -70,10 +70,9 @@ static const char *const original_claims[] = {
     "x-ms-azurevm-osversion-minor", "x-ms-azurevm-bootdebug-enabled", "x-ms-azurevm-kerneldebug-enabled",
     "x-ms-azurevm-hypervisordebug-enabled", "x-ms-azurevm-debuggersdisabled", "x-ms-azurevm-testsigning-enabled",
     "x-ms-azurevm-flightsigning-enabled", "x-ms-azurevm-signingdisabled", "x-ms-azurevm-hvci-policy", "x-ms-azurevm-elam-enabled",
-    "x-ms-azurevm-default-securebootkeysvalidated", "x-ms-azurevm-dbvalidated", "x-ms-azurevm-dbxvalidated",
-    "x-ms-azurevm-quote-extradata"
+    "x-ms-azurevm-default-securebootkeysvalidated", "x-ms-azurevm-dbvalidated", "x-ms-azurevm-dbxvalidated", "x-ms-azurevm-quote-extradata"
 };
-static const char *const ear_claims[] = { "iss",     "iat", "nbf", "exp", "jti", "eat_profile", "eat_nonce", "ear.verifier-id",
+static const char *const ear_claims[] = { "iss",     "iat", "nbf",     "exp", "jti", "eat_profile", "eat_nonce", "ear.verifier-id",
                                           "submods", "cnf", "trueboot" };
 
 static void put_words(struct json_out *out, const char *name, const char *const *words, size_t n)
@@ -101,12 +100,18 @@ static void put_limits(struct json_out *out, const struct attestation_service *s
     static const struct {
         const char *name;
         int64_t value;
-    } fixed[] = { { "headerBytes", LIMIT_HTTP_HEADER_BYTES },       { "attestBodyBytes", LIMIT_ATTEST_BODY_BYTES },
-                  { "policyBodyBytes", LIMIT_POLICY_BODY_BYTES },   { "logBytes", LIMIT_LOG_BYTES },
-                  { "logEvents", LIMIT_LOG_EVENTS },                { "imaEntries", LIMIT_IMA_ENTRIES },
-                  { "jsonDepth", LIMIT_JSON_DEPTH },                { "policySigners", PROVIDER_SIGNERS_MAX },
-                  { "policyTextBytes", LIMIT_POLICY_TEXT_BYTES },   { "policyRules", LIMIT_POLICY_RULES },
-                  { "challengeSeconds", LIMIT_CHALLENGE_SECONDS },  { "otherKeys", LIMIT_OTHER_KEYS },
+    } fixed[] = { { "headerBytes", LIMIT_HTTP_HEADER_BYTES },
+                  { "attestBodyBytes", LIMIT_ATTEST_BODY_BYTES },
+                  { "policyBodyBytes", LIMIT_POLICY_BODY_BYTES },
+                  { "logBytes", LIMIT_LOG_BYTES },
+                  { "logEvents", LIMIT_LOG_EVENTS },
+                  { "imaEntries", LIMIT_IMA_ENTRIES },
+                  { "jsonDepth", LIMIT_JSON_DEPTH },
+                  { "policySigners", PROVIDER_SIGNERS_MAX },
+                  { "policyTextBytes", LIMIT_POLICY_TEXT_BYTES },
+                  { "policyRules", LIMIT_POLICY_RULES },
+                  { "challengeSeconds", LIMIT_CHALLENGE_SECONDS },
+                  { "otherKeys", LIMIT_OTHER_KEYS },
                   { "customClaims", LIMIT_CUSTOM_CLAIMS } };
 
     json_begin_object(out, "trueboot_limits");

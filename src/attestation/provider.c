@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include "attestation/authority.h"
 #include "attestation/policy_text.h"
 #include "base/base64.h"
 #include "base/limits.h"
@@ -15,6 +16,8 @@ struct providers {
     struct arena arena;                                   /* of the built-in policies and the shared provider's strings */
     struct provider_policy defaults[PROVIDER_TYPE_COUNT]; /* of custom providers */
     const struct provider *shared;
+    struct bytes *own_hosts; /* of the arena */
+    size_t n_own_hosts;
     pthread_mutex_t change; /* one reload at a time, so that the last one has read the latest */
     pthread_mutex_t lock;   /* of the list; never held while reading the store */
     const struct provider **items;
@@ -272,6 +275,15 @@ static bool make_shared(struct providers *all, const struct providers_config *co
     return true;
 }
 
+static bool keep_own_hosts(struct providers *all, const struct providers_config *config, struct err *err)
+{
+    all->own_hosts = ARENA_ARRAY(&all->arena, config->n_own_hosts, struct bytes);
+    for (; all->own_hosts && all->n_own_hosts < config->n_own_hosts; all->n_own_hosts++)
+        if (!arena_copy(&all->arena, bytes_of_string(config->own_hosts[all->n_own_hosts]), &all->own_hosts[all->n_own_hosts]))
+            break;
+    return all->n_own_hosts == config->n_own_hosts || err_set(err, ERR_NO_MEMORY, "no memory for names");
+}
+
 /* ---- all of them ----------------------------------------------------------------------------------------------------- */
 
 static size_t index_of(const struct providers *all, struct bytes name)
@@ -379,7 +391,7 @@ bool providers_new(const struct providers_config *config, struct providers **ret
     pthread_mutex_init(&all->lock, NULL);
     for (enum provider_type t = 0; fine && t < PROVIDER_TYPE_COUNT; t++)
         fine = default_policy(&all->arena, t, false, &all->defaults[t], err);
-    if (!fine || !make_shared(all, config, err) || !load_all(all, err)) {
+    if (!fine || !keep_own_hosts(all, config, err) || !make_shared(all, config, err) || !load_all(all, err)) {
         providers_free(all);
         return false;
     }
@@ -420,32 +432,67 @@ const struct provider *providers_get(struct providers *all, struct bytes name)
     return found;
 }
 
-/* The host and port of an issuer that has no path: "https://HOST[:PORT]"; empty otherwise. */
-static struct bytes host_of(const char *issuer)
+/* Whether a provider is reached under a name of its own: its attestUri has no path. */
+static bool has_authority(const struct provider *p, struct authority *ret)
 {
-    const char *host = strstr(issuer, "://");
+    struct err ignored = ERR_INIT;
 
-    if (!host || strchr(host + 3, '/'))
-        return BYTES_NONE;
-    return bytes_of_string(host + 3);
+    return authority_of_uri(bytes_of_string(p->issuer), ret, &ignored);
 }
 
-const struct provider *providers_by_host(struct providers *all, struct bytes host)
+/* With `any_port` the port may differ: it is changed by whatever stands between a client and the server. */
+static const struct provider *by_address(const struct providers *all, const struct authority *host, bool any_port)
 {
-    struct bytes label = bytes_slice(host, 0, bytes_find(host, BYTES_LIT(".")));
-    const struct provider *found = NULL;
-    size_t i;
+    struct authority own;
 
-    if (host.len == 0 || same_letters(host, host_of(all->shared->issuer)))
-        return provider_ref(all->shared);
+    for (size_t i = 0; i <= all->n; i++) {
+        const struct provider *p = i == 0 ? all->shared : all->items[i - 1];
+        if (has_authority(p, &own) && authority_same_name(&own, host) && (any_port || own.port == host->port))
+            return p;
+    }
+    return NULL;
+}
+
+/* The server's own names, and what cannot name a provider: an address, or a name of one label. */
+static bool is_own_host(const struct providers *all, const struct authority *host)
+{
+    for (size_t i = 0; i < all->n_own_hosts; i++)
+        if (same_letters(host->name, all->own_hosts[i]))
+            return true;
+    return host->is_address || !memchr(host->name.data, '.', host->name.len);
+}
+
+/* NAME.anything */
+static const struct provider *by_label(const struct providers *all, const struct authority *host)
+{
+    struct bytes label = bytes_slice(host->name, 0, bytes_find(host->name, BYTES_LIT(".")));
+    size_t i = index_of(all, label);
+
+    if (same_letters(label, bytes_of_string(all->shared->name)))
+        return all->shared;
+    return i < all->n ? all->items[i] : NULL;
+}
+
+bool providers_by_host(struct providers *all, struct bytes host, const struct provider **ret, struct err *err)
+{
+    const struct provider *found;
+    struct authority authority;
+
+    if (host.len == 0) { /* HTTP/1.0 */
+        *ret = provider_ref(all->shared);
+        return true;
+    }
+    if (!authority_read(host, &authority, err))
+        return err_within(err, "The header Host");
     pthread_mutex_lock(&all->lock);
-    for (i = 0; i < all->n && !found; i++)
-        if (same_letters(host_of(all->items[i]->issuer), host))
-            found = all->items[i];
-    i = index_of(all, label);
-    if (!found && i < all->n && label.len < host.len)
-        found = all->items[i];
-    provider_ref(found);
+    found = by_address(all, &authority, false);
+    if (!found && is_own_host(all, &authority))
+        found = all->shared;
+    if (!found)
+        found = by_address(all, &authority, true);
+    if (!found)
+        found = by_label(all, &authority);
+    *ret = provider_ref(found);
     pthread_mutex_unlock(&all->lock);
-    return found ? found : provider_ref(all->shared);
+    return found != NULL || err_set(err, ERR_NOT_FOUND, "There is no such attestation provider.");
 }

@@ -67,6 +67,8 @@ struct providers; /* safe to use from any thread */
 struct providers_config {
     struct store *store;
     const char *shared_name, *shared_issuer, *shared_location;
+    const char *const *own_hosts; /* names of this server that mean the shared provider, besides the host of shared_issuer */
+    size_t n_own_hosts;
     bool shared_tpm_v1;
     const struct cert
         *server_ak_ca; /* our own CA of AK certificates: custom providers believe it unless switched off; NULL: there is none */
@@ -79,8 +81,9 @@ void providers_free(struct providers *providers);
 /* New references. providers_get: NULL when there is none of this name. */
 const struct provider *providers_shared(struct providers *providers);
 const struct provider *providers_get(struct providers *providers, struct bytes name);
-/* By the request's Host header: the host of an attestUri, or NAME.anything; else the shared one, which guests call by address. */
-const struct provider *providers_by_host(struct providers *providers, struct bytes host);
+/* By the request's Host header: the host of an attestUri (its port may differ: ports are changed on the way), a name of this server, an address
+ * or a name without a dot, which all mean the shared one, or NAME.anything. NOT_FOUND: none of these; MALFORMED: no host. */
+MUST_CHECK bool providers_by_host(struct providers *providers, struct bytes host, const struct provider **ret, struct err *err);
 
 /* providers_reload puts in force what the store says now about `name`: a new one, a changed one, or none any more. Call after a change. */
 MUST_CHECK bool providers_reload(struct providers *providers, const char *name, struct err *err);

@@ -1,5 +1,6 @@
 #include "attestation/provider_api.h"
 #include <strings.h>
+#include "attestation/authority.h"
 #include "attestation/deleted_api.h"
 #include "attestation/operation_kinds.h"
 #include "attestation/operations_api.h"
@@ -201,18 +202,19 @@ static bool read_signers(const struct http_request *request, const struct json *
 static bool read_uri(const struct attestation_service *s, struct arena *a, const struct json *properties, struct store_provider *p,
                      struct err *err)
 {
-    const struct json *given = json_at(properties, "trueboot", "attestUri", NULL);
-    struct bytes uri = json_text(given, BYTES_NONE);
+    const struct json *given = json_get_no_case(json_get_no_case(properties, "trueboot"), "attestUri");
+    struct authority own, shared;
+    struct err ignored = ERR_INIT;
 
     if (!given) {
         p->attest_uri = arena_printf(a, "%s/providers/%s", s->issuer, p->name);
     } else {
-        if (!bytes_starts_with(uri, BYTES_LIT("https://")) || bytes_find(bytes_slice(uri, 8, SIZE_MAX), BYTES_LIT("/")) != SIZE_MAX ||
-            uri.len < 10)
-            return err_set(err, ERR_MALFORMED, "properties.trueboot.attestUri is not https://HOST or https://HOST:PORT");
-        if (bytes_equal_string(uri, s->issuer))
+        if (!authority_of_uri(json_text(given, BYTES_NONE), &own, err))
+            return err_within(err, "properties.trueboot.attestUri");
+        if (authority_of_uri(bytes_of_string(s->issuer), &shared, &ignored) && authority_same_name(&own, &shared) &&
+            own.port == shared.port)
             return err_set(err, ERR_CONFLICT, "properties.trueboot.attestUri is the shared provider's");
-        p->attest_uri = arena_string(a, uri);
+        p->attest_uri = authority_uri(a, &own); /* in one spelling: it is compared, and stands in tokens */
     }
     return p->attest_uri || err_set(err, ERR_NO_MEMORY, "no memory for an address");
 }

@@ -61,10 +61,10 @@ static bool get_health(void *context, const struct http_request *request, struct
 
 /* Each endpoint twice: of the provider that Host names, and by path. A caller whose role does not suffice gets 401 (1.3). */
 #define ROUTE(method, path, role, max_body, content, handler) ROUTE_AT(method, path, role, max_body, content, handler, HTTP_CHEAP)
-#define ROUTE_AT(method, path, role, max_body, content, handler, cost)                    \
-    { method, path, role, max_body, content, handler, 401, cost },                        \
-    {                                                                                     \
-        method, "/providers/{provider}" path, role, max_body, content, handler, 401, cost \
+#define ROUTE_AT(method, path, role, max_body, content, handler, cost)                                       \
+    { method, path, role, max_body, content, handler, 401, cost, data_plane_locate },                        \
+    {                                                                                                        \
+        method, "/providers/{provider}" path, role, max_body, content, handler, 401, cost, data_plane_locate \
     }
 
 /* clang-format off */
@@ -73,7 +73,8 @@ const struct http_route attestation_routes[] = {
     ROUTE_AT("POST", "/attest/Tee/{type}",            HTTP_ANONYMOUS,   LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, HTTP_COSTLY), /* 2018-09-01-preview */
     ROUTE("GET",  "/certs",                           HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  document_certs),
     ROUTE("GET",  "/.well-known/openid-configuration", HTTP_ANONYMOUS,  0,                       HTTP_NO_BODY,  document_openid),
-    ROUTE("GET",  "/servicehealth",                   HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_health),
+    { "GET",      "/servicehealth",                   HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, NULL }, /* whatever Host a probe sends */
+    { "GET",      "/providers/{provider}/servicehealth", HTTP_ANONYMOUS, 0,                      HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, data_plane_locate },
     ROUTE("GET",  "/policies/{type}",                 HTTP_READER,      0,                       HTTP_NO_BODY,  policy_get),
     ROUTE("PUT",  "/policies/{type}",                 HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_put),
     ROUTE("POST", "/policies/{type}:reset",           HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_reset),

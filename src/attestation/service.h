@@ -37,7 +37,7 @@ struct attestation_service {
     /* Who calls a route that is open to everybody, for providers that want to know; may be NULL. As http_server_config.identify. */
     bool (*identify)(void *context, const struct http_request *request, struct http_caller *ret, struct err *err);
     void *identify_context;
-    struct rate_limiter *per_vm; /* attestations of one key, once its quote has been proved genuine; may be NULL */
+    struct rate_limiter *per_vm;      /* attestations of one key, once its quote has been proved genuine; may be NULL */
     struct rate_limiter *per_address; /* calls of /attest, which the server counts before it comes here: to be published; may be NULL */
     /* Told after an appraisal was stored for a known VM; may be NULL. */
     void (*on_appraisal)(void *context, const char *vm);

@@ -463,6 +463,10 @@ static void handle(struct exchange_host *h, struct exchange *x)
     struct err err = ERR_INIT;
 
     x->request.body = writer_bytes(&x->body);
+    if (route->locate && !route->locate(x->context, &x->request, &err)) {
+        http_response_err(&x->response, &err);
+        return;
+    }
     if (!identify(h, x) || !is_allowed(x) || !agent_within_budget(h->config, x))
         return;
     if (h->config->admit && !h->config->admit(h->config->context, &x->request, &err)) {

@@ -29,6 +29,8 @@ struct http_route {
     bool (*handler)(void *context, const struct http_request *request, struct http_response *response, struct err *err);
     unsigned forbidden;  /* status for a known caller whose role does not suffice: 0 means 403; the attestation data plane says 401 */
     enum http_cost cost; /* which of the caller's budgets a call comes from */
+    /* Fills in the parameter that the path leaves out (a provider that Host names), before anybody asks what the caller's scope is; may be NULL. */
+    bool (*locate)(void *context, struct http_request *request, struct err *err);
 };
 
 /* What a caller lacks who may not: "vms/write", "policies/reset"; made from method and pattern. */

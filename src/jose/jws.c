@@ -119,7 +119,8 @@ static bool read_parts(struct arena *a, struct bytes text, size_t limit, enum sp
     if (!split(parts->compact, part, err))
         return false;
     parts->signing_input = bytes_slice(parts->compact, 0, part[0].len + 1 + part[1].len);
-    return decode_part(a, part[0], spelling, "header", &header, err) && decode_part(a, part[1], spelling, "payload", &parts->payload, err) &&
+    return decode_part(a, part[0], spelling, "header", &header, err) &&
+           decode_part(a, part[1], spelling, "payload", &parts->payload, err) &&
            decode_part(a, part[2], spelling, "signature", &parts->signature, err) && read_header(a, header, parts, err);
 }
 

@@ -1,9 +1,6 @@
 #define _GNU_SOURCE
 #include "truebootd/server.h"
 #include <grp.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -17,53 +14,17 @@
 #include "base/log.h"
 #include "management/api_tokens.h"
 #include "truebootd/housekeeping.h"
+#include "truebootd/names.h"
 #include "truebootd/observe.h"
 #include "truebootd/operators.h"
 #include "truebootd/probes.h"
 
-enum { TLS_NAMES_MAX = 64, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, N_TABLES = 6 };
+enum { KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, N_TABLES = 6 };
 
 #define OPERATORS "trueboot" /* the group whose members own the server over its local socket */
 #define LOCATION  "local"    /* where the shared provider is, as clients of the original expect a place */
 
 /* ---- names ---- */
-
-struct names {
-    const char *items[TLS_NAMES_MAX];
-    size_t n;
-};
-
-static void add_name(struct server *s, struct names *names, const char *name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (strcmp(names->items[i], name) == 0)
-            return;
-    if (names->n < TLS_NAMES_MAX && (names->items[names->n] = arena_string(&s->arena, bytes_of_string(name))))
-        names->n++;
-}
-
-/* The certificate's names include every local address, localhost, and 10.0.2.2: how a guest on QEMU's user network sees its host. */
-static void collect_names(struct server *s, struct names *names)
-{
-    char host[256];
-    struct ifaddrs *list = NULL;
-
-    add_name(s, names, "localhost");
-    if (gethostname(host, sizeof host) == 0 && host[0])
-        add_name(s, names, host);
-    add_name(s, names, "127.0.0.1");
-    add_name(s, names, "::1");
-    add_name(s, names, "10.0.2.2");
-    if (getifaddrs(&list) != 0)
-        return;
-    for (struct ifaddrs *i = list; i; i = i->ifa_next) {
-        socklen_t len = !i->ifa_addr ? 0 : i->ifa_addr->sa_family == AF_INET ? 16 : i->ifa_addr->sa_family == AF_INET6 ? 28 : 0;
-        char text[NI_MAXHOST];
-        if (len && getnameinfo(i->ifa_addr, len, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 && !strchr(text, '%'))
-            add_name(s, names, text);
-    }
-    freeifaddrs(list);
-}
 
 static const char *make_url(struct server *s)
 {
@@ -229,13 +190,19 @@ static bool finish_operations(struct server *s, struct err *err)
 static bool start_attestation(struct server *s, struct err *err)
 {
     struct attestation_service *a = &s->attestation;
-    const struct providers_config providers = { .store = s->store,
-                                                .shared_tpm_v1 = s->config->tpm_v1,
-                                                .shared_name = "shared" LOCATION,
-                                                .shared_issuer = a->issuer,
-                                                .shared_location = LOCATION,
-                                                .server_ak_ca = ca_cert(s->ak_ca, 0) };
+    struct server_names *names = ARENA_NEW(&s->arena, struct server_names);
+    struct providers_config providers = { .store = s->store,
+                                          .shared_tpm_v1 = s->config->tpm_v1,
+                                          .shared_name = "shared" LOCATION,
+                                          .shared_issuer = a->issuer,
+                                          .shared_location = LOCATION,
+                                          .server_ak_ca = ca_cert(s->ak_ca, 0) };
 
+    if (!names)
+        return err_set(err, ERR_NO_MEMORY, "no memory for names");
+    server_names_own(&s->arena, a->issuer, names);
+    providers.own_hosts = names->items;
+    providers.n_own_hosts = names->n;
     a->store = s->store;
     a->provider = providers.shared_name;
     a->ak_roots = s->management.ak_roots;
@@ -358,7 +325,7 @@ static bool make_limits(struct server *s, struct err *err)
 static bool start_http(struct server *s, const char *keys, struct err *err)
 {
     struct http_routes *tables = ARENA_ARRAY(&s->arena, N_TABLES, struct http_routes);
-    struct names *names = ARENA_NEW(&s->arena, struct names);
+    struct server_names *names = ARENA_NEW(&s->arena, struct server_names);
     struct group *operators = getgrnam(OPERATORS);
     struct http_server_config config = { .listen = s->config->listen,
                                          .unix_socket = s->config->socket,
@@ -387,8 +354,9 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
     if (!probes_routes(s, &tables[5], err) || !instruments_new(tables, N_TABLES, &s->instruments, err))
         return false;
     config.tables = tables;
-    collect_names(s, names);
-    if (!keystore_tls(keys, "tls", s->root_ca, names->items, names->n, clock_now_ms(), &s->arena, &config.cert_pem, &config.key_pem, err))
+    server_names_own(&s->arena, s->attestation.issuer, names);
+    if (!server_names_of_providers(s->store, &s->arena, s->attestation.issuer, names, err) ||
+        !keystore_tls(keys, "tls", s->root_ca, names->items, names->n, clock_now_ms(), &s->arena, &config.cert_pem, &config.key_pem, err))
         return false;
     started = cert_parse_pem(config.cert_pem, &s->tls_cert, err);
     note_cert(s, "tls", s->tls_cert);

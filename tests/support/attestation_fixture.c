@@ -260,7 +260,7 @@ static void dispatch(struct fixture *f, const struct call *call, struct arena *a
     struct http_request request = { .arena = a, .method = method, .body = call->body };
     struct bytes path = bytes_of_string(call->path), query = BYTES_NONE;
     size_t question = bytes_find(path, BYTES_LIT("?"));
-    struct http_field *header = need(ARENA_NEW(a, struct http_field));
+    struct http_field *headers = need(ARENA_ARRAY(a, 2, struct http_field));
     struct http_target target;
     enum http_match match;
     struct err err = ERR_INIT;
@@ -270,10 +270,11 @@ static void dispatch(struct fixture *f, const struct call *call, struct arena *a
         path.len = question;
     }
     request.path = path;
-    if (call->authorization) {
-        *header = (struct http_field){ BYTES_LIT("Authorization"), bytes_of_string(call->authorization) };
-        request.headers = (struct http_fields){ header, 1 };
-    }
+    request.headers.items = headers;
+    if (call->authorization)
+        headers[request.headers.n++] = (struct http_field){ BYTES_LIT("Authorization"), bytes_of_string(call->authorization) };
+    if (call->host)
+        headers[request.headers.n++] = (struct http_field){ BYTES_LIT("Host"), bytes_of_string(call->host) };
     if (!http_query_parse(a, query, &request.query, &err) ||
         !http_route_find(f->tables, ARRAY_LEN(f->tables), a, method, path, &match, &target, &err)) {
         http_response_err(response, &err);
@@ -287,6 +288,10 @@ static void dispatch(struct fixture *f, const struct call *call, struct arena *a
     request.route = target.route;
     if (call->body.len > target.route->max_body && target.route->content != HTTP_NO_BODY) {
         http_response_error(response, 413, "PayloadTooLarge", NULL, "no");
+        return;
+    }
+    if (target.route->locate && !target.route->locate(target.context, &request, &err)) {
+        http_response_err(response, &err);
         return;
     }
     if (!check_caller(f, call, &request, response))

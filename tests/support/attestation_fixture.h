@@ -70,6 +70,7 @@ struct call {
     enum http_role as;         /* who calls, unless `authorization` says it */
     const char *scope;         /* what the caller's role is good for; NULL: everything */
     const char *authorization; /* a header, judged by the monitor */
+    const char *host;          /* the header Host; NULL: none */
     struct arena *arena;       /* NULL: the fixture's */
 };
 

@@ -477,7 +477,7 @@ TEST(a_policy_may_be_padded_and_signed_as_the_python_client_names_it)
     CHECK_STRING(claim(&f, &answer, "x-ms-policy-result"), "Updated");
     send(&f, "GET", AT("/policies/Tpm"), BYTES_NONE, &answer);
     CHECK(bytes_equal_string(jws, claim(&f, &answer, "x-ms-policy"))); /* exactly as submitted (4.1) */
-    CHECK(providers_reload(f.attestation.providers, "myprov", &err)); /* as at a start */
+    CHECK(providers_reload(f.attestation.providers, "myprov", &err));  /* as at a start */
     /* padding after the fact is another signing input */
     send(&f, "PUT", AT("/policies/Tpm"), padded(&f, jws), &answer);
     CHECK_STRING(answer.code, "InvalidParameter");
@@ -486,7 +486,8 @@ TEST(a_policy_may_be_padded_and_signed_as_the_python_client_names_it)
 TEST(an_unsigned_policy_may_be_padded)
 {
     FIXTURE(f);
-    struct bytes jws = padded(&f, unsecured(&f, BYTES_LIT("{\"attestationpolicy\": \"dmVyc2lvbj0gMS4wO2F1dGhvcml6YXRpb25ydWxlc3s9PiBwZXJtaXQoKTt9OyA=\"}")));
+    struct bytes jws = padded(
+        &f, unsecured(&f, BYTES_LIT("{\"attestationpolicy\": \"dmVyc2lvbj0gMS4wO2F1dGhvcml6YXRpb25ydWxlc3s9PiBwZXJtaXQoKTt9OyA=\"}")));
     struct err err = ERR_INIT;
     struct answer answer;
 

@@ -124,30 +124,115 @@ TEST(the_shared_provider_is_the_default_of_its_location)
 TEST(a_host_chooses_its_provider)
 {
     static const struct {
-        const char *host, *name;
+        const char *host, *name; /* NULL: nobody */
     } rows[] = {
         { "", "shared" },
         { "attest.test:8443", "shared" },
+        { "attest.test", "shared" },
+        { "ATTEST.test.:1", "shared" },
         { "10.0.2.2:8443", "shared" },
+        { "127.0.0.1", "shared" },
+        { "[::1]:8443", "shared" },
+        { "[fe80::1]", "shared" },
+        { "localhost:8443", "shared" },
         { "myprov.attest.test:8443", "myprov" },
+        { "myprov.eus.attest.example", "myprov" },
         { "MYPROV.x", "myprov" },
+        { "myprov.x.", "myprov" },
         { "myprov", "shared" },
+        { "shared.eus.attest.example", "shared" },
         { "own.example.com", "named" },
-        { "OWN.example.com", "named" },
-        { "own.example.com:1", "shared" },
+        { "own.example.com:443", "named" },
+        { "OWN.example.com.", "named" },
+        { "own.example.com:1", "named" },
         { "named.x", "named" },
-        { "nobody.attest.test", "shared" },
+        { "two.example.com:1001", "two1" },
+        { "two.example.com:1002", "two2" },
+        { "127.example.com", "127" },
+        { "127.0.0.1:8443", "shared" }, /* no name, whatever a provider is called */
+        { "nobody.attest.test", NULL },
+        { "example.com", NULL },
+        { "own.example.com.evil.test", NULL },
+        { "myprov.x:port", NULL },
+        { "myprov.x:99999", NULL },
+        { "evil myprov.x", NULL },
+        { "user@myprov.x", NULL },
+        { "myprov..x", NULL },
+        { ".myprov.x", NULL },
+        { "256.0.0.1", NULL },
+        { "[::1", NULL },
+        { "[myprov.x]", NULL },
+        { "::1", NULL },
+        { "\xc3\xa9.x", NULL },
+    };
+    static const struct {
+        const char *name, *uri;
+    } made[] = { { "myprov", NULL },
+                 { "named", "https://own.example.com" },
+                 { "two1", "https://two.example.com:1001" },
+                 { "two2", "https://two.example.com:1002" },
+                 { "127", NULL } };
+    FIXTURE(f);
+    struct answer answer;
+
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        const char *own = made[i].uri ? arena_printf(&f.a, ",\"trueboot\":{\"attestUri\":\"%s\"}", made[i].uri) : "";
+        fixture_ask(&f, &answer, "PUT", arena_printf(&f.a, "/v1/providers/%s", made[i].name),
+                    "{\"location\":\"x\",\"properties\":{\"publicNetworkAccess\":\"Enabled\"%s}}", own);
+        CHECK_INT(answer.status, 201);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct provider *p CLEANUP(provider_free_at) = NULL;
+        struct err err = ERR_INIT;
+        bool found = providers_by_host(f.attestation.providers, bytes_of_string(rows[i].host), &p, &err);
+
+        if (found != (rows[i].name != NULL) || (found && strcmp(p->name, rows[i].name) != 0))
+            test_note("%s: %s", rows[i].host, found ? p->name : err.text);
+        CHECK(found ? rows[i].name && strcmp(p->name, rows[i].name) == 0 : !rows[i].name && err.code != ERR_NONE);
+    }
+}
+
+TEST(a_host_that_nobody_has_is_not_found_and_one_that_is_none_is_refused)
+{
+    FIXTURE(f);
+    struct answer answer;
+
+    fixture_call(&f, &(struct call){ .path = "/certs", .host = "nobody.attest.test" }, &answer);
+    CHECK_INT(answer.status, 404);
+    CHECK_STRING(answer.code, "NotFound");
+    fixture_call(&f, &(struct call){ .path = "/certs", .host = "a b" }, &answer);
+    CHECK_INT(answer.status, 400);
+    fixture_call(&f, &(struct call){ .path = "/servicehealth", .host = "nobody.attest.test" }, &answer);
+    CHECK_INT(answer.status, 204);
+    fixture_call(&f, &(struct call){ .path = "/providers/nobody/servicehealth" }, &answer);
+    CHECK_INT(answer.status, 404);
+}
+
+TEST(a_token_for_one_provider_is_good_for_it_by_path_and_by_host_and_for_no_other)
+{
+    static const struct {
+        const char *path, *host;
+        unsigned status;
+    } rows[] = {
+        { "/providers/myprov/policies/Tpm" FIXTURE_API, NULL, 200 },
+        { "/providers/MYPROV/policies/Tpm" FIXTURE_API, NULL, 200 },
+        { "/policies/Tpm" FIXTURE_API, "myprov.x:8443", 200 },
+        { "/policies/Tpm" FIXTURE_API, "attest.test:8443", 403 },
+        { "/policies/Tpm" FIXTURE_API, NULL, 403 },
+        { "/policies/Tpm" FIXTURE_API, "other.x", 403 },
+        { "/providers/other/policies/Tpm" FIXTURE_API, "myprov.x", 403 },
     };
     FIXTURE(f);
     struct answer answer;
 
     fixture_ask(&f, &answer, "PUT", "/v1/providers/myprov", BODY);
-    fixture_ask(&f, &answer, "PUT", "/v1/providers/named",
-                "{\"location\":\"x\",\"properties\":{\"trueboot\":{\"attestUri\":\"https://own.example.com\"}}}");
-    CHECK_INT(answer.status, 201);
+    fixture_ask(&f, &answer, "PUT", "/v1/providers/other", BODY);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct provider *p CLEANUP(provider_free_at) = providers_by_host(f.attestation.providers, bytes_of_string(rows[i].host));
-        CHECK_STRING(p->name, rows[i].name);
+        fixture_call(&f, &(struct call){ .path = rows[i].path, .host = rows[i].host, .as = HTTP_READER, .scope = "provider/myprov" },
+                     &answer);
+        if (answer.status != rows[i].status)
+            test_note("%s at %s", rows[i].path, rows[i].host ? rows[i].host : "no host");
+        CHECK_INT(answer.status, rows[i].status);
     }
 }
 
