@@ -423,6 +423,18 @@ static bool identify(struct exchange_host *h, struct exchange *x)
     return true;
 }
 
+/* Whom the path leaves out, Host names. Only a caller who may ask learns that there is no such one. */
+static bool locate(struct exchange *x)
+{
+    const struct http_route *route = x->request.route;
+    struct err err = ERR_INIT;
+
+    if (!route->locate || route->locate(x->context, &x->request, &err) || !http_role_suffices(x->request.caller.role, route->role))
+        return true;
+    http_response_err(&x->response, &err);
+    return false;
+}
+
 static bool is_allowed(struct exchange *x)
 {
     const struct http_route *route = x->request.route;
@@ -463,11 +475,7 @@ static void handle(struct exchange_host *h, struct exchange *x)
     struct err err = ERR_INIT;
 
     x->request.body = writer_bytes(&x->body);
-    if (route->locate && !route->locate(x->context, &x->request, &err)) {
-        http_response_err(&x->response, &err);
-        return;
-    }
-    if (!identify(h, x) || !is_allowed(x) || !agent_within_budget(h->config, x))
+    if (!identify(h, x) || !locate(x) || !is_allowed(x) || !agent_within_budget(h->config, x))
         return;
     if (h->config->admit && !h->config->admit(h->config->context, &x->request, &err)) {
         http_response_err(&x->response, &err);

@@ -235,7 +235,8 @@ static void read_answer(struct arena *a, struct answer *ret)
     ret->inner = text_of(a, json_at(error, "innererror", "code", NULL));
 }
 
-static bool check_caller(struct fixture *f, const struct call *call, struct http_request *request, struct http_response *response)
+static bool check_caller(struct fixture *f, const struct call *call, void *context, struct http_request *request,
+                         struct http_response *response)
 {
     struct err err = ERR_INIT;
     bool is_agent;
@@ -246,6 +247,11 @@ static bool check_caller(struct fixture *f, const struct call *call, struct http
             http_response_error(response, 401, "Unauthorized", NULL, "%s", err.text);
         else
             http_response_err(response, &err);
+        return false;
+    }
+    if (request->route->locate && !request->route->locate(context, request, &err) &&
+        http_role_suffices(request->caller.role, request->route->role)) {
+        http_response_err(response, &err);
         return false;
     }
     if (!http_caller_may(&request->caller, request, request->route->role)) {
@@ -290,11 +296,7 @@ static void dispatch(struct fixture *f, const struct call *call, struct arena *a
         http_response_error(response, 413, "PayloadTooLarge", NULL, "no");
         return;
     }
-    if (target.route->locate && !target.route->locate(target.context, &request, &err)) {
-        http_response_err(response, &err);
-        return;
-    }
-    if (!check_caller(f, call, &request, response))
+    if (!check_caller(f, call, target.context, &request, response))
         return;
     if (!target.route->handler(target.context, &request, response, &err))
         http_response_err(response, &err);
