@@ -5,6 +5,7 @@
 #include "base/distance.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "json/parse.h"
 
 enum { KEY_MAX = 48 };
@@ -115,6 +116,15 @@ static bool parse_switch(struct bytes text, bool *ret)
     return false;
 }
 
+/* Values end up in logs, statuses and headers. */
+static bool is_plain_text(struct bytes value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if ((value.data[i] < 0x20 && value.data[i] != '\t') || value.data[i] == 0x7f)
+            return false;
+    return utf8_is_valid(value);
+}
+
 static bool set_value(struct agent_config *config, size_t i, struct arena *a, struct bytes value, struct err *err)
 {
     void *member = (char *)config + offsets[i];
@@ -124,6 +134,8 @@ static bool set_value(struct agent_config *config, size_t i, struct arena *a, st
 
     switch (keys[i].kind) {
     case CONFIG_TEXT:
+        if (!is_plain_text(value))
+            return err_set(err, ERR_MALFORMED, "%s has a control character in it, or is not UTF-8", keys[i].key);
         *(const char **)member = arena_string(a, value);
         return *(const char **)member ? true : err_set(err, ERR_NO_MEMORY, "out of memory");
     case CONFIG_SWITCH:
@@ -145,7 +157,8 @@ static bool set_value(struct agent_config *config, size_t i, struct arena *a, st
 
 static bool find_key(struct bytes key, size_t *ret, struct err *err)
 {
-    const char *nearest;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *nearest, *shown;
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         if (bytes_equal_string(key, keys[i].key)) {
@@ -154,8 +167,9 @@ static bool find_key(struct bytes key, size_t *ret, struct err *err)
         }
     }
     nearest = config_nearest_key(key);
-    return err_set(err, ERR_NOT_FOUND, "there is no key \"%.*s\"%s%s%s", BYTES_FMT(bytes_slice(key, 0, 60)),
-                   nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    shown = text_for_people(&a, bytes_slice(key, 0, 60));
+    return err_set(err, ERR_NOT_FOUND, "there is no key \"%.120s\"%s%s%s", shown ? shown : "", nearest ? "; did you mean " : "",
+                   nearest ? nearest : "", nearest ? "?" : "");
 }
 
 bool config_knows(const char *key)
@@ -179,14 +193,17 @@ static const struct {
 
 static bool is_choice(struct bytes key, struct bytes value, struct err *err)
 {
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *shown = text_for_people(&a, bytes_slice(value, 0, 40));
+
     for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
         if (!bytes_equal_string(key, choices[i].key))
             continue;
         for (size_t w = 0; choices[i].words[w]; w++)
             if (bytes_equal_string(value, choices[i].words[w]))
                 return true;
-        return err_set(err, ERR_MALFORMED, "%s: \"%.*s\" is none of its words, of which the first is %s", choices[i].key,
-                       BYTES_FMT(bytes_slice(value, 0, 40)), choices[i].words[0]);
+        return err_set(err, ERR_MALFORMED, "%s: \"%.80s\" is none of its words, of which the first is %s", choices[i].key,
+                       shown ? shown : "", choices[i].words[0]);
     }
     return true;
 }
@@ -236,7 +253,7 @@ static bool take_pair(struct file_parser *p, struct bytes line, struct err *err)
     if (p->seen[i])
         return err_set(err, ERR_CONFLICT, "%s is set a second time", keys[i].key);
     p->seen[i] = true;
-    return set_value(p->config, i, p->a, value, err);
+    return is_choice(bytes_of_string(keys[i].key), value, err) && set_value(p->config, i, p->a, value, err);
 }
 
 bool config_parse(struct agent_config *config, struct arena *a, const char *file_name, struct bytes text, struct err *err)

@@ -1,4 +1,5 @@
 #include "agent/server.h"
+#include "http/proxy.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ struct server_config server_config_of(const struct agent_config *config, const c
                                    .no_proxy = config->no_proxy,
                                    .proxy_credentials_file = config->proxy_credentials_file,
                                    .pins = config->pins,
+                                   .insecure_loopback = config->insecure_loopback,
                                    .connect_timeout_seconds = config->timeout_connect_seconds,
                                    .tls_timeout_seconds = config->timeout_tls_seconds,
                                    .first_byte_timeout_seconds = config->timeout_first_byte_seconds,
@@ -81,13 +83,26 @@ bool server_http_client(const struct server_config *config, struct http_client *
     return made ? true : failure_from(why, FAILURE_TLS, &err);
 }
 
+/* 3.1: what is sent must not be read or changed on its way; plain HTTP is for a server on this very machine, and only when it is asked for. */
+static bool check_endpoint(const struct server_config *config, struct failure *why)
+{
+    struct url_parts parts;
+
+    if (!config->endpoint || !*config->endpoint)
+        return failure_set(why, FAILURE_NO_ENDPOINT, "no server is configured: set attest.endpoint");
+    if (!url_split(config->endpoint, &parts) || parts.user.len)
+        return failure_set(why, FAILURE_NO_ENDPOINT, "the server's address is not https://HOST[:PORT][/PATH]");
+    return parts.https || (config->insecure_loopback && proxy_is_excepted(config->endpoint, "127.0.0.0/8,::1")) ||
+           failure_set(why, FAILURE_NO_ENDPOINT, "%.200s is not https: evidence and tokens go over nothing else", config->endpoint);
+}
+
 bool server_open(const struct server_config *config, struct server **ret, struct failure *why)
 {
     struct server *server CLEANUP(server_close_at) = calloc(1, sizeof *server);
     size_t len;
 
-    if (!config->endpoint || !*config->endpoint)
-        return failure_set(why, FAILURE_NO_ENDPOINT, "no server is configured: set attest.endpoint");
+    if (!check_endpoint(config, why))
+        return false;
     if (!server || !(server->endpoint = strdup(config->endpoint)))
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     for (len = strlen(server->endpoint); len && server->endpoint[len - 1] == '/'; len--)

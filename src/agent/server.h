@@ -18,6 +18,7 @@ struct server_config {
     const char *proxy, *no_proxy;       /* NULL: the environment's */
     const char *proxy_credentials_file; /* user:password, for our eyes only; NULL: none */
     const char *pins;                   /* http/client.h; NULL: none */
+    bool insecure_loopback;             /* http:// to a literal loopback address is fine */
     unsigned connect_timeout_seconds, tls_timeout_seconds, first_byte_timeout_seconds, total_timeout_seconds; /* 0: 10, 10, 60, 120 */
 };
 

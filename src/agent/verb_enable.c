@@ -69,6 +69,13 @@ static bool open_protected(struct enabling *e, const struct handler_settings *se
     return protected_settings_parse(&e->in->arena, e->secret_text, &e->secrets, err);
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : "the settings";
+}
+
 static bool read_settings(struct enabling *e, struct err *err)
 {
     struct arena *a = &e->in->arena;
@@ -77,8 +84,9 @@ static bool read_settings(struct enabling *e, struct err *err)
 
     if (e->h.settings_file && !file_read_in(a, e->h.settings_file, LIMIT_SETTINGS_BYTES, &text, err))
         return false;
-    if (!handler_settings_parse(a, text, &settings, err) || !attestation_config_read(a, settings.public_settings, &e->settings, err) ||
-        !open_protected(e, &settings, err))
+    if (!handler_settings_parse(a, text, &settings, err))
+        return err_within(err, "%s", base_name(e->h.settings_file));
+    if (!attestation_config_read(a, settings.public_settings, &e->settings, err) || !open_protected(e, &settings, err))
         return false;
     if (e->secrets.unknown_key.len)
         attestation_config_warn(&e->settings, a, "protectedSettings has a key that is unknown and ignored");

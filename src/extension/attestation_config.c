@@ -187,6 +187,7 @@ static bool take_value(struct attestation_config *config, struct arena *a, const
 {
     char path[128];
     void *member = (char *)config + key->offset;
+    bool fine;
 
     snprintf(path, sizeof path, "%s.%s", place->path, key->name);
     if (v->type == JSON_NULL)
@@ -195,12 +196,15 @@ static bool take_value(struct attestation_config *config, struct arena *a, const
     case CONFIG_VALUE_FREQUENCY:
         return take_frequency(config, a, path, v);
     case CONFIG_VALUE_CHOICE:
-        return config_value_choice(v, member, err) || err_within(err, "%s", path);
+        fine = config_value_choice(v, member, err);
+        break;
     case CONFIG_VALUE_PINS:
-        return config_value_pins(a, v, config->pins, &config->n_pins, err) || err_within(err, "%s", path);
+        fine = config_value_pins(a, v, config->pins, &config->n_pins, err);
+        break;
     default:
-        return config_value_text(a, key->kind, v, member, err) || err_within(err, "%s", path);
+        fine = config_value_text(a, key->kind, v, member, err);
     }
+    return fine || config_value_refuse(a, key->kind, v, err) || err_within(err, "%s", path);
 }
 
 static const struct key *find_key(enum section section, struct bytes name)

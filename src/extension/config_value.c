@@ -1,10 +1,12 @@
 #include "extension/config_value.h"
+#include <stdio.h>
 #include "base/base64.h"
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "crypto/pem.h"
 #include "x509/cert.h"
 
-enum { TEXT_BYTES_MAX = 2048, SHA256_LEN = 32 };
+enum { TEXT_BYTES_MAX = 2048, SHA256_LEN = 32, SHOWN_BYTES = 40 };
 
 static bool equal_no_case(struct bytes text, const char *word)
 {
@@ -43,6 +45,24 @@ static bool is_host_byte(uint8_t c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".-_:[]", c) != NULL;
 }
 
+/* What follows the host's last colon, if it is not one within an IPv6 address. */
+static bool is_port_fine(struct bytes authority)
+{
+    size_t at = authority.len;
+    unsigned port = 0;
+
+    while (at > 0 && authority.data[at - 1] != ':' && authority.data[at - 1] != ']')
+        at--;
+    if (at == 0 || authority.data[at - 1] == ']')
+        return at == authority.len || at == 0;
+    for (size_t i = at; i < authority.len; i++) {
+        if (authority.data[i] < '0' || authority.data[i] > '9' || port > 6553)
+            return false;
+        port = port * 10 + (authority.data[i] - '0');
+    }
+    return port >= 1 && port <= 65535;
+}
+
 /* scheme://host[:port][/path][?query] */
 static bool check_url(struct bytes text, struct bytes scheme, struct err *err)
 {
@@ -66,7 +86,7 @@ static bool check_url(struct bytes text, struct bytes scheme, struct err *err)
     for (size_t i = 0; i < authority.len; i++)
         if (!is_host_byte(authority.data[i]))
             return err_set(err, ERR_MALFORMED, "the address's host has a character that no host has");
-    return true;
+    return is_port_fine(authority) ? true : err_set(err, ERR_MALFORMED, "a port from 1 to 65535 is expected behind the host");
 }
 
 static bool check_proxy(struct bytes text, struct err *err)
@@ -152,6 +172,23 @@ static bool take_pin(struct arena *a, struct bytes text, struct bytes *ret, stru
     hex_encode(raw, hex);
     *ret = (struct bytes){ (const uint8_t *)hex, 2 * SHA256_LEN };
     return true;
+}
+
+bool config_value_refuse(struct arena *a, enum config_value_kind kind, const struct json *v, struct err *err)
+{
+    static const char *const others[] = { [JSON_ARRAY] = "a list", [JSON_OBJECT] = "an object" };
+    struct bytes value = v->type == JSON_STRING ? v->string : v->raw;
+    char *shown, why[sizeof err->text];
+
+    if (kind == CONFIG_VALUE_PEM || kind == CONFIG_VALUE_LONG_TEXT || err->code == ERR_NO_MEMORY ||
+        bytes_find(value, BYTES_LIT("@")) != SIZE_MAX)
+        return false;
+    if (v->type == JSON_ARRAY || v->type == JSON_OBJECT)
+        value = bytes_of_string(others[v->type]);
+    shown = text_for_people(a, bytes_slice(value, 0, SHOWN_BYTES));
+    snprintf(why, sizeof why, "%.150s", err->text);
+    return shown && err_set(err, err->code, "%s; it is %s%.60s%s%s", why, v->type == JSON_STRING ? "\"" : "", shown,
+                            value.len > SHOWN_BYTES ? "…" : "", v->type == JSON_STRING ? "\"" : "");
 }
 
 bool config_value_pins(struct arena *a, const struct json *v, struct bytes ret[static CONFIG_PINS_MAX], size_t *ret_n, struct err *err)

@@ -1,5 +1,4 @@
-/* extension/config_value.h: one value of the settings: its type and its form (guest-agent.md 7.2). Sentences do not repeat the value:
- * they end up in a status that many people read. Not for other folders. */
+/* extension/config_value.h: one value of the settings: its type and its form (guest-agent.md 7.2). Not for other folders. */
 #pragma once
 #include "extension/attestation_config.h"
 
@@ -17,6 +16,9 @@ enum config_value_kind {
 };
 
 MUST_CHECK bool config_value_text(struct arena *a, enum config_value_kind kind, const struct json *v, struct bytes *ret, struct err *err);
+/* After a refusal by one of these: adds to its sentence what the value is, in 40 safe characters. Not of certificates and long texts, nor of what
+ * may hold a password: the sentence ends up in a status that many people read. Always false. */
+bool config_value_refuse(struct arena *a, enum config_value_kind kind, const struct json *v, struct err *err);
 /* A boolean, or "true" or "false" in any case. */
 MUST_CHECK bool config_value_choice(const struct json *v, enum config_choice *ret, struct err *err);
 /* SHA-256 hashes, each in hexadecimal or base64; kept as lower-case hexadecimal. */

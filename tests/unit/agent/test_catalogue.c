@@ -209,6 +209,14 @@ static void no_endpoint(struct guest *g, struct session *s) { restart_at(g, s, N
 
 static void no_address(struct guest *g, struct session *s) { restart_at(g, s, "https://"); }
 
+static void plain_http(struct guest *g, struct session *s)
+{
+    g->config.insecure_loopback = true;
+    restart_at(g, s, "http://192.0.2.1");
+}
+
+static void plain_loopback(struct guest *g, struct session *s) { restart_at(g, s, "http://127.0.0.1:9"); }
+
 static void foreign_ca(struct guest *g, struct session *s)
 {
     g->config.ca_pem = BYTES_LIT("-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n");
@@ -335,6 +343,8 @@ static const struct row rows[] = {
     { .code = "BAD_ANSWER", .arrange = says_nothing },
     { .code = "NO_ENDPOINT", .arrange = no_endpoint },
     { .code = "NO_ENDPOINT", .arrange = no_address },
+    { .code = "NO_ENDPOINT", .arrange = plain_http },
+    { .code = "NO_ENDPOINT", .arrange = plain_loopback },
     { .code = "TLS", .arrange = foreign_ca },
     { .code = "INTERNAL", .fault = { .kind = FAULT_RC, .rc = 0x124, .command = TPM_CC_Quote } },
     { .code = "INTERNAL", .fault = { .kind = FAULT_RC, .rc = 0x12f, .command = TPM_CC_Quote } },

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "agent/failure.h"
 #include "base/file.h"
+#include "extension/outcome.h"
 #include "support/test.h"
 
 enum { CODES = FAILURE_INTERNAL + 1 };
@@ -128,5 +129,32 @@ TEST(every_failure_is_produced_by_a_test_that_is_there)
         }
         if (!before && test_failed())
             test_note("%s is not shown by %s", name, shown[id].test ? shown[id].test : "anything");
+    }
+}
+
+/* What is only ever noted, and what ends no verb. */
+static bool ends_nothing(enum failure_id id)
+{
+    static const enum failure_id notes[] = { FAILURE_NV_TOO_SMALL,  FAILURE_TPM_CLEARED,  FAILURE_STATE_ROLLBACK, FAILURE_IDENTITY_MISMATCH,
+                                             FAILURE_KEXEC,         FAILURE_RESTART_SEEN, FAILURE_RESUME,         FAILURE_VMGENID,
+                                             FAILURE_NOT_UEFI,      FAILURE_SB_OFF,       FAILURE_SHIM_INSECURE,  FAILURE_DISK_FULL,
+                                             FAILURE_STATE_CORRUPT, FAILURE_CANCELLED,    FAILURE_NO_MEMORY,      FAILURE_INTERNAL };
+
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++)
+        if (notes[i] == id)
+            return true;
+    return false;
+}
+
+TEST(every_failure_that_can_end_a_verb_has_its_exit_code)
+{
+    for (int id = FAILURE_NONE + 1; id < CODES; id++) {
+        const char *name = failure_name((enum failure_id)id);
+        bool own = strcmp(outcome_of(name)->failure, name) == 0;
+
+        CHECK(own || ends_nothing((enum failure_id)id));
+        CHECK(outcome_of(name)->exit_code >= 51 && outcome_of(name)->exit_code <= 70);
+        if (!own && !ends_nothing((enum failure_id)id))
+            test_note("%s", name);
     }
 }

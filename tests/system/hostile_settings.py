@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Settings that are wrong in every way, through the real program: `enable` as a VM agent calls it, and agent.conf as people write it. Exit code and status of
+the table (guest-agent.md 6.5, 7.2), the key and what is wrong with it named, what was in force before still in force, and never a crash. Prints TAP.
+
+usage: hostile_settings.py BUILD_FOLDER"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from rig import Tap  # noqa: E402
+
+tap = Tap()
+AGENT = os.path.join(sys.argv[1], "src/agent/trueboot-agent")
+GOOD = {"AttestationConfig": {"MaaSettings": {"maaEndpoint": "https://good.example"}}}
+MAA, ASC, TOP, OURS = "AttestationConfig.MaaSettings", "AttestationConfig.AscSettings", "AttestationConfig", "AttestationConfig.Trueboot"
+
+
+def config(path, key, value):
+    """GOOD with one more key at a dotted path."""
+    v = json.loads(json.dumps(GOOD))
+    at = v
+    for name in path.split("."):
+        at = at.setdefault(name, {})
+    at[key] = value
+    return v
+
+
+def public(v):
+    return {"runtimeSettings": [{"handlerSettings": {"publicSettings": v}}]}
+
+
+def text(s):
+    return s if isinstance(s, bytes) else s.encode()
+
+
+ESC = "\x1b[2J\u202e\u0000"
+
+# what · the settings file (an object: publicSettings; bytes: the whole file) · exit code · what status and standard error must name
+REFUSED = [
+    ("no JSON", b"{", 53, ["settings"]),
+    ("a list", b"[]", 53, ["runtimeSettings"]),
+    ("a text", b'"x"', 53, ["runtimeSettings"]),
+    ("no handler's part", b'{"runtimeSettings":[{}]}', None, []),
+    ("runtime settings that are an object", b'{"runtimeSettings":{}}', 53, ["runtimeSettings"]),
+    ("the same key twice", b'{"runtimeSettings":[],"runtimeSettings":[]}', 53, ["runtimeSettings"]),
+    ("the same key twice, far down", text(json.dumps(public(GOOD)).replace('"maaEndpoint"', '"maaEndpoint":"https://evil.example","maaEndpoint"', 1)), 53, ["maaEndpoint"]),
+    ("the same key twice, spelt otherwise", text(json.dumps(public(GOOD)).replace('"maaEndpoint"', '"maaEndpoin\\u0074":"https://evil.example","maaEndpoint"', 1)), 53,
+     ["maaEndpoint"]),
+    ("a NUL", text(json.dumps(public(GOOD)).replace("good", "go\\u0000od")), 53, []),
+    ("text that is not UTF-8", json.dumps(public(GOOD)).encode().replace(b"good", b"go\xc3\x28od"), 53, []),
+    ("half a pair of surrogates", text(json.dumps(public(GOOD)).replace("good", "go\\ud800od")), 53, []),
+    ("nine levels", public(config(TOP, "x", {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}})), 53, ["deep"]),
+    ("more than 64 KiB", public(config(MAA, "maaTenantName", "x" * 70000)), 53, []),
+    ("settings that are a list", public([1]), 53, ["publicSettings"]),
+    ("a section that is a list", public({"AttestationConfig": {"MaaSettings": []}}), 53, [MAA]),
+    ("a section that is a number", public({"AttestationConfig": 7}), 53, [TOP]),
+    ("an endpoint that is a number", public(config(MAA, "maaEndpoint", 7)), 53, [MAA + ".maaEndpoint"]),
+    ("an endpoint that is a list", public(config(MAA, "maaEndpoint", ["https://a"])), 53, [MAA + ".maaEndpoint"]),
+    ("an endpoint without TLS", public(config(MAA, "maaEndpoint", "http://a.example")), 53, [MAA + ".maaEndpoint"]),
+    ("an endpoint that is a file", public(config(MAA, "maaEndpoint", "file:///etc/shadow")), 53, [MAA + ".maaEndpoint"]),
+    ("an endpoint with a password", public(config(MAA, "maaEndpoint", "https://u:hunter2@a.example")), 53, [MAA + ".maaEndpoint"]),
+    ("an endpoint with a fragment", public(config(MAA, "maaEndpoint", "https://a.example/#x")), 53, [MAA + ".maaEndpoint"]),
+    ("an endpoint with a line's end", public(config(MAA, "maaEndpoint", "https://a.example\nnet.ca_file = /tmp/x")), 53, [MAA + ".maaEndpoint"]),
+    ("an endpoint with a space in it", public(config(MAA, "maaEndpoint", "https://a .example")), 53, [MAA + ".maaEndpoint"]),
+    ("an endpoint of 2049 characters", public(config(MAA, "maaEndpoint", "https://a.example/" + "x" * 2031)), 53, [MAA + ".maaEndpoint"]),
+    ("no host", public(config(MAA, "maaEndpoint", "https://")), 53, [MAA + ".maaEndpoint"]),
+    ("a port that is none", public(config(MAA, "maaEndpoint", "https://a.example:99999")), 53, [MAA + ".maaEndpoint"]),
+    ("a reporting endpoint without TLS", public(config(ASC, "ascReportingEndpoint", "ftp://a")), 53, [ASC + ".ascReportingEndpoint"]),
+    *[(f"the key {name}", public({"AttestationConfig": {"MaaSettings": {name: "https://a.example"}}}), 53, [name, "did you mean maaEndpoint"])
+      for name in ("maaendpoint", "MaaEndpoint", "MAAENDPOINT", "maaEndPoint", "maaEndpont", "maa_endpoint", "maaEndpoint ")],
+    *[(f"the key {name}", public(config(ASC, name, "https://a.example")), 53, [name, "did you mean ascReportingEndpoint"])
+      for name in ("ascreportingendpoint", "AscReportingEndpoint", "ascReportingEndPoint")],
+    *[(f"the section {name}", public({"AttestationConfig": {name: {"maaEndpoint": "https://a.example"}}}), 53, [name, "endpoint"])
+      for name in ("maaSettings", "MAASettings", "Maasettings", "Settings")],
+    *[(f"the section {name}", public({name: {"MaaSettings": {"maaEndpoint": "https://a.example"}}}), 53, [name, "endpoint"])
+      for name in ("attestationConfig", "AttestationCfg", "attestationconfig")],
+    ("a truth of words", public(config(TOP, "useCustomToken", "yes please")), 53, [TOP + ".useCustomToken"]),
+    ("a truth of numbers", public(config(TOP, "disableAlerts", 1)), 53, [TOP + ".disableAlerts"]),
+    ("a truth of nothing", public(config(TOP, "isAzureStack", "")), None, []),
+    ("a cluster without its ids", public(config(TOP, "isAzureStack", "true")), 53, ["clusterId"]),
+    ("a protocol that is none", public(config(OURS, "protocol", "telepathy")), 53, [OURS + ".protocol"]),
+    ("a profile that is none", public(config(OURS, "profile", "gcp")), 53, [OURS + ".profile"]),
+    ("a proxy that is a program", public(config(OURS, "proxy", "javascript:alert(1)")), 53, [OURS + ".proxy"]),
+    ("certificates that are none", public(config(OURS, "caBundlePem", "hello")), 53, [OURS + ".caBundlePem"]),
+    ("a private key among the certificates", public(config(OURS, "caBundlePem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")), 53, [OURS + ".caBundlePem"]),
+    ("a pin that is none", public(config(OURS, "pinnedSpkiSha256", ["zz"])), 53, [OURS + ".pinnedSpkiSha256"]),
+    ("pins that are a text", public(config(OURS, "pinnedSpkiSha256", {"a": 1})), 53, [OURS + ".pinnedSpkiSha256"]),
+    ("a tenant that is an object", public(config(MAA, "maaTenantName", {})), 53, [MAA + ".maaTenantName"]),
+    ("a tenant with terminal commands", public(config(MAA, "maaTenantName", ESC)), 53, []),
+    ("protected settings that are no base64", b'{"runtimeSettings":[{"handlerSettings":{"protectedSettings":"%%","protectedSettingsCertThumbprint":"' + b"A" * 40 + b'"}}]}', 53,
+     ["protectedSettings"]),
+    ("protected settings without their key", b'{"runtimeSettings":[{"handlerSettings":{"protectedSettings":"MIIB","protectedSettingsCertThumbprint":"' + b"AB" * 20 + b'"}}]}', 53,
+     ["AB" * 20]),
+    ("a thumbprint that is a path", b'{"runtimeSettings":[{"handlerSettings":{"protectedSettings":"MIIB","protectedSettingsCertThumbprint":"../../../etc/ssl/private/key"}}]}', 53,
+     ["protectedSettingsCertThumbprint"]),
+    ("protected settings that are an object", b'{"runtimeSettings":[{"handlerSettings":{"protectedSettings":{}}}]}', 53, ["protectedSettings"]),
+]
+
+# what · publicSettings · what the substatus Configuration must name
+WARNED = [
+    ("an unknown key", config(TOP, "colour", "blue"), ["colour"]),
+    ("a wrong case", config(TOP, "usecustomtoken", "true"), ["usecustomtoken", "useCustomToken"]),
+    ("a wrong case of a label", config(MAA, "maatenantname", "x"), ["maatenantname", "maaTenantName"]),
+    ("a wrong case of a frequency", config(ASC, "AscReportingFrequency", "4H"), ["AscReportingFrequency", "ascReportingFrequency"]),
+    ("a wrong case of ours", config(OURS, "IMAReporting", True), ["IMAReporting", "imaReporting"]),
+    *[(f"the frequency {f!r}", config(ASC, "ascReportingFrequency", f), ["ascReportingFrequency", "8 hours"]) for f in ("often", "4", "0H", "-4H", "4HH", "99999H", "4 H", "P1Y", "\u0664H", 4)],
+    ("a frequency of a minute", config(ASC, "ascReportingFrequency", "1M"), ["ascReportingFrequency", "15 minutes"]),
+    ("a frequency of a month", config(ASC, "ascReportingFrequency", "30D"), ["ascReportingFrequency", "24 hours"]),
+    ("a key with terminal commands", config(TOP, ESC.replace("\x00", ""), 1), ["unknown"]),
+    ("a key of ten thousand characters", config(TOP, "k" * 10000, 1), ["unknown"]),
+    ("a policy's text", config(MAA, "maaAttestationPolicyContent", "permit"), ["maaAttestationPolicyContent"]),
+]
+
+# agent.conf · what must be named
+CONFS = [
+    (b"attest.endpoint = https://a.example\nattest.frequency = often\n", ["agent.conf", "2", "attest.frequency"]),
+    (b"attest.endpont = https://a.example\n", ["agent.conf", "1", "attest.endpont"]),
+    (b"just words\n", ["agent.conf", "1"]),
+    (b"[attest\nendpoint = x\n", ["agent.conf", "1"]),
+    (b"ima.enable = perhaps\n", ["ima.enable"]),
+    (b"ak.handle = 0xzz\n", ["ak.handle"]),
+    (b"net.timeout_connect = -5s\n", ["net.timeout_connect"]),
+    (b"attest.protocol = telepathy\n", ["attest.protocol"]),
+    (b"tpm.profile = gcp\n", ["tpm.profile"]),
+    (b"report.auth\x00 = x\n", ["agent.conf"]),
+    (b"attest.endpoint = https://a\xff.example\n", ["agent.conf"]),
+    (b"att\x1b[2J = x\n", ["agent.conf", "1"]),
+    (b"ak.type = \xe2\x80\xae\n", ["ak.type"]),
+    (b"tpm.tcti = swtpm:path=\x1b]0;x\x07\n", ["tpm.tcti"]),
+    (b"x" * 300000, ["agent.conf"]),
+    (b"attest.frequency = 99999999999999999999h\n", ["attest.frequency"]),
+]
+
+
+def is_safe(said):
+    return not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", said)
+
+
+class Machine:
+    def __init__(self, folder):
+        self.folder, self.root, self.install = folder, f"{folder}/root", f"{folder}/lib/E.T-1.0"
+        for name in ("lib/E.T-1.0/config", "lib/E.T-1.0/status", "lib/E.T-1.0/units", "log/events", "root"):
+            os.makedirs(f"{folder}/{name}")
+        with open(f"{self.install}/HandlerEnvironment.json", "w") as f:
+            json.dump([{"version": 1.0, "handlerEnvironment": {"logFolder": f"{folder}/log", "configFolder": f"{self.install}/config", "statusFolder": f"{self.install}/status",
+                                                               "heartbeatFile": f"{self.install}/heartbeat.log", "eventsFolder": f"{folder}/log/events"}}], f)
+        self.sequence = 0
+
+    def enable(self, settings):
+        self.sequence += 1
+        content = settings if isinstance(settings, bytes) else json.dumps(settings).encode()
+        with open(f"{self.install}/config/{self.sequence}.settings", "wb") as f:
+            f.write(content)
+        env = dict(os.environ, ConfigSequenceNumber=str(self.sequence), AZURE_GUEST_AGENT_EXTENSION_PATH=self.install, AZURE_GUEST_AGENT_EXTENSION_VERSION="1.0")
+        env.pop("https_proxy", None)
+        done = subprocess.run([AGENT, "enable", "--root", self.root, "--services", "none", "--fw-cfg", ""], env=env, capture_output=True, timeout=60)
+        try:
+            with open(f"{self.install}/status/{self.sequence}.status") as f:
+                status = json.load(f)[0]["status"]
+        except (OSError, ValueError, LookupError) as e:
+            status = {"status": f"none: {e}"}
+        return done.returncode, done.stderr.decode(errors="replace"), status
+
+    def in_force(self):
+        try:
+            with open(f"{self.root}/etc/trueboot-agent/handler.conf") as f:
+                return f.read()
+        except OSError:
+            return ""
+
+
+def check_settings(machine):
+    code, said, status = machine.enable(public(GOOD))
+    tap.check(code == 0, "good settings are applied", said)
+    before = machine.in_force()
+    for what, settings, want, names in REFUSED:
+        code, said, status = machine.enable(settings)
+        shown = json.dumps(status, ensure_ascii=False)
+        if want is None:  # taken or refused: but one of the two, and said
+            tap.check(code in (0, 53) and is_safe(said), f"{what}: {code}", said)
+            if code == 0:
+                machine.enable(public(GOOD))
+            continue
+        fine = code == want and status.get("status") == "error" and status.get("code") == want and all(n in said and n in shown for n in names)
+        fine = fine and is_safe(said) and len(said) < 3200 and "hunter2" not in said + shown and machine.in_force() == before
+        tap.check(fine, f"{what}: {want}" + (f", naming {names[0]}" if names else ""), f"{code} {said} {shown}")
+    for what, settings, names in WARNED:
+        code, said, status = machine.enable(public(settings))
+        parts = [s for s in status.get("substatus", []) if s["name"] == "Configuration"]
+        shown = json.dumps(parts, ensure_ascii=False)
+        fine = code == 0 and bool(parts) and parts[0]["status"] == "warning" and all(n in shown for n in names) and is_safe(shown) and len(shown) < 20000
+        tap.check(fine, f"{what}: a warning", f"{code} {said} {shown[:600]}")
+    code, said, status = machine.enable(b"")
+    tap.check(code == 0 and status.get("status") in ("transitioning", "success", "warning"), "an empty file is no settings, and no error", f"{code} {said} {status}")
+
+
+def check_files(folder):
+    for number, (content, names) in enumerate(CONFS):
+        path = f"{folder}/agent.conf"
+        with open(path, "wb") as f:
+            f.write(content)
+        done = subprocess.run([AGENT, "run", "--config", path, "--fw-cfg", "", "--cycles", "1", "--set", f"run.dir={folder}/run", "--set", f"state.dir={folder}/state"],
+                              capture_output=True, timeout=60)
+        said = done.stderr.decode(errors="replace")
+        tap.check(done.returncode == 53 and all(n in said for n in names) and is_safe(said) and len(said) < 3200, f"agent.conf {content[:40]!r}: 53", f"{done.returncode} {said[:400]}")
+    tap.check(not os.path.exists(f"{folder}/run/out/status.json"), "none of them ran")
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix="trueboot-settings-")
+    try:
+        check_settings(Machine(folder))
+        check_files(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return tap.done()
+
+
+sys.exit(main())
