@@ -413,14 +413,14 @@ static void loop(struct daemon *d, unsigned cycles)
     unsigned done = 0;
 
     while (!stopping && !reloading && !(cycles && done >= cycles)) {
-        int64_t now = boot_clock_ms();
+        int64_t now;
 
         if (woken) {
             woken = 0;
-            d->due_attest = now;
+            d->due_attest = boot_clock_ms();
         }
-
         heed_signs(d);
+        now = boot_clock_ms(); /* not before: what became due just now is due */
         if (now >= d->due_attest) {
             attest_cycle(d);
             done++;
