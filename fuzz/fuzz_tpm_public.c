@@ -30,9 +30,13 @@ static void check_public(const struct tpm_public *pub, const uint8_t *data, size
 
 static void check_tools(struct bytes input)
 {
+    struct arena a CLEANUP(arena_done) = { 0 };
     struct pubkey *key = NULL;
     struct err err = ERR_INIT;
     struct pcr_set pcrs;
+    struct bytes binary;
+
+    ENSURE(tools_binary(&a, input, "quoted", &binary, &err) && binary.len <= input.len);
 
     if (!tools_key(input, &key, &err))
         ENSURE(err.code != ERR_NONE && key == NULL);

@@ -231,23 +231,28 @@ static bool register_severity(unsigned pcr, enum severity *ret)
 static bool compare_register(struct comparison *c, const struct boot_record *baseline, const struct boot_record *now, unsigned pcr,
                              enum severity severity)
 {
-    for (size_t i = 0; i < baseline->registers.n_banks; i++) {
+    const struct digest *was = NULL, *is = NULL;
+    struct finding *f;
+    char *was_text, *is_text;
+
+    for (size_t i = 0; i < baseline->registers.n_banks; i++) { /* the strongest bank that differs is shown */
         enum digest_algorithm bank = baseline->registers.banks[i].algorithm;
-        const struct digest *was = pcr_find(&baseline->registers, bank, pcr), *is = pcr_find(&now->registers, bank, pcr);
-        struct finding *f;
-        char *was_text, *is_text;
-        if (!was || !is || digest_equal(was, is))
+        const struct digest *then = pcr_find(&baseline->registers, bank, pcr), *here = pcr_find(&now->registers, bank, pcr);
+        if (!then || !here || digest_equal(then, here) || (was && digest_len(bank) < digest_len(was->algorithm)))
             continue;
-        was_text = hex_in(c->a, digest_bytes(was));
-        is_text = hex_in(c->a, digest_bytes(is));
-        if (!was_text || !is_text)
-            return no_memory(c);
-        f = findings_add(c->findings, FINDING_PCR_CHANGED, (int)pcr, FINDING_NO_EVENT,
-                         "Register %u (%s) differs from the accepted value, and no event log says why.", pcr, digest_name(bank));
-        f->severity = severity;
-        finding_was_is(c->findings, f, was_text, is_text);
-        return true;
+        was = then;
+        is = here;
     }
+    if (!was)
+        return true;
+    was_text = hex_in(c->a, digest_bytes(was));
+    is_text = hex_in(c->a, digest_bytes(is));
+    if (!was_text || !is_text)
+        return no_memory(c);
+    f = findings_add(c->findings, FINDING_PCR_CHANGED, (int)pcr, FINDING_NO_EVENT,
+                     "Register %u (%s) differs from the accepted value, and no event log says why.", pcr, digest_name(was->algorithm));
+    f->severity = severity;
+    finding_was_is(c->findings, f, was_text, is_text);
     return true;
 }
 

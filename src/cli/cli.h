@@ -53,7 +53,11 @@ struct cli {
     enum output output;
     const char *query;  /* JMESPath, or NULL */
     const char *server; /* socket path or URL, or NULL for the usual place */
+    bool has_read_stdin;
 };
+
+/* cli_read reads a file that was named on the command line into the arena; "-" is standard input, once. */
+MUST_CHECK bool cli_read(struct cli *cli, const char *path, size_t limit, struct bytes *ret, struct err *err);
 
 /* Options of the command, or global ones. cli_option_at gives the i-th use of a repeatable one; NULL when there is none. */
 const char *cli_option(const struct cli *cli, const char *name);

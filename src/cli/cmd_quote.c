@@ -1,5 +1,4 @@
 /* trueboot quote verify: is this quote genuine, fresh, and about these values? */
-#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/findings_show.h"
 #include "cli/offline.h"
@@ -23,9 +22,12 @@ static bool read_files(struct cli *cli, struct quote_files *q, struct err *err)
 {
     struct bytes key;
 
-    if (!file_read_in(&cli->arena, cli_option(cli, "quote"), LIMIT_SMALL_BODY_BYTES, &q->attest, err) ||
-        !file_read_in(&cli->arena, cli_option(cli, "signature"), LIMIT_SMALL_BODY_BYTES, &q->signature, err) ||
-        !file_read_in(&cli->arena, cli_option(cli, "ak"), LIMIT_CERT_BYTES, &key, err))
+    if (!cli_read(cli, cli_option(cli, "quote"), LIMIT_SMALL_BODY_BYTES, &q->attest, err) ||
+        !cli_read(cli, cli_option(cli, "signature"), LIMIT_SMALL_BODY_BYTES, &q->signature, err) ||
+        !cli_read(cli, cli_option(cli, "ak"), LIMIT_CERT_BYTES, &key, err))
+        return false;
+    if (!tools_binary(&cli->arena, q->attest, "quoted", &q->attest, err) ||
+        !tools_binary(&cli->arena, q->signature, "sig", &q->signature, err) || !tools_binary(&cli->arena, key, NULL, &key, err))
         return false;
     if (!tools_key(key, &q->ak, err))
         return err_within(err, "%s", cli_option(cli, "ak"));
@@ -39,9 +41,13 @@ static bool read_values(struct cli *cli, struct quote_files *q, struct err *err)
 {
     struct pcr_set given;
     const struct value_sources sources = { .given = &given, .replayed = &given };
+    struct bytes content;
 
-    return pcrs_read_quoted(&cli->arena, cli_option(cli, "pcrs"), q->attest, &given, err) &&
-           quoted_values(&cli->arena, q->attest, q->signature, q->form, &sources, &q->pcrs, err);
+    if (!cli_read(cli, cli_option(cli, "pcrs"), PCRS_FILE_MAX, &content, err))
+        return false;
+    if (!pcrs_parse_quoted(&cli->arena, content, q->attest, &given, err))
+        return err_within(err, "%s", cli_option(cli, "pcrs"));
+    return quoted_values(&cli->arena, q->attest, q->signature, q->form, &sources, &q->pcrs, err);
 }
 
 static bool is_about_values(enum finding_id id) { return id == FINDING_QUOTE_SELECTION || id == FINDING_QUOTE_DIGEST; }
@@ -161,8 +167,8 @@ static int run_verify(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-    { "quote", "FILE", "TPMS_ATTEST (tpm2_quote -m)" },
-    { "signature", "FILE", "its signature (tpm2_quote -s)" },
+    { "quote", "FILE", "TPMS_ATTEST (tpm2_quote -m), its hex, or what tpm2_quote printed" },
+    { "signature", "FILE", "its signature (tpm2_quote -s), its hex, or what tpm2_quote printed" },
     { "ak", "FILE", "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC" },
     { "nonce", "HEX", "what the quote must contain" },
     { "pcrs", "FILE", "register values: JSON, tpm2-tools' YAML or serialized" },

@@ -1,15 +1,13 @@
 #include "cli/log_tool.h"
-#include "base/file.h"
 #include "cli/offline.h"
 #include "cli/pcrs_file.h"
 
 static int read_part(struct cli *cli, const char *path, bool first, struct eventlog *log)
 {
-    const char *from = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
     struct err err = ERR_INIT;
     struct bytes content;
 
-    if (!file_read_in(&cli->arena, from, LIMIT_LOG_BYTES, &content, &err))
+    if (!cli_read(cli, path, LIMIT_LOG_BYTES, &content, &err))
         return offline_fail(&err);
     if (eventlog_foreign(content))
         return cli_fail(EXIT_ERROR, "%s is no event log but %s", path, eventlog_foreign(content));
@@ -51,14 +49,19 @@ int log_tool_registers(struct cli *cli, struct log_tool *t)
 {
     const char *path = cli_option(cli, "pcrs");
     struct pcr_set *set = ARENA_NEW(&cli->arena, struct pcr_set);
+    struct bytes content;
     struct err err = ERR_INIT;
 
     if (!path)
         return EXIT_OK;
     if (!set)
         return cli_fail(EXIT_ERROR, "out of memory");
-    if (!pcrs_read_file(&cli->arena, path, set, &err))
+    if (!cli_read(cli, path, PCRS_FILE_MAX, &content, &err))
         return offline_fail(&err);
+    if (!pcrs_parse(&cli->arena, content, set, &err)) {
+        err_within(&err, "%s", path);
+        return offline_fail(&err);
+    }
     t->pcrs = set;
     return EXIT_OK;
 }

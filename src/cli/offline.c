@@ -1,7 +1,6 @@
 #include "cli/offline.h"
 #include <stdlib.h>
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/hex.h"
 #include "cli/pcrs_file.h"
 #include "cli/quoted_values.h"
@@ -31,7 +30,7 @@ static void run_done(struct run *r) { pubkey_free(r->ak); }
 
 static bool read_path(struct run *r, const char *path, size_t limit, struct bytes *ret)
 {
-    return file_read_in(&r->cli->arena, path, limit, ret, &r->err);
+    return cli_read(r->cli, path, limit, ret, &r->err);
 }
 
 /* Of an option that is meant once, the last use holds. */
@@ -162,7 +161,7 @@ static bool read_key(struct run *r)
         return key_from_evidence(r);
     if (!read_option(r, "ak", LIMIT_CERT_BYTES, &content))
         return false;
-    if (!tools_key(content, &r->ak, &r->err))
+    if (!tools_binary(&r->cli->arena, content, NULL, &content, &r->err) || !tools_key(content, &r->ak, &r->err))
         return err_within(&r->err, "%s", cli_option(r->cli, "ak"));
     r->request.ak_trusted = true;
     return true;
@@ -254,7 +253,7 @@ static bool read_evidence_file(struct run *r)
 
     if (r->cli->n_arguments == 0)
         return true;
-    if (!file_read_in(&r->cli->arena, r->cli->arguments[0], LIMIT_ATTEST_BODY_BYTES, &content, &r->err))
+    if (!read_path(r, r->cli->arguments[0], LIMIT_ATTEST_BODY_BYTES, &content))
         return false;
     if (!evidence_file_read(&r->cli->arena, content, &o->file, &r->err))
         return err_within(&r->err, "%s", r->cli->arguments[0]);
@@ -284,10 +283,17 @@ static bool read_nonce(struct run *r)
     return true;
 }
 
+/* Without a policy that says which: the registers that the findings judge. Those of programs and of a dynamic launch may be missing, and
+ * IMA's, whose list is judged by itself. */
+#define JUDGED_REGISTERS 0xfbffu
+
 /* "0-9,14" */
 static bool read_required(struct run *r)
 {
     const char *text = cli_option(r->cli, "required-pcrs");
+
+    if (!text && !cli_was_given(r->cli, "policy"))
+        r->request.required_pcr_mask = JUDGED_REGISTERS;
 
     while (text && *text) {
         char *end;
@@ -343,6 +349,7 @@ static bool read_quote(struct run *r)
     struct evidence *e = &r->out->evidence;
     struct pcr_set *replayed = ARENA_NEW(&r->cli->arena, struct pcr_set);
     struct value_sources sources = { .replayed = replayed, .ima = r->out->ima };
+    struct bytes content;
 
     if (!replayed)
         return err_set(&r->err, ERR_NO_MEMORY, "no memory for register values");
@@ -352,6 +359,9 @@ static bool read_quote(struct run *r)
         return false;
     r->request.form = SIGNATURE_FORM_TPMT;
     if (!r->out->has_file) {
+        if (!tools_binary(&r->cli->arena, e->quote, "quoted", &e->quote, &r->err) ||
+            !tools_binary(&r->cli->arena, e->signature, "sig", &e->signature, &r->err))
+            return false;
         e->quote = tools_attest(e->quote);
         if (!tools_signature(&r->cli->arena, e->signature, r->ak, e->quote, &e->signature, &r->request.form, &r->err))
             return false;
@@ -362,8 +372,10 @@ static bool read_quote(struct run *r)
         r->given = ARENA_NEW(&r->cli->arena, struct pcr_set);
         if (!r->given)
             return err_set(&r->err, ERR_NO_MEMORY, "no memory for register values");
-        if (!pcrs_read_quoted(&r->cli->arena, cli_option(r->cli, "pcrs"), e->quote, r->given, &r->err))
+        if (!read_option(r, "pcrs", PCRS_FILE_MAX, &content))
             return false;
+        if (!pcrs_parse_quoted(&r->cli->arena, content, e->quote, r->given, &r->err))
+            return err_within(&r->err, "%s", cli_option(r->cli, "pcrs"));
         sources.given = r->given;
     } else if (r->out->has_file) {
         return true; /* the values came with it, and must fit exactly */

@@ -1,12 +1,9 @@
 #include "cli/pcrs_file.h"
-#include "base/file.h"
 #include "base/hex.h"
 #include "base/reader.h"
 #include "json/parse.h"
 #include "tpm/attest.h"
 #include "tpm/tools_format.h"
-
-enum { PCRS_FILE_MAX = 1024 * 1024 };
 
 /* The bank to fill; NULL with an error when there are too many, or it was there already. */
 static struct pcr_bank *begin_bank(struct pcr_set *set, enum digest_algorithm algorithm, struct err *err)
@@ -189,13 +186,6 @@ bool pcrs_parse(struct arena *a, struct bytes content, struct pcr_set *ret, stru
     return err_set(err, ERR_MALFORMED, "no register value is in it");
 }
 
-bool pcrs_read_file(struct arena *a, const char *path, struct pcr_set *ret, struct err *err)
-{
-    struct bytes content;
-
-    return file_read_in(a, path, PCRS_FILE_MAX, &content, err) && (pcrs_parse(a, content, ret, err) || err_within(err, "%s", path));
-}
-
 /* Exactly the values that the quote selects, one after the other, in its order. */
 static bool bare_values(struct bytes content, struct bytes attest, struct pcr_set *ret)
 {
@@ -226,13 +216,9 @@ static bool bare_values(struct bytes content, struct bytes attest, struct pcr_se
     return true;
 }
 
-bool pcrs_read_quoted(struct arena *a, const char *path, struct bytes attest, struct pcr_set *ret, struct err *err)
+bool pcrs_parse_quoted(struct arena *a, struct bytes content, struct bytes attest, struct pcr_set *ret, struct err *err)
 {
-    struct bytes content;
-
-    if (!file_read_in(a, path, PCRS_FILE_MAX, &content, err))
-        return false;
-    return bare_values(content, attest, ret) || pcrs_parse(a, content, ret, err) || err_within(err, "%s", path);
+    return bare_values(content, attest, ret) || pcrs_parse(a, content, ret, err);
 }
 
 void pcrs_write(struct json_out *out, const struct pcr_set *set)

@@ -8,10 +8,11 @@
 #include "crypto/pcr.h"
 #include "json/write.h"
 
+enum { PCRS_FILE_MAX = 1024 * 1024 };
+
 /* Told apart by content. No bank may come twice, and at least one register must be there. */
 MUST_CHECK bool pcrs_parse(struct arena *a, struct bytes content, struct pcr_set *ret, struct err *err);
 /* The same, beside a quote: a file of exactly the quoted values and nothing else (tpm2_quote -F values) is one, too. */
-MUST_CHECK bool pcrs_read_quoted(struct arena *a, const char *path, struct bytes attest, struct pcr_set *ret, struct err *err);
-MUST_CHECK bool pcrs_read_file(struct arena *a, const char *path, struct pcr_set *ret, struct err *err);
+MUST_CHECK bool pcrs_parse_quoted(struct arena *a, struct bytes content, struct bytes attest, struct pcr_set *ret, struct err *err);
 /* Members of the object that is open: "sha256": {"0": hex, …}, …. */
 void pcrs_write(struct json_out *out, const struct pcr_set *set);

@@ -1,4 +1,5 @@
 #include "tpm/quote.h"
+#include <stdio.h>
 #include "tpm/signature.h"
 
 /* What the checks look at. The decoded halves are there only when their error says ERR_NONE. */
@@ -126,11 +127,32 @@ static bool a_strong_bank_is_quoted(const struct evidence *e, struct err *err)
     return err_set(err, ERR_UNTRUSTED, "no register of a SHA-256 or better bank is quoted");
 }
 
+/* "0-9, 14" */
+static void list_registers(uint32_t mask, char *out, size_t room)
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (unsigned first = 0; first < LIMIT_PCRS; first++) {
+        unsigned last = first;
+        if (!(mask >> first & 1))
+            continue;
+        while (last + 1 < LIMIT_PCRS && (mask >> (last + 1) & 1))
+            last++;
+        if (n < room)
+            n += (size_t)snprintf(out + n, room - n, "%s%u", n ? ", " : "", first);
+        if (last > first && n < room)
+            n += (size_t)snprintf(out + n, room - n, "-%u", last);
+        first = last;
+    }
+}
+
 /* attestation-service.md 6.5 step 8. */
 static bool required_registers_are_quoted(const struct evidence *e, struct err *err)
 {
     const struct pcr_selection *selection = &e->attest.selection;
     uint32_t missing = e->want->required_pcr_mask;
+    char required_list[96], missing_list[96];
 
     for (size_t i = 0; i < selection->n_banks; i++) {
         uint32_t lacking = e->want->required_pcr_mask & ~selection->banks[i].mask;
@@ -144,8 +166,10 @@ static bool required_registers_are_quoted(const struct evidence *e, struct err *
     }
     if (missing == 0)
         return true;
-    return err_set(err, ERR_UNTRUSTED, "required registers 0x%06x are not quoted together in one strong bank; missing 0x%06x",
-                   e->want->required_pcr_mask, missing);
+    list_registers(e->want->required_pcr_mask, required_list, sizeof required_list);
+    list_registers(missing, missing_list, sizeof missing_list);
+    return err_set(err, ERR_UNTRUSTED, "registers %s have to be quoted together in one bank of SHA-256 or better; missing: %s",
+                   required_list, missing_list);
 }
 
 /* Part 3, 18.4 TPM2_Quote: "the digest … is computed with the hash algorithm of the signing scheme". */

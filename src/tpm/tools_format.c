@@ -1,4 +1,5 @@
 #include "tpm/tools_format.h"
+#include "base/hex.h"
 #include "crypto/der.h"
 #include "tpm/attest.h"
 #include "tpm/signature.h"
@@ -10,6 +11,64 @@ enum {
 };
 
 static bool is_2b(struct bytes file) { return file.len >= 2 && (size_t)(file.data[0] << 8 | file.data[1]) == file.len - 2; }
+
+static bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+/* The bytes of hexadecimal digits, white space between them left out. Empty: it is none. */
+static bool from_hex(struct arena *a, struct bytes text, struct bytes *ret, struct err *err)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    int high = -1;
+
+    *ret = BYTES_NONE;
+    text = bytes_trim(text);
+    if (bytes_starts_with(text, BYTES_LIT("0x")) || bytes_starts_with(text, BYTES_LIT("0X")))
+        text = bytes_slice(text, 2, text.len);
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = hex_digit(text.data[i]);
+        if (digit < 0 && is_space(text.data[i]))
+            continue;
+        if (digit < 0)
+            return true;
+        if (high >= 0)
+            write_u8(&w, (uint8_t)(high << 4 | digit));
+        high = high < 0 ? digit : -1;
+    }
+    if (high >= 0)
+        return true;
+    return (writer_ok(&w) && arena_copy(a, writer_bytes(&w), ret)) || err_set(err, ERR_NO_MEMORY, "no memory for a file");
+}
+
+/* The rest of the line "member: …"; empty: there is none. */
+static struct bytes member_of(struct bytes text, const char *member)
+{
+    while (text.len) {
+        size_t end = bytes_find(text, BYTES_LIT("\n"));
+        struct bytes line = bytes_trim(bytes_slice(text, 0, end == SIZE_MAX ? text.len : end));
+        size_t name = strlen(member);
+        if (bytes_starts_with(line, bytes_of_string(member)) && line.len > name && line.data[name] == ':')
+            return bytes_slice(line, name + 1, line.len);
+        text = end == SIZE_MAX ? BYTES_NONE : bytes_slice(text, end + 1, text.len);
+    }
+    return BYTES_NONE;
+}
+
+bool tools_binary(struct arena *a, struct bytes file, const char *member, struct bytes *ret, struct err *err)
+{
+    struct bytes hex = BYTES_NONE, binary;
+
+    for (size_t i = 0; i < file.len; i++)
+        if (!is_space(file.data[i]) && (file.data[i] < 0x20 || file.data[i] > 0x7e)) {
+            *ret = file;
+            return true;
+        }
+    if (member)
+        hex = member_of(file, member);
+    if (!from_hex(a, hex.len ? hex : file, &binary, err))
+        return false;
+    *ret = binary.len ? binary : file;
+    return true;
+}
 
 bool tools_public(struct bytes file, struct tpm_public *ret, struct err *err)
 {

@@ -7,6 +7,9 @@
 #include "tpm/public.h"
 #include "tpm/quote.h"
 
+/* tools_binary: files that people copied as text: nothing but hexadecimal digits and white space (0x in front or not), or what tpm2_quote
+ * printed, of which `member` ("quoted", "sig"; NULL: none) is taken. Other files are themselves, a view. ERR_NO_MEMORY only. */
+MUST_CHECK bool tools_binary(struct arena *a, struct bytes file, const char *member, struct bytes *ret, struct err *err);
 /* tools_public: TPM2B_PUBLIC (tpm2_createak -u, tpm2_readpublic -o) or TPMT_PUBLIC (tpm2_createak -f tpmt…). */
 MUST_CHECK bool tools_public(struct bytes file, struct tpm_public *ret, struct err *err);
 /* tools_key: the same, or PEM, or DER SubjectPublicKeyInfo. Release with pubkey_free(). */

@@ -251,7 +251,7 @@ static const struct row rows[] = {
     { "challenge of another session", jwk_of_another_session, "quote.nonce", "", NOTHING, NULL },
     { "registers raced", raced, "quote.pcr_digest", "", UNKNOWN, NULL },
     { "selection differs", selection_differs, "quote.selection", "", UNHEALTHY, NULL },
-    { "a register of the mask missing", register_missing, "quote.pcr_missing", "0x010000", UNHEALTHY, NULL },
+    { "a register of the mask missing", register_missing, "quote.pcr_missing", "missing: 16", UNHEALTHY, NULL },
     { "only SHA-1 registers", only_sha1, "quote.bank_weak", "", UNHEALTHY, NULL },
     { "no quote", no_quote, "malformed", "current_attestation: quote", NOTHING, NULL },
     { "no signature", no_signature, "malformed", "current_attestation: signature", NOTHING, NULL },

@@ -273,7 +273,8 @@ TEST(quotes_and_nonces_are_taken_in_the_forms_that_people_have)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
     const char *folder = boot_folder(&a, "debian-sb-boot1");
-    struct bytes quote, signature, nonce;
+    struct bytes quote, signature, nonce, hex;
+    const char *printed;
     struct writer sized CLEANUP(writer_done) = { 0 };
     const struct json *v = NULL;
     struct err err = ERR_INIT;
@@ -291,6 +292,73 @@ TEST(quotes_and_nonces_are_taken_in_the_forms_that_people_have)
     CHECK_INT(verdict_code(&a, folder, true, "--nonce", arena_printf(&a, "0x%s", hex_in(&a, nonce)), &v), 0);
     CHECK_INT(verdict_code(&a, folder, true, "--pcrs", arena_printf(&a, "%s/quote_rsa.pcrs", folder), &v), 0);
     CHECK_INT(verdict_code(&a, folder, true, "--pcrs", arena_printf(&a, "%s/pcrs.yaml", folder), &v), 0);
+    hex = bytes_of_string(arena_printf(&a, "0x%s\n", hex_in(&a, quote)));
+    CHECK_INT(verdict_code(&a, folder, true, "--quote", temporary_file(&a, "hex", hex), &v), 0);
+    CHECK_INT(verdict_code(&a, folder, true, "--signature", temporary_file(&a, "hex-sig", bytes_of_string(hex_in(&a, signature))), &v), 0);
+    printed = arena_printf(&a, "%s/quote_rsa.yaml", folder); /* what tpm2_quote wrote to its standard output */
+    CHECK_INT(verdict_code(&a, folder, true, "--quote", printed, &v), 0);
+    CHECK_INT(verdict_code(&a, folder, true, "--signature", printed, &v), 0);
+    CHECK_INT(verdict_code(&a, folder, true, "--pcrs", printed, &v), 0);
+    CHECK_INT(verdict_code(&a, folder, true, "--quote", temporary_file(&a, "odd", bytes_slice(hex, 0, hex.len - 2)), &v), 10);
+}
+
+/* quote_ecc: registers 0 to 15 of three banks. Registers of programs and of a dynamic launch say nothing about a boot. */
+TEST(a_quote_of_the_registers_that_are_judged_is_enough)
+{
+    static const struct {
+        const char *required;
+        int code;
+        const char *says;
+    } rows[] = { { NULL, 0, "" },
+                 { "0-9,14", 0, "" },
+                 { "0-23", 10, "registers 0-23 have to be quoted together in one bank of SHA-256 or better; missing: 16-23" },
+                 { "0,16,18-19", 10, "missing: 16, 18-19" } };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *folder = boot_folder(&a, "debian-sb-boot1");
+
+    if (!folder)
+        SKIP("no shared data");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct command c = { .n = 0 };
+        struct ran r;
+        command_add(&c, "verify", "-o", "json", NULL);
+        REQUIRE(evidence(&a, folder, true, &c));
+        command_add(&c, "--quote", in_folder(&a, folder, "quote_ecc.msg"), "--signature", in_folder(&a, folder, "quote_ecc.sig"), "--ak",
+                    in_folder(&a, folder, "ak_ecc.pem"), NULL);
+        if (rows[i].required)
+            command_add(&c, "--required-pcrs", rows[i].required, NULL);
+        r = run(&a, &c, NULL);
+        CHECK_INT(r.code, rows[i].code);
+        CHECK(bytes_find(r.out, bytes_of_string(rows[i].says)) != SIZE_MAX);
+    }
+}
+
+TEST(standard_input_is_a_file_once)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *folder = boot_folder(&a, "debian-sb-boot1");
+    static const char *const forms[] = { "sha256:\n", "{\"sha256\":{\"0\":\"00\"}}" };
+    struct command once = { .n = 0 }, twice = { .n = 0 };
+    struct bytes values;
+    struct err err = ERR_INIT;
+    struct ran r;
+
+    if (!folder)
+        SKIP("no shared data");
+    REQUIRE_OK(file_read_in(&a, arena_printf(&a, "%s/pcrs.json", folder), 1 << 20, &values, &err), err);
+    command_add(&once, "verify", "-o", "json", NULL);
+    REQUIRE(evidence(&a, folder, true, &once));
+    command_add(&once, "--pcrs", "-", NULL);
+    r = run(&a, &once, arena_string(&a, values));
+    CHECK_INT(r.code, 0);
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) /* no value is in it, or a short one */
+        CHECK_INT(run(&a, &once, forms[i]).code, 1);
+    command_add(&twice, "verify", NULL);
+    REQUIRE(evidence(&a, folder, true, &twice));
+    command_add(&twice, "--log", "-", "--quote", "-", NULL);
+    r = run(&a, &twice, "");
+    CHECK_INT(r.code, 1);
+    CHECK(bytes_find(r.error, BYTES_LIT("once only")) != SIZE_MAX);
 }
 
 TEST(another_nonce_or_another_key_is_refused)
@@ -353,9 +421,11 @@ static void put_file(struct arena *a, struct json_out *out, const char *member, 
 static void put_pcrs(struct arena *a, struct json_out *out, const char *folder)
 {
     struct err err = ERR_INIT;
+    struct bytes content;
     struct pcr_set set;
 
-    REQUIRE_OK(pcrs_read_file(a, arena_printf(a, "%s/pcrs.json", folder), &set, &err), err);
+    REQUIRE_OK(file_read_in(a, arena_printf(a, "%s/pcrs.json", folder), 1 << 20, &content, &err), err);
+    REQUIRE_OK(pcrs_parse(a, content, &set, &err), err);
     json_begin_array(out, "pcrs");
     json_begin_object(out, NULL);
     json_put_integer(out, "algorithm", digest_tpm_id(DIGEST_SHA256));
