@@ -72,6 +72,7 @@ enum initrd_state {
 enum boot_flow {
     BOOT_FLOW_UNKNOWN,
     BOOT_FLOW_GRUB,
+    BOOT_FLOW_LIMINE,
     BOOT_FLOW_SYSTEMD_BOOT,
     BOOT_FLOW_UKI,
     BOOT_FLOW_EFI_STUB,

@@ -160,6 +160,8 @@ static const char *loader_words(const struct walk *w, const char *file, size_t p
         return "shim";
     if (w->grub_seen && place + 1 == n_loaders)
         return "GRUB";
+    if (w->limine_seen && place + 1 == n_loaders)
+        return "Limine";
     if (w->systemd_boot_seen && place + 1 == n_loaders)
         return "systemd-boot";
     return "boot loader";

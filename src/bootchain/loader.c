@@ -193,6 +193,11 @@ static bool command_step(struct walk *w, const struct step *s)
         w->systemd_boot_seen = true;
         return utf16_line(w, s, "loader-options");
     }
+    if (!cmdline_is_kernels(text)) {
+        bool taken;
+        if (!limine_step(w, s, &taken) || taken)
+            return w->err->code == ERR_NONE;
+    }
     grub_begins(w, s);
     /* The prefix is a label: it can only bring a text under judgement. */
     return cmdline_is_kernels(text) || grub_event_of(s->event).kind == GRUB_KERNEL_CMDLINE ? grub_kernel_line(w, s, text)
@@ -286,8 +291,8 @@ static bool file_step(struct walk *w, const struct step *s)
 
     if (!stub_step(w, s, &taken))
         return false;
-    if (taken)
-        return true;
+    if (taken || !limine_step(w, s, &taken) || taken)
+        return w->err->code == ERR_NONE;
     if (s->event->type == EVENT_TYPE(EV_IPL) && grub.kind != GRUB_NOT)
         return grub_file(w, s, grub.text);
     if (s->event->type == EVENT_TYPE(EV_IPL)) {
@@ -474,6 +479,8 @@ static enum boot_flow flow_of(const struct walk *w)
         return BOOT_FLOW_WINDOWS;
     if (w->grub_seen)
         return BOOT_FLOW_GRUB;
+    if (w->limine_seen)
+        return BOOT_FLOW_LIMINE;
     if (w->uki_seen)
         return BOOT_FLOW_UKI;
     if (w->systemd_boot_seen)

@@ -83,6 +83,7 @@ const char *plain_boot_flow(enum boot_flow flow)
     static const char *const words[] = {
         [BOOT_FLOW_UNKNOWN] = "an unknown way",
         [BOOT_FLOW_GRUB] = "GRUB",
+        [BOOT_FLOW_LIMINE] = "Limine",
         [BOOT_FLOW_SYSTEMD_BOOT] = "systemd-boot",
         [BOOT_FLOW_UKI] = "a unified kernel image",
         [BOOT_FLOW_EFI_STUB] = "the kernel's own EFI stub",

@@ -182,8 +182,10 @@ enum initrd_state stub_initrd(struct walk *w)
         return INITRD_MEASURED;
     if (grub) /* a text that was changed may have been that command */
         return w->n_unproved_commands ? INITRD_UNKNOWN : INITRD_NONE;
-    if (w->initrd_event || w->uki_initrd)
+    if (w->initrd_event || w->uki_initrd || w->limine_module)
         return INITRD_MEASURED;
+    if (w->limine_seen) /* it measures what it is told to load */
+        return w->n_unproved_commands ? INITRD_UNKNOWN : INITRD_NONE;
     if (entry_names || (line && cmdline_has(bytes_of_string(line), "initrd")))
         return INITRD_UNMEASURED;
     if (w->load_options_resolved || entry_known)

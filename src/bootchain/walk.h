@@ -59,7 +59,7 @@ struct walk {
     bool calling;           /* between "Calling …" and "Returning …", both proved */
     size_t call_first_image;
     unsigned n_boot_images; /* after the separator: started by the boot manager, or by what it started */
-    bool grub_seen, systemd_boot_seen, uki_seen, stub_seen;
+    bool grub_seen, limine_seen, systemd_boot_seen, uki_seen, stub_seen;
     int64_t first_grub_event, first_uki_event;
 
     /* command lines and initrd */
@@ -67,6 +67,7 @@ struct walk {
     bool initrd_event;   /* a stub's event that is not a command line in disguise */
     bool load_options_seen, load_options_resolved, stub_names_initrd, uki_initrd;
     bool kernel_command, grub_line, two_lines; /* proved in register 8 */
+    bool limine_module;                        /* Limine was told to load an initramfs; proved in register 8 */
     bool module_command, unmeasuring;          /* a multiboot module was loaded; GRUB was told to stop measuring */
     int64_t unmeasuring_event;
     const char *last_command; /* the last GRUB command's text, safe to show; NULL: none yet */
@@ -127,6 +128,7 @@ MUST_CHECK bool disk_step(struct walk *w, const struct step *s);                
 MUST_CHECK bool loader_step(struct walk *w, const struct step *s);                   /* 8, 9, 11, 12, 13, 15 */
 MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_taken); /* tagged events of 11–14 */
 
+MUST_CHECK bool limine_step(struct walk *w, const struct step *s, bool *ret_taken); /* 8, 9 */
 /* stub.c: register 9 as a kernel's EFI stub measures it. */
 MUST_CHECK bool stub_remember_option(struct walk *w, struct bytes raw, const char *path);
 MUST_CHECK bool stub_remember_measured(struct walk *w, const struct step *s, const char *text);

@@ -1,5 +1,6 @@
 #include "eventlog/proof.h"
 #include "eventlog/grub.h"
+#include "eventlog/limine.h"
 #include "eventlog/shim.h"
 #include "eventlog/systemd_boot.h"
 #include "eventlog/systemd_log.h"
@@ -111,12 +112,15 @@ static bool add_systemd(struct arena *a, struct candidates *list, struct bytes d
 static bool add_ipl(struct arena *a, struct candidates *list, const struct event *event, struct err *err)
 {
     enum shim_kind shim = shim_event_kind(event);
+    struct limine_event limine = limine_event_of(event);
 
     if (grub_event_of(event).kind == GRUB_FILE) /* the digest is the file's, the data is its name */
         return true;
     if (event_is_systemd_record(event) && !add_systemd(a, list, event->data, err))
         return false;
     add_grub(list, event->data);
+    if (limine.kind != LIMINE_NOT)
+        add(list, PROOF_RULE_AFTER_LIMINE_NAME, limine.text);
     if (shim == SHIM_MOK_LIST_TRUSTED || shim == SHIM_MOK_SB_STATE || shim == SHIM_MOK_DB_STATE)
         add_flags(list);
     if (is_utf16_ascii(event->data)) {

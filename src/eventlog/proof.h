@@ -20,6 +20,7 @@
     X(AFTER_MODULE_CMDLINE,   "after_module_cmdline",    "GRUB: the text after the prefix \"module_cmdline: \", without the final NUL")                                                       \
     X(AFTER_OLD_GRUB_PREFIX,  "after_old_grub_prefix",   "GRUB builds that wrote \"grub_cmd \" or \"grub_kernel_cmdline \" without a colon")                                                  \
     X(OLD_GRUB_WITH_NUL,      "old_grub_with_nul",       "the same builds for commands: the final NUL is hashed, too")                                                                        \
+    X(AFTER_LIMINE_NAME,      "after_limine_name",       "Limine: the text after \"cmdline: \", \"path: \" and the like, without the final NUL")                                                \
     X(UTF16_WITH_NUL,         "utf16_with_nul",          "UTF-16 text and a NUL unit that the data leaves out: systemd-boot and EFI stubs")                                                   \
     X(SECTION_NAME,           "section_name",            "systemd-stub: the section's name in ASCII with its NUL; the data has it in UTF-16")                                                 \
     X(TAG_CONTENT,            "tag_content",             "the content of a tagged event, without its header")                                                                                 \

@@ -1,5 +1,6 @@
 #include "eventlog/replay_rules.h"
 #include "eventlog/grub.h"
+#include "eventlog/limine.h"
 #include "eventlog/no_action.h"
 #include "eventlog/sipa.h"
 #include "eventlog/systemd_boot.h"
@@ -132,7 +133,7 @@ static bool should_be_proved(const struct event *event)
     case GRUB_FILE:
         break;
     }
-    return is_windows(event);
+    return is_windows(event) || (event->pcr == 8 && limine_event_of(event).kind != LIMINE_NOT);
 }
 
 /* A fact that is missing may be what was to be hidden (Secure Boot's policy, an image, a command line): where facts come from, that
