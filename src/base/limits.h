@@ -54,6 +54,7 @@ enum {
     LIMIT_POLICY_CALL_DEPTH = 32,
     LIMIT_POLICY_CLAIMS = 100000,
     LIMIT_POLICY_VALUE_BYTES = 64 * 1024 * 1024,
+    LIMIT_POLICY_MEMORY_BYTES = 128 * 1024 * 1024, /* of one evaluation: values, what is made on the way to them, parsed JSON */
     LIMIT_POLICY_STEPS = 20 * 1000 * 1000,
     LIMIT_JMESPATH_TEXT_BYTES = 64 * 1024,
     LIMIT_JMESPATH_DEPTH = 128,

@@ -7,7 +7,7 @@
 #include "json/parse.h"
 #include "json/write.h"
 
-enum { BYTES_PER_STEP = 16 };
+enum { BYTES_PER_STEP = 16, FOLDED_BYTES_PER_STEP = 4 };
 
 static bool give_boolean(bool value, const struct json **ret)
 {
@@ -120,7 +120,7 @@ static bool call_equals_ignore_case(struct evaluation *ev, const struct argument
 
     if (a->type == JSON_NULL || b->type == JSON_NULL)
         return give_boolean(false, ret);
-    return jmespath_spend(ev, a->string.len / BYTES_PER_STEP) && give_boolean(fold_equal(a->string, b->string), ret);
+    return jmespath_spend(ev, a->string.len / FOLDED_BYTES_PER_STEP) && give_boolean(fold_equal(a->string, b->string), ret);
 }
 
 static bool call_join(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)

@@ -51,21 +51,35 @@ bool run_spend_bytes(struct policy_run *run, size_t bytes)
     return run_spend(run, bytes / BYTES_PER_STEP);
 }
 
+/* The arena's own budget may be no bound, or be needed for more than a tenant's policy. */
+static void bound_memory(struct arena *a, size_t memory)
+{
+    if (!a->budget || (a->budget > a->used && a->budget - a->used > memory))
+        a->budget = a->used + memory;
+}
+
+void run_done(struct policy_run *run) { run->arena->budget = run->arena_budget; }
+
 bool run_init(struct policy_run *run, struct arena *a, const struct policy *policy, const struct policy_limits *limits, size_t n_trace,
               struct policy_error *error)
 {
     *run = (struct policy_run){
         .arena = a,
+        .arena_budget = a->budget,
         .policy = policy,
         .error = error,
         .place = { .kind = POLICY_EVALUATION_ERROR, .text = policy->text, .section = POLICY_NO_SECTION },
         .steps = limits && limits->steps ? limits->steps : LIMIT_POLICY_STEPS,
         .claims = limits && limits->claims ? limits->claims : LIMIT_POLICY_CLAIMS,
         .value_bytes = limits && limits->value_bytes ? limits->value_bytes : LIMIT_POLICY_VALUE_BYTES,
-        .bound = ARENA_ARRAY(a, LIMIT_POLICY_CONDITIONS, struct claim_list),
-        .trace = ARENA_ARRAY(a, n_trace, struct policy_trace),
     };
-    return (run->bound && run->trace) || run_no_memory(run);
+    bound_memory(a, limits && limits->memory ? limits->memory : LIMIT_POLICY_MEMORY_BYTES);
+    run->bound = ARENA_ARRAY(a, LIMIT_POLICY_CONDITIONS, struct claim_list);
+    run->trace = ARENA_ARRAY(a, n_trace, struct policy_trace);
+    if (run->bound && run->trace)
+        return true;
+    run_done(run);
+    return run_no_memory(run);
 }
 
 /* ---- lists ---- */
@@ -312,8 +326,13 @@ static bool claim_meets(struct policy_run *run, const struct condition *c, const
     return true;
 }
 
+bool run_test_holds(const struct property_condition *test, const struct policy_claim *claim, const struct value_set *right)
+{
+    return test_holds(test, property_of(claim, test->property).value, right);
+}
+
 /* Right sides are evaluated once, before any claim is looked at. */
-static bool select_claims(struct policy_run *run, const struct condition *c, struct claim_list *ret)
+static bool select_claims(struct policy_run *run, const struct condition *c, const struct value_set **ret_right, struct claim_list *ret)
 {
     struct value_set *right = ARENA_ARRAY(run->arena, c->n_tests, struct value_set);
 
@@ -322,6 +341,7 @@ static bool select_claims(struct policy_run *run, const struct condition *c, str
     for (size_t i = 0; i < c->n_tests; i++)
         if (!evaluate_expression(run, c->tests[i].right, &right[i]))
             return false;
+    *ret_right = right;
     run->place.offset = c->offset;
     for (size_t i = 0; i < run->incoming.n; i++) {
         bool meets;
@@ -336,11 +356,14 @@ static bool select_claims(struct policy_run *run, const struct condition *c, str
 static bool run_conditions(struct policy_run *run, const struct rule *rule, unsigned *ret_unmet)
 {
     *ret_unmet = 0;
+    run->right_sides = ARENA_ARRAY(run->arena, rule->n_conditions, const struct value_set *);
+    if (!run->right_sides)
+        return run_no_memory(run);
     for (unsigned i = 0; i < rule->n_conditions; i++) {
         const struct condition *c = &rule->conditions[i];
 
         run->bound[i] = (struct claim_list){ 0 };
-        if (!select_claims(run, c, &run->bound[i]))
+        if (!select_claims(run, c, &run->right_sides[i], &run->bound[i]))
             return false;
         if ((run->bound[i].n > 0) == c->negated) {
             *ret_unmet = i + 1;
@@ -444,6 +467,8 @@ static bool run_rule(struct policy_run *run, const struct rule *rule)
                                     .rule = rule->number,
                                     .line = rule->line,
                                     .verb = rule->action.verb,
+                                    .parsed = rule,
+                                    .n_seen = run->incoming.n,
                                     .source = bytes_trim(bytes_slice(run->policy->text, rule->offset, rule->end - rule->offset)) };
     if (!run_spend(run, 1) || !run_conditions(run, rule, &unmet))
         return false;
@@ -451,8 +476,10 @@ static bool run_rule(struct policy_run *run, const struct rule *rule)
     trace->unmet_condition = unmet;
     if (unmet)
         trace->unmet_line = rule->conditions[unmet - 1].line;
+    trace->right_sides = run->right_sides;
     if (trace->fired && !run_action(run, &rule->action))
         return false;
+    trace->claims = run->incoming.items;
     run->n_trace++;
     return true;
 }

@@ -27,6 +27,7 @@ enum { PARSED_TEXT_BUCKETS = 64 };
 
 struct policy_run {
     struct arena *arena;
+    size_t arena_budget; /* as it was before this evaluation */
     const struct policy *policy;
     struct policy_error *error;
     struct policy_place place; /* of what is being evaluated */
@@ -34,6 +35,7 @@ struct policy_run {
     size_t claims, value_bytes;
     struct claim_list incoming, outgoing, properties;
     struct claim_list *bound; /* of the running rule, by condition */
+    const struct value_set **right_sides;
     struct policy_trace *trace;
     size_t n_trace;
     struct parsed_text *parsed[PARSED_TEXT_BUCKETS]; /* by the text's address: a big claim is parsed once */
@@ -41,12 +43,17 @@ struct policy_run {
 
 MUST_CHECK bool run_init(struct policy_run *run, struct arena *a, const struct policy *policy, const struct policy_limits *limits,
                          size_t n_trace, struct policy_error *error);
+/* run_done gives the arena back the budget that it had before run_init. */
+void run_done(struct policy_run *run);
 MUST_CHECK bool run_add_claim(struct policy_run *run, struct claim_list *list, const struct policy_claim *claim);
 /* run_section runs all rules of a section in text order. */
 MUST_CHECK bool run_section(struct policy_run *run, enum policy_section section);
 /* A list as one array, exact duplicates (type and value) left out when asked. */
 MUST_CHECK bool run_collect(struct policy_run *run, const struct claim_list *list, bool collapse, const struct policy_claim **ret,
                             size_t *ret_n);
+
+/* Whether one test of a condition holds for a claim, against what its right side gave. */
+bool run_test_holds(const struct property_condition *test, const struct policy_claim *claim, const struct value_set *right);
 
 /* For functions. */
 MUST_CHECK bool run_spend(struct policy_run *run, size_t steps);

@@ -2,15 +2,26 @@
 #include "policy/eval.h"
 #include "policy/properties.h"
 
+/* What ran before is told with the error. */
+static bool failed(struct policy_run *run)
+{
+    run_done(run);
+    run->error->trace = run->trace;
+    run->error->n_trace = run->n_trace;
+    return false;
+}
+
 bool policy_configure(struct arena *a, const struct policy *policy, const struct policy_limits *limits, struct policy_configuration *ret,
                       struct policy_error *error)
 {
     struct policy_configuration made = { 0 };
     struct policy_run run;
 
-    if (!run_init(&run, a, policy, limits, policy->sections[POLICY_CONFIGURATION].n, error) || !run_section(&run, POLICY_CONFIGURATION) ||
-        !run_collect(&run, &run.properties, false, &made.properties, &made.n_properties))
+    if (!run_init(&run, a, policy, limits, policy->sections[POLICY_CONFIGURATION].n, error))
         return false;
+    if (!run_section(&run, POLICY_CONFIGURATION) || !run_collect(&run, &run.properties, false, &made.properties, &made.n_properties))
+        return failed(&run);
+    run_done(&run);
     made.require_valid_aik_cert = policy_property_boolean(&run.properties, "require_valid_aik_cert", true);
     made.required_pcr_mask = (uint32_t)policy_property_integer(&run.properties, "required_pcr_mask", 0xffffff);
     made.trace = run.trace;
@@ -70,12 +81,13 @@ bool policy_evaluate(struct arena *a, const struct policy *policy, const struct 
     steps = run.steps;
     for (size_t i = 0; i < n_claims; i++)
         if (!is_hidden(policy, &claims[i]) && !run_add_claim(&run, &run.incoming, &claims[i]))
-            return false;
+            return failed(&run);
     if (!run_section(&run, POLICY_AUTHORIZATION))
-        return false;
+        return failed(&run);
     decide(&run, &outcome);
     if (outcome.decision == POLICY_PERMITTED && !issue(&run, &outcome))
-        return false;
+        return failed(&run);
+    run_done(&run);
     outcome.trace = run.trace;
     outcome.n_trace = run.n_trace;
     outcome.steps_used = steps - run.steps;

@@ -46,6 +46,8 @@ static bool call_jmespath(struct policy_run *run, const struct expression *call,
 
     if (!value)
         return run_fail(run, call->args[0], err.code, "JmesPath(): %s", err.text);
+    if (!expr && !run_spend(run, query.len)) /* the rules made it: it is read for this call alone */
+        return false;
     if (!expr && !jmespath_parse(run->arena, query, &expr, &error))
         return query_failed(run, call->args[1], query, &error);
     found = jmespath_search(run->arena, expr, value, &budget, &result, &error);

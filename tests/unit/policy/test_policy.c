@@ -257,6 +257,63 @@ TEST(a_result_that_is_long_only_when_written_is_refused)
     arena_done(&arena);
 }
 
+/* Texts that rules make are read again and again: what is made on the way counts, whoever owns the arena. */
+TEST(memory_is_bounded_and_the_arena_has_room_afterwards)
+{
+    /* clang-format off */
+    static const struct { const char *name, *rules; } rows[] = {
+        { "one long string many times in a list",
+          "=> add(type=\"q\", value=JmesPath(\"\\\"0123456789abcdef\\\"\", \"@ | join(@,[@,@,@,@]) | join(@,[@,@,@,@]) | join(@,[@,@,@,@]) | "
+          "join(@,[@,@,@,@]) | join(@,[@,@,@,@]) | join(@,[@,@,@,@]) | [@,@,@,@] | [[],[]] | [@,@,@,@][] | to_string([@,@,@,@,@,@,@,@])\"));" },
+        { "lists of lists",
+          "=> add(type=\"n\", value=JmesPath(\"[1,2,3,4,5,6,7,8,9,0]\", \"map(&[@,@], @) | [@,@,@,@,@,@,@,@,@,@][] | [@,@,@,@,@,@,@,@,@,@][] | "
+          "[@,@,@,@,@,@,@,@,@,@][] | [@,@,@,@,@,@,@,@,@,@][] | map(&{a: @, b: [@, @], c: [@, @, @]}, @) | map(&{a: @, b: [@, @], c: [@, @, @]}, @) "
+          "| length(@)\"));" },
+    };
+    /* clang-format on */
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a CLEANUP(arena_done) = { .budget = 256 * 1024 * 1024 };
+        const struct policy *policy = parsed(repeated(PERMIT, rows[i].rules, 8, "};"));
+        struct policy_outcome outcome;
+        struct policy_error error;
+        size_t before = a.budget;
+
+        test_note("%s", rows[i].name);
+        REQUIRE(policy);
+        CHECK(!policy_evaluate(&a, policy, NULL, 0, NULL, &outcome, &error));
+        CHECK(error.err.code == ERR_NO_MEMORY || error.err.code == ERR_LIMIT);
+        test_note("%s", error.err.text);
+        CHECK(strstr(error.err.text, "allowed") || strstr(error.err.text, "too long"));
+        CHECK(a.used <= LIMIT_POLICY_MEMORY_BYTES);
+        CHECK_INT(a.budget, before);
+        CHECK(arena_alloc(&a, 1024 * 1024) != NULL);
+    }
+    arena_done(&arena);
+}
+
+TEST(memory_is_accepted_to_the_limit_and_refused_past_it)
+{
+    const struct policy *policy = parsed(PERMIT "=> issue(type=\"a\", value=AppendString(\"0123456789\", \"0123456789\")); };");
+    struct policy_outcome outcome;
+    struct policy_error error;
+    struct arena a = { 0 };
+    size_t needed;
+
+    REQUIRE(policy && policy_evaluate(&a, policy, NULL, 0, NULL, &outcome, &error));
+    CHECK_INT(a.budget, 0);
+    needed = a.used;
+    arena_done(&a);
+    for (size_t less = 0; less <= 48; less += 48) { /* what is empty takes no budget and some memory */
+        struct policy_limits limits = { .memory = needed - less };
+        CHECK_INT(policy_evaluate(&a, policy, NULL, 0, &limits, &outcome, &error), less == 0);
+        arena_done(&a);
+    }
+    CHECK_INT(error.err.code, ERR_NO_MEMORY);
+    CHECK(strstr(error.err.text, "needs more memory than allowed"));
+    arena_done(&arena);
+}
+
 /* Equal strings in different places are compared to their end: that is paid for. */
 TEST(comparing_long_strings_costs_steps)
 {
