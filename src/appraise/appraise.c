@@ -199,6 +199,17 @@ static bool note_facts(struct work *w, struct err *err)
     return true;
 }
 
+static void policy_failed(struct work *w, const struct policy_error *why)
+{
+    struct policy_error *fault = ARENA_NEW(w->a, struct policy_error);
+
+    findings_add(w->findings, FINDING_POLICY_ERROR, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", why->err.text);
+    if (fault) /* for people; the finding decides */
+        *fault = *why;
+    if (!w->out->fault)
+        w->out->fault = fault;
+}
+
 static bool run_policy(struct work *w, struct err *err)
 {
     struct appraisal *appraisal = &w->out->appraisal;
@@ -219,7 +230,7 @@ static bool run_policy(struct work *w, struct err *err)
         return err_set(err, ERR_NO_MEMORY, "no memory for a policy's outcome");
     appraisal->decision = DECISION_REFUSED;
     if (!policy_evaluate(w->a, w->request->policy, claims, n_claims, NULL, outcome, &why)) {
-        findings_add(w->findings, FINDING_POLICY_ERROR, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", why.err.text);
+        policy_failed(w, &why);
         return true;
     }
     w->out->outcome = outcome;
@@ -242,8 +253,27 @@ static void configure(struct work *w)
     w->configuration = (struct policy_configuration){ .require_valid_aik_cert = true, .required_pcr_mask = 0xffffff };
     if (w->request->policy && !policy_configure(w->a, w->request->policy, NULL, &w->configuration, &why)) {
         w->configuration = (struct policy_configuration){ .require_valid_aik_cert = true, .required_pcr_mask = 0xffffff };
-        findings_add(w->findings, FINDING_POLICY_ERROR, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", why.err.text);
+        policy_failed(w, &why);
     }
+    w->out->configured = w->configuration.trace;
+    w->out->n_configured = w->configuration.n_trace;
+}
+
+void appraised_put_rules(struct json_out *out, const struct appraised *appraised)
+{
+    const struct policy_outcome *outcome = appraised->outcome;
+    const struct policy_error *fault = appraised->fault;
+    const struct policy_trace *rules = outcome ? outcome->trace : fault ? fault->trace : NULL;
+    size_t n = outcome ? outcome->n_trace : fault ? fault->n_trace : 0;
+
+    json_begin_array(out, "rules");
+    for (size_t i = 0; i < appraised->n_configured; i++)
+        policy_trace_write(out, &appraised->configured[i]);
+    for (size_t i = 0; i < n; i++)
+        policy_trace_write(out, &rules[i]);
+    json_end(out);
+    if (fault)
+        policy_error_write(out, "policyError", fault);
 }
 
 bool appraise(struct arena *a, const struct appraise_request *request, struct appraised *ret, struct err *err)

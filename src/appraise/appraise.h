@@ -28,13 +28,19 @@ struct appraise_request {
 
 struct appraised {
     struct appraisal appraisal;
-    const struct verified_quote *quote;   /* NULL when refused */
-    const struct replayed_log *replayed;  /* the log against the quote; NULL when refused */
-    const struct verified_ima *ima;       /* the kernel's list of files; NULL without one that register 10 proves */
-    const struct bootchain *chain;        /* NULL without a log */
-    const struct policy_outcome *outcome; /* NULL when the policy did not run, or failed */
+    const struct verified_quote *quote;    /* NULL when refused */
+    const struct replayed_log *replayed;   /* the log against the quote; NULL when refused */
+    const struct verified_ima *ima;        /* the kernel's list of files; NULL without one that register 10 proves */
+    const struct bootchain *chain;         /* NULL without a log */
+    const struct policy_outcome *outcome;  /* NULL when the policy did not run, or failed */
+    const struct policy_error *fault;      /* what it failed with; NULL: it did not */
+    const struct policy_trace *configured; /* its configuration rules */
+    size_t n_configured;
 };
 
 /* appraise fills *ret with memory of `a` (views into the evidence, which must outlive it). False only when no appraisal could be
  * made at all (ERR_NO_MEMORY, ERR_LIMIT): never for what the evidence says. */
+struct json_out;
+/* appraised_put_rules puts what the policy did, rule by rule, as the members "rules" and, where it failed, "policyError". */
+void appraised_put_rules(struct json_out *out, const struct appraised *appraised);
 MUST_CHECK bool appraise(struct arena *a, const struct appraise_request *request, struct appraised *ret, struct err *err);

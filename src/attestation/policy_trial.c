@@ -86,10 +86,12 @@ static void put_trial(struct json_out *out, const struct trial *t)
     json_put_string(out, "decision", decision_word(t));
     json_put_string(out, "verdict", verdict_word(t));
     put_reasons(out, t);
-    json_begin_array(out, "rules");
-    for (size_t i = 0; outcome && i < outcome->n_trace; i++)
-        policy_trace_write(out, &outcome->trace[i]);
-    json_end(out);
+    if (t->unreadable.code) {
+        json_begin_array(out, "rules");
+        json_end(out);
+    } else {
+        appraised_put_rules(out, &t->appraised);
+    }
     json_begin_array(out, "claims");
     for (size_t i = 0; outcome && permitted(t) && i < outcome->n_outgoing; i++)
         policy_claim_write(out, &outcome->outgoing[i]);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "appraise/refuse.h"
+#include "base/utf8.h"
 #include "cli/cmd_policy.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
@@ -20,10 +21,7 @@ static void put_outcome(struct json_out *out, const char *file, const struct off
     json_put_string(out, "evidence", file);
     json_put_string(out, "decision", permitted ? "permitted" : evidence || !policy ? "not decided" : "denied");
     json_put_boolean(out, "keyAssumedTrusted", assumed_ak);
-    json_begin_array(out, "rules");
-    for (size_t i = 0; outcome && i < outcome->n_trace; i++)
-        policy_trace_write(out, &outcome->trace[i]);
-    json_end(out);
+    appraised_put_rules(out, &o->appraised);
     json_begin_array(out, "claims");
     for (size_t i = 0; permitted && i < outcome->n_outgoing; i++)
         policy_claim_write(out, &outcome->outgoing[i]);
@@ -34,6 +32,77 @@ static void put_outcome(struct json_out *out, const char *file, const struct off
     json_end(out);
     json_end(out);
     *ret_permitted &= permitted;
+}
+
+/* Conditions may be written over several lines. */
+static const char *one_line(struct cli *cli, struct bytes text)
+{
+    char *copy = arena_string(&cli->arena, text), *out = copy;
+
+    if (!copy)
+        return "";
+    for (const char *in = copy; *in; in++) {
+        bool blank = *in == ' ' || *in == '\t' || *in == '\n' || *in == '\r';
+        if (!blank || (out > copy && out[-1] != ' '))
+            *out++ = blank ? ' ' : *in;
+    }
+    *out = 0;
+    return text_for_people(&cli->arena, bytes_of_string(copy));
+}
+
+static int64_t number_of(const struct json *v, const char *name)
+{
+    int64_t number = 0;
+
+    return json_as_integer(json_get(v, name), &number) ? number : 0;
+}
+
+static bool is_true(const struct json *v, const char *name)
+{
+    bool value = false;
+
+    return json_as_boolean(json_get(v, name), &value) && value;
+}
+
+/* One line for the rule, then one for each condition up to the one that stopped it, and for each claim it made. */
+static void print_rule(struct cli *cli, const struct json *rule)
+{
+    const struct json *conditions = json_get(rule, "conditions"), *made = json_get(rule, "made");
+    bool fired = is_true(rule, "fired");
+
+    printf("  %s rule %lld, line %lld: %s %s\n", show_member(cli, rule, "section"), (long long)number_of(rule, "rule"),
+           (long long)number_of(rule, "line"), show_member(cli, rule, "verb"), fired ? "fired" : "did not fire");
+    for (size_t i = 0; i < conditions->array.n; i++) {
+        const struct json *c = conditions->array.items[i];
+        printf("      %s  %s\n           %s\n", is_true(c, "holds") ? "yes" : "no ",
+               one_line(cli, json_text(json_get(c, "source"), BYTES_NONE)), show_member(cli, c, "because"));
+    }
+    for (size_t i = 0; i < made->array.n; i++)
+        printf("      made %s\n", text_for_people(&cli->arena, json_text(made->array.items[i], BYTES_NONE)));
+    if (number_of(rule, "claims") > (int64_t)made->array.n)
+        printf("      made %lld more\n", (long long)number_of(rule, "claims") - (long long)made->array.n);
+    if (fired && number_of(rule, "claims") == 0 && strncmp(show_member(cli, rule, "verb"), "issue", 5) == 0)
+        puts("      made nothing: the value was empty");
+}
+
+static void print_fault(const struct json *fault, struct cli *cli)
+{
+    if (!fault)
+        return;
+    printf("  %s: %s\n    %s\n    %*s^\n", show_member(cli, fault, "kind"), show_member(cli, fault, "text"),
+           show_member(cli, fault, "source"), (int)number_of(fault, "caret"), "");
+    if (json_get(fault, "fix"))
+        printf("    fix: %s\n", show_member(cli, fault, "fix"));
+}
+
+static void print_token(struct cli *cli, const struct json *claims)
+{
+    for (size_t i = 0; i < claims->array.n; i++) {
+        const struct json *claim = claims->array.items[i];
+        const char *value = json_to_string(&cli->arena, json_get(claim, "value"), JSON_COMPACT);
+        printf("%s%s = %s\n", i ? "    " : "  in the token:\n    ", show_member(cli, claim, "type"),
+               value ? text_for_people(&cli->arena, bytes_of_string(value)) : "");
+    }
 }
 
 static void outcome_table(struct cli *cli, const struct json *v)
@@ -48,20 +117,10 @@ static void outcome_table(struct cli *cli, const struct json *v)
             puts("  (the attestation key is taken as trusted: --ak-root checks its certificate)");
         for (size_t k = 0; k < reasons->array.n; k++)
             printf("  %.*s\n", BYTES_FMT(json_text(reasons->array.items[k], BYTES_NONE)));
-        for (size_t k = 0; k < rules->array.n; k++) {
-            const struct json *rule = rules->array.items[k];
-            int64_t number = 0, line = 0, unmet = 0, unmet_line = 0;
-            bool fired = false;
-            if (!json_as_integer(json_get(rule, "rule"), &number) || !json_as_integer(json_get(rule, "line"), &line) ||
-                !json_as_boolean(json_get(rule, "fired"), &fired))
-                continue;
-            printf("  %s %lld, line %lld, %s: ", show_member(cli, rule, "section"), (long long)number, (long long)line,
-                   show_member(cli, rule, "verb"));
-            if (fired)
-                puts("fired");
-            else if (json_as_integer(json_get(rule, "unmetCondition"), &unmet) && json_as_integer(json_get(rule, "unmetLine"), &unmet_line))
-                printf("no: condition %lld (line %lld) does not hold\n", (long long)unmet, (long long)unmet_line);
-        }
+        for (size_t k = 0; k < rules->array.n; k++)
+            print_rule(cli, rules->array.items[k]);
+        print_fault(json_get(one, "policyError"), cli);
+        print_token(cli, json_get(one, "claims"));
     }
 }
 

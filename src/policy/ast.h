@@ -24,11 +24,13 @@ struct property_condition {
     enum claim_property property;
     enum policy_token_kind op; /* EQ … GT */
     size_t offset;
+    struct bytes text; /* as written */
     struct expression *right;
 };
 
 struct condition {
     bool negated;
+    struct bytes text; /* as written */
     struct bytes name; /* of the identifier it binds; empty: none */
     size_t offset;
     unsigned line;

@@ -51,7 +51,7 @@ struct policy_lexer {
 
 /* policy_next_token reads one token and moves; at the end it gives POLICY_TOKEN_END for ever. */
 MUST_CHECK bool policy_next_token(struct policy_lexer *lx, struct policy_token *ret);
-const char *policy_token_text(enum policy_token_kind kind);
+const char *policy_token_text(enum policy_token_kind kind); /* for messages: "'=='" */
 
 /* policy_string_place finds where byte `index` of a string stands in the text; `offset` is that of its opening quote. */
 size_t policy_string_place(struct bytes text, size_t offset, size_t index);

@@ -214,6 +214,12 @@ static unsigned current_line(struct parser *ps)
     return ps->line;
 }
 
+/* What was read from `offset` up to the current token. */
+static struct bytes text_since(const struct parser *ps, size_t offset)
+{
+    return bytes_slice(ps->lexer.place.text, offset, ps->previous_end - offset);
+}
+
 static bool parse_test(struct parser *ps, struct property_condition *test)
 {
     test->offset = ps->current.offset;
@@ -225,7 +231,10 @@ static bool parse_test(struct parser *ps, struct property_condition *test)
     if (ps->current.kind < POLICY_TOKEN_EQ || ps->current.kind > POLICY_TOKEN_GT)
         return unexpected(ps, "a comparison operator");
     test->op = ps->current.kind;
-    return advance(ps) && parse_expression(ps, &test->right);
+    if (!advance(ps) || !parse_expression(ps, &test->right))
+        return false;
+    test->text = text_since(ps, test->offset);
+    return true;
 }
 
 static bool parse_condition(struct parser *ps, struct condition *c)
@@ -252,7 +261,10 @@ static bool parse_condition(struct parser *ps, struct condition *c)
             return false;
         c->n_tests++;
     } while (is(ps, POLICY_TOKEN_COMMA));
-    return expect(ps, POLICY_TOKEN_RBRACKET);
+    if (!expect(ps, POLICY_TOKEN_RBRACKET))
+        return false;
+    c->text = text_since(ps, c->offset);
+    return true;
 }
 
 static bool parse_conditions(struct parser *ps, struct rule *rule)

@@ -4,7 +4,8 @@
  *     policy_parse()      text -> policy
  *     policy_configure()  its configuration rules -> how the evidence is to be verified (8.4 steps 1, 2)
  *     policy_evaluate()   verified claims -> permit or deny, claims for the token, properties (8.4 steps 3 to 6)
- * Evaluation is pure: no clock, no I/O; work is bounded in steps, claims and bytes. Everything returned lives in the arena handed in
+ * Evaluation is pure: no clock, no I/O; work is bounded in steps, claims, bytes and memory, and who hits a bound gets an error of that
+ * evaluation: the arena has room left for telling it. Everything returned lives in the arena handed in
  * and may point into the policy and into the incoming claims, which must outlive it. */
 #pragma once
 #include <stdint.h>
@@ -14,6 +15,9 @@
 struct json;
 struct json_out;
 struct policy;
+struct policy_trace;
+struct rule;
+struct value_set;
 
 /* ---- claims: 8.3 ---- */
 
@@ -58,13 +62,15 @@ enum policy_error_kind { POLICY_PARSING_ERROR, POLICY_EVALUATION_ERROR };
 
 struct policy_error {
     enum policy_error_kind kind;
-    struct err err;              /* the sentence names section, rule, line and column */
-    enum policy_section section; /* POLICY_NO_SECTION outside of rules */
-    unsigned rule;               /* number in its section from 1; 0 outside of rules */
-    unsigned line, column;       /* from 1; columns count characters; 0 when no place is to blame */
-    char source[128];            /* that line of the policy, or the part of it around the column; safe to show */
-    unsigned caret;              /* characters of `source` before the place */
-    char fix[160];               /* what to write instead; "" when that cannot be guessed */
+    struct err err;                   /* the sentence names section, rule, line and column */
+    enum policy_section section;      /* POLICY_NO_SECTION outside of rules */
+    unsigned rule;                    /* number in its section from 1; 0 outside of rules */
+    unsigned line, column;            /* from 1; columns count characters; 0 when no place is to blame */
+    char source[128];                 /* that line of the policy, or the part of it around the column; safe to show */
+    unsigned caret;                   /* characters of `source` before the place */
+    char fix[160];                    /* what to write instead; "" when that cannot be guessed */
+    const struct policy_trace *trace; /* of an evaluation: the rules before the one that failed */
+    size_t n_trace;
 };
 
 /* "PolicyParsingError", "PolicyEvaluationError" */
@@ -108,12 +114,20 @@ struct policy_trace {
     unsigned unmet_line;
     size_t n_claims;     /* how many claims its action made */
     struct bytes source; /* the rule's text */
+
+    /* For explaining, in the arena of the evaluation: the parsed rule, the right sides of its conditions as far as they were tried, the
+     * claims there were when it began and, behind them, those that it made. */
+    const struct rule *parsed;
+    const struct value_set *const *right_sides;
+    const struct policy_claim *const *claims;
+    size_t n_seen;
 };
 
 struct policy_limits {
     uint64_t steps;     /* 0: LIMIT_POLICY_STEPS */
     size_t claims;      /* incoming, outgoing and properties together; 0: LIMIT_POLICY_CLAIMS */
     size_t value_bytes; /* made by rules; 0: LIMIT_POLICY_VALUE_BYTES */
+    size_t memory;      /* that the arena gives to this evaluation; 0: LIMIT_POLICY_MEMORY_BYTES */
 };
 
 struct policy_configuration {
@@ -161,6 +175,9 @@ MUST_CHECK bool policy_evaluate(struct arena *a, const struct policy *policy, co
  * rule to blame. NULL: no memory. */
 MUST_CHECK char *policy_refusal_text(struct arena *a, const struct policy_outcome *outcome);
 
-/* What `trueboot policy test` and the service's dry run show: each one object of the array that is open. */
+/* What `trueboot policy test` and the service's dry run show: each one object of the array that is open. A rule is told with its
+ * conditions: each that was tried, whether it held, and which claims made it hold or kept it from holding; and with what it made. */
 void policy_trace_write(struct json_out *out, const struct policy_trace *rule);
+/* An error with its place, as one object. */
+void policy_error_write(struct json_out *out, const char *name, const struct policy_error *error);
 void policy_claim_write(struct json_out *out, const struct policy_claim *claim);

@@ -82,8 +82,11 @@ TEST(a_policy_is_tried_on_saved_evidence_rule_by_rule)
     CHECK(json_as_boolean(json_get(rules->array.items[1], "fired"), &fired) && fired);
     CHECK_INT(json_get(one, "claims")->array.n, 1);
     r = test_policy(&f, policy, evidence, ca, "table");
-    CHECK(says(r.out, ": permitted\n") && says(r.out, "authorizationrules 2, line 4, permit: fired\n") &&
-          says(r.out, "authorizationrules 1, line 3, deny: no: condition 1 (line 3) does not hold\n"));
+    CHECK(says(r.out, ": permitted\n") && says(r.out, "authorizationrules rule 2, line 4: permit fired\n") &&
+          says(r.out, "authorizationrules rule 1, line 3: deny did not fire\n"
+                      "      no   [type==\"secureBootEnabled\", value==false]\n"
+                      "           value==false does not hold for secureBootEnabled = true (AttestationService)\n") &&
+          says(r.out, "  in the token:\n    secureBootEnabled = true\n"));
 }
 
 TEST(a_policy_that_denies_or_never_permits_exits_with_ten)
