@@ -17,7 +17,15 @@ struct diagnose_findings {
 /* The TPM, its keys and a trial quote; leaves the register values in `ret`. */
 void diagnose_tpm(struct diagnosis *d, const struct agent_config *config, const struct agent_state *state, bool with_keys,
                   struct diagnose_findings *ret);
-void diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm); /* diagnose_facts.c */
+/* The same with a TPM that is open; its commands get half of the time that is left. */
+void diagnose_tpm_over(struct diagnosis *d, struct tpm_device *tpm, const struct agent_config *config, const struct agent_state *state,
+                       bool with_keys, struct diagnose_findings *ret);
+bool diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm); /* diagnose_facts.c; false: it does not answer */
+/* diagnose_trial.c: nothing of them stays in the TPM. */
+void diagnose_trial_quote(struct diagnosis *d, struct tpm_device *tpm, const struct ak *ak, struct diagnose_findings *ret);
+void diagnose_trial_key(struct diagnosis *d, struct tpm_device *tpm, const struct ak *ak);
+/* diagnose_settings.c: the settings beside a handler's status file; machine.h calls it. */
+void diagnose_settings(struct diagnosis *d, const struct machine_places *places, const char *status_file);
 void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struct diagnose_findings *ret);
 void diagnose_attest(struct diagnosis *d, const struct agent_config *config);
 /* A failure of ours as the failed check that it makes. */

@@ -93,7 +93,9 @@ static void check_clock(struct diagnosis *d, struct tpm_device *tpm)
     struct err err = ERR_INIT;
 
     if (!tpm_call(tpm, request_read_clock(tpm_out(tpm)), "TPM2_ReadClock", &r, &why) || !answer_read_clock(r.parameters, &clock, &err)) {
-        diagnosis_add(d, CHECK_TPM_CLOCK, RESULT_WARN, "%s%s", why.text, err.text);
+        if (!why.id)
+            (void)tpm_garbled(&why, "TPM2_ReadClock", &err);
+        diagnose_failed(d, CHECK_TPM_CLOCK, RESULT_FAIL, &why);
         return;
     }
     diagnosis_add(d, CHECK_TPM_CLOCK, RESULT_PASS, "clock %llu ms, resetCount %u, restartCount %u, safe %s",
@@ -101,43 +103,56 @@ static void check_clock(struct diagnosis *d, struct tpm_device *tpm)
                   clock.safe ? "yes" : "no (it stepped back after an unclean stop)");
 }
 
-static void check_facts(struct diagnosis *d, struct tpm_device *tpm)
+static void check_banks(struct diagnosis *d, const struct tpm_facts *facts)
 {
-    struct tpm_facts facts;
-    struct failure why = FAILURE_INIT;
     const char *banks = "";
-    bool sha256;
     struct checked *c;
+    bool sha256 = facts->pcr_banks[DIGEST_SHA256] != 0;
 
-    if (!tpm_facts_read(tpm, &facts, &why)) {
-        diagnose_failed(d, CHECK_TPM_VERSION, RESULT_FAIL, &why);
-        return;
-    }
-    diagnosis_add(d, CHECK_TPM_VERSION, RESULT_PASS, "2.0, made by %s, firmware %s", facts.manufacturer, facts.firmware);
-    for (size_t i = 0; i < ARRAY_LEN(facts.pcr_banks); i++)
-        if (facts.pcr_banks[i])
+    for (size_t i = 0; i < ARRAY_LEN(facts->pcr_banks); i++)
+        if (facts->pcr_banks[i])
             banks =
                 arena_printf(d->arena, "%s%s%s", banks ? banks : "", banks && *banks ? ", " : "", digest_name((enum digest_algorithm)i));
-    sha256 = facts.pcr_banks[DIGEST_SHA256] != 0;
     c = diagnosis_add(d, CHECK_TPM_BANKS, sha256 ? RESULT_PASS : RESULT_FAIL, "%s", banks && *banks ? banks : "none");
     if (!sha256)
         checked_remedy(d, c, "allocate the SHA-256 bank (tpm2_pcrallocate sha256:all, or the vTPM's setting) and restart the VM");
-    diagnosis_add(d, CHECK_TPM_NV, RESULT_PASS, "an index may have %u bytes, one command moves %u", (unsigned)facts.nv_index_max,
-                  (unsigned)facts.nv_buffer_max);
 }
 
-void diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm)
+static void check_nv(struct diagnosis *d, const struct tpm_facts *facts)
+{
+    enum { CERTIFICATE_BYTES = 1500 }; /* guest-agent.md 2.4 */
+    bool small = facts->nv_index_max && facts->nv_index_max < CERTIFICATE_BYTES;
+    struct checked *c =
+        diagnosis_add(d, CHECK_TPM_NV, small ? RESULT_WARN : RESULT_PASS, "an index may have %u bytes, one command moves %u",
+                      (unsigned)facts->nv_index_max, (unsigned)facts->nv_buffer_max);
+
+    if (small)
+        checked_remedy(d, c, "nothing needs it: the certificate is kept in its file only (ak.publish_nv = no says so)");
+}
+
+static void skip_facts(struct diagnosis *d)
+{
+    for (enum check c = CHECK_TPM_BANKS; c <= CHECK_TPM_CLOCK; c++)
+        diagnosis_add(d, c, RESULT_SKIP, "the TPM does not answer");
+}
+
+bool diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm)
 {
     struct answer_properties all;
+    struct tpm_facts facts;
     struct failure why = FAILURE_INIT;
 
-    check_facts(d, tpm);
-    if (read_properties(tpm, PT_PERMANENT, &all, &why)) {
-        check_lockout(d, &all);
-        check_slots(d, &all);
-        check_hierarchies(d, &all);
-    } else {
-        diagnose_failed(d, CHECK_TPM_HIERARCHIES, RESULT_FAIL, &why);
+    if (!tpm_facts_read(tpm, &facts, &why) || !read_properties(tpm, PT_PERMANENT, &all, &why)) {
+        diagnose_failed(d, CHECK_TPM_VERSION, RESULT_FAIL, &why);
+        skip_facts(d);
+        return false;
     }
+    diagnosis_add(d, CHECK_TPM_VERSION, RESULT_PASS, "2.0, made by %s, firmware %s", facts.manufacturer, facts.firmware);
+    check_banks(d, &facts);
+    check_lockout(d, &all);
+    check_slots(d, &all);
+    check_nv(d, &facts);
+    check_hierarchies(d, &all);
     check_clock(d, tpm);
+    return true;
 }

@@ -1,18 +1,18 @@
 #include <unistd.h>
 #include "agent/collect.h"
 #include "agent/diagnose.h"
+#include "agent/log_place.h"
 #include "eventlog/ima.h"
 #include "eventlog/replay.h"
-#include "jose/jws.h"
-#include "json/parse.h"
 
-static void check_firmware(struct diagnosis *d, const struct evidence_logs *logs, const struct eventlog *log)
+static void check_firmware(struct diagnosis *d, const struct evidence_logs *logs, const struct eventlog *log, const char *path)
 {
     const char *banks = "";
     struct checked *c;
 
     if (logs->firmware_state != LOG_STATE_PRESENT) {
-        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "%s: %s", log_state_name(logs->firmware_state), logs->note);
+        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "%s: %s", log_state_name(logs->firmware_state),
+                          logs->note[0] ? logs->note : path);
         if (logs->firmware_state == LOG_STATE_UNREADABLE)
             c->cause = CAUSE_PERMISSIONS;
         checked_remedy(d, c,
@@ -28,7 +28,7 @@ static void check_firmware(struct diagnosis *d, const struct evidence_logs *logs
                       log->n_parts && log->parts[0].state != EVENTLOG_COMPLETE ? RESULT_FAIL
                       : logs->firmware_may_be_cut                              ? RESULT_WARN
                                                                                : RESULT_PASS,
-                      "%zu bytes, %s, banks %s, %zu events%s%s", logs->firmware.len,
+                      "%s, %zu bytes, %s, banks %s, %zu events%s%s", path, logs->firmware.len,
                       log->n_parts && log->parts[0].format == EVENTLOG_SHA1 ? "TCG 1.2 (SHA-1 only)" : "crypto-agile", banks ? banks : "",
                       (size_t)log->n_events, logs->firmware_may_be_cut ? "; it may be cut off" : "",
                       log->n_parts && log->parts[0].err.code ? arena_printf(d->arena, "; %s", log->parts[0].err.text) : "");
@@ -72,13 +72,31 @@ static void check_replay(struct diagnosis *d, const struct eventlog *log, const 
 
 static void check_ima(struct diagnosis *d, const struct agent_config *config, const struct evidence_logs *logs)
 {
-    if (!config->ima)
+    struct ima_list list;
+    struct err err = ERR_INIT;
+    size_t violations = 0;
+    struct checked *c;
+
+    if (!config->ima) {
         diagnosis_add(d, CHECK_LOG_IMA, RESULT_SKIP, "not sent (ima.enable)");
-    else if (!logs->ima.len)
-        checked_remedy(d, diagnosis_add(d, CHECK_LOG_IMA, RESULT_WARN, "ima.enable is on, but there is no list"),
-                       "run as root; boot with ima_policy=tcb, or switch ima.enable off");
-    else
-        diagnosis_add(d, CHECK_LOG_IMA, RESULT_PASS, "%zu bytes", logs->ima.len);
+        return;
+    }
+    if (!logs->ima.len) {
+        c = diagnosis_add(d, CHECK_LOG_IMA, RESULT_WARN, "ima.enable is on, but there is no list");
+        checked_remedy(d, c, "run as root; boot with ima_policy=tcb, or switch ima.enable off");
+        return;
+    }
+    if (!ima_parse(d->arena, logs->ima, &list, &err)) {
+        c = diagnosis_add(d, CHECK_LOG_IMA, RESULT_FAIL, "%zu bytes: %s", logs->ima.len, err.text);
+        checked_remedy(d, c, "this is no list of the kernel's: ima.log has to be its binary_runtime_measurements");
+        return;
+    }
+    for (size_t i = 0; i < list.n; i++)
+        violations += list.entries[i].violation;
+    c = diagnosis_add(d, CHECK_LOG_IMA, violations ? RESULT_WARN : RESULT_PASS, "%zu bytes, %zu entries, %zu violation%s", logs->ima.len,
+                      list.n, violations, violations == 1 ? "" : "s");
+    if (violations)
+        checked_remedy(d, c, "files were written while they were measured: exclude such files (logs, databases) from the IMA policy");
 }
 
 void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struct diagnose_findings *ret)
@@ -105,31 +123,7 @@ void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struc
     /* What cannot be read is said by the parts' states. */
     if (logs.firmware.len && eventlog_parse(d->arena, logs.firmware, log, &ignored) && logs.systemd_events.len)
         (void)!eventlog_append(d->arena, log, logs.systemd_events, &ignored);
-    check_firmware(d, &logs, log);
+    check_firmware(d, &logs, log, sources.firmware_log ? sources.firmware_log : log_place_firmware(d->arena));
     check_replay(d, log, ret);
     check_ima(d, config, &logs);
-}
-
-/* ---- one attestation ---- */
-
-void diagnose_attest(struct diagnosis *d, const struct agent_config *config)
-{
-    struct session session CLEANUP(session_done);
-    struct attest_result result;
-    struct failure why = FAILURE_INIT;
-    const struct json *claims;
-    struct err ignored;
-    struct jws jws;
-
-    session_look(&session, config);
-    if (!session_attest(&session, d->arena, &result, &why)) {
-        diagnose_failed(d, CHECK_ATTEST, why.id == FAILURE_NOT_ENROLLED ? RESULT_SKIP : RESULT_FAIL, &why);
-        return;
-    }
-    if (jws_parse(d->arena, result.token, 0, &jws, &ignored) && json_parse(d->arena, jws.claimed_payload, NULL, &claims, &ignored)) {
-        const char *text = json_to_string(d->arena, claims, JSON_COMPACT); /* escapes what a terminal would obey */
-
-        d->claims = text ? bytes_of_string(text) : BYTES_NONE;
-    }
-    diagnosis_add(d, CHECK_ATTEST, RESULT_PASS, "accepted, appraisal %.*s", BYTES_FMT(bytes_slice(result.appraisal, 0, 80)));
 }

@@ -1,14 +1,13 @@
 #include "agent/diagnose.h"
+#include <sys/stat.h>
 #include "agent/ek.h"
 #include "base/clock.h"
 #include "base/hex.h"
-#include "crypto/random.h"
-#include "tpm/quote.h"
 #include "x509/cert.h"
 #include "x509/ek_cert.h"
 #include "x509/name.h"
 
-enum { NONCE_LEN = 32, EXPIRES_SOON_DAYS = 30 };
+enum { EXPIRES_SOON_DAYS = 30 };
 
 /* Whose fault it is, and what to do, by the failure's id. */
 static const struct {
@@ -41,13 +40,9 @@ struct checked *diagnose_failed(struct diagnosis *d, enum check check, enum resu
         c->cause = remedies[i].cause;
         checked_remedy(d, c, "%s", remedies[i].remedy);
     }
+    if (!c->remedy && result != RESULT_PASS && result != RESULT_SKIP)
+        checked_remedy(d, c, "%s; the catalogue of failures has %s", failure_meaning(why->id), failure_name(why->id));
     return c;
-}
-
-static void skip_keys(struct diagnosis *d, const char *why)
-{
-    for (enum check c = CHECK_EK_CERT; c <= CHECK_TRIAL_QUOTE; c++)
-        diagnosis_add(d, c, RESULT_SKIP, "%s", why);
 }
 
 /* ---- certificates ---- */
@@ -70,6 +65,7 @@ static const char *dn(struct diagnosis *d, struct bytes name)
 /* Whether the TPM's key is the certificate's. */
 static void check_ek(struct diagnosis *d, struct tpm_device *tpm, enum ek_kind kind, struct bytes der)
 {
+    unsigned index = (unsigned)ek_place(kind)->cert_nv;
     struct cert *cert CLEANUP(cert_free_at) = NULL;
     struct ek *ek CLEANUP(ek_close_at) = NULL;
     struct failure why = FAILURE_INIT;
@@ -77,7 +73,7 @@ static void check_ek(struct diagnosis *d, struct tpm_device *tpm, enum ek_kind k
     struct checked *c;
 
     if (!cert_parse(der, &cert, &err) || !ek_cert_check(cert, &err)) {
-        c = diagnosis_add(d, CHECK_EK_CERT, RESULT_FAIL, "%zu bytes: %s", der.len, err.text);
+        c = diagnosis_add(d, CHECK_EK_CERT, RESULT_FAIL, "NV 0x%08X, %zu bytes: %s", index, der.len, err.text);
         checked_remedy(d, c, "have the host's CA write a proper one (swtpm_setup, virtual machine manager)");
         return;
     }
@@ -85,8 +81,8 @@ static void check_ek(struct diagnosis *d, struct tpm_device *tpm, enum ek_kind k
         diagnose_failed(d, CHECK_EK_CERT, RESULT_FAIL, &why);
         return;
     }
-    diagnosis_add(d, CHECK_EK_CERT, RESULT_PASS, "%zu bytes, \"%s\" issued by \"%s\", valid %s to %s, the key is this TPM's", der.len,
-                  dn(d, cert->subject), dn(d, cert->issuer), date(d, cert->not_before_ms), date(d, cert->not_after_ms));
+    diagnosis_add(d, CHECK_EK_CERT, RESULT_PASS, "NV 0x%08X, %zu bytes, \"%s\" issued by \"%s\", valid %s to %s, the key is this TPM's",
+                  index, der.len, dn(d, cert->subject), dn(d, cert->issuer), date(d, cert->not_before_ms), date(d, cert->not_after_ms));
 }
 
 static void check_ek_certificates(struct diagnosis *d, struct tpm_device *tpm, struct diagnose_findings *ret)
@@ -181,47 +177,58 @@ static void check_ak(struct diagnosis *d, const struct ak *ak, const struct agen
                   ak_handle_is_taken(ak) ? "; another key sits at the usual handle" : "");
 }
 
-static void trial_quote(struct diagnosis *d, struct tpm_device *tpm, const struct ak *ak, struct diagnose_findings *ret)
+/* Who may use the node: " (mode 0660, user 0, group 109)"; nothing for what is no node. */
+static const char *node_rights(struct diagnosis *d, const char *name)
 {
-    struct findings *findings = ARENA_NEW(d->arena, struct findings);
-    uint8_t random[NONCE_LEN];
-    const struct verified_quote *verified;
-    struct quote_claim claim = { .form = SIGNATURE_FORM_TPMT };
-    struct quote_expectations want = { .ak = ak_key(ak), .nonce = BYTES_OF(random), .required_pcr_mask = QUOTE_ALL_PCRS };
-    struct failure why = FAILURE_INIT;
-    struct err err = ERR_INIT;
-    struct quoted quoted;
-    struct checked *c;
+    const char *path = strncmp(name, "device:", 7) == 0 ? name + 7 : name;
+    const char *text = NULL;
+    struct stat st;
 
-    if (!findings || !random_bytes(random, sizeof random, &err)) {
-        diagnosis_add(d, CHECK_TRIAL_QUOTE, RESULT_SKIP, "out of memory or random numbers");
+    if (*path == '/' && stat(path, &st) == 0)
+        text = arena_printf(d->arena, " (mode %04o, user %u, group %u)", (unsigned)st.st_mode & 07777, (unsigned)st.st_uid,
+                            (unsigned)st.st_gid);
+    return text ? text : "";
+}
+
+static void skip_rest_of_keys(struct diagnosis *d, enum check first, const char *why)
+{
+    for (enum check c = first; c <= CHECK_TRIAL_KEY; c++)
+        diagnosis_add(d, c, RESULT_SKIP, "%s", why);
+}
+
+void diagnose_tpm_over(struct diagnosis *d, struct tpm_device *tpm, const struct agent_config *config, const struct agent_state *state,
+                       bool with_keys, struct diagnose_findings *ret)
+{
+    const struct ak_options options = session_ak_options(config, true);
+    struct ak *ak CLEANUP(ak_close_at) = NULL;
+    struct failure why = FAILURE_INIT;
+
+    tpm_device_limit(tpm, clock_monotonic_ms() + diagnosis_left_ms(d) / 2);
+    if (!diagnose_tpm_facts(d, tpm)) {
+        if (with_keys)
+            skip_rest_of_keys(d, CHECK_EK_CERT, "the TPM does not answer");
         return;
     }
-    findings->arena = d->arena;
-    if (!quote_take(tpm, ak, QUOTE_ALL_PCRS, want.nonce, d->arena, &quoted, &why)) {
-        diagnose_failed(d, CHECK_TRIAL_QUOTE, RESULT_FAIL, &why);
+    if (!with_keys)
+        return;
+    check_ek_certificates(d, tpm, ret);
+    if (!ak_open(tpm, &options, &state->ak, &ak, &why)) {
+        diagnose_failed(d, CHECK_AK, RESULT_FAIL, &why);
+        skip_rest_of_keys(d, CHECK_AK_CERT, "no attestation key");
         return;
     }
-    ret->pcrs = quoted.pcrs;
-    ret->has_pcrs = true;
-    claim.attest = quoted.attest;
-    claim.signature = quoted.signature;
-    claim.pcrs = &quoted.pcrs;
-    if (!quote_verify(d->arena, &claim, &want, findings, &verified, &err)) {
-        c = diagnosis_add(d, CHECK_TRIAL_QUOTE, RESULT_FAIL, "%s", err.text);
-        checked_remedy(d, c, "this TPM signs what a verifier must refuse: is it one that can be trusted?");
-        return;
-    }
-    diagnosis_add(d, CHECK_TRIAL_QUOTE, RESULT_PASS, "24 registers over a fresh nonce; signature, nonce and values hold%s",
-                  quoted.attempts > 1 ? "; registers moved meanwhile" : "");
+    if (!arena_copy(d->arena, ak_public_2b(ak), &ret->ak_public))
+        d->no_memory = true;
+    check_ak(d, ak, state);
+    check_ak_certificate(d, tpm, ak, state, ret);
+    diagnose_trial_quote(d, tpm, ak, ret);
+    diagnose_trial_key(d, tpm, ak);
 }
 
 void diagnose_tpm(struct diagnosis *d, const struct agent_config *config, const struct agent_state *state, bool with_keys,
                   struct diagnose_findings *ret)
 {
-    const struct ak_options options = { .handle = config->ak_handle, .handle_fallback = config->ak_handle_fallback, .look_only = true };
     struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
-    struct ak *ak CLEANUP(ak_close_at) = NULL;
     struct failure why = FAILURE_INIT;
 
     if (!tpm_device_open(config->tcti, &tpm, &why)) {
@@ -229,23 +236,9 @@ void diagnose_tpm(struct diagnosis *d, const struct agent_config *config, const 
         for (enum check c = CHECK_TPM_VERSION; c <= CHECK_TPM_CLOCK; c++)
             diagnosis_add(d, c, RESULT_SKIP, "no TPM");
         if (with_keys)
-            skip_keys(d, "no TPM");
+            skip_rest_of_keys(d, CHECK_EK_CERT, "no TPM");
         return;
     }
-    diagnosis_add(d, CHECK_TPM_NODE, RESULT_PASS, "%s opens", tpm_device_name(tpm));
-    diagnose_tpm_facts(d, tpm);
-    if (!with_keys)
-        return;
-    check_ek_certificates(d, tpm, ret);
-    if (!ak_open(tpm, &options, &state->ak, &ak, &why)) {
-        diagnose_failed(d, CHECK_AK, RESULT_FAIL, &why);
-        diagnosis_add(d, CHECK_AK_CERT, RESULT_SKIP, "no attestation key");
-        diagnosis_add(d, CHECK_TRIAL_QUOTE, RESULT_SKIP, "no attestation key");
-        return;
-    }
-    if (!arena_copy(d->arena, ak_public_2b(ak), &ret->ak_public))
-        d->no_memory = true;
-    check_ak(d, ak, state);
-    check_ak_certificate(d, tpm, ak, state, ret);
-    trial_quote(d, tpm, ak, ret);
+    diagnosis_add(d, CHECK_TPM_NODE, RESULT_PASS, "%s opens%s", tpm_device_name(tpm), node_rights(d, tpm_device_name(tpm)));
+    diagnose_tpm_over(d, tpm, config, state, with_keys, ret);
 }

@@ -237,6 +237,8 @@ bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *ser
     failure_put(&out, "failure", body->failure);
     put_missed(&out, &body->missed);
     put_notes(&out, body->facts.notes);
+    if (body->dry_run)
+        json_put_boolean(&out, "dryRun", true);
     json_end(&out);
     if (!writer_ok(&w))
         return out_of_memory(why);

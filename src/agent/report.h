@@ -15,7 +15,8 @@
  *      "clusterId":"…","clusterTenantId":"…","alertsDisabled":true,   (each only when the settings say so: labels)
  *      "failure":null|{"code":"AK_REPLACED","reason":"TPM.IdentityChanged","message":"…","number":6401?},
  *      "missed":{"count":n,"firstTimeUtc":"…","firstCode":"DNS"|null,"firstMessage":"…"|null}?,      after an outage
- *      "notes":[{"code":"LOG_REPLAY","reason":"…","message":"…"}, …]}      what was noticed and stopped nothing
+ *      "notes":[{"code":"LOG_REPLAY","reason":"…","message":"…"}, …],      what was noticed and stopped nothing
+ *      "dryRun":true?}                                                     only judged; answered as else, nothing is recorded
  *   POST {endpoint}/report/v1/{vm}/heartbeat
  *     {"bootId":"uuid","sequence":n,"state":"idle"|"attesting"|"backoff"|"degraded","lastError":null|{same as failure},
  *      "resetCount":n|null,"restartCount":n|null,"agentVersion":"0.1.0"}
@@ -64,6 +65,7 @@ struct report_body {
     struct bytes appraisal;        /* empty: null */
     const char *event_log_sha256;  /* hex, NULL or "": null */
     const struct failure *failure; /* NULL: none */
+    bool dry_run;                  /* judged, and not recorded */
 };
 
 struct heartbeat_body {

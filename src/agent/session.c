@@ -31,16 +31,14 @@ static void progress(const struct session *s, const char *step, const char *deta
         s->progress(s->context, step, detail);
 }
 
-static struct ak_options ak_options_of(const struct session *s)
+struct ak_options session_ak_options(const struct agent_config *c, bool look_only)
 {
-    const struct agent_config *c = s->config;
-
     return (struct ak_options){ .handle = c->ak_handle,
                                 .handle_fallback = c->ak_handle_fallback,
                                 .profile = ak_profile_from_name(bytes_of_string(c->profile ? c->profile : "auto")),
                                 .type = c->ak_type && strcmp(c->ak_type, "ecc") == 0 ? AK_P256 : AK_RSA2048,
                                 .platform_issuers = c->platform_issuers,
-                                .look_only = s->look_only };
+                                .look_only = look_only };
 }
 
 static struct evidence_sources sources_of(const struct session *s)
@@ -97,7 +95,7 @@ static void note_key(struct session *s, const struct ak *ak)
 
 static bool open_keys(struct session *s, struct keys *ret, struct failure *why)
 {
-    struct ak_options options = ak_options_of(s);
+    struct ak_options options = session_ak_options(s->config, s->look_only);
 
     if (!open_tpm(s, &ret->tpm, why) || !ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why))
         return await_rekey(s, why);

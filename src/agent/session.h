@@ -58,6 +58,9 @@ void session_done(struct session *session);
  * (9.4 VMGENID). */
 void session_part_from_copies(struct session *session);
 
+/* Which key the configuration is about; `look_only`: nothing is made persistent. */
+struct ak_options session_ak_options(const struct agent_config *config, bool look_only);
+
 /* session_enrol runs an enrolment whether or not there is a certificate; `anew` forgets the recorded key first. */
 MUST_CHECK bool session_enrol(struct session *session, bool anew, struct failure *why);
 

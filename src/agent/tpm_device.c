@@ -18,6 +18,7 @@ struct tpm_device {
     struct tpm_facts facts;
     bool has_facts;
     struct writer out;
+    int64_t until_ms; /* 0: no limit but each command's own */
     uint8_t in[TPM_MESSAGE_MAX];
 };
 
@@ -113,6 +114,13 @@ static void count_flush(struct tpm_device *tpm, uint32_t handle)
 
 static bool make_room_meanwhile(struct tpm_device *tpm, struct failure *why);
 
+static int64_t deadline_of(const struct tpm_device *tpm, const struct tpm_command *command, int64_t now_ms)
+{
+    int64_t own = now_ms + (command->slow ? CREATE_DEADLINE_MS : READ_DEADLINE_MS);
+
+    return tpm->until_ms && tpm->until_ms < own ? tpm->until_ms : own;
+}
+
 /* Sends what is in `out` until there is an answer, or the trouble is of the lasting kind, or patience is at its end. */
 static bool carry(struct tpm_device *tpm, const struct tpm_command *command, size_t *ret_len, struct failure *why)
 {
@@ -123,12 +131,11 @@ static bool carry(struct tpm_device *tpm, const struct tpm_command *command, siz
 
     for (;;) {
         err = ERR_INIT;
-        done = tpm->transport->transmit(tpm->transport, writer_bytes(&tpm->out),
-                                        now_ms + (command->slow ? CREATE_DEADLINE_MS : READ_DEADLINE_MS), tpm->in, sizeof tpm->in, ret_len,
-                                        &err);
+        done = tpm->transport->transmit(tpm->transport, writer_bytes(&tpm->out), deadline_of(tpm, command, now_ms), tpm->in, sizeof tpm->in,
+                                        ret_len, &err);
         tpm->usage.commands++;
         now_ms = clock_monotonic_ms();
-        if (done || err.code != ERR_IO || now_ms - started_ms + pause_ms > PATIENCE_MS)
+        if (done || err.code != ERR_IO || now_ms - started_ms + pause_ms > PATIENCE_MS || (tpm->until_ms && now_ms >= tpm->until_ms))
             break;
         usleep(pause_ms * 1000);
         if (command->n_answers && !make_room_meanwhile(tpm, why)) /* what was made may be there: only the answer got lost */
@@ -220,6 +227,8 @@ static bool make_room_meanwhile(struct tpm_device *tpm, struct failure *why)
     tpm->out = command;
     return done;
 }
+
+void tpm_device_limit(struct tpm_device *tpm, int64_t until_ms) { tpm->until_ms = until_ms; }
 
 struct writer *tpm_out(struct tpm_device *tpm) { return &tpm->out; }
 

@@ -45,6 +45,9 @@ bool tpm_garbled(struct failure *why, const char *what, const struct err *err);
 /* Which failure a response code means (2.9); FAILURE_TPM_REFUSED for what has no row. */
 enum failure_id tpm_rc_failure(uint32_t rc);
 
+/* From now on no command waits beyond this moment on the monotonic clock; for somebody who has to be done by then. */
+void tpm_device_limit(struct tpm_device *tpm, int64_t until_ms);
+
 /* libtpms answers FAILURE to a text that does not decrypt, and goes on; a TPM in failure mode answers it to everything. This tells them apart. */
 MUST_CHECK bool tpm_still_works(struct tpm_device *tpm);
 

@@ -84,6 +84,12 @@ static void check_network(struct invocation *in, struct diagnosis *d, const stru
     net_check(d, &plan);
 }
 
+static void skip_checks(struct diagnosis *d, enum check first, enum check last, const char *why)
+{
+    for (enum check c = first; c <= last; c++)
+        diagnosis_add(d, c, RESULT_SKIP, "%s", why);
+}
+
 static void run_checks(struct invocation *in, struct diagnosis *d, const struct machine_places *places, struct diagnose_findings *found)
 {
     struct agent_state state;
@@ -97,13 +103,20 @@ static void run_checks(struct invocation *in, struct diagnosis *d, const struct 
     diagnose_tpm(d, &in->config, &state, !in->preflight, found);
     diagnose_logs(d, &in->config, found);
     if (!in->preflight) {
-        machine_check_handler(d, places);
+        machine_check_handler(d, places, diagnose_settings);
         machine_check_service(d, places);
     }
     if (!in->offline)
         check_network(in, d, places);
+    else
+        skip_checks(d, CHECK_PROXY_CHOICE, CHECK_ADMITTED, "--offline");
     if (in->attest && !in->offline && !in->preflight && diagnosis_has_time(d))
         diagnose_attest(d, &in->config);
+    else
+        skip_checks(d, CHECK_ATTEST, CHECK_REPORT,
+                    in->offline  ? "--offline"
+                    : in->attest ? "no time, or --preflight"
+                                 : "with --attest only");
     if (found->ak_cert.len && !arena_copy(d->arena, found->ak_cert, &found->ak_cert)) /* the state's goes away */
         found->ak_cert = BYTES_NONE;
     state_done(&state);

@@ -79,6 +79,7 @@ enum cause {
     X(UPLOAD,          "TLS.02",  "Network",    FIREWALL,    "64 KiB upload (MTU)")                           \
     X(ADMITTED,        "AUTH.01", "Network",    REFUSAL,     "attestation endpoint takes requests")           \
     X(ATTEST,          "ATT.01",  "End to end", REFUSAL,     "one attestation, not reported")                 \
+    X(REPORT,          "REP.01",  "End to end", REFUSAL,     "a report, judged and not recorded")             \
     X(SERVER,          "SVC.01",  "Server",     OTHER,       "the server runs")                               \
     X(SERVER_CERT,     "SVC.02",  "Server",     TLS,         "the server's certificates")                     \
     X(SERVER_VM,       "SVC.03",  "Server",     OTHER,       "the VM in the inventory")                       \

@@ -66,51 +66,6 @@ static const struct json *check_environment(struct diagnosis *d, const struct ma
     return NULL;
 }
 
-static const char *private_key_path(struct diagnosis *d, const struct json *settings)
-{
-    const char *thumb = text_of(d, settings, "protectedSettingsCertThumbprint");
-
-    return thumb && strspn(thumb, "0123456789abcdefABCDEF") == strlen(thumb) ? arena_printf(d->arena, "/var/lib/waagent/%s.prv", thumb)
-                                                                             : NULL;
-}
-
-static void check_protected(struct diagnosis *d, const struct machine_places *places, const struct json *settings)
-{
-    const char *key = private_key_path(d, settings);
-    struct checked *c;
-
-    if (!json_text(json_get(settings, "protectedSettings"), BYTES_NONE).len)
-        diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_SKIP, "there are none");
-    else if (key && machine_has(d, places, key))
-        diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_PASS, "yes: the key that they were encrypted to is here");
-    else {
-        c = diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_FAIL, "no: the key that they were encrypted to is not here");
-        checked_remedy(d, c, "send the extension's settings again: the VM agent fetches the certificate anew");
-    }
-}
-
-static void check_settings(struct diagnosis *d, const struct machine_places *places, const char *folder, int64_t sequence)
-{
-    char path[400];
-    const char *why;
-    const struct json *v, *list, *settings;
-    struct checked *c;
-
-    snprintf(path, sizeof path, "%s/config/%lld.settings", folder, (long long)sequence);
-    v = read_json(d, places, path, &why);
-    list = json_get(v, "runtimeSettings");
-    settings = list && list->type == JSON_ARRAY && list->array.n ? json_get(list->array.items[0], "handlerSettings") : NULL;
-    if (!settings) {
-        c = diagnosis_add(d, CHECK_HANDLER_SET, RESULT_FAIL, "sequence %lld: %s %s", (long long)sequence, path,
-                          v ? "has no runtimeSettings[0].handlerSettings" : why);
-        checked_remedy(d, c, "send the extension's settings again");
-        diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_SKIP, "no settings");
-        return;
-    }
-    diagnosis_add(d, CHECK_HANDLER_SET, RESULT_PASS, "sequence %lld parses", (long long)sequence);
-    check_protected(d, places, settings);
-}
-
 /* Milliseconds since the last change; -1: not there. */
 static int64_t age_of(const struct machine_places *places, const char *path)
 {
@@ -161,7 +116,8 @@ static void check_events(struct diagnosis *d, const struct machine_places *place
         checked_remedy(d, c, "the VM agent does not collect them: is it running?");
 }
 
-void machine_check_handler(struct diagnosis *d, const struct machine_places *places)
+void machine_check_handler(struct diagnosis *d, const struct machine_places *places,
+                           void (*settings)(struct diagnosis *d, const struct machine_places *places, const char *status_file))
 {
     const char *why, *status, *folder;
     const struct json *record = read_json(d, places, places->handler_record, &why);
@@ -169,7 +125,8 @@ void machine_check_handler(struct diagnosis *d, const struct machine_places *pla
 
     if (!record) {
         if (machine_has(d, places, places->handler_record))
-            diagnosis_add(d, CHECK_MODE, RESULT_WARN, "%s %s", places->handler_record, why);
+            checked_remedy(d, diagnosis_add(d, CHECK_MODE, RESULT_WARN, "%s %s", places->handler_record, why),
+                           "run as root; if it is broken, have the VM agent enable the extension again");
         else
             diagnosis_add(d, CHECK_MODE, RESULT_PASS, "plain service: no handler has been here");
         skip_rest(d, "no VM extension here");
@@ -186,7 +143,7 @@ void machine_check_handler(struct diagnosis *d, const struct machine_places *pla
         return;
     }
     (void)check_environment(d, places, folder);
-    check_settings(d, places, folder, sequence);
+    settings(d, places, status);
     check_ages(d, places, record);
     check_events(d, places, record);
 }

@@ -116,30 +116,41 @@ static bool names_one(const char *line, const char *const *words)
     return false;
 }
 
-size_t machine_kernel_lines(struct diagnosis *d, const char *const *words, const char **ret, size_t most, bool *ret_readable)
+/* A record is a line, and lines that begin with a blank behind it; a read gives one record. */
+static void keep_lines(struct diagnosis *d, char *record, const char *const *words, const char **ret, size_t most, size_t *n)
+{
+    char *rest = NULL;
+
+    for (char *line = strtok_r(record, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        const char *text = *line == ' ' ? NULL : strchr(line, ';');
+
+        if (!text || !names_one(text, words) || !(text = arena_printf(d->arena, "%.200s", text + 1)))
+            continue;
+        if (*n == most) /* the last ones count */
+            memmove(ret, ret + 1, --*n * sizeof *ret);
+        ret[(*n)++] = text;
+    }
+}
+
+size_t machine_kernel_lines(struct diagnosis *d, const struct machine_places *places, const char *const *words, const char **ret,
+                            size_t most, bool *ret_readable)
 {
     enum { RECORDS_MAX = 20000 };
-    int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    char *path = arena_printf(d->arena, "%s/dev/kmsg", places->root);
+    int fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     char record[8192];
     size_t n = 0;
 
     *ret_readable = fd >= 0;
     for (unsigned i = 0; fd >= 0 && i < RECORDS_MAX; i++) {
         ssize_t len = read(fd, record, sizeof record - 1);
-        const char *text;
 
         if (len < 0 && (errno == EPIPE || errno == EINTR))
             continue; /* overwritten meanwhile */
         if (len <= 0)
             break;
         record[len] = 0;
-        record[strcspn(record, "\n")] = 0;
-        text = strchr(record, ';');
-        if (!text || !names_one(text, words) || !(text = arena_printf(d->arena, "%.200s", text + 1)))
-            continue;
-        if (n == most) /* the last ones count */
-            memmove(ret, ret + 1, --n * sizeof *ret);
-        ret[n++] = text;
+        keep_lines(d, record, words, ret, most, &n);
     }
     if (fd >= 0)
         close(fd);

@@ -9,8 +9,10 @@ struct machine_places { /* every path is taken below `root` ("" for the machine 
     bool may_run;               /* systemctl and journalctl may be asked */
 };
 
-void machine_check_system(struct diagnosis *d, const struct machine_places *places);  /* system.c */
-void machine_check_handler(struct diagnosis *d, const struct machine_places *places); /* handler.c */
+void machine_check_system(struct diagnosis *d, const struct machine_places *places); /* system.c */
+/* handler.c; `settings` makes the checks of the settings that belong to a status file: reading them is others' business. */
+void machine_check_handler(struct diagnosis *d, const struct machine_places *places,
+                           void (*settings)(struct diagnosis *d, const struct machine_places *places, const char *status_file));
 void machine_check_service(struct diagnosis *d, const struct machine_places *places); /* service.c */
 
 /* A small file's text, trimmed; empty when it cannot be read. `limit` cuts. */
@@ -21,4 +23,5 @@ bool machine_has(struct diagnosis *d, const struct machine_places *places, const
 struct bytes machine_run(struct diagnosis *d, const char *const argv[], size_t limit, unsigned seconds);
 
 /* The last lines of the kernel's log that name one of `words` (NULL ends them), at most `most`; *ret_readable false: not for us. */
-size_t machine_kernel_lines(struct diagnosis *d, const char *const *words, const char **ret, size_t most, bool *ret_readable);
+size_t machine_kernel_lines(struct diagnosis *d, const struct machine_places *places, const char *const *words, const char **ret,
+                            size_t most, bool *ret_readable);

@@ -57,12 +57,16 @@ static void *look_up(void *context)
 static struct lookup *lookup_start(const struct net_target *target)
 {
     struct lookup *l = calloc(1, sizeof *l);
+    pthread_condattr_t monotonic;
     pthread_t thread;
 
     if (!l)
         return NULL;
     pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->done_changed, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&l->done_changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     snprintf(l->host, sizeof l->host, "%.*s", BYTES_FMT(bytes_slice(target->host, 0, 255)));
     snprintf(l->port, sizeof l->port, "%u", target->port);
     if (pthread_create(&thread, NULL, look_up, l) != 0) {
@@ -79,7 +83,7 @@ static bool lookup_wait(struct lookup *l, unsigned seconds)
     struct timespec until = { 0 };
     bool done;
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* the wall clock may be what is wrong, or be set meanwhile */
     until.tv_sec += seconds;
     pthread_mutex_lock(&l->lock);
     while (!l->done && pthread_cond_timedwait(&l->done_changed, &l->lock, &until) == 0)

@@ -105,12 +105,12 @@ static void check_unit(struct diagnosis *d, struct bytes shown)
         checked_remedy(d, c, "journalctl -u " UNIT_NAME " -p warning");
 }
 
-static void check_denials(struct diagnosis *d)
+static void check_denials(struct diagnosis *d, const struct machine_places *places)
 {
     static const char *const words[] = { "type=1326", NULL }; /* SECCOMP */
     const char *lines[20], *ours = NULL;
     bool readable;
-    size_t n = machine_kernel_lines(d, words, lines, ARRAY_LEN(lines), &readable);
+    size_t n = machine_kernel_lines(d, places, words, lines, ARRAY_LEN(lines), &readable);
     struct checked *c;
 
     for (size_t i = 0; i < n; i++)
@@ -123,6 +123,29 @@ static void check_denials(struct diagnosis *d)
         checked_remedy(d, c, "add the call to SystemCallFilter= of " UNIT_NAME ", and tell us");
     } else {
         diagnosis_add(d, CHECK_UNIT_DENIALS, RESULT_PASS, "none in the kernel's log");
+    }
+}
+
+/* The two that stand at the daemon's side: what they do not do shows as a missing log or an old status. */
+static void check_helpers(struct diagnosis *d)
+{
+    static const char *const names[] = { "trueboot-agent-collect.service", "trueboot-agent-publish.service",
+                                         "trueboot-agent-publish.timer" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *const argv[] = { "systemctl", "show", names[i], "-p", "LoadState,ActiveState,Result", NULL };
+        struct bytes shown = machine_run(d, argv, 4096, 5);
+        struct bytes load = property(shown, "LoadState"), active = property(shown, "ActiveState"), result = property(shown, "Result");
+        bool failed = bytes_equal_string(active, "failed"), loaded = bytes_equal_string(load, "loaded");
+        struct checked *c;
+
+        if (!shown.len || !loaded)
+            continue; /* a plain service has none of the publishing ones */
+        c = diagnosis_add(d, CHECK_UNIT, failed ? RESULT_FAIL : RESULT_PASS, "%s: %.*s, last result %.*s", names[i], BYTES_FMT(active),
+                          BYTES_FMT(result));
+        c->subject = names[i];
+        if (failed)
+            checked_remedy(d, c, "journalctl -u %s says why", names[i]);
     }
 }
 
@@ -139,10 +162,11 @@ void machine_check_service(struct diagnosis *d, const struct machine_places *pla
         shown = machine_run(d, argv, 16384, 5);
     if (shown.len) {
         check_unit(d, shown);
+        check_helpers(d);
     } else {
         diagnosis_add(d, CHECK_UNIT, RESULT_SKIP, "no systemd here");
         diagnosis_add(d, CHECK_UNIT_RESTARTS, RESULT_SKIP, "no systemd here");
     }
-    check_denials(d);
+    check_denials(d, places);
     check_version(d, status);
 }

@@ -200,7 +200,7 @@ static void check_lsm(struct diagnosis *d, const struct machine_places *places)
     struct bytes apparmor = machine_read(d, places, 16, "/sys/module/apparmor/parameters/enabled");
     const char *lines[3], *mode;
     bool readable;
-    size_t n = machine_kernel_lines(d, words, lines, ARRAY_LEN(lines), &readable);
+    size_t n = machine_kernel_lines(d, places, words, lines, ARRAY_LEN(lines), &readable);
     struct checked *c;
 
     mode = bytes_equal_string(selinux, "1")    ? "SELinux enforces"

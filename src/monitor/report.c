@@ -154,6 +154,7 @@ bool report_receive(void *context, const struct http_request *request, struct ht
     struct judged *judged = ARENA_NEW(request->arena, struct judged);
     const struct json *body, *token;
     struct jwt_claims claims;
+    bool dry_run = false;
     const char *vm;
 
     if (!judged)
@@ -161,14 +162,17 @@ bool report_receive(void *context, const struct http_request *request, struct ht
     if (!own_vm(request, &vm, err) || !http_body_json(request, NULL, &body, err))
         return false;
     token = json_get(body, "token");
+    (void)!json_as_boolean(json_get(body, "dryRun"), &dry_run); /* anything but true is none */
     if (token && token->type == JSON_STRING) {
         if (!check_token(monitor, request->arena, vm, token->string, &claims, err)) {
             bool about_nonce = bytes_starts_with(bytes_of_string(err->text), BYTES_LIT("Nonce"));
             return http_response_error(response, 400, about_nonce ? "NonceMismatch" : "InvalidToken", NULL, "token: %s", err->text);
         }
-        if (!note_token(monitor, request->arena, vm, &claims, body, err))
+        if (!dry_run && !note_token(monitor, request->arena, vm, &claims, body, err))
             return false;
     }
+    if (dry_run) /* somebody diagnoses: this is no sign of life of the agent */
+        return answer(monitor, vm, response, 200, false, err);
     /* The verdict is the records' business; a report is the occasion to look. */
     return note_contact(monitor, request, vm, body, true, err) && monitor_judge(monitor, request->arena, vm, judged, err) &&
            answer(monitor, vm, response, 202, false, err);

@@ -211,11 +211,31 @@ def check_files(folder):
     tap.check(not os.path.exists(f"{folder}/run/out/status.json"), "none of them ran")
 
 
+def check_diagnosis(folder):
+    """What cannot be configured is what `diagnose` names; nothing of the network is touched."""
+    with open(f"{folder}/agent.conf", "w") as f:
+        f.write("attest.frequency = often\n")
+    common = [AGENT, "diagnose", "--json", "--fw-cfg", "", "--tcti", "swtpm:path=/nonexistent", "--set", f"state.dir={folder}/state", "--set", f"run.dir={folder}/run"]
+    for check, words, options in [("CFG.01", ["attest.frequency"], ["--config", f"{folder}/agent.conf", "--offline"]),
+                                  ("PXY.01", ["credentials"], ["--endpoint", "https://192.0.2.1", "--set", "net.proxy=http://u:hunter2@192.0.2.2:1"]),
+                                  ("TPM.01", ["swtpm"], ["--offline"])]:
+        done = subprocess.run(common + options, capture_output=True, timeout=100)
+        found = [c for c in json.loads(done.stdout)["checks"] if c["id"] == check]
+        fine = done.returncode == 2 and found and found[0]["result"] == "FAIL" and "remedy" in found[0] and all(w in found[0]["measured"] for w in words)
+        tap.check(fine and b"hunter2" not in done.stdout, f"diagnose: {check} fails for its reason", found)
+    offline = {c["id"]: c["result"] for c in json.loads(done.stdout)["checks"]}
+    tap.check(all(offline.get(i) == "SKIP" for i in ("PXY.01", "NET.01", "NET.03", "TLS.01", "HTTP.01", "AUTH.01", "ATT.01", "REP.01")), "--offline leaves the network alone, and says so",
+              offline)
+    text = subprocess.run([a for a in common if a != "--json"] + ["--offline"], capture_output=True, timeout=100).stdout.decode()
+    tap.check(text.strip().splitlines()[-1].startswith("Most probable cause: no TPM"), "the last line is the most probable cause", text[-300:])
+
+
 def main():
     folder = tempfile.mkdtemp(prefix="trueboot-settings-")
     try:
         check_settings(Machine(folder))
         check_files(folder)
+        check_diagnosis(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return tap.done()

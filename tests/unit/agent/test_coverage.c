@@ -4,6 +4,7 @@
 #include <string.h>
 #include "agent/failure.h"
 #include "base/file.h"
+#include "diagnose/diagnosis.h"
 #include "extension/outcome.h"
 #include "support/test.h"
 
@@ -96,6 +97,94 @@ static const struct {
     [FAILURE_CANCELLED] = { life, "who_is_told_to_stop_says_so_and_leaves_nothing_in_the_tpm" },
     [FAILURE_NO_MEMORY] = { life, "memory_that_runs_out_is_a_failure_of_its_own" },
 };
+
+/* The same for what `diagnose` checks: where each is seen to fail, or to warn where it never fails. */
+static const struct {
+    const char *file, *word; /* NULL: it only says what is */
+} seen[CHECK_COUNT] = {
+#define IN(file, name)        [CHECK_##name] = { file, "CHECK_" #name }
+#define MACHINE(name)         IN("unit/diagnose/test_machine.c", name)
+#define FAILS(name)           IN("unit/agent/test_diagnose_fails.c", name)
+#define BY_ID(file, name, id) [CHECK_##name] = { file, "\"" id "\"" }
+    MACHINE(PRIVILEGE),
+    MACHINE(VIRTUAL),
+    MACHINE(UEFI),
+    MACHINE(LOCKDOWN),
+    MACHINE(SPACE),
+    MACHINE(LSM),
+    MACHINE(SECURE_BOOT),
+    MACHINE(MOK),
+    MACHINE(CLOCK_SYNC),
+    MACHINE(MODE),
+    MACHINE(HANDLER_ENV),
+    MACHINE(HANDLER_STATUS),
+    MACHINE(HANDLER_EVENTS),
+    MACHINE(AGENT_STATUS),
+    MACHINE(UNIT),
+    MACHINE(UNIT_RESTARTS),
+    MACHINE(UNIT_DENIALS),
+    MACHINE(UNIT_VERSION),
+    FAILS(TPM_VERSION),
+    FAILS(TPM_BANKS),
+    FAILS(TPM_LOCKOUT),
+    FAILS(TPM_SLOTS),
+    FAILS(TPM_NV),
+    FAILS(TPM_HIERARCHIES),
+    FAILS(TPM_CLOCK),
+    FAILS(EK_CERT),
+    FAILS(AK),
+    FAILS(AK_CERT),
+    FAILS(TRIAL_QUOTE),
+    FAILS(TRIAL_KEY),
+    FAILS(LOG_FIRMWARE),
+    FAILS(LOG_REPLAY),
+    FAILS(LOG_IMA),
+    FAILS(ATTEST),
+    FAILS(REPORT),
+    IN("unit/agent/test_diagnose.c", TPM_NODE),
+    IN("unit/agent/test_diagnose_settings.c", HANDLER_SET),
+    IN("unit/agent/test_diagnose_settings.c", HANDLER_SECRET),
+    IN("unit/agent/test_life.c", TIME),
+    IN("unit/agent/test_life.c", ADMITTED),
+    BY_ID("system/hostile_settings.py", CONFIG, "CFG.01"),
+    BY_ID("system/hostile_settings.py", PROXY_CHOICE, "PXY.01"),
+    BY_ID("system/network_classes.py", RESOLVE, "NET.01"),
+    BY_ID("system/network_classes.py", ROUTE, "NET.02"),
+    BY_ID("system/network_classes.py", CONNECT, "NET.03"),
+    BY_ID("system/network_classes.py", FILTERS, "NET.04"),
+    BY_ID("system/network_classes.py", PROXY_CONNECT, "PXY.02"),
+    BY_ID("system/network_classes.py", TLS, "TLS.01"),
+    BY_ID("system/network_classes.py", UPLOAD, "TLS.02"),
+    BY_ID("system/network_classes.py", HTTP, "HTTP.01"),
+#undef IN
+#undef MACHINE
+#undef FAILS
+#undef BY_ID
+};
+
+/* What is so whatever one does, and the server's checks, which are the command line's. */
+static bool never_fails(enum check check) { return check == CHECK_OS || (check >= CHECK_SERVER && check <= CHECK_SERVER_VERDICT); }
+
+TEST(every_check_of_diagnose_is_seen_to_fail_by_a_test_that_is_there)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+
+    for (int check = 0; check < CHECK_COUNT; check++) {
+        struct bytes text = BYTES_NONE;
+        struct err err = ERR_INIT;
+
+        CHECK((seen[check].file != NULL) != never_fails((enum check)check));
+        if (!seen[check].file) {
+            if (!never_fails((enum check)check))
+                test_note("%s", check_row((enum check)check)->id);
+            continue;
+        }
+        CHECK(file_read_in(&a, arena_printf(&a, TESTS_ROOT "/%s", seen[check].file), 1 << 20, &text, &err));
+        CHECK(bytes_find(text, bytes_of_string(seen[check].word)) != SIZE_MAX);
+        if (bytes_find(text, bytes_of_string(seen[check].word)) == SIZE_MAX)
+            test_note("%s is not in %s", seen[check].word, seen[check].file);
+    }
+}
 
 /* `word` as it stands by itself: not within a longer name. */
 static bool has_word(struct bytes text, const char *word)

@@ -36,14 +36,15 @@ TEST(an_enrolled_machine_passes_every_check_of_tpm_and_keys)
     REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
     diagnosis_init(&d, &g.arena, "test", 60);
     look(&g, &d, &found);
-    for (enum check c = CHECK_TPM_NODE; c <= CHECK_TRIAL_QUOTE; c++)
+    for (enum check c = CHECK_TPM_NODE; c <= CHECK_TRIAL_KEY; c++)
         CHECK(needs(&d, c, RESULT_PASS));
     CHECK(found.has_pcrs && found.n_ek_certs && found.ak_public.len);
     g.stub.any_nonce = true;
     diagnose_attest(&d, &g.config);
     CHECK(needs(&d, CHECK_ATTEST, RESULT_PASS));
     CHECK(d.claims.len > 2);
-    CHECK_INT(g.stub.reports, 1); /* the session's own: diagnose reports nothing */
+    CHECK_INT(g.stub.reports, 2); /* the session's own, and a dry one */
+    CHECK(strstr(g.stub.last_report, "\"dryRun\":true"));
     CHECK_STRING(g.stub.problem, "");
 }
 

@@ -10,9 +10,11 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "agent/diagnose.h"
 #include "agent/run.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "diagnose/net.h"
 #include "guest.h"
 #include "support/test.h"
 
@@ -240,4 +242,140 @@ TEST(memory_that_runs_out_is_a_failure_of_its_own)
     }
     CHECK(done);
     arena_init(&tight, 1);
+}
+
+/* What a hypervisor does to the TPM behind the guest's back; the boot is another one each time but for resume (above). */
+
+static const char make_anew[] = "rm -rf state/* && swtpm_setup --tpm2 --tpmstate state --pcr-banks sha256 --overwrite";
+
+/* Two cycles, and `tools` in between; what the second one is called. */
+static void live_on(struct guest *g, const char *before, const char *while_off, bool other_boot, const char *firmware_uuid,
+                    struct failure *ret_why)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    for (int life = 0; life < 2; life++) {
+        struct session s CLEANUP(session_done) = { 0 };
+
+        session_init(&s, &g->config);
+        if (life == 1 && other_boot && s.watch.before.boot_id[0])
+            s.watch.before.boot_id[0] ^= 1;
+        if (life == 1 && firmware_uuid)
+            snprintf(s.host.vm_uuid, sizeof s.host.vm_uuid, "%s", firmware_uuid);
+        why = FAILURE_INIT;
+        if (!session_cycle(&s, &answer, &why) && life == 0)
+            REQUIRE_DONE(false, why);
+        if (life == 0) {
+            CHECK(!before || vtpm_run(&g->vtpm, before));
+            CHECK(!while_off || vtpm_while_off(&g->vtpm, while_off));
+        }
+    }
+    *ret_why = why;
+}
+
+TEST(what_happens_to_a_tpm_is_told_by_its_marker)
+{
+    static const struct {
+        const char *what, *before, *while_off;
+        bool other_boot;
+        const char *uuid; /* the firmware's; NULL: as it is */
+        const char *code, *marker, *counters;
+    } cases[] = {
+        { "a power cycle", "tpm2_shutdown -c", "true", true, NULL, "NONE", NULL, "\"restartCount\":0" },
+        { "hibernation: the state is saved, the start is a new one", "tpm2_shutdown", "true", true, NULL, "NONE", NULL,
+          "\"restartCount\":1" },
+        { "kexec: another boot, and the TPM knows nothing of it", NULL, NULL, true, NULL, "NONE", "\"KEXEC\"", NULL },
+        { "a clone: the same TPM under another machine", "tpm2_shutdown -c", "true", true, "7d1c3a34-6f0b-4f33-9c0e-61a1b2c3d4e5", "NONE",
+          "\"IDENTITY_MISMATCH\"", NULL },
+        { "a TPM that was made anew", NULL, make_anew, true, NULL, "SEED_CHANGED", NULL, NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool before = test_failed();
+        struct failure why = FAILURE_INIT;
+
+        WITH_GUEST(g);
+        live_on(&g, cases[i].before, cases[i].while_off, cases[i].other_boot, cases[i].uuid, &why);
+        CHECK_STRING(failure_name(why.id), cases[i].code);
+        CHECK(!cases[i].marker || (g.stub.last_report && strstr(g.stub.last_report, cases[i].marker)));
+        CHECK(!cases[i].counters || (g.stub.last_report && strstr(g.stub.last_report, cases[i].counters)));
+        if (!cases[i].marker)
+            for (size_t m = 0; m < 5; m++) {
+                static const char *const markers[] = { "\"KEXEC\"", "\"STATE_ROLLBACK\"", "\"TPM_CLEARED\"", "\"RESTART_SEEN\"",
+                                                       "\"IDENTITY_MISMATCH\"" };
+
+                CHECK(!g.stub.last_report || !strstr(g.stub.last_report, markers[m]));
+            }
+        if (!before && test_failed())
+            test_note("%s: %s %s", cases[i].what, failure_name(why.id), g.stub.last_report ? g.stub.last_report : "");
+    }
+}
+
+TEST(a_snapshot_that_is_restored_is_seen_by_its_counters)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    for (int boot = 0; boot < 4; boot++) {
+        struct session s CLEANUP(session_done) = { 0 };
+
+        session_init(&s, &g.config);
+        if (boot && s.watch.before.boot_id[0])
+            s.watch.before.boot_id[0] ^= 1;
+        REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+        CHECK_INT(strstr(g.stub.last_report, "\"STATE_ROLLBACK\"") != NULL, boot == 3);
+        CHECK(vtpm_run(&g.vtpm, "tpm2_shutdown -c"));
+        /* the first boot's state is kept, and comes back before the last one */
+        CHECK(vtpm_while_off(&g.vtpm, boot == 0 ? "cp -r state saved" : boot == 2 ? "rm -rf state && cp -r saved state" : "true"));
+    }
+    CHECK_INT(g.stub.begins, 1);
+}
+
+static void expect(const struct diagnosis *d, enum check check, enum result result, const char *says)
+{
+    const struct checked *c = diagnosis_find(d, check, NULL);
+
+    CHECK(c && c->result == result && strstr(c->measured, says) && (result == RESULT_PASS || c->remedy));
+    if (test_failed())
+        test_note("%s: %s: %s", check_row(check)->id, c ? result_name(c->result) : "not run", c ? c->measured : "");
+}
+
+static void look_at_the_way(struct guest *g, struct diagnosis *d)
+{
+    struct server_config config = server_config_of(&g->config, g->stub.endpoint);
+    const struct net_endpoint endpoint = { "attest.endpoint", g->stub.endpoint, true };
+    struct http_client *client CLEANUP(http_client_free_at) = NULL;
+    struct net_plan plan = { .endpoints = &endpoint, .n = 1, .root = "" };
+    struct failure why = FAILURE_INIT;
+
+    REQUIRE_DONE(server_http_client(&config, &client, &why), why);
+    plan.client = client;
+    diagnosis_init(d, &g->arena, "test", 60);
+    net_check(d, &plan);
+}
+
+TEST(diagnose_tells_a_wrong_clock_and_a_server_that_lets_nobody_in)
+{
+    struct diagnosis d;
+    char *cause;
+
+    WITH_GUEST(g);
+    look_at_the_way(&g, &d);
+    expect(&d, CHECK_TIME, RESULT_PASS, "");
+    expect(&d, CHECK_ADMITTED, RESULT_PASS, "400");
+    world.wall_s = -200;
+    look_at_the_way(&g, &d);
+    expect(&d, CHECK_TIME, RESULT_WARN, "");
+    world.wall_s = 4000;
+    look_at_the_way(&g, &d);
+    expect(&d, CHECK_TIME, RESULT_FAIL, "");
+    world.wall_s = 0;
+    g.stub.fail_requests = 99;
+    g.stub.fail_status = 403;
+    look_at_the_way(&g, &d);
+    expect(&d, CHECK_ADMITTED, RESULT_FAIL, "403");
+    cause = diagnosis_cause(&d, &g.arena);
+    CHECK(cause && strstr(cause, "Most probable cause: the verifier refuses"));
 }

@@ -131,6 +131,15 @@ void vtpm_power_cycle(struct vtpm *vtpm)
         abort();
 }
 
+bool vtpm_while_off(struct vtpm *vtpm, const char *command)
+{
+    bool done;
+
+    halt(vtpm);
+    done = vtpm_run(vtpm, command);
+    return launch(vtpm, "not-need-init,startup-clear") && done;
+}
+
 void vtpm_resume(struct vtpm *vtpm)
 {
     if (!vtpm_run(vtpm, "tpm2_shutdown"))

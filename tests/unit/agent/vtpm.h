@@ -1,6 +1,7 @@
 /* vtpm.h: a TPM emulator for one test: swtpm in a folder of its own, reached through a unix socket. */
 #pragma once
 #include <stdbool.h>
+#include "base/bytes.h"
 #include <sys/types.h>
 
 struct vtpm {
@@ -16,6 +17,8 @@ struct vtpm {
 bool vtpm_start(struct vtpm *ret);
 void vtpm_power_cycle(struct vtpm *vtpm);
 void vtpm_stop(struct vtpm *vtpm); /* and removes the folder */
+/* Off, a shell command in the folder (state/ is the TPM's), on again with TPM2_Startup(CLEAR): what a hypervisor may do to a TPM behind the guest. */
+MUST_CHECK bool vtpm_while_off(struct vtpm *vtpm, const char *command);
 
 /* Runs a shell command in the folder with TPM2TOOLS_TCTI set; true when it exits with 0. No device may be open meanwhile. */
 bool vtpm_run(const struct vtpm *vtpm, const char *command);

@@ -1,3 +1,5 @@
+#include <sys/timex.h>
+#include <sys/wait.h>
 #include "fake_root.h"
 
 #define EFI          "/sys/firmware/efi/efivars/"
@@ -5,6 +7,15 @@
 #define SETUP_MODE   EFI "SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define SHIM_SETTING EFI "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23"
 #define HANDLER      "/var/lib/waagent/X.Guest-1.0"
+
+/* Takes the place of libc's in this program: what the kernel says of its clock. */
+static int clock_status;
+
+int adjtimex(struct timex *t)
+{
+    t->status = clock_status;
+    return clock_status & STA_UNSYNC ? TIME_ERROR : TIME_OK;
+}
 
 static void check_result(const struct fake_root *f, enum check check, enum result want)
 {
@@ -15,6 +26,13 @@ static void check_result(const struct fake_root *f, enum check check, enum resul
     CHECK(c->result == RESULT_PASS || c->result == RESULT_SKIP || c->remedy); /* what is wrong comes with what to do */
     if (test_failed())
         test_note("%s: %s", check_row(check)->id, c->measured);
+}
+
+/* The settings are read by others: tests/unit/agent/test_diagnose_settings.c. */
+static void leave_settings(struct diagnosis *d, const struct machine_places *places UNUSED, const char *status_file)
+{
+    diagnosis_add(d, CHECK_HANDLER_SET, RESULT_PASS, "%s", status_file);
+    diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_PASS, "not looked at");
 }
 
 TEST(secure_boot_is_read_from_the_variables)
@@ -77,7 +95,7 @@ TEST(a_machine_without_a_handler_skips_its_checks)
 {
     FAKE_ROOT(f);
 
-    machine_check_handler(&f.d, &f.places);
+    machine_check_handler(&f.d, &f.places, leave_settings);
     check_result(&f, CHECK_MODE, RESULT_PASS);
     for (enum check c = CHECK_HANDLER_ENV; c <= CHECK_HANDLER_EVENTS; c++)
         check_result(&f, c, RESULT_SKIP);
@@ -101,7 +119,7 @@ TEST(a_handler_in_order_passes)
     REQUIRE(put_handler(&f, "{\"runtimeSettings\":[{\"handlerSettings\":{\"publicSettings\":{},\"protectedSettings\":\"MII\","
                             "\"protectedSettingsCertThumbprint\":\"AB12\"}}]}"));
     REQUIRE(fake_put_text(&f, "/var/lib/waagent/AB12.prv", "x"));
-    machine_check_handler(&f.d, &f.places);
+    machine_check_handler(&f.d, &f.places, leave_settings);
     for (enum check c = CHECK_MODE; c <= CHECK_HANDLER_EVENTS; c++)
         check_result(&f, c, RESULT_PASS);
 }
@@ -119,20 +137,9 @@ TEST(what_is_broken_about_a_handler_is_named)
         snprintf(path, sizeof path, HANDLER "/events/%d.json", i);
         REQUIRE(fake_put_text(&f, path, "{}"));
     }
-    machine_check_handler(&f.d, &f.places);
+    machine_check_handler(&f.d, &f.places, leave_settings);
     check_result(&f, CHECK_HANDLER_ENV, RESULT_FAIL);
-    check_result(&f, CHECK_HANDLER_SECRET, RESULT_FAIL);
     check_result(&f, CHECK_HANDLER_EVENTS, RESULT_WARN);
-}
-
-TEST(settings_that_do_not_parse_are_a_failure)
-{
-    FAKE_ROOT(f);
-
-    REQUIRE(put_handler(&f, "{\"runtimeSettings\":"));
-    machine_check_handler(&f.d, &f.places);
-    check_result(&f, CHECK_HANDLER_SET, RESULT_FAIL);
-    CHECK(strstr(diagnosis_find(&f.d, CHECK_HANDLER_SET, NULL)->measured, "7.settings"));
 }
 
 TEST(the_agents_own_status_is_read)
@@ -168,4 +175,158 @@ TEST(a_program_that_hangs_or_floods_is_cut_off)
     CHECK(machine_run(&f.d, floods, 5000, 20).len <= 5000);
     CHECK_INT(machine_run(&f.d, none, 100, 5).len, 0);
     CHECK_BYTES(machine_run(&f.d, says, 100, 5), BYTES_LIT("hello\n"));
+}
+
+/* Each check of the machine in its worst state: what a machine in order gives is above. */
+
+static void low_on_space(struct fake_root *f)
+{
+    f->places.root = ""; /* no folder of ours is on a full file system; this one has no room at all */
+    f->places.state_dir = "/proc/self";
+}
+
+static void unlocked(struct fake_root *f)
+{
+    CHECK(fake_put_text(f, "/sys/kernel/security/lockdown", "[none] integrity confidentiality\n"));
+}
+
+static void unsynchronised(struct fake_root *f)
+{
+    (void)f;
+    clock_status = STA_UNSYNC;
+}
+
+static void broken_record(struct fake_root *f) { CHECK(fake_put_text(f, "/etc/trueboot-agent/handler.json", "{")); }
+
+static void denied(struct fake_root *f)
+{
+    CHECK(fake_put_text(
+        f, "/dev/kmsg",
+        "6,1,2,-;audit: type=1400 audit(1.2:3): apparmor=\"DENIED\" operation=\"exec\" profile=\"trueboot-agent\"\n SUBSYSTEM=x\n"));
+}
+
+static void filtered(struct fake_root *f)
+{
+    CHECK(fake_put_text(
+        f, "/dev/kmsg",
+        "6,1,2,-;audit: type=1326 audit(1.2:3): auid=1 comm=\"other\"\n5,2,3,-;audit: type=1326 audit(1.2:4): comm=\"trueboot-agent\" "
+        "syscall=101\n"));
+}
+
+static void no_status_file(struct fake_root *f)
+{
+    CHECK(put_handler(f, "{}"));
+    CHECK(unlink(arena_printf(&f->arena, "%s" HANDLER "/status/7.status", f->dir)) == 0);
+}
+
+static void old_heartbeat(struct fake_root *f)
+{
+    char command[200];
+
+    CHECK(put_handler(f, "{}"));
+    snprintf(command, sizeof command, "touch -d '1 hour ago' %s" HANDLER "/status/HeartBeat.Json", f->dir);
+    CHECK_INT(system(command), 0);
+}
+
+/* A service manager of words: `systemctl show UNIT` prints what is put here. */
+static void systemd_says(struct fake_root *f, const char *main_unit, const char *publisher)
+{
+    char command[600], path[400];
+
+    CHECK(fake_put_text(f, "/run/systemd/system/x", "x"));
+    CHECK(fake_put_text(f, "/bin/main", main_unit) && fake_put_text(f, "/bin/publisher", publisher));
+    snprintf(command, sizeof command,
+             "printf '#!/bin/sh\\nd=$(dirname $0)\\ncase $2 in trueboot-agent.service) cat $d/main;; *publish.service) cat $d/publisher;; "
+             "esac\\n' "
+             ">%s/bin/systemctl && chmod +x %s/bin/systemctl",
+             f->dir, f->dir);
+    CHECK_INT(system(command), 0);
+    snprintf(path, sizeof path, "%s/bin:%s", f->dir, getenv("PATH"));
+    setenv("PATH", path, 1);
+    f->places.may_run = true;
+}
+
+#define IN_ORDER "LoadState=loaded\nActiveState=active\nSubState=running\nNRestarts=0\nResult=success\nWatchdogUSec=3min\n"
+
+static void unit_in_order(struct fake_root *f) { systemd_says(f, IN_ORDER, "LoadState=loaded\nActiveState=inactive\nResult=success\n"); }
+
+static void unit_failed(struct fake_root *f)
+{
+    systemd_says(f, "LoadState=loaded\nActiveState=failed\nSubState=failed\nNRestarts=5\nResult=start-limit-hit\nWatchdogUSec=3min\n", "");
+}
+
+static void unit_absent(struct fake_root *f) { systemd_says(f, "LoadState=not-found\nActiveState=inactive\n", ""); }
+
+static void publisher_failed(struct fake_root *f) { systemd_says(f, IN_ORDER, "LoadState=loaded\nActiveState=failed\nResult=exit-code\n"); }
+
+static void check_all(struct fake_root *f)
+{
+    machine_check_system(&f->d, &f->places);
+    machine_check_handler(&f->d, &f->places, leave_settings);
+    machine_check_service(&f->d, &f->places);
+}
+
+TEST(each_check_of_the_machine_fails_for_its_own_reason)
+{
+    static const struct {
+        void (*arrange)(struct fake_root *f);
+        enum check check;
+        enum result result;
+        const char *says;
+    } cases[] = {
+        { low_on_space, CHECK_SPACE, RESULT_FAIL, "0 MiB" },
+        { unlocked, CHECK_LOCKDOWN, RESULT_WARN, "none" },
+        { unsynchronised, CHECK_CLOCK_SYNC, RESULT_WARN, "no" },
+        { denied, CHECK_LSM, RESULT_FAIL, "DENIED" },
+        { filtered, CHECK_UNIT_DENIALS, RESULT_FAIL, "syscall=101" },
+        { broken_record, CHECK_MODE, RESULT_WARN, "is not JSON" },
+        { no_status_file, CHECK_HANDLER_STATUS, RESULT_WARN, "status missing" },
+        { old_heartbeat, CHECK_HANDLER_STATUS, RESULT_WARN, "heartbeat 36" },
+        { unit_in_order, CHECK_UNIT, RESULT_PASS, "active" },
+        { unit_in_order, CHECK_UNIT_RESTARTS, RESULT_PASS, "0 restarts, watchdog 3min" },
+        { unit_failed, CHECK_UNIT, RESULT_FAIL, "start-limit-hit" },
+        { unit_failed, CHECK_UNIT_RESTARTS, RESULT_WARN, "5 restarts" },
+        { unit_absent, CHECK_UNIT, RESULT_WARN, "not-found" },
+        { publisher_failed, CHECK_UNIT, RESULT_FAIL, "trueboot-agent-publish.service" },
+    };
+    char path[2000];
+
+    snprintf(path, sizeof path, "%s", getenv("PATH"));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool found = false;
+        FAKE_ROOT(f);
+
+        cases[i].arrange(&f);
+        check_all(&f);
+        clock_status = 0;
+        setenv("PATH", path, 1);
+        for (size_t c = 0; c < f.d.n; c++)
+            found |= f.d.items[c].check == cases[i].check && f.d.items[c].result == cases[i].result &&
+                     strstr(f.d.items[c].measured, cases[i].says) && (f.d.items[c].remedy || cases[i].result == RESULT_PASS);
+        CHECK(found);
+        for (size_t c = 0; c < f.d.n && !found; c++)
+            if (f.d.items[c].check == cases[i].check)
+                test_note("%s: %s: %s", check_row(f.d.items[c].check)->id, result_name(f.d.items[c].result), f.d.items[c].measured);
+    }
+}
+
+TEST(who_is_not_root_is_told_that_not_everything_can_be_seen)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct fake_root f = { .places = { .root = "", .state_dir = "/", .run_dir = "/run", .log_dir = "/", .handler_record = "/none" } };
+        const struct checked *c;
+
+        if (geteuid() == 0 && setuid(65534) != 0)
+            _exit(2);
+        diagnosis_init(&f.d, &f.arena, "test", 30);
+        machine_check_system(&f.d, &f.places);
+        c = diagnosis_find(&f.d, CHECK_PRIVILEGE, NULL);
+        _exit(c && c->result == RESULT_WARN && c->remedy && strstr(c->measured, "not in group tss") ? 0 : 1);
+    }
+    REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
 }

@@ -79,6 +79,27 @@ TEST(the_same_token_twice_is_fine_and_changes_nothing)
                 json_at(status[1].json, "properties", "timestamp", NULL)->string);
 }
 
+TEST(a_dry_run_is_judged_and_leaves_no_trace)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const char *token = token_for(&f, vm, fetch_nonce(&f, vm));
+    struct store_contact contact;
+    struct answer answer;
+    struct err err = ERR_INIT;
+
+    say(&f, vm, "", arena_printf(&f.a, "{\"token\":\"%s\",\"bootId\":\"one\",\"dryRun\":true}", token), &answer);
+    CHECK_INT(answer.status, 200);
+    CHECK(!store_contact_get(f.store, &f.a, vm->uuid, &contact, &err) || !contact.last_report_ms); /* no sign of life */
+    say(&f, vm, "", "{\"token\":\"a.b.c\",\"bootId\":\"one\",\"dryRun\":true}", &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK_STRING(answer.code, "InvalidToken");
+    report(&f, vm, token, "another boot", &answer); /* the token was not used up */
+    CHECK_INT(answer.status, 202);
+    say(&f, vm, "", arena_printf(&f.a, "{\"token\":\"%s\",\"bootId\":\"another boot\",\"dryRun\":\"true\"}", token), &answer);
+    CHECK_INT(answer.status, 202); /* a text is no true */
+}
+
 TEST(a_token_of_another_boot_is_a_conflict)
 {
     FIXTURE(f);
