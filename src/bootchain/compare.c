@@ -191,6 +191,7 @@ static void compare_components(struct comparison *c)
     match_content(&c->was, &c->is);
     match_holes(c);
     apply_consent(c);
+    modules_compare(c);
     pair(c, same_role);
     pair(c, same_step);
     commands_compare(c);

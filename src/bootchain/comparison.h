@@ -63,3 +63,5 @@ void deviation_firmware_apps(struct comparison *c);
 
 /* GRUB's commands, all at once. */
 void commands_compare(struct comparison *c);
+/* Windows' boot modules, all at once. */
+void modules_compare(struct comparison *c);

@@ -112,7 +112,8 @@ static void keys_changed(struct comparison *c, const struct component *was, cons
         note = "; what was added are Microsoft's certificates of 2023";
     }
     deviation_report(c, FINDING_SECUREBOOT_KEYS_CHANGED, severity, was, is,
-                     arena_printf(c->a, "%s: %zu entries added, %zu removed%s.", is->key + strlen("variable:"), added, removed, note));
+                     arena_printf(c->a, "%s: %zu entr%s added, %zu removed%s.", is->key + strlen("variable:"), added,
+                                  added == 1 ? "y" : "ies", removed, note));
     c->code_changed = c->code_changed || severity >= SEVERITY_MEDIUM;
 }
 
@@ -185,6 +186,15 @@ static bool is_machine_identity(const struct component *x)
     return x->kind == COMPONENT_USER_SPACE && strcmp(x->key, "systemd:machine-id") == 0;
 }
 
+static const char *changed_sentence(struct comparison *c, const struct component *was, const struct component *is)
+{
+    if (!is->n_digests) /* a hole where something stood */
+        return arena_printf(c->a, "In this boot: %s.", is->name);
+    if (was->kind == COMPONENT_AUTHORITY)
+        return arena_printf(c->a, "Another certificate let an image start: %s.", is->name);
+    return arena_printf(c->a, "%s changed%s.", is->name, signer_words(c, is));
+}
+
 /* The accepted boot says what kind of thing stood there: labels of this boot cannot talk a deviation down. */
 void deviation_changed(struct comparison *c, const struct component *was, const struct component *is)
 {
@@ -216,7 +226,7 @@ void deviation_changed(struct comparison *c, const struct component *was, const 
     }
     if (severity >= SEVERITY_MEDIUM && (was->phase == PHASE_FIRMWARE || was->phase == PHASE_SECURE_BOOT_POLICY))
         c->code_changed = true;
-    deviation_report(c, id, severity, was, is, arena_printf(c->a, "%s changed%s.", is->name, signer_words(c, is)));
+    deviation_report(c, id, severity, was, is, changed_sentence(c, was, is));
 }
 
 void deviation_gone(struct comparison *c, const struct component *was)

@@ -148,6 +148,7 @@ static bool unproved_command(struct walk *w, const struct step *s)
     if (!w->n_unproved_commands++) {
         w->first_unproved_command = s->event->number;
         w->first_unproved_pcr = s->pcr;
+        w->first_unproved_title = walk_title(w, s);
     }
     w->grub_unproved = w->grub_unproved || s->pcr == 8;
     return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
@@ -304,10 +305,10 @@ static bool file_step(struct walk *w, const struct step *s)
     return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
 }
 
-/* systemd's own words at the end of a phase: which of them were said when the quote was taken is a matter of time. */
+/* systemd's own words, the same on every machine: which of them were said when the quote was taken is a matter of time. */
 static bool is_phase_word(struct bytes text)
 {
-    static const char *const words[] = { "enter-initrd", "leave-initrd", "sysinit", "ready", "shutdown", "final" };
+    static const char *const words[] = { "enter-initrd", "nvpcr-separator", "leave-initrd", "sysinit", "ready", "shutdown", "final" };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (bytes_equal_string(text, words[i]))

@@ -61,6 +61,28 @@ static void key_generations(struct walk *w)
         findings_add(w->findings, FINDING_SECUREBOOT_CA_2011, 7, chain->db.event, "Of Microsoft's keys only those of 2011 are enrolled.");
 }
 
+/* GRUB always hashes what it shows: another text in register 8 was put there, and may hide any option. In register 12 it may as well be
+ * a stub's credentials, of which the log has only the name. */
+static void unproved_commands(struct walk *w)
+{
+    unsigned n = w->n_unproved_commands;
+    const char *title = w->first_unproved_title ? w->first_unproved_title : "";
+
+    if (!n)
+        return;
+    if (w->grub_unproved)
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
+                     n == 1 ? "%u event of the boot loader has a text that does not hash to its digest."
+                            : "%u events of the boot loader have texts that do not hash to their digests.",
+                     n)
+            ->severity = SEVERITY_HIGH;
+    else
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
+                     "What the loader handed over is known by its digest only (%u event%s, the first is called \"%s\"): credentials and "
+                     "extensions are measured so, and a command line could hide among them.",
+                     n, n == 1 ? "" : "s", title);
+}
+
 static void chain_holes(struct walk *w)
 {
     const struct bootchain *chain = w->chain;
@@ -85,14 +107,7 @@ static void chain_holes(struct walk *w)
     if (w->n_lonely_names)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, 11, w->lonely_name_event,
                      "The name of a unified kernel image's section was measured, and no such section after it.");
-    /* GRUB always hashes what it shows: another text in register 8 was put there, and may hide any option. In register 12 it may as
-     * well be a stub's credentials, of which the log has only the name. */
-    if (w->n_unproved_commands)
-        findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
-                     w->n_unproved_commands == 1 ? "%u event of the boot loader has a text that does not hash to its digest."
-                                                 : "%u events of the boot loader have texts that do not hash to their digests.",
-                     w->n_unproved_commands)
-            ->severity = w->grub_unproved ? SEVERITY_HIGH : SEVERITY_MEDIUM;
+    unproved_commands(w);
 }
 
 struct windows_row {

@@ -84,6 +84,7 @@ struct walk {
     bool grub_unproved; /* one of them in register 8 */
     int64_t first_unproved_command;
     int first_unproved_pcr;
+    const char *first_unproved_title;
     unsigned n_boundaries[LIMIT_PCRS]; /* trust boundaries of Windows, by register */
     bool os_events[LIMIT_PCRS];        /* the register has an explained event that is no separator */
 };

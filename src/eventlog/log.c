@@ -136,6 +136,40 @@ static bool open_part(struct eventlog_part *part, const struct eventlog_part *be
     return true;
 }
 
+/* The header of a further log of the same boot, as `cat` puts it behind this one: a Spec ID event in SHA-1 layout. Read as an event of
+ * this log it would have no digests and no data, and everything behind it be read askew. */
+static bool is_inner_header(struct bytes rest)
+{
+    enum { TYPE_AT = 4, DIGEST_AT = 8, DATA_AT = 32 };
+
+    return bytes_starts_with(bytes_slice(rest, TYPE_AT, 4), BYTES_LIT("\3\0\0\0")) &&
+           bytes_are_all(bytes_slice(rest, DIGEST_AT, SHA1_LEN), 0x00) &&
+           bytes_starts_with(bytes_slice(rest, DATA_AT, rest.len), BYTES_LIT("Spec ID Event03"));
+}
+
+/* It becomes an event without digests. What follows it is read as what came before: it has to declare the same banks. */
+static bool read_inner_header(struct reader *r, const struct eventlog_part *part, struct event *event, struct err *err)
+{
+    struct eventlog_part other = { .n_banks = 0 };
+    bool same;
+
+    if (!read_event(r, part, true, event, err) || !banks_from_spec_id(&other, event->data, err))
+        return false;
+    same = other.n_banks == part->n_banks;
+    for (size_t i = 0; same && i < part->n_banks; i++)
+        same = other.banks[i].tpm_id == part->banks[i].tpm_id && other.banks[i].len == part->banks[i].len;
+    event->n_digests = 0;
+    event->digests = BYTES_NONE;
+    return same || err_set(err, ERR_MALFORMED, "another log begins at offset %u, with other banks", event->offset);
+}
+
+static bool read_next(struct reader *r, const struct eventlog_part *part, bool sha1_layout, struct event *event, struct err *err)
+{
+    if (!sha1_layout && is_inner_header(r->rest))
+        return read_inner_header(r, part, event, err);
+    return read_event(r, part, sha1_layout, event, err);
+}
+
 /* Walks the part; with `events` (room enough) fills them, without only counts. What stops it becomes the part's state. */
 static bool walk_part(struct eventlog_part *part, uint16_t part_number, size_t room, struct event *events, struct err *err)
 {
@@ -149,7 +183,7 @@ static bool walk_part(struct eventlog_part *part, uint16_t part_number, size_t r
         part->trailing = fill_at(r.rest);
         if (part->trailing != TRAILING_NONE)
             break;
-        if (!read_event(&r, part, sha1_layout, &event, &part->err)) {
+        if (!read_next(&r, part, sha1_layout, &event, &part->err)) {
             part->state = part->err.code == ERR_TRUNCATED ? EVENTLOG_TRUNCATED : EVENTLOG_MALFORMED;
             err_within(&part->err, "event %u", event.number);
             break;

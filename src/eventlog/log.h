@@ -2,7 +2,7 @@
  *
  * Formats: TCG 1.2 (SHA-1 only), TCG 2.0 crypto-agile (PC Client PFP 1.06, section 10), and the same format for confidential
  * computing (CCEL: measurement registers 0–4 instead of PCRs; UEFI 2.10 section 38). Several logs of one boot are joined by
- * appending: a continuation with or without its own header, or the records of systemd's measurement log that the agent turned into
+ * appending: a continuation with or without its own header (in a file of its own, or with one header more behind the first in the same), or the records of systemd's measurement log that the agent turned into
  * EV_IPL events (guest-agent.md 3.7).
  *
  * Everything is a view into the input, which must outlive the log. One array of events, linear time, no allocation per event. */

@@ -188,6 +188,39 @@ TEST(logs_are_joined_with_and_without_a_header_of_their_own)
     }
 }
 
+/* `cat first second`: the second header is an event without digests, and what follows it is read as written. */
+TEST(a_log_behind_another_in_one_file_is_its_continuation)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const enum digest_algorithm two[] = { DIGEST_SHA1, DIGEST_SHA256 }, other[] = { DIGEST_SHA256 };
+    struct log_builder first CLEANUP(log_builder_done) = { 0 }, second CLEANUP(log_builder_done) = { 0 },
+                             third CLEANUP(log_builder_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 }, w2 CLEANUP(writer_done) = { 0 };
+    struct eventlog log;
+    struct err err = ERR_INIT;
+
+    log_builder_begin(&first, two, 2);
+    log_add(&first, 0, EV_SEPARATOR, BYTES_LIT("\0\0\0\0"));
+    log_builder_begin(&second, two, 2);
+    log_add(&second, 5, EV_EFI_ACTION, BYTES_LIT("later"));
+    log_builder_begin(&third, other, 1);
+    log_add(&third, 5, EV_EFI_ACTION, BYTES_LIT("later"));
+    write_bytes(&w, log_builder_bytes(&first));
+    write_bytes(&w, log_builder_bytes(&second));
+    REQUIRE_OK(eventlog_parse(&a, writer_bytes(&w), &log, &err), err);
+    CHECK_INT(log.state, EVENTLOG_COMPLETE);
+    CHECK_INT(log.n_events, 4);
+    CHECK(event_is_spec_id(&log.events[2]) && !event_digest(&log, &log.events[2], DIGEST_SHA1).len);
+    CHECK(log.events[3].pcr == 5 && bytes_equal_string(log.events[3].data, "later"));
+    CHECK_INT(event_digest(&log, &log.events[3], DIGEST_SHA256).len, 32);
+    write_bytes(&w2, log_builder_bytes(&first));
+    write_bytes(&w2, log_builder_bytes(&third));
+    REQUIRE_OK(eventlog_parse(&a, writer_bytes(&w2), &log, &err), err);
+    CHECK_INT(log.state, EVENTLOG_MALFORMED);
+    CHECK_INT(log.n_events, 2);
+    CHECK(strstr(log.parts[0].err.text, "other banks") != NULL);
+}
+
 TEST(the_limits_on_bytes_events_and_logs_hold)
 {
     enum { EVENT = 32 }; /* bytes of a SHA-1 event without data */
