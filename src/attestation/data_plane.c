@@ -102,6 +102,7 @@ static bool answer_error(struct http_response *response, const struct err *err)
     case ERR_DENIED:
     case ERR_NOT_FOUND:
     case ERR_CONFLICT:
+    case ERR_LIMIT: /* of what the body holds; one that is too large came never so far */
         return http_response_error(response, 400, "InvalidOperation", NULL, "%s", err->text);
     default:
         return http_response_err(response, err);

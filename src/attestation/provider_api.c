@@ -1,14 +1,13 @@
 #include "attestation/provider_api.h"
 #include <strings.h>
-#include "attestation/authority.h"
 #include "attestation/deleted_api.h"
 #include "attestation/operation_kinds.h"
 #include "attestation/operations_api.h"
-#include "base/hex.h"
-#include "jose/jwk.h"
+#include "attestation/provider_body.h"
 
 #define RESOURCE_TYPE "Microsoft.Attestation/attestationProviders"
 /* What /v1/providers stands for. */
+enum { LIST_PAGE = 100 /* control-plane.md 10 */ };
 static const char no_subscription[] = "00000000-0000-0000-0000-000000000000", no_group[] = "trueboot";
 
 const char *provider_caller(const struct http_request *request)
@@ -32,9 +31,33 @@ bool provider_same_id(struct bytes given, const char *stored)
     return given.len == strlen(stored) && (given.len == 0 || strncasecmp((const char *)given.data, stored, given.len) == 0);
 }
 
+static bool is_digits(struct bytes text, size_t from, size_t n, unsigned least, unsigned most)
+{
+    unsigned value = 0;
+
+    for (size_t i = from; i < from + n; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        value = value * 10 + (unsigned)(text.data[i] - '0');
+    }
+    return value >= least && value <= most;
+}
+
+/* YYYY-MM-DD or YYYY-MM-DD-preview, not older than the first one there was: tools of tomorrow ask for dates that nobody knows today, and what
+ * is served does not depend on them (control-plane.md 11). */
+static bool is_version(struct bytes text)
+{
+    static const char oldest[] = "2018-09-01", preview[] = "-preview";
+    size_t n = sizeof oldest - 1;
+
+    return (text.len == n ||
+            (text.len == n + sizeof preview - 1 && strncasecmp((const char *)text.data + n, preview, text.len - n) == 0)) &&
+           is_digits(text, 0, 4, 2018, 2999) && text.data[4] == '-' && is_digits(text, 5, 2, 1, 12) && text.data[7] == '-' &&
+           is_digits(text, 8, 2, 1, 31) && memcmp(text.data, oldest, n) >= 0;
+}
+
 bool provider_version_fine(const struct http_request *request, struct http_response *response)
 {
-    static const char *const versions[] = { "2018-09-01-preview", "2020-10-01", "2021-06-01-preview", "2021-06-01" };
     struct bytes version;
     struct err ignored = ERR_INIT;
 
@@ -45,12 +68,11 @@ bool provider_version_fine(const struct http_request *request, struct http_respo
                             "The api-version query parameter (?api-version=) is required for all requests, once.");
         return false;
     }
-    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
-        if (bytes_equal_string(version, versions[i]))
-            return true;
+    if (is_version(version))
+        return true;
     http_response_error(
         response, 400, "InvalidApiVersionParameter", NULL,
-        "The api-version is invalid. The supported versions are '2018-09-01-preview,2020-10-01,2021-06-01-preview,2021-06-01'.");
+        "The api-version is invalid. It is a date, YYYY-MM-DD or YYYY-MM-DD-preview, from 2018-09-01 on; current is 2021-06-01.");
     return false;
 }
 
@@ -108,131 +130,27 @@ static void put_shared(struct arena *a, struct json_out *out, const struct provi
     json_end(out);
 }
 
-/* ---- bodies ---------------------------------------------------------------------------------------------------------- */
-
-static bool read_switch(const struct json *properties, const char *name, bool *ret, struct err *err)
-{
-    const struct json *v = json_get_no_case(properties, name);
-
-    if (!v)
-        return true;
-    if (!json_is_string(v, "Enabled") && !json_is_string(v, "Disabled"))
-        return err_set(err, ERR_MALFORMED, "properties.%s is not \"Enabled\" or \"Disabled\"", name);
-    *ret = json_is_string(v, "Enabled");
-    return true;
-}
-
-/* properties.trueboot.tokenProfile: how tokens are made from now on. */
-static bool read_profile(const struct json *own, enum token_profile *ret, struct err *err)
-{
-    const struct json *v = json_get_no_case(own, "tokenProfile");
-
-    return !v || (v->type == JSON_STRING && token_profile_from_name(v->string, ret)) ||
-           err_set(err, ERR_MALFORMED, "properties.trueboot.tokenProfile is not \"original\", \"es256\" or \"ear\"");
-}
-
-static bool read_changes(struct arena *a, const struct json *body, struct store_provider *p, struct err *err)
-{
-    const struct json *tags = json_get_no_case(body, "tags"), *properties = json_get_no_case(body, "properties");
-    const struct json *own = json_get_no_case(properties, "trueboot");
-
-    if (tags && tags->type != JSON_OBJECT)
-        return err_set(err, ERR_MALFORMED, "tags is not an object");
-    for (size_t i = 0; tags && i < tags->object.n; i++)
-        if (tags->object.members[i].value->type != JSON_STRING)
-            return err_set(err, ERR_MALFORMED, "a tag's value is not a string");
-    if (tags) {
-        p->tags = json_to_string(a, tags, JSON_COMPACT);
-        if (!p->tags)
-            return err_set(err, ERR_NO_MEMORY, "no memory for tags");
-    }
-    return read_switch(properties, "publicNetworkAccess", &p->public_network_access, err) &&
-           read_switch(properties, "tpmAttestationAuthentication", &p->tpm_authentication, err) &&
-           read_switch(own, "serverAkCa", &p->server_ak_ca, err) && read_switch(own, "tpmProtocolV1", &p->tpm_v1, err) &&
-           read_profile(own, &p->token_profile, err);
-}
-
-static bool read_signer(struct arena *a, const struct json *key, struct store_signer *ret, struct err *err)
-{
-    struct cert *certs[LIMIT_CHAIN_CERTS];
-    struct err why = ERR_INIT;
-    bool fine;
-    size_t n;
-
-    if (!json_get(key, "x5c") || !jwk_parse_certs(json_get(key, "x5c"), certs, &n, &why) || n == 0)
-        return err_set(err, ERR_MALFORMED, "policySigningCertificates: a key is not an X509 security key%s%s", why.text[0] ? ": " : "",
-                       why.text);
-    fine = certs[0]->key && arena_copy(a, certs[0]->der, &ret->der);
-    if (fine)
-        ret->sha256 = hex_in(a, (struct bytes){ certs[0]->sha256, CERT_SHA256_LEN });
-    else
-        err_set(err, ERR_UNSUPPORTED, "policySigningCertificates: %s", certs[0]->key_problem ? certs[0]->key_problem : "out of memory");
-    for (size_t i = 0; i < n; i++)
-        cert_free(certs[i]);
-    return fine && (ret->sha256 || err_set(err, ERR_NO_MEMORY, "no memory for a certificate"));
-}
-
-/* The presence of policySigningCertificates makes a provider Isolated. */
-static bool read_signers(const struct http_request *request, const struct json *properties, const struct store_provider *p,
-                         struct store_signer **ret, size_t *ret_n, struct err *err)
-{
-    const struct json *given = json_get_no_case(properties, "policySigningCertificates"), *keys = json_get(given, "keys");
-    struct store_signer *signers = ARENA_ARRAY(request->arena, PROVIDER_SIGNERS_MAX, struct store_signer);
-
-    *ret_n = 0;
-    if (!given || given->type == JSON_NULL)
-        return true;
-    if (!keys || keys->type != JSON_ARRAY || keys->array.n == 0)
-        return err_set(err, ERR_MALFORMED, "properties.policySigningCertificates has no keys");
-    if (keys->array.n > PROVIDER_SIGNERS_MAX)
-        return err_set(err, ERR_MALFORMED, "properties.policySigningCertificates has more than %d keys", PROVIDER_SIGNERS_MAX);
-    if (!signers)
-        return err_set(err, ERR_NO_MEMORY, "no memory for signers");
-    for (size_t i = 0; i < keys->array.n; i++) {
-        signers[i] = (struct store_signer){ .provider = p->name, .added_ms = p->created_ms, .by = p->created_by };
-        if (!read_signer(request->arena, keys->array.items[i], &signers[i], err))
-            return false;
-    }
-    *ret = signers;
-    *ret_n = keys->array.n;
-    return true;
-}
-
-/* properties.trueboot.attestUri: a name of its own in the DNS; otherwise a path of this server, which needs nothing. */
-static bool read_uri(const struct attestation_service *s, struct arena *a, const struct json *properties, struct store_provider *p,
-                     struct err *err)
-{
-    const struct json *given = json_get_no_case(json_get_no_case(properties, "trueboot"), "attestUri");
-    struct authority own, shared;
-    struct err ignored = ERR_INIT;
-
-    if (!given) {
-        p->attest_uri = arena_printf(a, "%s/providers/%s", s->issuer, p->name);
-    } else {
-        if (!authority_of_uri(json_text(given, BYTES_NONE), &own, err))
-            return err_within(err, "properties.trueboot.attestUri");
-        if (authority_of_uri(bytes_of_string(s->issuer), &shared, &ignored) && authority_same_name(&own, &shared) &&
-            own.port == shared.port)
-            return err_set(err, ERR_CONFLICT, "properties.trueboot.attestUri is the shared provider's");
-        p->attest_uri = authority_uri(a, &own); /* in one spelling: it is compared, and stands in tokens */
-    }
-    return p->attest_uri || err_set(err, ERR_NO_MEMORY, "no memory for an address");
-}
-
 /* ---- calls ----------------------------------------------------------------------------------------------------------- */
 
-/* The provider named by the path. Below /subscriptions the name alone counts within its subscription and group. */
+/* Below /subscriptions a provider is in one subscription and group; the short paths name none. */
+static bool is_below(const struct http_request *request, const struct store_provider *p)
+{
+    struct bytes subscription = http_param(request, "subscription"), group = http_param(request, "group");
+
+    return (!subscription.data || provider_same_id(subscription, p->subscription)) &&
+           (!group.data || provider_same_id(group, p->resource_group));
+}
+
 static bool find(const struct attestation_service *s, const struct http_request *request, struct store_provider *ret, struct err *err)
 {
-    const char *name = arena_lower(request->arena, http_param(request, "name")), *subscription = param(request, "subscription", NULL),
-               *group = param(request, "group", NULL);
+    const char *name = arena_lower(request->arena, http_param(request, "name"));
     struct store_provider row;
 
     if (!name)
         return err_set(err, ERR_NO_MEMORY, "no memory for a name");
     if (!store_provider_get(s->store, request->arena, name, &row, err))
         return false;
-    if ((subscription && strcasecmp(subscription, row.subscription) != 0) || (group && strcasecmp(group, row.resource_group) != 0))
+    if (!is_below(request, &row))
         return err_set(err, ERR_NOT_FOUND, "there is no such attestation provider");
     *ret = row;
     return true;
@@ -254,15 +172,10 @@ static bool get_one(void *context, const struct http_request *request, struct ht
     return !provider_version_fine(request, response) || (find(s, request, &p, err) && answer(request, response, 200, &p));
 }
 
-static bool change(const struct attestation_service *s, const struct http_request *request, const struct json *body,
-                   struct http_response *response, struct err *err)
+static bool store_change(const struct attestation_service *s, const struct http_request *request, const struct store_provider *p,
+                         struct http_response *response, struct err *err)
 {
-    struct store_provider p;
-
-    if (!find(s, request, &p, err) || !read_changes(request->arena, body, &p, err) || !store_provider_update(s->store, &p, err) ||
-        !providers_reload(s->providers, p.name, err))
-        return false;
-    return answer(request, response, 200, &p);
+    return store_provider_update(s->store, p, err) && providers_reload(s->providers, p->name, err) && answer(request, response, 200, p);
 }
 
 /* Stored and in force, as a tracked operation that has ended when this answers: creating is synchronous (control-plane.md 1.5). */
@@ -301,7 +214,6 @@ static bool name_is_free(struct attestation_service *s, struct arena *a, const c
 static bool create(struct attestation_service *s, const struct http_request *request, const struct json *body,
                    struct http_response *response, struct err *err)
 {
-    const struct json *properties = json_get_no_case(body, "properties");
     struct store_provider p = { .name = arena_lower(request->arena, http_param(request, "name")),
                                 .subscription = param(request, "subscription", no_subscription),
                                 .resource_group = param(request, "group", no_group),
@@ -311,25 +223,19 @@ static bool create(struct attestation_service *s, const struct http_request *req
                                 .tags = "{}",
                                 .created_ms = s->now_ms(),
                                 .created_by = provider_caller(request) };
-    struct bytes location = json_text(json_get_no_case(body, "location"), BYTES_NONE);
     struct store_signer *signers = NULL;
     size_t n_signers;
 
-    if (!location.len || !properties || properties->type != JSON_OBJECT)
-        return err_set(err, ERR_MALFORMED, "location and properties are required");
-    p.location = arena_string(request->arena, location);
-    if (!p.name || !p.subscription || !p.resource_group || !p.location)
+    if (!p.name || !p.subscription || !p.resource_group)
         return err_set(err, ERR_NO_MEMORY, "no memory for a provider");
     if (strcmp(p.name, s->provider) == 0)
         return err_set(err, ERR_CONFLICT, "%s is the shared provider", p.name);
-    if (!read_changes(request->arena, body, &p, err) || !read_uri(s, request->arena, properties, &p, err) ||
-        !read_signers(request, properties, &p, &signers, &n_signers, err))
+    if (!provider_body_create(s, request->arena, body, &p, &signers, &n_signers, err))
         return false;
-    p.isolated = n_signers > 0;
     return name_is_free(s, request->arena, p.name, err) && make(s, request, &p, signers, n_signers, response, err);
 }
 
-/* Creates, or changes what may be changed; name, trust model and signers of one that is there stay. */
+/* Creates, or replaces what may be replaced; name, trust model and signers of one that is there stay. */
 static bool put_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const struct json_options strict = { .refuse_duplicates = true };
@@ -344,18 +250,24 @@ static bool put_one(void *context, const struct http_request *request, struct ht
         return err_set(err, ERR_NO_MEMORY, "no memory for a name");
     if (!http_body_json(request, &strict, &body, err))
         return false;
-    if (store_provider_get(s->store, request->arena, name, &p, err))
-        return change(s, request, body, response, err);
-    return err->code == ERR_NOT_FOUND && create(s, request, body, response, err);
+    if (!store_provider_get(s->store, request->arena, name, &p, err))
+        return err->code == ERR_NOT_FOUND && create(s, request, body, response, err);
+    if (!is_below(request, &p))
+        return err_set(err, ERR_CONFLICT, "the name %s is taken by an attestation provider of another subscription or resource group",
+                       name);
+    return provider_body_replace(request->arena, body, &p, err) && store_change(s, request, &p, response, err);
 }
 
 static bool patch_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const struct json_options strict = { .refuse_duplicates = true };
+    const struct attestation_service *s = context;
+    struct store_provider p;
     const struct json *body;
 
     return !provider_version_fine(request, response) ||
-           (http_body_json(request, &strict, &body, err) && change(context, request, body, response, err));
+           (http_body_json(request, &strict, &body, err) && find(s, request, &p, err) &&
+            provider_body_merge(request->arena, body, &p, err) && store_change(s, request, &p, response, err));
 }
 
 static bool delete_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
@@ -367,6 +279,8 @@ static bool delete_one(void *context, const struct http_request *request, struct
 
     if (!provider_version_fine(request, response))
         return true;
+    if (provider_same_id(http_param(request, "name"), s->provider))
+        return err_set(err, ERR_CONFLICT, "%s is the shared provider: it cannot be deleted", s->provider);
     found = find(s, request, &p, err);
     if (!found && err->code != ERR_NOT_FOUND)
         return false;
@@ -380,26 +294,80 @@ static bool delete_one(void *context, const struct http_request *request, struct
     return true;
 }
 
+/* ?$top=N and ?$skiptoken=NAME, as clients of the cloud follow them; `top` and `after` below /v1. */
+struct page {
+    size_t top;
+    const char *after; /* NULL: from the beginning */
+};
+
+static bool read_page(const struct http_request *request, struct page *ret, struct err *err)
+{
+    bool own = bytes_starts_with(request->path, BYTES_LIT("/v1/"));
+    const char *top_name = own ? "top" : "$top", *after_name = own ? "after" : "$skiptoken";
+    struct bytes top, after;
+    struct err ignored = ERR_INIT;
+
+    *ret = (struct page){ own ? LIMIT_LIST_PAGE : LIST_PAGE, NULL };
+    if (http_query_count(request, top_name) > 0) {
+        if (!http_query(request, top_name, &top, err))
+            return false;
+        ret->top = 0;
+        for (size_t i = 0; i < top.len && top.len <= 4 && top.data[i] >= '0' && top.data[i] <= '9'; i++)
+            ret->top = ret->top * 10 + (size_t)(top.data[i] - '0');
+        if (ret->top == 0 || ret->top > LIMIT_LIST_PAGE)
+            return err_set(err, ERR_MALFORMED, "%s is a number from 1 to %d", top_name, LIMIT_LIST_PAGE);
+    }
+    if (http_query(request, after_name, &after, &ignored)) {
+        ret->after = arena_lower(request->arena, after);
+        return ret->after || err_set(err, ERR_NO_MEMORY, "no memory for a page");
+    }
+    return true;
+}
+
+static void put_next(struct json_out *out, const struct attestation_service *s, const struct http_request *request, const struct page *page,
+                     const char *last)
+{
+    struct bytes version = BYTES_NONE;
+    struct err ignored = ERR_INIT;
+
+    if (bytes_starts_with(request->path, BYTES_LIT("/v1/")) || !http_query(request, "api-version", &version, &ignored))
+        json_put_string(out, "nextLink",
+                        arena_printf(request->arena, "%s%.*s?top=%zu&after=%s", s->issuer, BYTES_FMT(request->path), page->top, last));
+    else
+        json_put_string(out, "nextLink",
+                        arena_printf(request->arena, "%s%.*s?api-version=%.*s&$top=%zu&$skiptoken=%s", s->issuer, BYTES_FMT(request->path),
+                                     BYTES_FMT(version), page->top, last));
+}
+
 static bool get_list(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const struct attestation_service *s = context;
-    const char *subscription = param(request, "subscription", NULL), *group = param(request, "group", NULL);
     const struct store_provider *rows;
+    struct page page;
     struct json_out out;
-    size_t n;
+    size_t n, shown = 0;
 
     if (!provider_version_fine(request, response))
         return true;
-    if (!store_provider_list(s->store, request->arena, NULL, LIMIT_LIST_PAGE, &rows, &n, err))
+    if (!read_page(request, &page, err))
         return false;
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
     json_begin_array(&out, "value");
-    for (size_t i = 0; i < n; i++)
-        if ((!subscription || strcasecmp(subscription, rows[i].subscription) == 0) &&
-            (!group || strcasecmp(group, rows[i].resource_group) == 0))
+    do {
+        if (!store_provider_list(s->store, request->arena, page.after, LIMIT_LIST_PAGE, &rows, &n, err))
+            return false;
+        for (size_t i = 0; i < n && shown < page.top; i++) {
+            page.after = rows[i].name;
+            if (!is_below(request, &rows[i]))
+                continue;
             provider_write(request->arena, &out, &rows[i]);
+            shown++;
+        }
+    } while (n == LIMIT_LIST_PAGE && shown < page.top);
     json_end(&out);
+    if (shown == page.top)
+        put_next(&out, s, request, &page, page.after);
     json_end(&out);
     return true;
 }
@@ -408,9 +376,12 @@ static bool get_defaults(void *context, const struct http_request *request, stru
 {
     const struct attestation_service *s = context;
     const struct provider *shared CLEANUP(provider_free_at) = providers_shared(s->providers);
-    struct json_out out = http_response_json(response, 200);
+    struct json_out out;
 
     (void)err;
+    if (!provider_version_fine(request, response))
+        return true;
+    out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
     json_begin_array(&out, "value");
     put_shared(request->arena, &out, shared);
@@ -419,27 +390,15 @@ static bool get_defaults(void *context, const struct http_request *request, stru
     return true;
 }
 
-/* "East US" and "eastus" are one place. */
-static bool same_place(struct bytes a, const char *b)
-{
-    for (size_t i = 0; i < a.len; i++) {
-        if (a.data[i] == ' ')
-            continue;
-        while (*b == ' ')
-            b++;
-        if (!*b || strncasecmp((const char *)&a.data[i], b++, 1) != 0)
-            return false;
-    }
-    return !*b;
-}
-
 static bool get_default(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const struct attestation_service *s = context;
     const struct provider *shared CLEANUP(provider_free_at) = providers_shared(s->providers);
     struct json_out out;
 
-    if (!same_place(http_param(request, "location"), shared->location))
+    if (!provider_version_fine(request, response))
+        return true;
+    if (!provider_same_place(http_param(request, "location"), shared->location))
         return err_set(err, ERR_NOT_FOUND, "there is no shared provider in that location; the one here is in %s", shared->location);
     out = http_response_json(response, 200);
     put_shared(request->arena, &out, shared);
@@ -467,10 +426,13 @@ static bool get_private(void *context, const struct http_request *request, struc
 static bool get_operations(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     static const char *const names[] = { "read", "write", "delete", "attestation/read", "attestation/write", "attestation/delete" };
-    struct json_out out = http_response_json(response, 200);
+    struct json_out out;
 
     (void)context;
     (void)err;
+    if (!provider_version_fine(request, response))
+        return true;
+    out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
     json_begin_array(&out, "value");
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

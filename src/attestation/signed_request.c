@@ -49,19 +49,21 @@ static void free_certs(struct cert **certs, size_t n)
         cert_free(certs[i]);
 }
 
-static bool check_chain(const struct provider *provider, struct cert **certs, size_t n, int64_t now_ms, struct err *err)
+static bool check_chain(const struct data_plane_call *call, struct cert **certs, size_t n, struct err *err)
 {
-    const struct chain_options options = { .purpose = CHAIN_POLICY_SIGNER, .now_ms = now_ms, .skew_ms = CLOCK_SKEW_MS };
+    const struct chain_options options = { .purpose = CHAIN_POLICY_SIGNER,
+                                           .now_ms = call->service->now_ms(),
+                                           .skew_ms = CLOCK_SKEW_MS,
+                                           .ignore_dates = call->service->signer_dates_do_not_count };
     struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
 
-    if (!provider->signer_trust)
+    if (!call->provider->signer_trust)
         return err_set(err, ERR_UNTRUSTED, "the provider has no policy signers");
-    return chain_verify(provider->signer_trust, certs[0], (const struct cert *const *)certs + 1, n - 1, &options, &chain, err) ||
+    return chain_verify(call->provider->signer_trust, certs[0], (const struct cert *const *)certs + 1, n - 1, &options, &chain, err) ||
            err_within(err, "policy signer");
 }
 
-static bool verify(struct arena *a, const struct jws *jws, const struct provider *provider, int64_t now_ms, struct signed_request *r,
-                   struct err *err)
+static bool verify(const struct data_plane_call *call, const struct jws *jws, struct signed_request *r, struct err *err)
 {
     struct cert *certs[LIMIT_CHAIN_CERTS];
     const struct verified_jws *verified;
@@ -72,9 +74,9 @@ static bool verify(struct arena *a, const struct jws *jws, const struct provider
         err->code = err->code == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_UNTRUSTED;
         return false;
     }
-    fine = certs[0]->key ? jws_verify(a, jws, certs[0]->key, JWS_ALLOW_ALL, &verified, err)
+    fine = certs[0]->key ? jws_verify(call->request->arena, jws, certs[0]->key, JWS_ALLOW_ALL, &verified, err)
                          : err_set(err, ERR_UNTRUSTED, "policy signer: %s", certs[0]->key_problem);
-    fine = fine && (!provider->isolated || check_chain(provider, certs, n, now_ms, err));
+    fine = fine && (!call->provider->isolated || check_chain(call, certs, n, err));
     if (fine) {
         r->payload = verified_jws_payload(verified);
         r->signer = cert_ref(certs[0]);
@@ -83,21 +85,21 @@ static bool verify(struct arena *a, const struct jws *jws, const struct provider
     return fine;
 }
 
-bool signed_request_read(const struct http_request *request, const char *member, const struct provider *provider, int64_t now_ms,
-                         struct signed_request *ret, struct err *err)
+bool signed_request_read(const struct data_plane_call *call, const char *member, struct signed_request *ret, struct err *err)
 {
+    struct arena *a = call->request->arena;
     struct unsecured_jws unsecured;
     struct signed_request r = { 0 };
     struct jws jws;
 
-    if (!unwrap(request, member, &r.compact, err) || !check_shape(r.compact, err))
+    if (!unwrap(call->request, member, &r.compact, err) || !check_shape(r.compact, err))
         return false;
-    if (jws_parse_unsecured(request->arena, r.compact, LIMIT_POLICY_BODY_BYTES, &unsecured, err)) {
-        if (provider->isolated)
+    if (jws_parse_unsecured(a, r.compact, LIMIT_POLICY_BODY_BYTES, &unsecured, err)) {
+        if (call->provider->isolated)
             return err_set(err, ERR_DENIED, "Unsigned JWS specified but enclave is configured with signing certificates.");
         r.payload = unsecured.payload;
-    } else if (err->code != ERR_UNSUPPORTED || !jws_parse_loose(request->arena, r.compact, LIMIT_POLICY_BODY_BYTES, &jws, err) ||
-               !verify(request->arena, &jws, provider, now_ms, &r, err)) {
+    } else if (err->code != ERR_UNSUPPORTED || !jws_parse_loose(a, r.compact, LIMIT_POLICY_BODY_BYTES, &jws, err) ||
+               !verify(call, &jws, &r, err)) {
         return false;
     }
     *ret = r;

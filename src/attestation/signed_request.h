@@ -1,8 +1,7 @@
 /* attestation/signed_request.h: the JWS that the policy and signer APIs take as their body, and who signed it
  * (attestation-service.md 2.3, 4.1, 4.2 steps 2 and 3). */
 #pragma once
-#include "attestation/provider.h"
-#include "http/message.h"
+#include "attestation/data_plane.h"
 
 struct signed_request {
     struct bytes compact; /* as received, without quotes and white space: what x-ms-policy-token-hash covers */
@@ -13,6 +12,5 @@ struct signed_request {
 /* `member`: the name under which newer clients wrap the JWS in an object; NULL: none do. For an Isolated provider the JWS must be signed by a
  * registered signer, or by somebody whose certificate one of them issued. For AAD its own leaf must have signed it, if it is signed.
  * MALFORMED, DENIED: the body is not what this provider takes; UNTRUSTED: the signature or the chain does not hold. */
-MUST_CHECK bool signed_request_read(const struct http_request *request, const char *member, const struct provider *provider, int64_t now_ms,
-                                    struct signed_request *ret, struct err *err);
+MUST_CHECK bool signed_request_read(const struct data_plane_call *call, const char *member, struct signed_request *ret, struct err *err);
 void signed_request_done(struct signed_request *request);

@@ -115,8 +115,8 @@ static bool change(const struct data_plane_call *call, const char *member, bool 
     if (!call->provider->isolated)
         return err_set(err, ERR_DENIED, "Provider %s has the trust model AAD: it has no policy signers to add or remove.",
                        call->provider->name);
-    if (!signed_request_read(call->request, member, call->provider, now, &r, err) ||
-        !read_subject(call->request->arena, r.payload, &subject, err) || !store_change(call, subject, add, err))
+    if (!signed_request_read(call, member, &r, err) || !read_subject(call->request->arena, r.payload, &subject, err) ||
+        !store_change(call, subject, add, err))
         return false;
     management_token_begin(&token, call->provider, now);
     put_thumbprint(&token.out, subject);

@@ -16,6 +16,7 @@
     X("server",  "profile",                 profile_choice,         CHOICE,   "default",       0,     0,          START, "default|demo",       "demo shortens every interval and deadline to seconds; it is shown in each status") \
     X("server",  "threads",                 threads,                NUMBER,   "0",             0,     64,         START, NULL,                 "that answer requests; 0: two per processor, at least four") \
     X("attestation", "tpm_v1",              tpm_v1,                 SWITCH,   "no",            0,     0,          START, NULL,                 "the shared provider answers messages of version 1 of the TPM protocol, of old Windows clients") \
+    X("attestation", "signer_dates",        signer_dates,           SWITCH,   "yes",           0,     0,          START, NULL,                 "certificates of policy signers count only between their dates; no: for test certificates that have expired") \
     X("log",     "level",                   log_level,              CHOICE,   "info",          0,     0,          LIVE,  "debug|info|warning|error", "what is less important is not written to standard error") \
     X("log",     "format",                  log_format,             CHOICE,   "text",          0,     0,          LIVE,  "text|json",          "key=value, or one JSON object a line") \
     X("log",     "requests",                log_requests,           CHOICE,   "errors",        0,     0,          LIVE,  "errors|all",         "which requests are logged; the audit log has them all") \

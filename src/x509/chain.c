@@ -90,15 +90,16 @@ static bool common_rules(const struct cert *cert, const struct chain_options *op
 
 static bool is_self_issued(const struct cert *cert) { return bytes_equal(cert->subject, cert->issuer); }
 
-/* RFC 5280 6.1.4: path[0 … n-1] stands below `issuer`. */
+/* Version 1 has no basic constraints: trust_store_new let only self-signed roots of it in. */
+static bool may_issue(const struct cert *cert, bool is_anchor) { return cert->is_ca || (is_anchor && cert->version == 1); }
+
+/* RFC 5280 6.1.4: path[0 … n-1] stands below `issuer`, which may issue. */
 static bool issuer_rules(const struct cert *issuer, bool is_anchor, const struct cert *const *path, size_t n,
                          const struct chain_options *options, struct err *err)
 {
     unsigned needed = purposes[options->purpose].ekus;
     int below = 0;
 
-    if (!issuer->is_ca && !(is_anchor && issuer->version == 1)) /* trust_store_new let only self-signed v1 roots in */
-        return err_set(err, ERR_UNTRUSTED, "it issues certificates but is no CA (basic constraints)");
     if (issuer->has_key_usage && !(issuer->key_usage & KEY_USAGE_CERT_SIGN))
         return err_set(err, ERR_UNTRUSTED, "its key usage does not include keyCertSign");
     for (size_t i = 1; i < n; i++) /* the leaf does not count, nor do those that only carry a CA over to a new key */
@@ -185,6 +186,14 @@ static bool try_issuer(struct search *s, const struct cert *candidate, bool is_a
     if (!cert_is_signed_by(end, candidate->key, &why)) {
         if (why.code == ERR_UNSUPPORTED)
             remember(s, 2 * s->n + 1, end, &why);
+        return false;
+    }
+    if (!may_issue(candidate, is_anchor)) {
+        CLEANUP(arena_done) struct arena a = { 0 };
+        const char *name = name_text(&a, candidate->subject);
+        err_set(&why, ERR_UNTRUSTED, "Unable to find issuer certificate %s: the one of that name is no CA (basic constraints)",
+                name ? name : "?");
+        remember(s, 2 * s->n + 1, NULL, &why);
         return false;
     }
     if (!issuer_rules(candidate, is_anchor, s->path, s->n, s->options, &why)) {

@@ -223,8 +223,13 @@ TEST(what_is_wrong_with_a_policy_is_said_in_the_words_people_search_for)
     };
     FIXTURE(f);
     struct answer answer;
+    char deep[400];
 
     REQUIRE(provider_make(&f, NULL));
+    memset(deep, '[', sizeof deep);
+    memcpy(deep, "{\"a\":", 5);
+    send(&f, "PUT", AT("/policies/Tpm"), unsecured(&f, BYTES_OF(deep)), &answer);
+    CHECK(answer.status == 400 && strcmp(answer.code, "InvalidOperation") == 0 && strstr(answer.message, "nested too deeply"));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         send(&f, "PUT", AT("/policies/Tpm"), rows[i].body ? bytes_of_string(rows[i].body) : unsecured(&f, policy_payload(&f, rows[i].text)),
              &answer);
@@ -417,6 +422,40 @@ TEST(an_isolated_provider_takes_policies_of_its_signers_only)
     CHECK_STRING(answer.code, "InvalidOperation");
     send(&f, "POST", AT("/policies/Tpm:reset"), signed_by(&f, &mine, BYTES_NONE), &answer);
     CHECK_STRING(claim(&f, &answer, "x-ms-policy-result"), "Removed");
+}
+
+TEST(a_signed_policy_is_not_the_signed_word_that_it_goes)
+{
+    FIXTURE(f);
+    struct signer mine CLEANUP(signer_done) = { 0 };
+    struct bytes policy;
+    struct answer answer;
+
+    REQUIRE(signer_make(1, &mine) && provider_make(&f, &mine));
+    policy = signed_by(&f, &mine, policy_payload(&f, PERMIT_ALL));
+    send(&f, "PUT", AT("/policies/Tpm"), policy, &answer);
+    CHECK_STRING(claim(&f, &answer, "x-ms-policy-result"), "Updated");
+    send(&f, "POST", AT("/policies/Tpm:reset"), policy, &answer);
+    CHECK_STRING(answer.code, "InvalidOperation");
+    send(&f, "POST", AT("/policies/Tpm:reset"), signed_by(&f, &mine, BYTES_LIT(" {} ")), &answer);
+    CHECK_STRING(claim(&f, &answer, "x-ms-policy-result"), "Removed");
+}
+
+TEST(a_signers_dates_count_unless_the_operator_says_otherwise)
+{
+    FIXTURE(f);
+    struct signer mine CLEANUP(signer_done) = { 0 };
+    struct answer answer;
+    struct bytes policy;
+
+    REQUIRE(signer_make(1, &mine) && provider_make(&f, &mine));
+    policy = signed_by(&f, &mine, policy_payload(&f, PERMIT_ALL));
+    fixture_time += CA_VALIDITY_MS + 301 * 1000;
+    send(&f, "PUT", AT("/policies/Tpm"), policy, &answer);
+    CHECK(strcmp(answer.code, "InvalidParameter") == 0 && strstr(answer.message, "expired"));
+    f.attestation.signer_dates_do_not_count = true;
+    send(&f, "PUT", AT("/policies/Tpm"), policy, &answer);
+    CHECK_INT(answer.status, 200);
 }
 
 TEST(an_aad_provider_notes_who_signed_and_refuses_a_signature_that_does_not_hold)

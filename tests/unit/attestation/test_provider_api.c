@@ -28,9 +28,17 @@ TEST(a_provider_is_created_shown_changed_listed_and_deleted)
     CHECK_STRING(property(&f, &answer, "status"), "Ready");
     CHECK_STRING(property(&f, &answer, "tpmAttestationAuthentication"), "Disabled");
     CHECK_STRING(property(&f, &answer, "publicNetworkAccess"), "Enabled");
-    fixture_ask(&f, &answer, "PUT", GROUP "/MyProv?api-version=2021-06-01", BODY);
+    fixture_ask(&f, &answer, "PATCH", GROUP "/MyProv?api-version=2021-06-01",
+                "{\"properties\":{\"trueboot\":{\"tokenProfile\":\"es256\"}}}");
     CHECK_INT(answer.status, 200);
-    CHECK_STRING(property(&f, &answer, "tpmAttestationAuthentication"), "Disabled");
+    CHECK_STRING(property(&f, &answer, "tpmAttestationAuthentication"), "Disabled"); /* PATCH merges */
+    fixture_ask(&f, &answer, "PUT", GROUP "/MyProv?api-version=2021-06-01", "{\"location\":\"eastus\",\"tags\":null,\"properties\":{}}");
+    CHECK_INT(answer.status, 200);
+    CHECK_STRING(property(&f, &answer, "tpmAttestationAuthentication"), "Enabled"); /* PUT replaces */
+    CHECK_STRING(text_at(&f, json_get(answer.json, "location")), "East US");
+    CHECK_INT(json_get(answer.json, "tags")->object.n, 0);
+    CHECK_STRING(text_at(&f, json_at(answer.json, "properties", "trueboot", "tokenProfile", NULL)),
+                 "es256"); /* what tools do not know stays */
     fixture_ask(&f, &answer, "PATCH", "/v1/providers/myprov",
                 "{\"tags\":{\"a\":\"b\"},\"properties\":{\"publicNetworkAccess\":\"Disabled\"}}");
     CHECK_INT(answer.status, 200);
@@ -87,6 +95,111 @@ TEST(bodies_that_make_no_provider_are_refused_by_name)
     CHECK(json_get(answer.json, "value")->array.n == 0);
 }
 
+TEST(what_is_fixed_at_creation_is_refused_later)
+{
+    static const struct {
+        const char *method, *path, *body, *words;
+        unsigned status;
+    } rows[] = {
+        { "PUT", GROUP "/myprov", "{\"properties\":{}}", "location and properties", 400 },
+        { "PUT", GROUP "/myprov", "{\"location\":\"x\"}", "location and properties", 400 },
+        { "PUT", GROUP "/myprov", "{\"location\":\"y\",\"properties\":{}}", "cannot be changed", 409 },
+        { "PUT", GROUP "/myprov", "{\"location\":\"x\",\"properties\":{\"policySigningCertificates\":{\"keys\":[]}}}", "trust model AAD",
+          409 },
+        { "PUT", "/subscriptions/other/resourceGroups/rg/providers/Microsoft.Attestation/attestationProviders/myprov", BODY, "taken", 409 },
+        { "PATCH", GROUP "/myprov", "[]", "not an object", 400 },
+        { "PATCH", GROUP "/myprov", "{\"properties\":[]}", "properties", 400 },
+        { "PATCH", GROUP "/myprov", "{\"properties\":{\"trueboot\":1}}", "trueboot", 400 },
+        { "PATCH", GROUP "/shared", "{}", "no such", 404 },
+        { "DELETE", GROUP "/shared", NULL, "shared provider", 409 },
+        { "DELETE", GROUP "/SHARED", NULL, "shared provider", 409 },
+    };
+    FIXTURE(f);
+    struct answer answer;
+
+    fixture_ask(&f, &answer, "PUT", GROUP "/myprov?api-version=2021-06-01", "{\"location\":\"x\",\"properties\":{}}");
+    CHECK_INT(answer.status, 201);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *path = arena_printf(&f.a, "%s?api-version=2021-06-01", rows[i].path);
+        if (rows[i].body)
+            fixture_ask(&f, &answer, rows[i].method, path, "%s", rows[i].body);
+        else
+            fixture_ask(&f, &answer, rows[i].method, path, NULL);
+        if (answer.status != rows[i].status || !strstr(answer.message, rows[i].words))
+            test_note("%s %s %s: %u %s", rows[i].method, path, rows[i].body ? rows[i].body : "", answer.status, answer.message);
+        CHECK(answer.status == rows[i].status && strstr(answer.message, rows[i].words));
+    }
+    fixture_ask(&f, &answer, "GET", GROUP "/myprov?api-version=2021-06-01", NULL);
+    CHECK_STRING(text_at(&f, json_get(answer.json, "location")), "x");
+    CHECK_STRING(property(&f, &answer, "trustModel"), "AAD");
+}
+
+TEST(an_address_of_its_own_has_one_spelling_and_one_owner)
+{
+    static const struct {
+        const char *given, *stored; /* NULL: refused */
+        unsigned status;
+    } rows[] = {
+        { "https://a.example", "https://a.example", 201 },
+        { "https://A.example.:443", NULL, 409 },
+        { "HTTPS://b.Example:8443", "https://b.example:8443", 201 },
+        { "https://[::1]:9", "https://[::1]:9", 201 },
+        { "https://ATTEST.test:8443", NULL, 409 },
+        { "https://attest.test", "https://attest.test", 201 }, /* another port than the shared one's is another address */
+        { "https://c.example/", NULL, 400 },
+        { "https://c.example?x", NULL, 400 },
+        { "https://c.example#x", NULL, 400 },
+        { "https://user@c.example", NULL, 400 },
+        { "https://c.example:0", NULL, 400 },
+        { "https://c.example:65536", NULL, 400 },
+        { "https://c.example:x", NULL, 400 },
+        { "https://c example", NULL, 400 },
+        { "https://c\\\"example", NULL, 400 },
+        { "https://", NULL, 400 },
+        { "https://1.2.3", NULL, 400 },
+        { "http://c.example", NULL, 400 },
+    };
+    FIXTURE(f);
+    struct answer answer;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fixture_ask(&f, &answer, "PUT", arena_printf(&f.a, "/v1/providers/prov%zu", i),
+                    "{\"location\":\"x\",\"properties\":{\"trueboot\":{\"attestUri\":\"%s\"}}}", rows[i].given);
+        if (answer.status != rows[i].status)
+            test_note("%s: %u %s", rows[i].given, answer.status, answer.message);
+        CHECK_INT(answer.status, rows[i].status);
+        if (rows[i].stored)
+            CHECK_STRING(property(&f, &answer, "attestUri"), rows[i].stored);
+    }
+}
+
+TEST(a_list_goes_on_at_its_next_link)
+{
+    FIXTURE(f);
+    struct answer answer;
+    const char *path = GROUP "?api-version=2021-06-01&$top=2";
+    size_t n = 0, pages = 0;
+
+    for (unsigned i = 0; i < 5; i++)
+        fixture_ask(&f, &answer, "PUT", arena_printf(&f.a, GROUP "/prov%u?api-version=2021-06-01", i), BODY);
+    fixture_ask(&f, &answer, "PUT", "/v1/providers/prov2x", BODY); /* in no group of these */
+    while (path && pages < 9) {
+        fixture_ask(&f, &answer, "GET", path, NULL);
+        REQUIRE(answer.status == 200);
+        n += json_get(answer.json, "value")->array.n;
+        pages++;
+        path = json_get(answer.json, "nextLink") ? text_at(&f, json_get(answer.json, "nextLink")) + strlen(FIXTURE_ISSUER) : NULL;
+    }
+    CHECK_INT(n, 5);
+    CHECK_INT(pages, 3);
+    fixture_ask(&f, &answer, "GET", "/v1/providers?top=6", NULL);
+    CHECK(json_get(answer.json, "value")->array.n == 6);
+    fixture_ask(&f, &answer, "GET", "/v1/providers?top=1001", NULL);
+    CHECK_INT(answer.status, 400);
+    fixture_ask(&f, &answer, "GET", "/v1/providers?top=0", NULL);
+    CHECK_INT(answer.status, 400);
+}
+
 TEST(certificates_at_creation_make_a_provider_isolated)
 {
     FIXTURE(f);
@@ -117,7 +230,7 @@ TEST(the_shared_provider_is_the_default_of_its_location)
     fixture_ask(&f, &answer, "GET",
                 "/subscriptions/s/providers/Microsoft.Attestation/locations/westus/defaultProvider?api-version=2021-06-01", NULL);
     CHECK_INT(answer.status, 404);
-    fixture_ask(&f, &answer, "GET", "/providers/Microsoft.Attestation/operations", NULL);
+    fixture_ask(&f, &answer, "GET", "/providers/Microsoft.Attestation/operations?api-version=2021-06-01", NULL);
     CHECK_INT(answer.status, 200);
 }
 
@@ -265,7 +378,19 @@ TEST(every_call_below_subscriptions_names_a_known_api_version)
         { "GET", "/subscriptions/s/providers/Microsoft.Attestation/attestationProviders" },
         { "GET", "/subscriptions/s/providers/Microsoft.Attestation/deletedAttestationProviders" },
         { "POST", GROUP "/myprov/undelete" },
+        { "GET", "/subscriptions/s/providers/Microsoft.Attestation/defaultProviders" },
+        { "GET", "/subscriptions/s/providers/Microsoft.Attestation/locations/local/defaultProvider" },
+        { "GET", "/providers/Microsoft.Attestation/operations" },
+        { "GET", GROUP "/myprov/privateEndpointConnections" },
+        { "GET", GROUP "/myprov/privateLinkResources" },
     };
+    static const struct {
+        const char *version;
+        bool fine;
+    } versions[] = { { "2018-09-01-preview", true }, { "2020-10-01", true },  { "2021-06-01-Preview", true },
+                     { "2021-06-01", true },         { "2030-12-31", true },  { "2018-08-31", false },
+                     { "2021-13-01", false },        { "2021-06-32", false }, { "2021-6-1", false },
+                     { "2021-06-01x", false },       { "", false },           { "2021-06-01-beta", false } };
     FIXTURE(f);
     struct answer answer;
 
@@ -276,5 +401,9 @@ TEST(every_call_below_subscriptions_names_a_known_api_version)
         fixture_ask(&f, &answer, rows[i].method, arena_printf(&f.a, "%s?api-version=2010-01-01", rows[i].path), "%s", BODY);
         CHECK_INT(answer.status, 400);
         CHECK_STRING(answer.code, "InvalidApiVersionParameter");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        fixture_ask(&f, &answer, "GET", arena_printf(&f.a, GROUP "?api-version=%s", versions[i].version), NULL);
+        CHECK_INT(answer.status, versions[i].fine ? 200 : 400);
     }
 }
