@@ -7,19 +7,24 @@
 /* Two readings of the body: base64, headers and claims as JSON, certificates. */
 enum { BYTES_PER_BYTE = 1024, FIXED = 256 * 1024 };
 
+static int64_t the_epoch(void) { return 0; }
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct provider aad = { .name = "aad", .issuer = "https://a" }, isolated = { .name = "iso", .isolated = true };
     static struct arena a;
     struct signed_request r CLEANUP(signed_request_done) = { 0 }, none CLEANUP(signed_request_done) = { 0 };
     const struct http_request request = { .arena = &a, .body = { data, size } };
+    struct attestation_service service = { .now_ms = the_epoch };
+    const struct data_plane_call of_isolated = { .service = &service, .provider = &isolated, .request = &request },
+                                 of_aad = { .service = &service, .provider = &aad, .request = &request };
     struct cert *signer CLEANUP(cert_free_at) = NULL;
     struct bytes text, stored;
     struct err err = ERR_INIT;
 
     arena_reset(&a);
-    ENSURE(!signed_request_read(&request, "policyCertificateToAdd", &isolated, 0, &none, &err));
-    if (!signed_request_read(&request, "policyCertificateToAdd", &aad, 0, &r, &err)) {
+    ENSURE(!signed_request_read(&of_isolated, "policyCertificateToAdd", &none, &err));
+    if (!signed_request_read(&of_aad, "policyCertificateToAdd", &r, &err)) {
         ENSURE(err.code != ERR_NONE && err.text[0]);
         ENSURE(a.used <= BYTES_PER_BYTE * size + FIXED);
         return 0;

@@ -23,7 +23,7 @@ static bool read_profile(const struct json *own, enum token_profile *ret, struct
 {
     const struct json *v = json_get_no_case(own, "tokenProfile");
 
-    return is_absent(v) || (v->type == JSON_STRING && token_profile_from_name(v->string, ret)) ||
+    return !v || (v->type == JSON_STRING && token_profile_from_name(v->string, ret)) ||
            err_set(err, ERR_MALFORMED, "properties.trueboot.tokenProfile is not \"original\", \"es256\" or \"ear\"");
 }
 

@@ -1,5 +1,5 @@
 /* attestation/provider_body.h: what callers of the management plane say about a provider (attestation-service.md 12). Names of members count
- * in either case; null is as good as absent. */
+ * in either case; null is as good as absent for what the cloud publishes. */
 #pragma once
 #include "attestation/service.h"
 #include "json/value.h"

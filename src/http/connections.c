@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "base/clock.h"
+#include "base/limits.h"
 
 enum { MIN_TICK_MS = 10, MAX_TICK_MS = 250, EVICTION_AGE_MS = 1000, SHARES = 8 };
 
@@ -191,6 +192,7 @@ void connections_remove(struct connections *all, struct connection *connection)
     if (connection->next)
         connection->next->previous = connection->previous;
     all->n--;
+    all->held -= connection->held;
     pthread_mutex_unlock(&all->lock);
     free(connection);
 }
@@ -203,4 +205,76 @@ unsigned connections_count(struct connections *all)
     n = all->n;
     pthread_mutex_unlock(&all->lock);
     return n;
+}
+
+/* ---- bodies in memory ---------------------------------------------------------------------------------------------------- */
+
+enum { HOLD_STEP_BYTES = 256 * 1024 }; /* so that a body that arrives in small pieces does not take the lock for each */
+
+static size_t held_from(const struct connections *all, const struct peer_key *key)
+{
+    size_t held = 0;
+
+    for (const struct connection *c = all->first; c; c = c->next)
+        if (c->key.len == key->len && memcmp(c->key.bytes, key->bytes, key->len) == 0)
+            held += c->held;
+    return held;
+}
+
+/* With the lock held. */
+static bool there_is_room(const struct connections *all, const struct connection *c, size_t bytes)
+{
+    size_t more = bytes > c->held ? bytes - c->held : 0;
+    bool shared = c->loopback || c->key.len == 0; /* a proxy, or a person on this machine: many callers, one address */
+
+    if (bytes <= LIMIT_SMALL_BODY_BYTES || more == 0)
+        return true;
+    return all->held + more <= all->max_held && (shared || held_from(all, &c->key) + more <= all->max_held / SHARES);
+}
+
+bool connection_may_hold(struct connections *all, const struct connection *connection, size_t bytes)
+{
+    bool room;
+
+    pthread_mutex_lock(&all->lock);
+    room = there_is_room(all, connection, bytes);
+    pthread_mutex_unlock(&all->lock);
+    return room;
+}
+
+bool connection_hold(struct connections *all, struct connection *connection, size_t bytes)
+{
+    size_t rounded = (bytes + HOLD_STEP_BYTES - 1) / HOLD_STEP_BYTES * HOLD_STEP_BYTES;
+    bool room;
+
+    if (bytes <= LIMIT_SMALL_BODY_BYTES || bytes <= connection->held)
+        return true;
+    pthread_mutex_lock(&all->lock);
+    room = there_is_room(all, connection, rounded);
+    if (room) {
+        all->held += rounded - connection->held;
+        connection->held = rounded;
+    }
+    pthread_mutex_unlock(&all->lock);
+    return room;
+}
+
+void connection_let_go(struct connections *all, struct connection *connection)
+{
+    if (connection->held == 0)
+        return;
+    pthread_mutex_lock(&all->lock);
+    all->held -= connection->held;
+    connection->held = 0;
+    pthread_mutex_unlock(&all->lock);
+}
+
+size_t connections_held(struct connections *all)
+{
+    size_t held;
+
+    pthread_mutex_lock(&all->lock);
+    held = all->held;
+    pthread_mutex_unlock(&all->lock);
+    return held;
 }

@@ -25,13 +25,16 @@ struct connection {
     int64_t opened_ms;   /* monotonic, as is the deadline */
     int64_t deadline_ms; /* INT64_MAX while a handler works */
     bool cut;            /* the socket was shut */
+    size_t held;         /* of its request's body, in memory: what connection_hold let it have */
 };
 
 struct connections {
     unsigned max, max_per_address, max_per_loopback, deadline_ms;
-    pthread_mutex_t lock; /* of the list */
+    size_t max_held;
+    pthread_mutex_t lock; /* of the list and of what is held */
     struct connection *first;
     unsigned n;
+    size_t held;
     pthread_t watcher;
     bool watching;
     atomic_bool stop;
@@ -52,3 +55,11 @@ void connections_remove(struct connections *all, struct connection *connection);
 void connection_start_clock(struct connections *all, struct connection *connection);
 void connection_stop_clock(struct connections *all, struct connection *connection);
 unsigned connections_count(struct connections *all);
+
+/* Whether the connection's request may have a body of `bytes` in memory. Bodies of LIMIT_SMALL_BODY_BYTES always may: the number of
+ * connections bounds them. Of what is left one address gets an eighth, so that nobody's large requests keep others' out. connection_hold takes it
+ * until connection_let_go; connection_may_hold only looks. */
+bool connection_may_hold(struct connections *all, const struct connection *connection, size_t bytes);
+bool connection_hold(struct connections *all, struct connection *connection, size_t bytes);
+void connection_let_go(struct connections *all, struct connection *connection);
+size_t connections_held(struct connections *all);

@@ -27,9 +27,10 @@ struct exchange {
     struct http_request request;
     struct http_response response;
     struct writer body;
-    void *context;      /* of the route */
-    struct bytes query; /* raw */
-    const char *uri;    /* in the library's buffer, for comparing places only */
+    void *context;          /* of the route */
+    struct bytes query;     /* raw */
+    struct bytes authority; /* of an address that was sent whole */
+    const char *uri;        /* in the library's buffer, for comparing places only */
     size_t uri_len;
     bool begun; /* the head was seen */
     enum body_state state;
@@ -50,6 +51,23 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 
 /* ---- begin and end ------------------------------------------------------------------------------------------------- */
 
+/* "https://host/path", as for a proxy: what is left is the path, and the host counts in the place of Host (RFC 9112 3.2.2). */
+static struct bytes take_authority(struct exchange *x, struct bytes uri)
+{
+    static const char *const schemes[] = { "https://", "http://" };
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        size_t n = strlen(schemes[i]), end = n;
+        if (uri.len <= n || strncasecmp((const char *)uri.data, schemes[i], n) != 0)
+            continue;
+        while (end < uri.len && uri.data[end] != '/' && uri.data[end] != '?')
+            end++;
+        x->authority = bytes_slice(uri, n, end - n);
+        return bytes_slice(uri, end, SIZE_MAX);
+    }
+    return uri;
+}
+
 /* The URI as sent: path and query are ours to decode, so that no NUL, slash or dot gets past the routes. */
 void *exchange_begin(void *host UNUSED, const char *uri, struct MHD_Connection *connection UNUSED)
 {
@@ -68,8 +86,11 @@ void *exchange_begin(void *host UNUSED, const char *uri, struct MHD_Connection *
         free(x);
         return NULL;
     }
+    copy = take_authority(x, copy);
     question = bytes_find(copy, BYTES_LIT("?"));
     x->request.path = bytes_slice(copy, 0, question);
+    if (x->authority.data && x->request.path.len == 0)
+        x->request.path = BYTES_LIT("/");
     x->query = question == SIZE_MAX ? BYTES_NONE : bytes_slice(copy, question + 1, SIZE_MAX);
     return x;
 }
@@ -81,8 +102,10 @@ void exchange_end(void *host, struct MHD_Connection *connection, void **exchange
     struct connection *c = connection_of(connection);
 
     *exchange = NULL;
-    if (c)
+    if (c) {
         connection_start_clock(&h->connections, c);
+        connection_let_go(&h->connections, c);
+    }
     if (!x)
         return;
     if (x->begun)
@@ -334,6 +357,22 @@ static bool refuse_caller(struct exchange *x, unsigned status, const char *text)
     return refuse(x, status, status == 401 ? "Unauthorized" : "Forbidden", text);
 }
 
+static bool refuse_for_memory(struct exchange *x)
+{
+    http_response_header(&x->response, "Retry-After", "5");
+    return refuse(x, 503, "ServiceUnavailable", "The server has as many large requests as it can hold; try again in a few seconds.");
+}
+
+/* Before the body travels: whether there is room for what it says that it will be. */
+static bool fits_into_memory(struct exchange_host *h, struct exchange *x, const struct connection *c)
+{
+    struct bytes length = http_header(&x->request, "Content-Length");
+    char digits[32];
+
+    snprintf(digits, sizeof digits, "%.*s", BYTES_FMT(length));
+    return !c || connection_may_hold(&h->connections, c, strtoull(digits, NULL, 10)) || refuse_for_memory(x);
+}
+
 /* Who brings no credentials at all is sent away before the body. */
 static bool may_have_credentials(struct exchange *x)
 {
@@ -364,13 +403,16 @@ static enum MHD_Result begin(struct exchange_host *h, struct MHD_Connection *con
     h->in_flight++;
     x->request.method = "";
     MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, x);
+    for (size_t i = 0; x->authority.data && i < x->n_headers; i++)
+        if (x->headers[i].name.len == 4 && strncasecmp((const char *)x->headers[i].name.data, "Host", 4) == 0)
+            x->headers[i].value = x->authority;
     x->request.headers = (struct http_fields){ x->headers, x->n_headers };
     describe_peer(x, connection);
     x->close = uri_holds_nul(x, version);
     if (x->close)
         refuse(x, 400, "InvalidParameter", "The address holds a NUL or a space.");
     else if (head_is_plain(x) && find_route(x, h->config, method) && within_budget(h->config, x, connection_of(connection)) &&
-             may_have_credentials(x) && body_is_acceptable(x)) {
+             may_have_credentials(x) && body_is_acceptable(x) && fits_into_memory(h, x, connection_of(connection))) {
         x->body.limit = max_body(x->request.route);
         return MHD_YES;
     }
@@ -383,8 +425,13 @@ static enum MHD_Result begin(struct exchange_host *h, struct MHD_Connection *con
 /* ---- the body ------------------------------------------------------------------------------------------------------ */
 
 /* Nothing can be answered in the middle of a body: what is too much is thrown away, and only so much of it. */
-static enum MHD_Result take_body(struct exchange *x, const char *upload, size_t len)
+static enum MHD_Result take_body(struct exchange_host *h, struct connection *c, struct exchange *x, const char *upload, size_t len)
 {
+    if (x->state == BODY_WANTED && c && !connection_hold(&h->connections, c, x->body.len + len)) {
+        writer_done(&x->body);
+        x->close = true;
+        refuse_for_memory(x);
+    }
     if (x->state == BODY_WANTED) {
         write_bytes(&x->body, (struct bytes){ (const uint8_t *)upload, len });
         if (writer_ok(&x->body))
@@ -504,7 +551,7 @@ enum MHD_Result exchange_step(void *host, struct MHD_Connection *connection, con
         size_t len = *upload_len;
 
         *upload_len = 0;
-        return take_body(x, upload, len);
+        return take_body(h, c, x, upload, len);
     }
     if (x->state == BODY_WANTED) {
         if (c)

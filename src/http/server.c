@@ -258,6 +258,7 @@ bool http_server_start(const struct http_server_config *config, struct http_serv
     limits->max_per_address = or_default(config->max_per_address, LIMIT_HTTP_CONNECTIONS_PER_ADDRESS);
     limits->max_per_loopback = or_default(config->max_per_loopback, UINT_MAX);
     limits->deadline_ms = or_default(config->deadline_ms, LIMIT_HTTP_DEADLINE_SECONDS * 1000);
+    limits->max_held = config->max_body_memory ? config->max_body_memory : LIMIT_HTTP_BODIES_BYTES;
     if (!connections_init(limits, err) || !start_network(server, config, err) || !start_local(server, config, err)) {
         http_server_stop(server, 0);
         return false;
@@ -314,7 +315,8 @@ struct http_server_stats http_server_stats(struct http_server *server)
     return (struct http_server_stats){ .requests = server->host.requests,
                                        .connections_open = connections_count(&server->host.connections),
                                        .connections_refused = server->host.connections.refused,
-                                       .deadlines_hit = server->host.connections.deadlines_hit };
+                                       .deadlines_hit = server->host.connections.deadlines_hit,
+                                       .body_bytes = connections_held(&server->host.connections) };
 }
 
 /* ---- stopping ------------------------------------------------------------------------------------------------------ */

@@ -41,6 +41,7 @@ struct http_server_config {
     unsigned max_per_address;  /* 0: LIMIT_HTTP_CONNECTIONS_PER_ADDRESS */
     unsigned max_per_loopback; /* the same for 127.0.0.0/8, ::1 and the socket (proxies, tests); 0: no limit of their own */
     unsigned deadline_ms;      /* 0: LIMIT_HTTP_DEADLINE_SECONDS */
+    size_t max_body_memory;    /* of large bodies, all together: more is 503. 0: LIMIT_HTTP_BODIES_BYTES */
 };
 
 /* Listening when it returns true. Errors are one sentence with a remedy: port in use, not allowed, certificate and key that do not fit. */
@@ -54,5 +55,6 @@ MUST_CHECK bool http_server_replace_certificate(struct http_server *server, stru
 
 struct http_server_stats {
     uint64_t requests, connections_open, connections_refused, deadlines_hit;
+    uint64_t body_bytes; /* of large bodies, in memory now */
 };
 struct http_server_stats http_server_stats(struct http_server *server);

@@ -336,6 +336,7 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
                                          .max_connections = (unsigned)s->config->connections,
                                          .max_per_address = (unsigned)s->config->connections_per_address,
                                          .deadline_ms = (unsigned)s->config->request_seconds * 1000,
+                                         .max_body_memory = (size_t)s->config->body_memory,
                                          .identify = identify,
                                          .per_address = s->per_address,
                                          .per_address_costly = s->per_address_costly,

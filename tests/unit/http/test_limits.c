@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include "base/limits.h"
+#include "http/connections.h"
 #include "http_fixture.h"
 
 static bool slow(void *context UNUSED, const struct http_request *request UNUSED, struct http_response *response, struct err *err UNUSED)
@@ -101,6 +102,95 @@ TEST(expect_continue_is_answered_before_the_body_travels)
     CHECK_INT(status_of(&h), 413);
     CHECK(!strstr(h.text, "100 Continue"));
     close(fd);
+}
+
+/* ---- memory for bodies --------------------------------------------------------------------------------------------------- */
+
+/* A request of 1 MiB of which all but the last byte has been sent; -1: it did not work. */
+static int begin_large(const struct server_fixture *f)
+{
+    enum { LEN = 1024 * 1024 };
+    static const char head[] = "POST /evidence HTTP/1.1\r\n" HOST "Content-Length: 1048576\r\n\r\n";
+    char *body = calloc(1, LEN);
+    int fd = body ? dial(f) : -1;
+
+    if (fd >= 0 && (!say(fd, head, sizeof head - 1) || !say(fd, body, LEN - 1))) {
+        close(fd);
+        fd = -1;
+    }
+    free(body);
+    return fd;
+}
+
+TEST(large_bodies_share_a_budget_and_small_ones_pass_beside_them)
+{
+    enum { ROOM = 4, MORE = 3 };
+    SERVER(f, tables, f.config.max_body_memory = ROOM * 1024 * 1024);
+    int held[ROOM];
+    struct heard h;
+
+    for (size_t i = 0; i < ROOM; i++) {
+        held[i] = begin_large(&f);
+        REQUIRE(held[i] >= 0);
+    }
+    for (size_t tries = 0; tries < 500 && http_server_stats(f.server).body_bytes < ROOM * 1024 * 1024; tries++)
+        usleep(10 * 1000);
+    CHECK_INT(http_server_stats(f.server).body_bytes, ROOM * 1024 * 1024);
+    for (size_t i = 0; i < MORE; i++) {
+        post(&f, "/evidence", 1024 * 1024, &h);
+        CHECK_INT(status_of(&h), 503);
+        CHECK(strstr(h.text, "Retry-After: 5") && strstr(h.text, "ServiceUnavailable"));
+    }
+    CHECK_INT(http_server_stats(f.server).body_bytes, ROOM * 1024 * 1024); /* what is refused holds nothing */
+    post(&f, "/evidence", LIMIT_SMALL_BODY_BYTES, &h);
+    CHECK_INT(status_of(&h), 200);
+    post(&f, "/body", 10, &h);
+    CHECK_INT(status_of(&h), 200);
+    CHECK(say(held[0], "x", 1));
+    hear(held[0], 1, &h);
+    CHECK(status_of(&h) == 200 && strstr(h.text, "\"len\":1048576"));
+    close(held[0]);
+    post(&f, "/evidence", 1024 * 1024, &h); /* what one gave back is another's */
+    CHECK_INT(status_of(&h), 200);
+    for (size_t i = 1; i < ROOM; i++)
+        close(held[i]);
+}
+
+static struct connection *from(struct connections *all, const char *address)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET };
+
+    inet_pton(AF_INET, address, &in.sin_addr);
+    return connections_add(all, -1, (const struct sockaddr *)&in);
+}
+
+TEST(one_address_holds_an_eighth_of_that_budget_whatever_number_of_connections_it_has)
+{
+    enum { MIB = 1024 * 1024 };
+    struct connections all = { .max_held = 64 * MIB, .deadline_ms = 1000 };
+    struct connection *many[9], *other, *proxy;
+
+    pthread_mutex_init(&all.lock, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i] = from(&all, "192.0.2.1");
+    other = from(&all, "192.0.2.2");
+    proxy = from(&all, "127.0.0.1");
+    for (size_t i = 0; i < 8; i++)
+        CHECK(connection_hold(&all, many[i], MIB));
+    CHECK(!connection_may_hold(&all, many[8], MIB) && !connection_hold(&all, many[8], MIB));
+    CHECK(!connection_hold(&all, many[0], 2 * MIB)); /* nor may one of them grow */
+    CHECK(connection_hold(&all, many[8], LIMIT_SMALL_BODY_BYTES));
+    CHECK(connection_hold(&all, other, 8 * MIB) && !connection_hold(&all, other, 8 * MIB + 1));
+    CHECK(connection_hold(&all, proxy, 48 * MIB) && !connection_hold(&all, proxy, 48 * MIB + 1));
+    connection_let_go(&all, many[0]);
+    CHECK(connection_hold(&all, many[8], MIB));
+    CHECK_INT(connections_held(&all), 64 * MIB);
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        connections_remove(&all, many[i]);
+    connections_remove(&all, other);
+    connections_remove(&all, proxy);
+    CHECK_INT(connections_held(&all), 0);
+    pthread_mutex_destroy(&all.lock);
 }
 
 TEST(long_headers_and_addresses_are_refused_with_our_error_body)

@@ -9,6 +9,19 @@ static bool slow(void *context UNUSED, const struct http_request *request UNUSED
     return true;
 }
 
+static bool say_host(void *context UNUSED, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
+{
+    struct json_out out = http_response_json(response, 200);
+
+    json_begin_object(&out, NULL);
+    json_put_bytes(&out, "path", request->path);
+    for (size_t i = 0; i < request->query.n; i++)
+        json_put_bytes(&out, "query", request->query.items[i].value);
+    json_put_bytes(&out, "host", http_header(request, "Host"));
+    json_end(&out);
+    return true;
+}
+
 /* clang-format off */
 static enum err_code conflict = ERR_CONFLICT, internal = ERR_INTERNAL;
 static const struct http_route routes[] = {
@@ -18,6 +31,7 @@ static const struct http_route routes[] = {
     { "POST",   "/optional",              HTTP_ANONYMOUS,   1000,  HTTP_JSON_OPTIONAL, echo,    0 },
     { "GET",    "/servicehealth",         HTTP_ANONYMOUS,   0,     HTTP_NO_BODY,       nothing, 0 },
     { "GET",    "/slow",                  HTTP_ANONYMOUS,   0,     HTTP_NO_BODY,       slow,    0 },
+    { "GET",    "/host",                  HTTP_ANONYMOUS,   0,     HTTP_NO_BODY,       say_host, 0 },
     { "GET",    "/owner",                 HTTP_OWNER,       0,     HTTP_NO_BODY,       echo,    0 },
     { "GET",    "/reader",                HTTP_READER,      0,     HTTP_NO_BODY,       echo,    401 },
     { "PUT",    "/reader",                HTTP_CONTRIBUTOR, 1000,  HTTP_ANY_BODY,      echo,    401 },
@@ -65,6 +79,34 @@ TEST(a_request_reaches_its_handler_with_everything_decoded)
     CHECK(strstr(h.text, "\r\nContent-Type: application/json; charset=utf-8\r\n") != NULL);
     CHECK(strstr(h.text, "\r\nCache-Control: no-store\r\n") != NULL);
     CHECK(strstr(h.text, "\r\nx-ms-request-id: ") != NULL);
+}
+
+/* RFC 9112 3.2.2: a server takes the absolute form, and its host counts. */
+TEST(an_address_that_is_sent_whole_is_its_path_and_its_host)
+{
+    static const struct {
+        const char *line, *heard;
+    } rows[] = {
+        { "GET https://own.example:1/host?api-version=1", "\"path\":\"/host\",\"query\":\"1\",\"host\":\"own.example:1\"" },
+        { "GET HTTP://Own.Example/host", "\"path\":\"/host\",\"host\":\"Own.Example\"" },
+        { "GET /host", "\"path\":\"/host\",\"host\":\"localhost\"" },
+        { "GET https://own.example", "NotFound" },
+        { "GET https://own.example?x", "NotFound" },
+        { "GET ftp://own.example/host", "must begin with a slash" },
+        { "GET https:/host", "must begin with a slash" },
+        { "GET *", "must begin with a slash" },
+    };
+    SERVER(f, tables);
+    struct heard h;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char request[256];
+        snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: localhost\r\n\r\n", rows[i].line);
+        ask(&f, request, &h);
+        if (!strstr(h.text, rows[i].heard))
+            test_note("%s: %s", rows[i].line, h.text);
+        CHECK(strstr(h.text, rows[i].heard) != NULL);
+    }
 }
 
 TEST(bodies_arrive_whole_with_a_length_or_in_chunks)
