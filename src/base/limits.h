@@ -42,7 +42,7 @@ enum {
     LIMIT_SEALED_TOKEN_BYTES = 1024 * 1024, /* an answer of AzureGuest: guest-agent.md 3.4 */
     LIMIT_POLICY_BODY_BYTES = 1024 * 1024,
     LIMIT_REPORT_BODY_BYTES = 1024 * 1024,
-    LIMIT_SMALL_BODY_BYTES = 64 * 1024, /* heartbeats, nonces, management */
+    LIMIT_SMALL_BODY_BYTES = 64 * 1024,          /* heartbeats, nonces, management */
     LIMIT_HTTP_BODIES_BYTES = 256 * 1024 * 1024, /* of large requests that are arriving or being worked on, all together */
     LIMIT_HTTP_CONNECTIONS = 1024,
     LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 256,

@@ -2,28 +2,49 @@
 #include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "base/file.h"
 
 enum { KEY_FILE_LIMIT = 256 * 1024 };
 static const int64_t signer_validity_ms = 1825 * CA_DAY_MS, tls_validity_ms = 397 * CA_DAY_MS, tls_renewal_ms = 30 * CA_DAY_MS;
 
 struct key_files {
-    char key[PATH_MAX], cert[PATH_MAX];
+    char key[PATH_MAX], cert[PATH_MAX], pending[PATH_MAX]; /* pending: the certificate, until both are there */
 };
 
 static bool name_files(const char *dir, const char *name, struct key_files *ret, struct err *err)
 {
     if (snprintf(ret->key, sizeof ret->key, "%s/%s.key", dir, name) >= (int)sizeof ret->key ||
-        snprintf(ret->cert, sizeof ret->cert, "%s/%s.pem", dir, name) >= (int)sizeof ret->cert)
+        snprintf(ret->cert, sizeof ret->cert, "%s/%s.pem", dir, name) >= (int)sizeof ret->cert ||
+        snprintf(ret->pending, sizeof ret->pending, "%s/%s.pem.pending", dir, name) >= (int)sizeof ret->pending)
         return err_set(err, ERR_LIMIT, "path too long: %s", dir);
+    return true;
+}
+
+/* A server that was killed between the key and its certificate had the certificate on disk already. */
+static bool finish_pair(const struct key_files *files, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct bytes cert;
+
+    if (!file_exists(files->pending))
+        return true;
+    if (file_exists(files->key) && !file_exists(files->cert) &&
+        !(file_read_in(&a, files->pending, KEY_FILE_LIMIT, &cert, err) && file_write(files->cert, cert, 0644, err)))
+        return false;
+    unlink(files->pending); /* of a pair that is there, or of one that never came to be */
     return true;
 }
 
 /* look says whether both files are there; one without the other is an operator's business. */
 static bool look(const struct key_files *files, bool *ret_there, struct err *err)
 {
-    bool key = file_exists(files->key), cert = file_exists(files->cert);
+    bool key, cert;
 
+    if (!finish_pair(files, err))
+        return false;
+    key = file_exists(files->key);
+    cert = file_exists(files->cert);
     if (key != cert)
         return err_set(err, ERR_CONFLICT, "%s is there but %s is missing: restore it from a backup, or remove both to make a new key",
                        key ? files->key : files->cert, key ? files->cert : files->key);
@@ -36,10 +57,14 @@ static bool load(struct arena *a, const struct key_files *files, struct bytes *r
     return file_read_in(a, files->key, KEY_FILE_LIMIT, ret_key, err) && file_read_in(a, files->cert, KEY_FILE_LIMIT, ret_cert, err);
 }
 
-/* The key is written last: both exist, or the pair is told to be incomplete. */
+/* A certificate without its key must never be seen, whenever the server is killed: look() finishes what is begun here. */
 static bool save(const struct key_files *files, struct bytes key, struct bytes cert, struct err *err)
 {
-    return file_write(files->cert, cert, 0644, err) && file_write(files->key, key, 0600, err);
+    if (!file_write(files->pending, cert, 0644, err) || !file_write(files->key, key, 0600, err) ||
+        !file_write(files->cert, cert, 0644, err))
+        return false;
+    unlink(files->pending);
+    return true;
 }
 
 /* Arena memory that held a key in PEM. */

@@ -84,6 +84,38 @@ TEST(half_a_pair_is_refused_and_left_alone)
     }
 }
 
+/* What a kill -9 leaves behind between each two steps of making a pair. */
+TEST(a_pair_whose_making_was_interrupted_is_finished_or_made_anew)
+{
+    static const struct {
+        const char *what;
+        bool key, cert, pending, same; /* what is there, and whether the CA is then the one that was begun */
+    } rows[] = {
+        { "nothing yet", false, false, false, false },   { "the certificate is waiting", false, false, true, false },
+        { "the key is there", true, false, true, true }, { "both are there", true, true, true, true },
+        { "all is done", true, true, false, true },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        FOLDER(d);
+        struct ca *ca CLEANUP(ca_free_at) = NULL;
+        const char *pending = file_of(&d, "ca.pem.pending");
+        struct bytes cert;
+
+        REQUIRE_OK(file_read_in(&d.a, file_of(&d, "ca.pem"), 1 << 16, &cert, &d.err), d.err);
+        if (rows[i].pending)
+            REQUIRE_OK(file_write(pending, cert, 0644, &d.err), d.err);
+        CHECK(rows[i].key || unlink(file_of(&d, "ca.key")) == 0);
+        CHECK(rows[i].cert || unlink(file_of(&d, "ca.pem")) == 0);
+        if (!keystore_ca(d.path, "ca", NULL, "root", NOW, &ca, &d.err))
+            test_note("%s: %s", rows[i].what, d.err.text);
+        CHECK(ca && cert_equal(ca_cert(ca, 0), ca_cert(d.ca, 0)) == rows[i].same);
+        CHECK(!file_exists(pending) && file_exists(file_of(&d, "ca.pem")) && file_exists(file_of(&d, "ca.key")));
+        ca_free(TAKE(ca));
+        CHECK(keystore_ca(d.path, "ca", NULL, "root", NOW, &ca, &d.err)); /* and it is a pair like any other */
+    }
+}
+
 TEST(damaged_files_are_refused_and_left_alone)
 {
     static const char *const files[] = { "ca.key", "ca.pem" };
