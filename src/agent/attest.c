@@ -119,12 +119,22 @@ bool attest_refused(const struct server_answer *answer, struct attest_result *re
 struct challenge {
     struct bytes text, octets; /* as received; decoded */
     struct bytes context;      /* as received */
+    bool takes_kernel;         /* the guest's own words about its kernel */
 };
+
+/* Which of our own additions the service understands; another's says nothing, and gets none. */
+static void take_offer(const struct json *payload, struct challenge *ret)
+{
+    bool yes;
+
+    ret->takes_kernel = json_as_boolean(json_at(payload, "trueboot", "kernel", NULL), &yes) && yes;
+}
 
 static bool fetch_challenge(struct server *server, struct arena *a, struct attest_result *result, struct challenge *ret,
                             struct failure *why)
 {
-    static const char init[] = "{\"payload\":{\"type\":\"aikcert\"},\"metadata\":{\"agent\":\"trueboot-agent/" TRUEBOOT_VERSION "\"}}";
+    static const char init[] =
+        "{\"payload\":{\"type\":\"aikcert\"},\"metadata\":{\"agent\":\"trueboot-agent/" TRUEBOOT_VERSION "\",\"trueboot\":1}}";
     struct writer w CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
     struct server_answer answer;
     const struct json *payload;
@@ -142,6 +152,7 @@ static bool fetch_challenge(struct server *server, struct arena *a, struct attes
         failure_from(why, FAILURE_BAD_ANSWER, &err);
         return failure_within(why, "the challenge");
     }
+    take_offer(payload, ret);
     return true;
 }
 
@@ -215,6 +226,8 @@ static bool collect_and_write(const struct attest_request *request, const struct
         digest_compute(DIGEST_SHA256, logs.firmware, &digest);
         hex_encode(digest_bytes(&digest), result->event_log_sha256);
     }
+    if (!challenge->takes_kernel)
+        logs.kernel = NULL;
     if (!log_check(&logs, &result->quoted.pcrs, &result->log_notes, why))
         return false;
     write_payload(request, challenge, jwk, &result->quoted, &logs, w);

@@ -1,8 +1,9 @@
 /* agent/attest.h: the native protocol: POST {endpoint}/attest/Tpm?api-version=2022-08-01 (guest-agent.md 3.7,
  * attestation-service.md 6).
  *
- *   1. {"data":b64u({"payload":{"type":"aikcert"},"metadata":{"agent":"trueboot-agent/0.1.0"}})}
+ *   1. {"data":b64u({"payload":{"type":"aikcert"},"metadata":{"agent":"trueboot-agent/0.1.0","trueboot":1}})}
  *      -> {"data":b64u({"payload":{"challenge":b64u,"service_context":b64u}})}
+ *         and, from a service that is a trueboot one, "trueboot":{"kernel":true}: what it understands besides
  *   2. TPM2_Quote(AK, qualifyingData = SHA-256(jwk bytes || 00 || challenge), PCR 0–23 of SHA-256)
  *   3. {"data":b64u({"payload":{"request":"<compact JWS>"}})} with the protected header {"alg":"PS256","typ":"attReqV2"} and the
  *      v2 payload of 6.4.1:
@@ -13,7 +14,8 @@
  *                         {"name":"bootId","value":"uuid","value_type":"string"}],
  *        "service_context":b64u as received}}
  *      `jwk` is written once and those very characters are hashed. `logs`: the firmware log as TCG, then, when systemd has
- *      measured something, its records as a further TCG log, crypto-agile events without a header event (see evidence.h).
+ *      measured something, its records as a further TCG log, crypto-agile events without a header event (see evidence.h). A service that
+ *      says so gets "trueboot":{"kernel":{…}} in current_attestation: the guest's own words (eventlog/kernel_state.h).
  *   -> {"data":b64u({"payload":{"report":"<JWT>"}})}
  *
  * A refusal (400) ends as FAILURE_REFUSED with "code: message"; when its body names an appraisal ("appraisalId" or

@@ -7,15 +7,16 @@
 #include <time.h>
 #include <unistd.h>
 #include "agent/folder.h"
+#include "agent/kernel_look.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "crypto/digest.h"
 #include "json/parse.h"
 #include "json/write.h"
 
-enum { AGAIN_WAIT_MS = 5000, AGAIN_POLL_MS = 50 };
+enum { AGAIN_WAIT_MS = 5000, AGAIN_POLL_MS = 50, OLD_SECONDS = 15 * 60 };
 
-static const char firmware_name[] = "bios.log", ima_name[] = "ima.bin", ids_name[] = "ids.json";
+static const char firmware_name[] = "bios.log", ima_name[] = "ima.bin", kernel_name[] = "kernel.json", ids_name[] = "ids.json";
 
 struct copier {
     int folder;
@@ -59,6 +60,21 @@ static void put_line_of(struct json_out *out, const char *member, const char *pa
 
 static const char * or (const char *given, const char *usual) { return given ? given : usual; }
 
+static bool write_kernel_state(struct copier *c, const char *root, struct err *err)
+{
+    struct writer w CLEANUP(writer_done) = { .limit = LIMIT_SMALL_BODY_BYTES };
+    struct json_out out = json_out_to(&w, JSON_INDENTED);
+    struct kernel_state state;
+
+    kernel_look(root, &state);
+    json_begin_object(&out, NULL);
+    kernel_state_write(&out, &state);
+    json_end(&out);
+    write_string(&w, "\n");
+    return writer_ok(&w) ? folder_write_for(c->folder, kernel_name, writer_bytes(&w), 0640, geteuid(), c->gid, err)
+                         : err_set(err, ERR_NO_MEMORY, "out of memory");
+}
+
 static bool copy_all(struct copier *c, const struct collect_sources *s, int64_t now_ms, struct err *err)
 {
     json_begin_object(&c->out, NULL);
@@ -73,8 +89,9 @@ static bool copy_all(struct copier *c, const struct collect_sources *s, int64_t 
         json_put_null(&c->out, "ima");
     else if (!copy_log(c, "ima", or (s->ima_log, "/sys/kernel/security/ima/binary_runtime_measurements"), ima_name, LIMIT_IMA_BYTES, err))
         return false;
+    json_put_boolean(&c->out, "kernelState", s->with_kernel);
     json_end(&c->out);
-    return true;
+    return !s->with_kernel || write_kernel_state(c, s->kernel_root, err);
 }
 
 bool collect_logs(const struct places *places, const struct collect_sources *sources, uid_t uid, gid_t gid, int64_t now_ms, struct err *err)
@@ -122,6 +139,14 @@ bool collect_again(const char *run_dir)
     return false;
 }
 
+void collect_refresh(const char *run_dir, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && time(NULL) - st.st_mtim.tv_sec > OLD_SECONDS)
+        (void)!collect_again(run_dir); /* nobody answers: an old copy is better than none */
+}
+
 bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, struct collected *ret)
 {
     char *path = arena_printf(a, "%s/%s", run_dir, ids_name);
@@ -136,6 +161,8 @@ bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, str
     ret->firmware_log = arena_printf(a, "%s/%s", run_dir, firmware_name);
     if (json_get(ids, "ima") && json_get(ids, "ima")->type == JSON_OBJECT)
         ret->ima_log = arena_printf(a, "%s/%s", run_dir, ima_name);
+    if (json_get(ids, "kernelState") && json_get(ids, "kernelState")->type == JSON_BOOLEAN && json_get(ids, "kernelState")->boolean)
+        ret->kernel_state = arena_printf(a, "%s/%s", run_dir, kernel_name);
     if (!uuid_canonical(json_text(json_get(ids, "productUuid"), BYTES_NONE), ret->product_uuid))
         ret->product_uuid[0] = 0;
     return ret->firmware_log != NULL;

@@ -1,8 +1,9 @@
 /* agent/collect.h: what only root may read, copied to where the daemon may (guest-agent.md 4.3, 11.3): the one reader of securityfs.
  *
  *   RUN/bios.log    the firmware's event log      RUN/ima.bin  the kernel's IMA list, when asked for       0640, root's, daemon's group
+ *   RUN/kernel.json what the kernel says of its modules, eventlog/kernel_state.h
  *   RUN/ids.json    {"schema":1,"bootId":"…","productUuid":"…"|null,"collectedTime":…,
- *                    "firmwareLog":{"source":"/…","length":n,"sha256":"hex"}|{"source":"/…","reason":"…"},"ima":{same}|null} */
+ *                    "firmwareLog":{"source":"/…","length":n,"sha256":"hex"}|{"source":"/…","reason":"…"},"ima":{same}|null,"kernelState":bool} */
 #pragma once
 #include <sys/types.h>
 #include "agent/places.h"
@@ -12,7 +13,8 @@ enum { COLLECT_SCHEMA = 1 };
 
 struct collect_sources { /* NULL: the kernel's path */
     const char *firmware_log, *ima_log, *boot_id, *product_uuid;
-    bool with_ima;
+    const char *kernel_root; /* kernel_look.h */
+    bool with_ima, with_kernel;
 };
 
 /* A log that is not there is written down as such, and is no failure. */
@@ -23,9 +25,13 @@ MUST_CHECK bool collect_logs(const struct places *places, const struct collect_s
  * trueboot-agent-collect.path waits for, and waits a few seconds for them. False when nobody collects. */
 bool collect_again(const char *run_dir);
 
+/* The same where the copy at `path` is older than a quarter of an hour: what the kernel says changes, but seldom. */
+void collect_refresh(const char *run_dir, const char *path);
+
 /* What was collected in this boot. */
 struct collected {
     const char *firmware_log, *ima_log; /* paths in the run folder, in the arena; the files may be missing: then the logs are */
+    const char *kernel_state;           /* the same; the daemon itself does not look at the kernel */
     char product_uuid[UUID_TEXT_LEN];   /* "" when not known */
 };
 /* False when nothing was collected since `boot_id`. */

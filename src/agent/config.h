@@ -44,6 +44,8 @@
     X("ima.enable",           ima,                     SWITCH,   0,       0,    1,        "send the kernel's IMA list")                           \
     X("ima.log",              ima_log,                 TEXT,     0,       0,    0,        "path of the binary IMA list")                          \
     X("net.allow_insecure_loopback", insecure_loopback, SWITCH, 0,        0,    1,        "take an http:// address of this very machine; for tests") \
+    X("kernel.enable",        kernel,                  SWITCH,   1,       0,    1,        "send what the kernel says of its modules, where collect-logs runs") \
+    X("kernel.root",          kernel_root,             TEXT,     0,       0,    0,        "folder in front of /proc, /sys and /dev, where collect-logs looks") \
     X("net.proxy",            proxy,                   TEXT,     0,       0,    0,        "proxy instead of the environment's")                   \
     X("net.ca_file",          ca_file,                 TEXT,     0,       0,    0,        "CA certificates (PEM) instead of the system's")        \
     X("net.proxy_credentials_file", proxy_credentials_file, TEXT, 0,      0,    0,        "file with the proxy's user:password, mode 0600")       \

@@ -4,6 +4,7 @@
 #include "agent/log_place.h"
 #include "base/file.h"
 #include "eventlog/systemd_log.h"
+#include "json/parse.h"
 #include "jose/jwk.h"
 
 enum { SMALLEST_LOG = 64 }; /* bytes: less is at most a header (4.1) */
@@ -50,6 +51,20 @@ static bool convert_systemd(struct arena *a, struct evidence_logs *logs, struct 
     return arena_copy(a, writer_bytes(&w), &logs->systemd_events) ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
 }
 
+/* Root's helper wrote it; what is no such file says nothing. */
+static const struct kernel_state *read_kernel_state(struct arena *a, const char *path)
+{
+    struct kernel_state *state = ARENA_NEW(a, struct kernel_state);
+    const struct json *json;
+    struct bytes text;
+    struct err err = ERR_INIT;
+
+    return state && file_read_in(a, path, LIMIT_SMALL_BODY_BYTES, &text, &err) && json_parse(a, text, NULL, &json, &err) &&
+                   kernel_state_read(json, state, &err)
+               ? state
+               : NULL;
+}
+
 bool evidence_collect_logs(const struct evidence_sources *sources, struct arena *a, struct evidence_logs *ret, struct failure *why)
 {
     const char *firmware = sources->firmware_log ? sources->firmware_log : log_place_firmware(a);
@@ -69,6 +84,10 @@ bool evidence_collect_logs(const struct evidence_sources *sources, struct arena 
     if (sources->with_ima)
         (void)read_log(a, path_of(sources->ima_log, "/sys/kernel/security/ima/binary_runtime_measurements"), LIMIT_IMA_BYTES, &ret->ima,
                        &err);
+    if (sources->kernel_state && sources->run_dir)
+        collect_refresh(sources->run_dir, sources->kernel_state);
+    if (sources->kernel_state)
+        ret->kernel = read_kernel_state(a, sources->kernel_state);
     if (read_log(a, path_of(sources->systemd_log, "/run/log/systemd/tpm2-measure.log"), LIMIT_LOG_BYTES, &ret->systemd_text, &err) ==
         LOG_STATE_PRESENT)
         return convert_systemd(a, ret, why);
@@ -118,6 +137,17 @@ void evidence_put_pcrs(struct json_out *out, const char *name, const struct pcr_
     json_end(out);
 }
 
+static void put_ours(struct json_out *out, const struct evidence_logs *logs)
+{
+    if (!logs->kernel)
+        return;
+    json_begin_object(out, "trueboot");
+    json_begin_object(out, "kernel");
+    kernel_state_write(out, logs->kernel);
+    json_end(out);
+    json_end(out);
+}
+
 void evidence_put_attestation(struct json_out *out, const char *name, const struct ak *ak, struct bytes ak_cert,
                               const struct quoted *quoted, const struct evidence_logs *logs, bool with_systemd)
 {
@@ -131,6 +161,7 @@ void evidence_put_attestation(struct json_out *out, const char *name, const stru
     evidence_put_pcrs(out, "pcrs", &quoted->pcrs);
     json_put_base64url(out, "quote", quoted->attest);
     json_put_base64url(out, "signature", quoted->signature);
+    put_ours(out, logs);
     json_end(out);
 }
 

@@ -3,6 +3,7 @@
  * guest-agent.md 3.7, 4; attestation-service.md 6.4.1 (ATT); architecture.md 8 (evidence file). */
 #pragma once
 #include "agent/quote.h"
+#include "eventlog/kernel_state.h"
 #include "json/write.h"
 
 struct evidence_sources {     /* NULL: the usual path; "": do not look */
@@ -10,6 +11,8 @@ struct evidence_sources {     /* NULL: the usual path; "": do not look */
     const char *systemd_log;  /* /run/log/systemd/tpm2-measure.log */
     const char *ima_log;      /* /sys/kernel/security/ima/binary_runtime_measurements */
     bool with_ima;            /* off by default */
+    const char *kernel_state; /* what collect-logs wrote into run_dir; NULL: nothing is said */
+    const char *run_dir;
     const char *collected_in; /* the run folder whose copy of the IMA list is to be made anew first; NULL: no copy is read */
 };
 
@@ -24,7 +27,8 @@ struct evidence_logs {
     struct bytes systemd_text;   /* the JSON sequence; empty: none */
     struct bytes systemd_events; /* the same as a crypto-agile log of its own (3.7); empty: none */
     struct bytes ima;
-    char note[160]; /* a sentence about what is missing; "" when nothing is */
+    const struct kernel_state *kernel; /* what the kernel says of its modules; NULL: nothing */
+    char note[160];                    /* a sentence about what is missing; "" when nothing is */
 };
 
 /* collect_logs never fails for a log that is absent or broken; only without memory. */

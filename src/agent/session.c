@@ -47,6 +47,8 @@ static struct evidence_sources sources_of(const struct session *s)
                                       .systemd_log = s->config->systemd_log,
                                       .ima_log = s->config->ima_log ? s->config->ima_log : s->collected.ima_log,
                                       .with_ima = s->config->ima,
+                                      .kernel_state = s->config->kernel ? s->collected.kernel_state : NULL,
+                                      .run_dir = s->config->run_dir,
                                       .collected_in = !s->config->ima_log && s->collected.ima_log ? s->config->run_dir : NULL };
 }
 

@@ -14,7 +14,9 @@ int verb_collect_logs(struct invocation *in)
 {
     const struct collect_sources sources = { .firmware_log = in->config.firmware_log,
                                              .ima_log = in->config.ima_log,
-                                             .with_ima = in->config.ima };
+                                             .with_ima = in->config.ima,
+                                             .kernel_root = in->config.kernel_root,
+                                             .with_kernel = in->config.kernel };
     struct err err = ERR_INIT;
     uid_t uid;
     gid_t gid;

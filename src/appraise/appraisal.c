@@ -53,6 +53,7 @@ void facts_write(struct json_out *out, const struct appraisal_facts *facts)
     for (enum phase p = PHASE_FIRMWARE; p <= PHASE_OS; p++)
         json_put_string(out, phase_name(p), facts->phase_summary[p]);
     json_end(out);
+    kernel_facts_write(out, &facts->running);
 }
 
 void findings_write(struct json_out *out, const char *name, const struct findings *findings)

@@ -3,6 +3,7 @@
  * It is what appraise() makes, what the attestation service signs and stores for refused evidence too, and what the monitor
  * judges from (architecture.md decision 4). appraisal_write and appraisal_read are each other's mirror. */
 #pragma once
+#include "appraise/kernel.h"
 #include "base/uuid.h"
 #include "bootchain/compare.h"
 #include "findings/finding.h"
@@ -32,6 +33,7 @@ struct appraisal_facts {
     const char *boot_summary;     /* "Linux vmlinuz-… through shim and GRUB" */
     const char *phase_summary[5]; /* by enum phase */
     bool has_log;
+    struct kernel_facts running; /* of the kernel that runs; each says whether it is proved */
 };
 
 struct appraisal {

@@ -245,6 +245,29 @@ static enum secure_boot secure_boot_from_text(struct bytes text)
     return SECURE_BOOT_UNKNOWN;
 }
 
+static bool read_kernel_fact(struct arena *a, const struct json *v, const char *name, struct kernel_fact *ret, struct err *err)
+{
+    const struct json *fact;
+
+    if (!json_need_object(v, name, &fact, err))
+        return false;
+    return (optional_text(a, fact, "is", &ret->text, err) && need_boolean(fact, "proved", &ret->proved, err)) ||
+           err_within(err, "%s", name);
+}
+
+/* Records of earlier versions have none. */
+static bool read_kernel_facts(struct arena *a, const struct json *facts, struct kernel_facts *ret, struct err *err)
+{
+    const struct json *v = json_get(facts, "kernelState");
+
+    if (!v)
+        return true;
+    return (read_kernel_fact(a, v, "moduleSignatures", &ret->module_signatures, err) &&
+            read_kernel_fact(a, v, "lockdown", &ret->lockdown, err) && read_kernel_fact(a, v, "modules", &ret->modules, err) &&
+            read_kernel_fact(a, v, "taint", &ret->taint, err)) ||
+           err_within(err, "kernelState");
+}
+
 static bool read_facts(struct arena *a, const struct json *v, struct appraisal_facts *f, struct err *err)
 {
     const struct json *facts, *phases;
@@ -258,7 +281,7 @@ static bool read_facts(struct arena *a, const struct json *v, struct appraisal_f
             return false;
     return need_boolean(facts, "eventLog", &f->has_log, err) && optional_text(a, facts, "kernel", &f->kernel_label, err) &&
            optional_text(a, facts, "commandLine", &f->command_line, err) && optional_text(a, facts, "osRelease", &f->os_release, err) &&
-           optional_text(a, facts, "boot", &f->boot_summary, err);
+           optional_text(a, facts, "boot", &f->boot_summary, err) && read_kernel_facts(a, facts, &f->running, err);
 }
 
 static bool read_tpm(const struct json *v, struct appraisal *r, struct err *err)

@@ -210,6 +210,11 @@ static void policy_failed(struct work *w, const struct policy_error *why)
         w->out->fault = fault;
 }
 
+static bool check_kernel(struct work *w, struct err *err)
+{
+    return kernel_judge(w->a, w->request->evidence->kernel, w->out->ima, w->out->chain, w->findings, &w->out->appraisal.facts.running, err);
+}
+
 static bool run_policy(struct work *w, struct err *err)
 {
     struct appraisal *appraisal = &w->out->appraisal;
@@ -297,7 +302,7 @@ bool appraise(struct arena *a, const struct appraise_request *request, struct ap
         if (!check_logs(&w, err) || !check_ima(&w, err))
             return false;
         registers_judge(&out->appraisal.boot.registers, w.findings);
-        if (!note_facts(&w, err) || !run_policy(&w, err))
+        if (!note_facts(&w, err) || !check_kernel(&w, err) || !run_policy(&w, err))
             return false;
     }
     out->appraisal.verdict = verdict_of(w.findings);

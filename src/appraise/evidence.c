@@ -111,6 +111,25 @@ static bool read_pcrs(struct arena *a, const struct json *att, struct pcr_set *r
     return true;
 }
 
+/* What is ours. Words of a later schema are none that we understand: as if nothing were said. */
+static bool read_ours(struct arena *a, const struct json *att, struct evidence *ret, struct err *err)
+{
+    const struct json *ours = json_get(att, "trueboot"), *kernel = json_get(ours, "kernel");
+    struct kernel_state *state;
+
+    if (ours && ours->type != JSON_OBJECT && ours->type != JSON_NULL)
+        return err_set(err, ERR_MALFORMED, "trueboot is not an object");
+    if (!kernel || kernel->type == JSON_NULL)
+        return true;
+    state = ARENA_NEW(a, struct kernel_state);
+    if (!state)
+        return err_set(err, ERR_NO_MEMORY, "no memory for what the kernel says");
+    if (!kernel_state_read(kernel, state, err))
+        return err->code == ERR_UNSUPPORTED || err_within(err, "trueboot.kernel");
+    ret->kernel = state;
+    return true;
+}
+
 bool evidence_read(struct arena *a, const struct json *att, struct evidence *ret, struct err *err)
 {
     struct evidence e = { .n_logs = 0 };
@@ -120,7 +139,7 @@ bool evidence_read(struct arena *a, const struct json *att, struct evidence *ret
     if (!read_logs(a, att, &e, err) || !read_pcrs(a, att, &e.pcrs, err) ||
         !read_base64(a, att, "quote", false, LIMIT_SMALL_BODY_BYTES, &e.quote, err) ||
         !read_base64(a, att, "signature", false, LIMIT_SMALL_BODY_BYTES, &e.signature, err) ||
-        !read_base64(a, att, "aik_cert", true, LIMIT_CERT_BYTES, &e.aik_cert, err))
+        !read_base64(a, att, "aik_cert", true, LIMIT_CERT_BYTES, &e.aik_cert, err) || !read_ours(a, att, &e, err))
         return false;
     e.aik_pub = json_get(att, "aik_pub");
     if (e.aik_pub && e.aik_pub->type != JSON_OBJECT)

@@ -1,11 +1,14 @@
 /* appraise/evidence.h: what a guest says: claimed, not believed. Views into the JSON text it came in.
  *
- * Formats: ATT of attestation-service.md 6.4.1, and the evidence file of architecture.md 8:
+ * Formats: ATT of attestation-service.md 6.4.1, with what is ours under one name:
+ *   "trueboot":{"kernel":{…, eventlog/kernel_state.h}}
+ * and the evidence file of architecture.md 8:
  *   {"version":1,"vm":uuid,"time":RFC 3339,"nonce":b64u,"current_attestation":ATT,"boot_attestation":ATT?,"ek_cert":b64u?,
  *    "systemd_log":b64u?} */
 #pragma once
 #include "base/limits.h"
 #include "crypto/pcr.h"
+#include "eventlog/kernel_state.h"
 #include "json/value.h"
 
 enum evidence_log_kind { EVIDENCE_LOG_TCG, EVIDENCE_LOG_IMA };
@@ -19,14 +22,15 @@ struct evidence_log {
 struct evidence {
     struct evidence_log logs[LIMIT_LOGS]; /* in measurement order */
     size_t n_logs;
-    struct bytes systemd_log;   /* JSON sequence, BYTES_NONE when there is none */
-    struct bytes aik_cert;      /* DER, BYTES_NONE when only aik_pub came */
-    const struct json *aik_pub; /* JWK, NULL when only aik_cert came */
-    struct pcr_set pcrs;        /* the register values that the guest shows */
-    struct bytes quote;         /* TPMS_ATTEST */
-    struct bytes signature;     /* TPMT_SIGNATURE */
-    struct bytes raw;           /* the ATT object's own characters */
-    struct digest digest;       /* SHA-256 of raw */
+    const struct kernel_state *kernel; /* the guest's own words; NULL when it says nothing */
+    struct bytes systemd_log;          /* JSON sequence, BYTES_NONE when there is none */
+    struct bytes aik_cert;             /* DER, BYTES_NONE when only aik_pub came */
+    const struct json *aik_pub;        /* JWK, NULL when only aik_cert came */
+    struct pcr_set pcrs;               /* the register values that the guest shows */
+    struct bytes quote;                /* TPMS_ATTEST */
+    struct bytes signature;            /* TPMT_SIGNATURE */
+    struct bytes raw;                  /* the ATT object's own characters */
+    struct digest digest;              /* SHA-256 of raw */
 };
 
 /* evidence_read reads an ATT object. The error names the member. Everything lives in `a` or in the JSON's input. */

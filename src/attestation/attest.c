@@ -274,6 +274,14 @@ static bool decide(struct attestation *t, struct http_response *response, struct
     return answer_token(t, response, token);
 }
 
+/* What of our own additions may come with the evidence; only who asked for it is told. */
+static void put_offer(struct json_out *out)
+{
+    json_begin_object(out, "trueboot");
+    json_put_boolean(out, "kernel", true);
+    json_end(out);
+}
+
 static bool answer_challenge(struct attestation *t, struct http_response *response, struct err *err)
 {
     struct writer message CLEANUP(writer_done) = { 0 };
@@ -286,6 +294,8 @@ static bool answer_challenge(struct attestation *t, struct http_response *respon
     json_begin_object(&inner, NULL);
     json_put_base64url(&inner, "challenge", BYTES_OF(challenge));
     json_put_base64url(&inner, "service_context", context);
+    if (t->message.knows_ours)
+        put_offer(&inner);
     json_end(&inner);
     response->outcome = "challenge";
     out = http_response_json(response, 200);

@@ -48,6 +48,7 @@ bool attest_message_read(struct arena *a, const struct json *body, struct attest
         return err_within(err, "data");
     payload = json_get_no_case(envelope, "payload");
     m.wrapped = payload != NULL;
+    m.knows_ours = json_at(envelope, "metadata", "trueboot", NULL) != NULL;
     if (!read_inner(payload ? payload : envelope, &m, err))
         return false;
     *ret = m;

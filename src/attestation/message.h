@@ -13,6 +13,7 @@ enum attest_message_kind { ATTEST_INIT, ATTEST_REQUEST };
 struct attest_message {
     enum attest_message_kind kind;
     bool wrapped;
+    bool knows_ours;      /* "trueboot":1 in the metadata: the sender understands what is ours in answers */
     struct bytes request; /* compact JWS, for ATTEST_REQUEST */
 };
 

@@ -12,7 +12,10 @@ enum {
     LIMIT_IMA_ENTRIES = 500000,
     LIMIT_IMA_BYTES = 16 * 1024 * 1024,
     LIMIT_SYSTEMD_RECORDS = 4096,
-    LIMIT_SIGNATURE_LISTS = 1024, /* in one UEFI key variable */
+    LIMIT_KERNEL_MODULES = 32,                /* named in each list of a kernel's state; what comes after is said to be there */
+    LIMIT_KERNEL_LOG_BYTES = 8 * 1024 * 1024, /* of the kernel's log that are looked through */
+    LIMIT_SYS_MODULES = 4096,                 /* folders of /sys/module that are looked into */
+    LIMIT_SIGNATURE_LISTS = 1024,             /* in one UEFI key variable */
     LIMIT_SIGNATURES = 16384,
 
     /* what the agent keeps when it cannot report */

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/kernel_show.h"
 
 static const char *text_at(struct cli *cli, const struct json *status, const char *name)
 {
@@ -111,6 +112,15 @@ static bool is_bad(const struct json *r)
     return json_is_string(s, "medium") || json_is_string(s, "high") || json_is_string(s, "critical");
 }
 
+/* One line; with what to do where there is something. */
+static void print_note(struct cli *cli, const struct json *r, bool first)
+{
+    printf("%s   %s: %s\n", first ? "\nAlso noted, not held against it:\n" : "", show_member(cli, r, "code"),
+           show_member(cli, r, "message"));
+    if (json_is_string(json_get(r, "severity"), "low"))
+        printf("      to do: %s\n", show_member(cli, r, "remedy"));
+}
+
 static void print_reasons(struct cli *cli, const struct json *status)
 {
     const struct json *reasons = json_get(ours(status), "reasons");
@@ -123,8 +133,7 @@ static void print_reasons(struct cli *cli, const struct json *status)
             print_reason(cli, reasons->array.items[i], ++bad);
     for (size_t i = 0; i < reasons->array.n; i++)
         if (!is_bad(reasons->array.items[i]))
-            printf("%s   %s: %s\n", notes++ ? "" : "\nAlso noted, not held against it:\n",
-                   show_member(cli, reasons->array.items[i], "code"), show_member(cli, reasons->array.items[i], "message"));
+            print_note(cli, reasons->array.items[i], notes++ == 0);
 }
 
 static void print_phases(struct cli *cli, const struct json *status)
@@ -140,6 +149,7 @@ static void print_phases(struct cli *cli, const struct json *status)
     for (size_t i = 0; i < ARRAY_LEN(phases); i++)
         line(phases[i].title, show_member(cli, json_get(last, "phases"), phases[i].name));
     line("Command line", show_member(cli, last, "commandLine"));
+    kernel_show(cli, json_get(last, "kernelState"), line);
     line("Appraisal", show_member(cli, last, "appraisal"));
     line("Reference data", show_member(cli, last, "reference") ? show_member(cli, last, "reference") : "none");
 }

@@ -2,6 +2,7 @@
 #include "bootchain/plain.h"
 #include "cli/commands.h"
 #include "cli/findings_show.h"
+#include "cli/kernel_show.h"
 #include "cli/offline.h"
 #include "cli/pcrs_file.h"
 
@@ -136,6 +137,7 @@ static void verdict_table(struct cli *cli, const struct json *v)
     line("Kernel", show_member(cli, facts, "kernel"));
     line("Command line", show_member(cli, facts, "commandLine"));
     line("OS", show_member(cli, facts, "osRelease"));
+    kernel_show(cli, json_get(facts, "kernelState"), line);
     if (identity && identity->type == JSON_OBJECT) {
         const char *name = show_member(cli, identity, "vmName"), *uuid = show_member(cli, identity, "vmUuid");
         line("TPM identity", yes_no(identity, "ekVerified", "endorsement certificate verified", "endorsement certificate refused"));

@@ -217,6 +217,20 @@ X(OS_SAFE_MODE, "os.safe_mode", MEDIUM, OS, "Booted in safe mode",
 X(OS_CODE_INTEGRITY, "os.code_integrity_disabled", HIGH, OS, "Code integrity is off",
   "Unsigned drivers may run.", "Enable code integrity in {vm}.")
 
+/* the running kernel: proved where IMA's list says it, else the guest's own words, which the text says */
+X(OS_MODULE_UNSIGNED, "os.module_unsigned", LOW, OS, "Unsigned kernel module",
+  "Code that no trusted key vouches for was given to the kernel, or runs in it.", "Remove the module from {vm} or sign it with a machine owner key, and reboot.")
+X(OS_MODULE_REFUSED, "os.module_refused", LOW, OS, "Kernel module refused",
+  "A driver failed validation: somebody tried to load it, or it is missing a signature that it needs.", "Find out who loads the module in {vm}; sign it (`mokutil --import KEY`) or remove it.")
+X(OS_MODULE_SIGNATURES, "os.module_signatures_not_enforced", LOW, OS, "Module signatures are not enforced",
+  "Root can load any code into the kernel.", "Boot {vm} with Secure Boot, which locks the kernel down, or add `module.sig_enforce=1` to its command line.")
+X(OS_LOCKDOWN, "os.lockdown_off", LOW, OS, "Kernel is not locked down",
+  "With Secure Boot on, root can still change the running kernel (kexec, /dev/mem, unsigned modules).", "Use a kernel that locks itself down under Secure Boot, or add `lockdown=integrity` to {vm}'s command line.")
+X(OS_KERNEL_TAINTED, "os.kernel_tainted", INFO, OS, "Kernel is tainted",
+  "Something runs in, or happened to, the kernel that its makers do not answer for.", "Nothing to do if the module is wanted; `cat /proc/sys/kernel/tainted` in {vm} shows the mask.")
+X(OS_KEXEC, "os.kexec", INFO, OS, "Another kernel was made ready with kexec",
+  "A kernel that is started this way is not measured by the firmware.", "Nothing to do for a crash kernel (kdump); otherwise find out who prepared it.")
+
 /* policy */
 X(POLICY_DENIED, "policy.denied", HIGH, EVIDENCE, "Policy denies this boot",
   "A deny rule of the attestation policy fired.", "See the rule in `trueboot policy show`.")

@@ -184,6 +184,7 @@ static void write_last_verdict(struct json_out *out, const struct vm_status *s)
     json_put_string(out, "kernel", last->facts.kernel_label);
     json_put_string(out, "commandLine", last->facts.command_line);
     json_put_string(out, "reference", last->reference);
+    kernel_facts_write(out, &last->facts.running);
     json_begin_object(out, "phases");
     for (enum phase p = PHASE_FIRMWARE; p <= PHASE_OS; p++)
         json_put_string(out, phase_name(p), last->facts.phase_summary[p]);

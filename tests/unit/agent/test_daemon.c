@@ -6,6 +6,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "agent/collect.h"
+#include "agent/evidence.h"
+#include "agent/kernel_look.h"
 #include "agent/logfile.h"
 #include "agent/notify.h"
 #include "agent/pulse.h"
@@ -200,4 +202,72 @@ TEST(logs_are_collected_for_the_boot_they_belong_to)
     CHECK(collect_find(&g.a, p.run_dir, BOOT_ID, &found) && found.ima_log && file_exists(found.ima_log));
     CHECK(!file_exists(found.firmware_log)); /* it was there before, and is not true any more */
     CHECK(bytes_find(read_text(&g, "run/trueboot-agent/ids.json"), BYTES_LIT("\"reason\"")) != SIZE_MAX);
+}
+
+static bool put_in(struct ground *g, const char *name, const char *text)
+{
+    char path[300], *slash;
+    struct err err = ERR_INIT;
+
+    snprintf(path, sizeof path, "%s", below(g, name));
+    slash = strrchr(path, '/');
+    *slash = 0;
+    return file_make_dirs(path, 0755, &err) && file_write(below(g, name), bytes_of_string(text), 0644, &err);
+}
+
+TEST(what_the_kernel_says_of_its_modules_is_collected_with_the_logs)
+{
+    struct ground g CLEANUP(ground_done);
+    struct places p;
+    struct err err = ERR_INIT;
+    struct collected found;
+    struct collect_sources sources;
+    struct evidence_sources where;
+    struct evidence_logs logs;
+    struct failure why = FAILURE_INIT;
+    char log[12000];
+
+    REQUIRE(ground_make(&g));
+    REQUIRE_OK(places_init(&p, &g.a, g.dir, NULL, NULL, &err), err);
+    snprintf(log, sizeof log,
+             "6,1,2,-;%08000d\n5,2,3,-;evil: loading of unsigned module is rejected\n6,3,4,-;%03000d\n13,4,5,-;fake: loading of unsigned "
+             "module is rejected\n",
+             0, 0);
+    REQUIRE(put_in(&g, "k/proc/sys/kernel/tainted", "8192\n") && put_in(&g, "k/proc/sys/kernel/osrelease", "6.1.0-18-amd64\n") &&
+            put_in(&g, "k/proc/sys/kernel/modules_disabled", "0\n") && put_in(&g, "k/sys/module/module/parameters/sig_enforce", "N\n") &&
+            put_in(&g, "k/sys/module/loop/taint", "\n") && put_in(&g, "k/sys/module/foreign/taint", "OE\n") &&
+            put_in(&g, "k/sys/kernel/security/lockdown", "none [integrity] confidentiality\n") && put_in(&g, "k/dev/kmsg", log));
+    sources = (struct collect_sources){
+        .firmware_log = "", .boot_id = below(&g, "boot"), .product_uuid = "", .kernel_root = below(&g, "k"), .with_kernel = true
+    };
+    REQUIRE(put_in(&g, "boot", BOOT_ID "\n"));
+    REQUIRE_OK(collect_logs(&p, &sources, geteuid(), getegid(), 1000, &err), err);
+    REQUIRE(collect_find(&g.a, p.run_dir, BOOT_ID, &found) && found.kernel_state);
+    where = (struct evidence_sources){ .firmware_log = "", .systemd_log = "", .kernel_state = found.kernel_state };
+    REQUIRE(evidence_collect_logs(&where, &g.a, &logs, &why) && logs.kernel);
+    CHECK_STRING(logs.kernel->release, "6.1.0-18-amd64");
+    CHECK(logs.kernel->lockdown == LOCKDOWN_INTEGRITY && logs.kernel->sig_enforce == KERNEL_SWITCH_OFF &&
+          logs.kernel->modules_disabled == KERNEL_SWITCH_OFF && logs.kernel->has_taint &&
+          logs.kernel->taint == 1u << KERNEL_TAINT_UNSIGNED);
+    CHECK(logs.kernel->n_tainting == 1 && logs.kernel->n_refused == 1 && !logs.kernel->more);
+    CHECK_STRING(logs.kernel->tainting[0].name, "foreign");
+    CHECK_STRING(logs.kernel->refused[0].name, "evil");
+
+    sources.with_kernel = false;
+    REQUIRE_OK(collect_logs(&p, &sources, geteuid(), getegid(), 1000, &err), err);
+    CHECK(collect_find(&g.a, p.run_dir, BOOT_ID, &found) && !found.kernel_state);
+}
+
+TEST(a_kernel_that_tells_nothing_is_a_kernel_of_which_nothing_is_known)
+{
+    struct ground g CLEANUP(ground_done);
+    struct kernel_state s;
+
+    REQUIRE(ground_make(&g));
+    kernel_look(below(&g, "nowhere"), &s);
+    CHECK(!s.release[0] && s.lockdown == LOCKDOWN_UNKNOWN && s.sig_enforce == KERNEL_SWITCH_UNKNOWN &&
+          s.modules_disabled == KERNEL_SWITCH_UNKNOWN && !s.has_taint && !s.n_tainting && !s.n_refused && !s.more);
+    REQUIRE(put_in(&g, "k/proc/sys/kernel/tainted", "4294967296\n") && put_in(&g, "k/proc/sys/kernel/osrelease", "6.1\n"));
+    kernel_look(below(&g, "k"), &s);
+    CHECK(!s.has_taint && s.modules_disabled == KERNEL_SWITCH_ON); /* a kernel without modules */
 }

@@ -41,7 +41,8 @@ static bool full_appraisal(struct arena *a, struct appraisal *ret)
                                            .os_release = "Debian",
                                            .boot_summary = "Linux",
                                            .phase_summary = { "a", "b", "c", "d", "e" },
-                                           .has_log = true };
+                                           .has_log = true,
+                                           .running = { .lockdown = { "integrity", true }, .taint = { "none", false } } };
     list->arena = a;
     f = findings_add(list, FINDING_BOOT_CMDLINE_CHANGED, 8, UINT32_MAX, "changed");
     finding_was_is(list, f, "old", "new");
