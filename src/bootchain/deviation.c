@@ -121,8 +121,8 @@ static void keys_changed(struct comparison *c, const struct component *was, cons
 static void revocations_changed(struct comparison *c, const struct component *was, const struct component *is)
 {
     size_t added = members_missing(is->members, was->members), removed = members_missing(was->members, is->members);
-    const char *sentence = arena_printf(c->a, "The dbx has %zu entries, %zu before: %zu added, %zu removed.", is->members.len / 32,
-                                        was->members.len / 32, added, removed);
+    const char *sentence = arena_printf(c->a, "The dbx has %zu entr%s, %zu before: %zu added, %zu removed.", is->members.len / 32,
+                                        is->members.len == 32 ? "y" : "ies", was->members.len / 32, added, removed);
     struct finding *f;
 
     if (removed) {
@@ -192,6 +192,8 @@ static const char *changed_sentence(struct comparison *c, const struct component
         return arena_printf(c->a, "In this boot: %s.", is->name);
     if (was->kind == COMPONENT_AUTHORITY)
         return arena_printf(c->a, "Another certificate let an image start: %s.", is->name);
+    if (was->kind == COMPONENT_CRTM_VERSION && is->kind == COMPONENT_CRTM_VERSION && was->text && is->text)
+        return arena_printf(c->a, "The firmware's version went from %s to %s.", was->text, is->text);
     return arena_printf(c->a, "%s changed%s.", is->name, signer_words(c, is));
 }
 

@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "eventlog/no_action.h"
 #include "eventlog/replay_rules.h"
+#include "eventlog/systemd_log.h"
 
 enum { IMA_PCR = 10, DEBUG_PCR = 16, DRTM_FIRST = 17, DRTM_LAST = 22, APPLICATION_PCR = 23 };
 
@@ -12,6 +13,7 @@ struct replayed_log {
     enum register_state state[LIMIT_PCRS];
     struct event_mark *marks;
     struct separators separators;
+    uint32_t later[LIMIT_PCRS]; /* events of the register from this number on came after the quote */
     bool exit_boot_services;
 };
 
@@ -183,6 +185,83 @@ static enum register_state compare_register(const struct replayed_log *replayed,
     return state;
 }
 
+/* The registers of one number in all quoted banks, as they grow. */
+struct growing {
+    const struct replayed_log *replayed;
+    unsigned pcr;
+    size_t n;
+    struct digest value[LIMIT_PCR_BANKS];
+    const struct digest *quoted[LIMIT_PCR_BANKS];
+};
+
+/* False when the log has not every quoted bank. */
+static bool growing_begin(struct growing *g, const struct replayed_log *replayed, unsigned pcr)
+{
+    *g = (struct growing){ .replayed = replayed, .pcr = pcr };
+    for (size_t i = 0; i < replayed->quoted.n_banks; i++) {
+        const struct pcr_bank *quoted = &replayed->quoted.banks[i];
+        if (!(quoted->present & PCR_BIT(pcr)))
+            continue;
+        if (!eventlog_has_bank(replayed->log, quoted->algorithm))
+            return false;
+        pcr_reset_value(quoted->algorithm, pcr, &g->value[g->n]);
+        if (pcr == 0)
+            g->value[g->n].value[digest_len(quoted->algorithm) - 1] = replay_startup_locality(replayed->log);
+        g->quoted[g->n++] = &quoted->value[pcr];
+    }
+    return g->n > 0;
+}
+
+static bool growing_fits(const struct growing *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (!digest_equal(&g->value[i], g->quoted[i]))
+            return false;
+    return true;
+}
+
+static void growing_extend(struct growing *g, const struct event *event)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        struct bytes digest = event_digest(g->replayed->log, event, g->value[i].algorithm);
+        if (digest.len)
+            digest_extend(&g->value[i], digest);
+    }
+}
+
+/* systemd goes on measuring while evidence is collected: its last records may have come after the quote. Without them the register is
+ * explained, and they say nothing, as if they had not been sent. *ret_any: something of the register came before. */
+static bool later_records(const struct replayed_log *replayed, unsigned pcr, uint32_t *ret_later, bool *ret_any)
+{
+    const struct eventlog *log = replayed->log;
+    struct growing g;
+    size_t first = log->n_events; /* of the records at the register's end */
+
+    for (size_t i = log->n_events; i > 0; i--) {
+        const struct event *event = &log->events[i - 1];
+        if (!extends(event) || event->pcr != pcr)
+            continue;
+        if (!event_is_systemd_record(event))
+            break;
+        first = i - 1;
+    }
+    if (first == log->n_events || !growing_begin(&g, replayed, pcr))
+        return false;
+    *ret_any = false;
+    for (size_t i = 0; i < log->n_events; i++) {
+        const struct event *event = &log->events[i];
+        if (!extends(event) || event->pcr != pcr)
+            continue;
+        if (i >= first && growing_fits(&g)) {
+            *ret_later = event->number;
+            return true;
+        }
+        growing_extend(&g, event);
+        *ret_any = true;
+    }
+    return false;
+}
+
 static bool is_capped(const struct digest *computed, const struct digest *quoted)
 {
     static const uint8_t zeros[DIGEST_MAX_LEN];
@@ -235,11 +314,12 @@ static enum register_state check_drtm_register(const struct replayed_log *replay
 }
 
 /* attestation-service.md 6.5 step 9. `log_missing`: one finding about the log says it all. */
-static enum register_state check_register(struct arena *a, const struct replayed_log *replayed, unsigned pcr, bool log_missing,
+static enum register_state check_register(struct arena *a, struct replayed_log *replayed, unsigned pcr, bool log_missing,
                                           struct findings *findings)
 {
     const struct pcr_bank *differs;
     enum register_state state;
+    bool any;
 
     if (pcr == DEBUG_PCR || pcr == APPLICATION_PCR)
         return check_application_register(replayed, pcr, findings);
@@ -256,6 +336,8 @@ static enum register_state check_register(struct arena *a, const struct replayed
         return REGISTER_UNEXPLAINED;
     }
     state = compare_register(replayed, pcr, &differs);
+    if (differs && later_records(replayed, pcr, &replayed->later[pcr], &any))
+        return any ? REGISTER_EXPLAINED : REGISTER_RESET;
     if (differs)
         report_mismatch(a, replayed, differs, pcr, findings);
     return state;
@@ -333,7 +415,7 @@ static void demote(struct replayed_log *replayed)
 {
     for (size_t i = 0; i < replayed->log->n_events; i++) {
         const struct event *event = &replayed->log->events[i];
-        if (event->pcr < LIMIT_PCRS && replayed->state[event->pcr] == REGISTER_EXPLAINED)
+        if (event->pcr < LIMIT_PCRS && replayed->state[event->pcr] == REGISTER_EXPLAINED && event->number < replayed->later[event->pcr])
             continue;
         replayed->marks[i].proof = PROOF_LABEL;
         replayed->marks[i].proved = BYTES_NONE;
@@ -380,6 +462,8 @@ bool replay_verify(struct arena *a, const struct eventlog *log, const struct pcr
         return err_set(err, ERR_MALFORMED, "the quote covers no register");
     replayed->log = log;
     replayed->quoted = *quoted;
+    for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++)
+        replayed->later[pcr] = UINT32_MAX;
     collect_banks(quoted, log, banks);
     for (size_t i = 0; i < quoted->n_banks; i++)
         if (strength(quoted->banks[i].algorithm) >= strength(replayed->strongest) && quoted->banks[i].present)

@@ -1,4 +1,5 @@
 /* Replay against a quote: a sound boot has nothing to say against it, and each attack on the log is found (attack-suite.md 4.2). */
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/hex.h"
 #include "eventlog/replay.h"
@@ -465,6 +466,63 @@ TEST(systemd_records_explain_the_registers_of_user_space)
     CHECK(replayed_register(t.replayed, 11) == REGISTER_EXPLAINED);
     CHECK(replayed_mark(t.replayed, t.log.n_events - 1)->rule == PROOF_RULE_SYSTEMD_STRING);
     CHECK_BYTES(replayed_proved(t.replayed, t.log.n_events - 1), BYTES_LIT("enter-initrd"));
+}
+
+static void add_record(struct log_builder *b, unsigned pcr, const char *word)
+{
+    char json[200];
+
+    snprintf(json, sizeof json, "{\"pcr\":%u,\"digests\":[],\"content_type\":\"systemd\",\"content\":{\"string\":\"%s\"}}", pcr, word);
+    log_add_hashing(b, pcr, EVENT_TYPE(EV_IPL), bytes_of_string(word), bytes_of_string(json));
+}
+
+/* systemd goes on measuring while evidence is collected. What came after the quote is not covered by it, and no fault. */
+TEST(records_that_came_after_the_quote_say_nothing)
+{
+    static const char *const words[] = { "enter-initrd", "leave-initrd", "ready" };
+    struct log_builder b CLEANUP(log_builder_done) = { 0 };
+    struct pcr_set quoted[4];
+    size_t first = 0;
+
+    log_builder_sound_boot(&b, two_banks, 2);
+    quoted[0] = b.pcrs;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        add_record(&b, 11, words[i]);
+        quoted[i + 1] = b.pcrs;
+    }
+    for (size_t n = 0; n < ARRAY_LEN(quoted); n++) {
+        struct trial t CLEANUP(done) = { 0 };
+        REQUIRE(run(&t, log_builder_bytes(&b), &quoted[n]));
+        note(&t);
+        CHECK_INT(t.findings.n, 0);
+        CHECK_INT(replayed_register(t.replayed, 11), n ? REGISTER_EXPLAINED : REGISTER_RESET);
+        first = t.log.n_events - ARRAY_LEN(words);
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            CHECK_INT(replayed_mark(t.replayed, first + i)->proof, i < n ? PROOF_PROVED : PROOF_LABEL);
+    }
+}
+
+/* Only the records at the end may be missing from the quote; something else behind them, or in only one of the banks, is another matter. */
+TEST(a_log_that_says_more_than_the_quote_is_no_explanation_otherwise)
+{
+    struct log_builder b CLEANUP(log_builder_done) = { 0 }, c CLEANUP(log_builder_done) = { 0 };
+    struct trial t CLEANUP(done) = { 0 }, more CLEANUP(done) = { 0 }, one CLEANUP(done) = { 0 };
+    struct pcr_set before, half;
+
+    log_builder_sound_boot(&b, two_banks, 2);
+    before = b.pcrs;
+    add_record(&b, 11, "ready");
+    half = b.pcrs;
+    half.banks[0].value[11] = before.banks[0].value[11];
+    REQUIRE(run(&one, log_builder_bytes(&b), &half));
+    CHECK_INT(replayed_register(one.replayed, 11), REGISTER_MISMATCH);
+    log_add_hashing(&b, 11, EVENT_TYPE(EV_IPL), BYTES_LIT("x"), BYTES_LIT("something"));
+    REQUIRE(run(&t, log_builder_bytes(&b), &before));
+    CHECK_INT(replayed_register(t.replayed, 11), REGISTER_MISMATCH);
+    log_builder_sound_boot(&c, two_banks, 2);
+    add_record(&c, 11, "ready");
+    REQUIRE(run(&more, log_builder_bytes(&c), &b.pcrs)); /* the TPM has more than the log */
+    CHECK_INT(replayed_register(more.replayed, 11), REGISTER_MISMATCH);
 }
 
 TEST(user_space_records_alone_are_no_boot_log)
