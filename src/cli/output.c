@@ -1,6 +1,8 @@
 #include "cli/cli.h"
 #include "jmespath/jmespath.h"
 
+enum { OUTPUT_MAX = 1024 * 1024 * 1024 };
+
 static int apply_query(struct cli *cli, const struct json **value)
 {
     struct jmespath_error error = { .offset = 0 };
@@ -14,14 +16,16 @@ static int apply_query(struct cli *cli, const struct json **value)
     return cli_fail(EXIT_ERROR, "--query: %s: %s", jmespath_error_slug(error.kind), shown ? shown : error.text);
 }
 
-static void print_json(const struct json *value)
+static int print_json(const struct json *value)
 {
-    struct writer w CLEANUP(writer_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { .limit = OUTPUT_MAX };
 
     json_write(&w, value, JSON_INDENTED);
-    if (writer_ok(&w))
-        fwrite(w.data, 1, w.len, stdout);
+    if (!writer_ok(&w)) /* a query can make a value that is small in memory and endless on paper */
+        return cli_fail(EXIT_ERROR, "the result is longer than 1 GiB when it is written, or nests too deeply");
+    fwrite(w.data, 1, w.len, stdout);
     fputc('\n', stdout);
+    return EXIT_OK;
 }
 
 int cli_print(struct cli *cli, const struct json *value, void (*table)(struct cli *cli, const struct json *value))
@@ -33,7 +37,7 @@ int cli_print(struct cli *cli, const struct json *value, void (*table)(struct cl
     if (cli->output == OUTPUT_TABLE && table && !cli->query)
         table(cli, value);
     else if (cli->output == OUTPUT_JSON)
-        print_json(value);
+        return print_json(value);
     else
         yaml_print(value, stdout);
     return EXIT_OK;

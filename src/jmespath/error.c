@@ -64,12 +64,33 @@ void jmespath_error_place(struct bytes text, const struct jmespath_error *error,
     *ret_column = characters(bytes_slice(line, 0, offset - (size_t)(line.data - text.data))) + 1;
 }
 
+/* Tabs become blanks so that the caret stands right. */
+static char *shown(struct arena *a, struct bytes text)
+{
+    char *plain = arena_string(a, text);
+
+    for (size_t i = 0; plain && i < text.len; i++)
+        if (plain[i] == '\t')
+            plain[i] = ' ';
+    return plain ? text_for_people(a, (struct bytes){ (const uint8_t *)plain, text.len }) : NULL;
+}
+
+/* Of a long line only what stands around the place is shown. */
 char *jmespath_error_show(struct arena *a, struct bytes text, const struct jmespath_error *error)
 {
+    enum { BEFORE = 60, AFTER = 40 };
     size_t offset = error->offset < text.len ? error->offset : text.len, number, column;
     struct bytes line = line_around(text, offset, &number);
-    char *before = text_for_people(a, bytes_slice(line, 0, offset - (size_t)(line.data - text.data)));
-    char *after = text_for_people(a, bytes_slice(line, offset - (size_t)(line.data - text.data), line.len));
+    size_t at = offset - (size_t)(line.data - text.data), from = at > BEFORE ? at - BEFORE : 0,
+           to = line.len - at > AFTER ? at + AFTER : line.len;
+    char *before, *after;
+
+    while (from < at && (line.data[from] & 0xc0) == 0x80)
+        from++;
+    while (to > at && to < line.len && (line.data[to] & 0xc0) == 0x80)
+        to--;
+    before = shown(a, bytes_slice(line, from, at - from));
+    after = shown(a, bytes_slice(line, at, to - at));
 
     if (!before || !after)
         return NULL;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "jmespath/fold.h"
 #include "json/parse.h"
@@ -154,6 +155,19 @@ static bool call_join(struct evaluation *ev, const struct argument *args, size_t
     return jmespath_give(ev, json_string(ev->arena, (struct bytes){ text, len }), ret);
 }
 
+/* Only for a value that has been weighed. */
+static bool nests_deeper(const struct json *v, unsigned depth)
+{
+    size_t n = v->type == JSON_ARRAY ? v->array.n : v->type == JSON_OBJECT ? v->object.n : 0;
+
+    if (depth == 0 && n)
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (nests_deeper(v->type == JSON_ARRAY ? v->array.items[i] : v->object.members[i].value, depth - 1))
+            return true;
+    return false;
+}
+
 static bool call_to_string(struct evaluation *ev, const struct argument *args, size_t n UNUSED, const struct json **ret)
 {
     char *text;
@@ -163,6 +177,8 @@ static bool call_to_string(struct evaluation *ev, const struct argument *args, s
     if (!jmespath_weigh(ev, args[0].value))
         return false;
     text = json_to_string(ev->arena, args[0].value, JSON_COMPACT);
+    if (!text && nests_deeper(args[0].value, LIMIT_JSON_DEPTH_SUITE))
+        return jmespath_fail(ev->error, JMESPATH_LIMIT, ev->offset, "to_string(): the value nests too deeply");
     return text ? jmespath_give(ev, json_string_of(ev->arena, text), ret) : jmespath_no_memory(ev->error, ev->offset);
 }
 

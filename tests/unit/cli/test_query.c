@@ -1,3 +1,4 @@
+#include "base/writer.h"
 #include "run.h"
 #include "support/test.h"
 
@@ -63,5 +64,49 @@ TEST(a_table_is_made_of_any_value)
         r = run(&a, &c, rows[i].input);
         CHECK_INT(r.code, 0);
         CHECK_BYTES(r.out, bytes_of_string(rows[i].want));
+    }
+}
+
+TEST(a_caret_stands_under_its_place_behind_tabs_wide_letters_and_long_lines)
+{
+    static const struct {
+        const char *expression, *want;
+    } rows[] = {
+        { "a.\t\"\u00fc\u4e2d\" = b",
+          "line 1, column 9: a single '='; comparison is written '=='\n  a. \"\u00fc\u4e2d\" = b\n          ^" },
+        { "a\n.b\n= c", "line 3, column 1: a single '='; comparison is written '=='\n  = c\n  ^" },
+        { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa = "
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+          "column 102: a single '='; comparison is written '=='\n"
+          "  aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa = bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
+          "                                                              ^" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct ran r = query(&a, rows[i].expression, "{}");
+        CHECK_INT(r.code, 1);
+        test_note("%.*s", BYTES_FMT(r.error));
+        CHECK(bytes_find(r.error, bytes_of_string(rows[i].want)) != SIZE_MAX);
+    }
+}
+
+/* Small in memory, and endless or bottomless on paper. */
+TEST(a_result_that_cannot_be_written_is_an_error)
+{
+    static const char *const ends[] = { "", " | to_string(@)" };
+
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct writer w CLEANUP(writer_done) = { 0 };
+        struct ran r;
+        write_string(&w, "@");
+        for (int k = 0; k < 40; k++)
+            write_string(&w, " | [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[@]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+        write_string(&w, ends[i]);
+        r = query(&a, arena_string(&a, writer_bytes(&w)), "1");
+        CHECK_INT(r.code, 1);
+        CHECK_INT(r.out.len, 0);
+        CHECK(bytes_find(r.error, BYTES_LIT("too deeply")) != SIZE_MAX);
     }
 }
