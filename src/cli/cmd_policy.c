@@ -183,6 +183,18 @@ int policy_read_file(struct cli *cli, const char *file, const struct policy **re
     return cli_fail(EXIT_ERROR, "%s: %s", file, shown ? shown : why.err.text);
 }
 
+/* The policy is set all the same: what it says is allowed. */
+static void mention_warnings(struct cli *cli, const struct policy *policy, const char *file)
+{
+    const struct policy_warning *warnings;
+    struct err ignored = ERR_INIT;
+    size_t n;
+
+    if (policy_lint(&cli->arena, policy, &warnings, &n, &ignored) && n)
+        fprintf(stderr, "trueboot: %s: %zu warning%s, first: %s (trueboot policy lint shows %s)\n", file, n, n == 1 ? "" : "s",
+                warnings[0].text, n == 1 ? "the place" : "all");
+}
+
 static int run_policy_set(struct cli *cli)
 {
     const struct policy *policy;
@@ -191,6 +203,7 @@ static int run_policy_set(struct cli *cli)
 
     if (code != EXIT_OK)
         return code;
+    mention_warnings(cli, policy, cli->arguments[1]);
     payload = arena_printf(&cli->arena, "{\"AttestationPolicy\":\"%.*s\"}", BYTES_FMT(policy_hash_input(policy)));
     return payload ? send(cli, "PUT", "", bytes_of_string(payload)) : cli_fail(EXIT_ERROR, "out of memory");
 }
@@ -229,24 +242,34 @@ static int run_policy_history(struct cli *cli)
 
 /* ---- lint ------------------------------------------------------------------------------------------------------------ */
 
+static void print_warning(struct cli *cli, const struct json *w)
+{
+    int64_t rule = 0, line = 0, column = 0, caret = 0;
+
+    if (!json_as_integer(json_get(w, "rule"), &rule) || !json_as_integer(json_get(w, "line"), &line) ||
+        !json_as_integer(json_get(w, "column"), &column) || !json_as_integer(json_get(w, "caret"), &caret) || rule == 0) {
+        printf("warning: %s\n", show_member(cli, w, "text"));
+    } else {
+        printf("%s rule %lld, line %lld, column %lld: %s\n", show_member(cli, w, "section"), (long long)rule, (long long)line,
+               (long long)column, show_member(cli, w, "text"));
+        printf("  %s\n  %*s^\n", show_member(cli, w, "source"), (int)caret, "");
+    }
+    if (json_get(w, "fix"))
+        printf("  fix: %s\n", show_member(cli, w, "fix"));
+}
+
 static void lint_table(struct cli *cli, const struct json *v)
 {
     const struct json *warnings = json_get(v, "warnings");
-    int64_t rule, line;
+    int64_t rules;
 
+    for (size_t i = 0; i < warnings->array.n; i++)
+        print_warning(cli, warnings->array.items[i]);
     printf("version %s", show_member(cli, v, "version"));
     for (enum policy_section s = POLICY_CONFIGURATION; s < POLICY_NO_SECTION; s++)
-        if (json_as_integer(json_get(v, policy_section_name(s)), &rule))
-            printf(", %lld %s", (long long)rule, policy_section_name(s));
-    putchar('\n');
-    for (size_t i = 0; i < warnings->array.n; i++) {
-        const struct json *w = warnings->array.items[i];
-        if (json_as_integer(json_get(w, "rule"), &rule) && json_as_integer(json_get(w, "line"), &line) && rule)
-            printf("%s rule %lld, line %lld: %s\n", show_member(cli, w, "section"), (long long)rule, (long long)line,
-                   show_member(cli, w, "text"));
-        else
-            printf("%s\n", show_member(cli, w, "text"));
-    }
+        if (json_as_integer(json_get(v, policy_section_name(s)), &rules))
+            printf(", %lld %s", (long long)rules, policy_section_name(s));
+    printf(", %zu warning%s\n", warnings->array.n, warnings->array.n == 1 ? "" : "s");
 }
 
 static int run_policy_lint(struct cli *cli)
@@ -276,13 +299,19 @@ static int run_policy_lint(struct cli *cli)
         json_put_string(&out, "section", policy_section_name(warnings[i].section));
         json_put_integer(&out, "rule", warnings[i].rule);
         json_put_integer(&out, "line", warnings[i].line);
+        json_put_integer(&out, "column", warnings[i].column);
         json_put_string(&out, "text", warnings[i].text);
+        json_put_string(&out, "source", warnings[i].source);
+        json_put_integer(&out, "caret", warnings[i].caret);
+        if (warnings[i].fix)
+            json_put_string(&out, "fix", warnings[i].fix);
         json_end(&out);
     }
     json_end(&out);
     json_end(&out);
     v = offline_value(cli, &w);
-    return v ? cli_print(cli, v, lint_table) : EXIT_ERROR;
+    code = v ? cli_print(cli, v, lint_table) : EXIT_ERROR;
+    return code == EXIT_OK && n && cli_flag(cli, "strict", false) ? EXIT_JUDGED_UNHEALTHY : code;
 }
 
 /* ---- commands -------------------------------------------------------------------------------------------------------- */
@@ -304,5 +333,8 @@ const struct cli_command command_policy_history = {
     "policy history",  "TYPE", 1, 1, "Who set and reset a policy, and when", provider_options, ARRAY_LEN(provider_options),
     run_policy_history
 };
-const struct cli_command command_policy_lint = { "policy lint",  "FILE", 1, 1, "Check a policy's text without a server", NULL, 0,
-                                                 run_policy_lint };
+static const struct cli_option lint_options[] = { { "strict", NULL, "exit with 10 when there are warnings" } };
+const struct cli_command command_policy_lint = {
+    "policy lint",           "FILE",         1, 1, "Check a policy's text without a server: errors, and what it hardly means", lint_options,
+    ARRAY_LEN(lint_options), run_policy_lint
+};

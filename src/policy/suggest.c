@@ -1,6 +1,6 @@
 #include "policy/suggest.h"
 
-enum { WORD_MAX = 32 };
+enum { WORD_MAX = 64 };
 
 static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c; }
 

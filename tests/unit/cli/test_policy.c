@@ -51,6 +51,27 @@ TEST(lint_counts_rules_or_shows_the_place_with_a_caret)
     CHECK(says(r.error, "line 2") && says(r.error, "\n  authorizationrules{ => allow(); };\n") && says(r.error, "^"));
 }
 
+TEST(lint_shows_what_is_hardly_meant_and_can_be_strict)
+{
+    static const char text[] = "version=1.2;\nauthorizationrules {\n\t[type==\"secureBootEnabld\"] => deny();\n\t=> permit();\n};";
+    FIXTURE(f);
+
+    for (int strict = 0; strict < 2; strict++) {
+        struct command c = { .n = 0 };
+        struct ran r;
+        command_add(&c, "policy", "lint", policy_file(&f, text), "-o", "table", strict ? "--strict" : NULL, NULL);
+        r = run(&f.a, &c, NULL);
+        CHECK_INT(r.code, strict ? 10 : 0);
+        CHECK_BYTES(r.out,
+                    BYTES_LIT("authorizationrules rule 1, line 3, column 9: neither the service nor a rule makes a claim secureBootEnabld, "
+                              "is it secureBootEnabled: the rule never fires\n"
+                              "   [type==\"secureBootEnabld\"] => deny();\n"
+                              "          ^\n"
+                              "  fix: write secureBootEnabled\n"
+                              "version 1.2, 0 configurationrules, 2 authorizationrules, 0 issuancerules, 1 warning\n"));
+    }
+}
+
 TEST(a_policy_is_tried_on_saved_evidence_rule_by_rule)
 {
     static const char policy[] = "version= 1.2;\n"

@@ -5,7 +5,7 @@
 #include "base/writer.h"
 #include "json/parse.h"
 #include "json/write.h"
-#include "policy/lint.h"
+#include "policy/policy.h"
 #include "support/test.h"
 
 static struct arena arena;
@@ -450,51 +450,4 @@ TEST(a_rule_reads_the_same_whatever_white_space_and_comments_are_in_it)
     CHECK_INT(policy_rule_line(x, POLICY_AUTHORIZATION, 0), 3);
     CHECK_INT(policy_rule_line(y, POLICY_AUTHORIZATION, 1), 2);
     arena_done(&arena);
-}
-
-TEST(what_a_policy_hardly_means_is_a_warning_with_its_place)
-{
-    static const struct {
-        const char *text, *words;
-        unsigned line;
-    } rows[] = {
-        { "version=1.0; authorizationrules { => deny(); };", "no rule permits", 0 },
-        { "version=1.0; authorizationrules {\n[type==\"secureBootEnable\", value==true] => permit(); };", "is it secureBootEnabled", 2 },
-        { "version=1.2; authorizationrules { => permit(); }; issuancerules {\n\nc:[type==\"boolProperties\"] => issue(claim=c); };",
-          "boolProperties", 3 },
-        { "version=1.2; authorizationrules { => permit(); }; issuancerules {\nc:[type==\"events\"] => issue(type=\"x\", "
-          "value=JmesPath(c.value, \"events[0]\")); };",
-          "Events", 2 },
-        { "version=1.2; authorizationrules { => permit(); }; issuancerules {\nc:[type==\"events\"] => issue(type=\"x\", "
-          "value=JsonToClaimValue(JmesPath(c.value, \"Events[? PcrIndex == '13']\"))); };",
-          "quotes", 2 },
-        { "version=1.2; authorizationrules { => permit(); }; issuancerules {\nc:[type==\"events\"] => issue(type=\"x\", "
-          "value=JmesPath(c.value, \"Events[? a !=null]\")); };",
-          "`null`", 2 },
-        { "version=1.0; authorizationrules { => permit();\n=> issue(type=\"a\", value=1); };", "only adds", 2 },
-        { "version=1.1; configurationrules {\n=> issueproperty(type=\"required_pcr_masks\", value=1); }; authorizationrules { => permit(); "
-          "};",
-          "no effect", 2 },
-        { "version=1.0; authorizationrules { => permit(); }; issuancerules {\n=> issue(type=\"x-ms-mine\", value=1); };", "left out", 2 },
-        { "version=1.2; authorizationrules { [type==\"aikValidated\"] && [type==\"x-ms-azurevm-vmid\"] && [type==\"mine\"] => permit();"
-          "=> add(type=\"mine\", value=1); }; issuancerules { c:[type==\"pcrs\"] && d:[type==\"https://x/custom/a\"] => issue(claim=d); };",
-          NULL, 0 },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct policy_warning *warnings;
-        struct policy_error error;
-        const struct policy *policy;
-        struct err err = ERR_INIT;
-        size_t n;
-
-        REQUIRE(policy_parse(&arena, bytes_of_string(rows[i].text), &policy, &error));
-        REQUIRE_OK(policy_lint(&arena, policy, &warnings, &n, &err), err);
-        CHECK_INT(n, rows[i].words ? 1 : 0);
-        for (size_t k = 0; rows[i].words && k < n; k++) {
-            CHECK(strstr(warnings[k].text, rows[i].words) != NULL);
-            CHECK_INT(warnings[k].line, rows[i].line);
-        }
-        arena_done(&arena);
-    }
 }
