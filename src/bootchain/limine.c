@@ -27,6 +27,7 @@ static bool text_step(struct walk *w, const struct step *s, enum limine_kind kin
     if (!shown)
         return walk_no_memory(w);
     w->limine_seen = true;
+    loader_watch_command(w, s, text);
     if (kind == LIMINE_CMDLINE)
         return command_line(w, s, text, shown);
     cmdline_judge(text, s->pcr, s->event->number, w->findings);

@@ -26,6 +26,7 @@ void loader_command_line(struct walk *w, const struct step *s, struct bytes text
     chain->command_line = shown;
     chain->command_line_event = s->event->number;
     chain->command_line_pcr = s->pcr;
+    w->line_names_initrd = w->line_names_initrd || cmdline_names_initrd(text);
     cmdline_judge(text, s->pcr, s->event->number, w->findings);
 }
 
@@ -53,7 +54,7 @@ static bool grub_kernel_line(struct walk *w, const struct step *s, struct bytes 
     if (!c)
         return false;
     c->text = shown;
-    loader_command_line(w, s, parameters, shown);
+    loader_command_line(w, s, text, shown); /* the file's name with it: the kernel may find options there */
     w->grub_line = w->loader_line = true;
     return stub_remember_grubs(w, text, shown);
 }
@@ -72,11 +73,7 @@ static bool is_loading(struct bytes word)
 
 static void judge_pending(struct walk *w)
 {
-    struct bytes path, parameters;
-
-    grub_split_cmdline(w->pending, &path, &parameters);
-    if (parameters.len)
-        cmdline_judge(parameters, 8, w->pending_event, w->findings);
+    cmdline_judge(w->pending, 8, w->pending_event, w->findings);
     w->pending = BYTES_NONE;
 }
 
@@ -100,9 +97,14 @@ static bool loading_command(struct walk *w, const struct step *s, struct bytes w
 }
 
 /* `rmmod tpm` takes the verifier away that measures: what follows leaves no trace. */
-static bool stops_measuring(struct bytes word, struct bytes rest)
+void loader_watch_command(struct walk *w, const struct step *s, struct bytes text)
 {
-    return bytes_equal_string(word, "rmmod") && bytes_find(rest, BYTES_LIT("tpm")) != SIZE_MAX;
+    struct bytes word = first_word(text);
+
+    if (!bytes_equal_string(word, "rmmod") || bytes_find(text, BYTES_LIT("tpm")) == SIZE_MAX)
+        return;
+    w->unmeasuring = true;
+    w->unmeasuring_event = s->event->number;
 }
 
 /* "command:" and the first word as it is shown. */
@@ -129,10 +131,7 @@ static bool grub_command(struct walk *w, const struct step *s, struct bytes text
         w->initrd_command = true;
     if (is_loading(word) && !loading_command(w, s, word, rest))
         return false;
-    if (stops_measuring(word, rest)) {
-        w->unmeasuring = true;
-        w->unmeasuring_event = s->event->number;
-    }
+    loader_watch_command(w, s, text);
     if (!shown)
         return walk_no_memory(w);
     c = walk_add(w, s, COMPONENT_LOADER_COMMAND, command_key(w, shown), "GRUB command");
@@ -164,21 +163,33 @@ static void grub_begins(struct walk *w, const struct step *s)
 /* Text of a loader in UTF-16: systemd-boot's and a stub's command line. */
 static bool utf16_line(struct walk *w, const struct step *s, const char *key)
 {
-    char *shown = loader_utf16_text(w->a, s->mark->proved);
+    char *text = loader_utf16_raw(w->a, s->mark->proved), *shown;
     struct component *c;
 
-    if (!shown)
+    if (!text)
         return unproved_command(w, s);
+    shown = text_for_people(w->a, bytes_of_string(text));
+    if (!shown)
+        return walk_no_memory(w);
     c = walk_add(w, s, COMPONENT_COMMAND_LINE, key, "kernel command line");
     if (!c)
         return false;
     c->text = shown;
     w->load_options_resolved = w->loader_line = true;
-    loader_command_line(w, s, bytes_of_string(shown), shown);
-    return stub_remember_measured(w, s, shown);
+    loader_command_line(w, s, bytes_of_string(text), shown);
+    return stub_remember_measured(w, s, bytes_of_string(text), shown);
 }
 
-static bool is_utf16_text(struct bytes b) { return b.len >= 2 && b.len % 2 == 0 && b.data[0] != 0 && b.data[1] == 0; }
+/* Text in which every letter takes two bytes: at least one of them is ASCII, its second byte zero, before the NUL at the end. */
+static bool is_utf16_text(struct bytes b)
+{
+    if (b.len % 2)
+        return false;
+    for (size_t i = 0; i < b.len; i += 2)
+        if (b.data[i] >= ' ' && b.data[i] <= '~' && b.data[i + 1] == 0 && (b.len == 2 || i + 2 < b.len))
+            return true;
+    return false;
+}
 
 /* Register 8: what GRUB was told; old systemd-boot's command line. */
 static bool command_step(struct walk *w, const struct step *s)
@@ -292,8 +303,14 @@ static bool file_step(struct walk *w, const struct step *s)
 
     if (!stub_step(w, s, &taken))
         return false;
-    if (taken || !limine_step(w, s, &taken) || taken)
+    if (taken)
+        return true;
+    w->n_other_in_9 += !event_is_systemd_record(s->event) || !step_proved(s);
+    if (!limine_step(w, s, &taken) || taken)
         return w->err->code == ERR_NONE;
+    /* A record of systemd's: its form is a label, under which a stub's or a loader's event may hide. */
+    if (event_is_systemd_record(s->event))
+        return step_proved(s) ? user_space_step(w, s) : unproved_command(w, s);
     if (s->event->type == EVENT_TYPE(EV_IPL) && grub.kind != GRUB_NOT)
         return grub_file(w, s, grub.text);
     if (s->event->type == EVENT_TYPE(EV_IPL)) {
@@ -303,48 +320,6 @@ static bool file_step(struct walk *w, const struct step *s)
         return grub_file(w, s, name);
     }
     return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
-}
-
-/* systemd's own words, the same on every machine: which of them were said when the quote was taken is a matter of time. */
-static bool is_phase_word(struct bytes text)
-{
-    static const char *const words[] = { "enter-initrd", "nvpcr-separator", "leave-initrd", "sysinit", "ready", "shutdown", "final" };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (bytes_equal_string(text, words[i]))
-            return true;
-    return false;
-}
-
-/* systemd's strings begin with what they are about: "machine-id:…". */
-static const char *user_space_key(struct walk *w, const struct step *s)
-{
-    struct bytes text = s->mark->proved;
-    size_t colon = bytes_find(text, BYTES_LIT(":"));
-    char *word;
-
-    if (!event_is_systemd_record(s->event) || colon == SIZE_MAX || colon > 40)
-        return walk_numbered_key(w, s, "user-space");
-    word = text_for_people(w->a, bytes_slice(text, 0, colon));
-    return word ? arena_printf(w->a, "systemd:%s", word) : NULL;
-}
-
-static bool user_space_step(struct walk *w, const struct step *s)
-{
-    struct component *c;
-    char *text;
-
-    if (!step_proved(s))
-        return walk_add(w, s, COMPONENT_USER_SPACE, walk_numbered_key(w, s, "user-space"), walk_title(w, s)) != NULL;
-    if (is_phase_word(s->mark->proved))
-        return true;
-    text = text_for_people(w->a, s->mark->proved);
-    c = text ? walk_add(w, s, COMPONENT_USER_SPACE, user_space_key(w, s), event_is_systemd_record(s->event) ? text : walk_title(w, s))
-             : NULL;
-    if (!c)
-        return walk_no_memory(w);
-    c->text = text;
-    return true;
 }
 
 /* A section's name stands for nothing without its section. */
@@ -369,9 +344,11 @@ static bool uki_step(struct walk *w, const struct step *s)
         if (strcmp(title, uki_section_name(i)) == 0)
             section = i;
     }
-    if (section == UKI_SECTION_NONE || s->event->type != EVENT_TYPE(EV_IPL))
+    if (s->event->type != EVENT_TYPE(EV_IPL) || (!is_name && w->open_section != (int)section))
+        section = UKI_SECTION_NONE; /* a name that nothing proves in front of it */
+    if (section == UKI_SECTION_NONE)
         close_section(w, UKI_SECTION_NONE);
-    if (section == UKI_SECTION_NONE || s->event->type != EVENT_TYPE(EV_IPL))
+    if (section == UKI_SECTION_NONE)
         return event_is_systemd_record(s->event) || step_proved(s)
                    ? user_space_step(w, s)
                    : walk_add(w, s, COMPONENT_USER_SPACE, walk_numbered_key(w, s, "user-space"), walk_title(w, s)) != NULL;
@@ -424,7 +401,7 @@ static bool profile(struct walk *w, const struct step *s)
 static bool options_step(struct walk *w, const struct step *s)
 {
     if (!step_proved(s))
-        return event_is_systemd_record(s->event) ? user_space_step(w, s) : unproved_command(w, s);
+        return unproved_command(w, s);
     if (is_profile(s))
         return profile(w, s);
     if (is_utf16_text(s->mark->proved)) {
@@ -448,7 +425,7 @@ bool loader_step(struct walk *w, const struct step *s)
     case 8:
         return command_step(w, s);
     case 9:
-        return event_is_systemd_record(s->event) ? user_space_step(w, s) : file_step(w, s);
+        return file_step(w, s);
     case 11:
         return uki_step(w, s);
     case 12:
@@ -513,8 +490,10 @@ bool loader_finish(struct walk *w)
 {
     judge_pending(w);
     close_section(w, UKI_SECTION_NONE);
+    if (!stub_finish(w))
+        return false;
     /* Which of several lines the kernel received, or that it received none of them, nothing else says. */
-    if (w->two_lines || (w->n_unresolved_options && !w->uki_seen))
+    if (w->two_lines || (w->n_unresolved_options && (!w->uki_seen || w->grub_line)))
         w->chain->command_line = NULL;
     w->chain->flow = flow_of(w);
     w->chain->initrd = stub_initrd(w);

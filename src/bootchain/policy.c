@@ -176,6 +176,7 @@ static bool sbat_level(struct walk *w, const struct step *s, struct bytes conten
     struct sbat_level level;
     struct component *c;
     uint32_t date = 0;
+    bool lowest;
     char *text = text_for_people(w->a, bytes_trim(content));
 
     if (!text)
@@ -187,14 +188,17 @@ static bool sbat_level(struct walk *w, const struct step *s, struct bytes conten
     }
     for (size_t i = 0; i < level.date.len && i < 10 && level.date.data[i] >= '0' && level.date.data[i] <= '9'; i++)
         date = date * 10 + (uint32_t)(level.date.data[i] - '0');
+    lowest = !w->sbat_seen || date < w->chain->sbat_date; /* two shims in one chain: the weaker one counts */
     w->sbat_seen = true;
-    for (size_t i = 0; w->reference && level.n && i < w->reference->n_sbat && !w->sbat_below; i++)
+    for (size_t i = 0; w->reference && i < w->reference->n_sbat && !w->sbat_below; i++)
         if (sbat_level_generation(&level, w->reference->sbat[i].component) < w->reference->sbat[i].generation) {
             w->sbat_below = &w->reference->sbat[i];
             w->sbat_accepted = sbat_level_generation(&level, w->reference->sbat[i].component);
         }
-    w->chain->sbat_level = text;
-    w->chain->sbat_date = date;
+    if (lowest) {
+        w->chain->sbat_level = text;
+        w->chain->sbat_date = date;
+    }
     c = walk_add(w, s, COMPONENT_SBAT_LEVEL, "sbat-level", arena_printf(w->a, "SBAT level %u", (unsigned)date));
     if (!c)
         return false;
@@ -247,7 +251,7 @@ static bool authority_key(struct walk *w, struct bytes content, struct boot_key 
 
 static bool authority_step(struct walk *w, const struct step *s)
 {
-    struct boot_authority authority = { .event = s->event->number, .proved = step_proved(s) };
+    struct boot_authority authority = { .event = s->event->number };
     struct uefi_variable v;
     struct component *c;
     char *name;
@@ -269,6 +273,7 @@ static bool authority_step(struct walk *w, const struct step *s)
     if (is_configuration(&v))
         return walk_add(w, s, COMPONENT_POLICY_OTHER, arena_printf(w->a, "authority:%s", name), name) != NULL;
     authority.source = name;
+    authority.proved = true;
     if (!authority_key(w, v.data, &authority.key))
         return false;
     c = walk_add(w, s, COMPONENT_AUTHORITY, arena_printf(w->a, "authority:%s", name),
@@ -309,25 +314,36 @@ bool policy_step(struct walk *w, const struct step *s)
     }
 }
 
-/* Register 14: names are labels. A switch is found by its digest; that it is MokSBState only the label says, which can make the
- * verdict worse but never better. */
+/* Register 14: names are labels. A switch is found by its digest, that of a single byte 1, which no list has: it is MokSBState unless it
+ * bears the name of another switch, of which there is one each. */
+static bool is_validation_off(struct walk *w, const struct step *s, enum shim_kind kind, bool *ret)
+{
+    const struct digest *digests;
+    bool readable;
+    uint8_t value;
+    size_t n;
+
+    if (!walk_digests(w, s->event, &n, &digests) || !n)
+        return walk_no_memory(w);
+    readable = shim_flag_value(digests[0].algorithm, digest_bytes(&digests[0]), &value);
+    if (kind == SHIM_MOK_SB_STATE)
+        *ret = !readable || value == 1;
+    else
+        *ret = readable && value == 1 && kind != SHIM_MOK_DB_STATE && !(kind == SHIM_MOK_LIST_TRUSTED && w->n_trusted++ == 0);
+    return true;
+}
+
 bool shim_step(struct walk *w, const struct step *s)
 {
     enum shim_kind kind = shim_event_kind(s->event);
     const char *title = walk_title(w, s);
-    struct digest d;
-    const struct digest *digests;
-    size_t n;
-    uint8_t value;
+    bool off = false;
 
     w->shim_seen = w->shim_seen || kind != SHIM_NOT;
-    if (kind == SHIM_MOK_SB_STATE) {
-        if (!walk_digests(w, s->event, &n, &digests) || !n)
-            return walk_no_memory(w);
-        d = digests[0];
-        if (!shim_flag_value(d.algorithm, digest_bytes(&d), &value) || value == 1)
-            w->chain->shim_validation = FACT_NO;
-    }
-    return walk_add(w, s, kind == SHIM_MOK_SB_STATE || kind == SHIM_MOK_DB_STATE ? COMPONENT_SHIM_STATE : COMPONENT_MOK,
+    if (!is_validation_off(w, s, kind, &off))
+        return false;
+    if (off)
+        w->chain->shim_validation = FACT_NO;
+    return walk_add(w, s, off || kind == SHIM_MOK_SB_STATE || kind == SHIM_MOK_DB_STATE ? COMPONENT_SHIM_STATE : COMPONENT_MOK,
                     title ? arena_printf(w->a, "mok:%s", title) : NULL, title) != NULL;
 }

@@ -7,12 +7,21 @@
 
 /* ---- images ---- */
 
-static const struct revocation *known_image(const struct walk *w, const struct boot_image *image)
+/* What was measured and may have been an image. */
+struct suspect {
+    int pcr;
+    int64_t event;
+    const char *name;
+    size_t n_digests;
+    const struct digest *digests;
+};
+
+static const struct revocation *known_image(const struct walk *w, const struct suspect *x)
 {
     const struct revocation *found = NULL;
 
-    for (size_t i = 0; i < image->n_digests && !found; i++)
-        found = reference_find_image(w->reference, digest_bytes(&image->digests[i]));
+    for (size_t i = 0; i < x->n_digests && !found; i++)
+        found = reference_find_image(w->reference, digest_bytes(&x->digests[i]));
     return found;
 }
 
@@ -24,26 +33,40 @@ static const char *words_of(struct walk *w, const struct revocation *known)
 }
 
 /* An image that only a publisher's notes call vulnerable is one that firmware will start for good reasons, too: no verdict, but said. */
-static void known_to_be_bad(struct walk *w, const struct boot_image *image, const struct revocation *known)
+static void known_to_be_bad(struct walk *w, const struct suspect *x, const struct revocation *known)
 {
-    struct finding *f = findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, image->pcr, image->event, "%s ran; it is revoked: %s.",
-                                     image->name, words_of(w, known));
+    struct finding *f =
+        findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, x->pcr, x->event, "%s ran; it is revoked: %s.", x->name, words_of(w, known));
 
     if (known->list == REVOKED_BY_ADVICE)
         f->severity = SEVERITY_MEDIUM;
 }
 
+static void look_up(struct walk *w, const struct suspect *x)
+{
+    const struct revocation *known = known_image(w, x);
+
+    if (boot_keys_find_image(&w->chain->dbx, x->digests, x->n_digests))
+        findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, x->pcr, x->event, "%s ran, and the machine's own dbx forbids it%s%s.",
+                     x->name, known ? ": " : "", known ? words_of(w, known) : "");
+    else if (known)
+        known_to_be_bad(w, x, known);
+}
+
+/* The firmware's own code and drivers: that an event is about an image only its type says, which no digest covers; the digest tells. */
+static bool is_firmware_code(const struct component *c) { return (c->pcr == 0 || c->pcr == 2) && c->n_digests; }
+
 void revoked_images(struct walk *w)
 {
     for (size_t i = 0; i < w->chain->n_images; i++) {
         const struct boot_image *image = &w->chain->images[i];
-        const struct revocation *known = known_image(w, image);
-        if (boot_keys_find_image(&w->chain->dbx, image->digests, image->n_digests))
-            findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, image->pcr, image->event,
-                         "%s ran, and the machine's own dbx forbids it%s%s.", image->name, known ? ": " : "",
-                         known ? words_of(w, known) : "");
-        else if (known)
-            known_to_be_bad(w, image, known);
+        if (image->pcr == 4)
+            look_up(w, &(struct suspect){ image->pcr, image->event, image->name, image->n_digests, image->digests });
+    }
+    for (size_t i = 0; i < w->n_components; i++) {
+        const struct component *c = &w->components[i];
+        if (is_firmware_code(c))
+            look_up(w, &(struct suspect){ c->pcr, c->event, c->name, c->n_digests, c->digests });
     }
 }
 

@@ -27,8 +27,11 @@ static void secure_boot_state(struct walk *w)
 static void authorities(struct walk *w)
 {
     const struct bootchain *chain = w->chain;
+    size_t n_proved = 0;
 
-    if (chain->secure_boot == SECURE_BOOT_ENABLED && !chain->n_authorities)
+    for (size_t i = 0; i < chain->n_authorities; i++)
+        n_proved += chain->authorities[i].proved;
+    if (chain->secure_boot == SECURE_BOOT_ENABLED && !n_proved)
         findings_add(w->findings, FINDING_SECUREBOOT_AUTHORITY_MISSING, 7, FINDING_NO_EVENT,
                      "Secure Boot is on, but no certificate or hash was recorded that let an image start.");
     revoked_signers(w);
@@ -62,10 +65,13 @@ static void key_generations(struct walk *w)
 }
 
 /* GRUB always hashes what it shows: another text in register 8 was put there, and may hide any option. In register 12 it may as well be
- * a stub's credentials, of which the log has only the name. */
+ * credentials, of which the log has only the name: the stub of a unified kernel image measures them, or else the kernel's own stub proves
+ * that its command line is known. */
 static void unproved_commands(struct walk *w)
 {
     unsigned n = w->n_unproved_commands;
+    bool may_be_the_line = !w->uki_seen && (w->n_unresolved_options || !w->load_options_seen);
+    struct finding *f = NULL;
     const char *title = w->first_unproved_title ? w->first_unproved_title : "";
 
     if (!n)
@@ -77,10 +83,29 @@ static void unproved_commands(struct walk *w)
                      n)
             ->severity = SEVERITY_HIGH;
     else
-        findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
-                     "What the loader handed over is known by its digest only (%u event%s, the first is called \"%s\"): credentials and "
-                     "extensions are measured so, and a command line could hide among them.",
-                     n, n == 1 ? "" : "s", title);
+        f = findings_add(
+            w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,
+            "What the loader handed over is known by its digest only (%u event%s, the first is called \"%s\"): credentials and "
+            "extensions are measured so, and a command line could hide among them.",
+            n, n == 1 ? "" : "s", title);
+    if (f && may_be_the_line)
+        f->severity = SEVERITY_HIGH;
+}
+
+/* The command line of a unified kernel image is known by its digest alone, in register 11. Software may extend that register as it likes:
+ * GRUB's own commands say that no such image ran. */
+static void unknown_line(struct walk *w)
+{
+    bool of_an_image = w->uki_seen && !w->grub_line && !w->kernel_command;
+
+    if (!w->n_unresolved_options || of_an_image)
+        return;
+    if (w->loader_line)
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, 9, w->unresolved_options_event,
+                     "The kernel's EFI stub received another command line than the boot loader's; its text is not in the log.");
+    else if (w->initrd_event) /* otherwise the initrd is the hole that is reported */
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, 9, w->unresolved_options_event,
+                     "The kernel's EFI stub received a command line of which no text is in the log.");
 }
 
 static void chain_holes(struct walk *w)
@@ -97,9 +122,7 @@ static void chain_holes(struct walk *w)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, 8, chain->command_line_event,
                      "Different kernel command lines were measured; nothing says which one the kernel received.")
             ->severity = SEVERITY_LOW;
-    if (w->n_unresolved_options && w->loader_line && !w->uki_seen)
-        findings_add(w->findings, FINDING_BOOT_UNPROVED, 9, w->unresolved_options_event,
-                     "The kernel's EFI stub received another command line than the boot loader's; its text is not in the log.");
+    unknown_line(w);
     if (w->unmeasuring)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, 8, w->unmeasuring_event,
                      "GRUB was told to remove its TPM module: nothing that it read after that was measured.")
@@ -136,6 +159,11 @@ static void windows(struct walk *w)
     for (size_t i = 0; facts->present && i < ARRAY_LEN(windows_rows); i++)
         if (*(const enum fact *)((const char *)facts + windows_rows[i].fact) == windows_rows[i].bad)
             findings_add(w->findings, windows_rows[i].id, 12, FINDING_NO_EVENT, "%s", windows_rows[i].text);
+    /* Windows always shows what it measures: another event may hide any of its statements. */
+    if (facts->present && w->n_unproved_os)
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_os_pcr, w->first_unproved_os,
+                     "%u events among those of Windows have data that do not hash to their digests.", w->n_unproved_os)
+            ->severity = SEVERITY_HIGH;
 }
 
 bool standing_findings(struct walk *w)

@@ -35,9 +35,9 @@ bool stub_remember_option(struct walk *w, struct bytes raw, const char *path)
     return true;
 }
 
-bool stub_remember_measured(struct walk *w, const struct step *s, const char *text)
+bool stub_remember_measured(struct walk *w, const struct step *s, struct bytes plain, const char *shown)
 {
-    struct known_line line = { .text = text, .path = "", .digest = { .algorithm = w->banks[0] } };
+    struct known_line line = { .plain = plain, .text = shown, .path = "", .digest = { .algorithm = w->banks[0] } };
     struct bytes value = replayed_digest_in(w->log, s->event->number, w->banks[0]);
 
     if (value.len != digest_len(w->banks[0]))
@@ -50,7 +50,7 @@ bool stub_remember_measured(struct walk *w, const struct step *s, const char *te
 static bool remember_text(struct walk *w, const char *before, struct bytes text, const char *shown)
 {
     struct writer wide CLEANUP(writer_done) = { 0 };
-    struct known_line line = { .text = shown, .path = "" };
+    struct known_line line = { .plain = text, .text = shown, .path = "" };
     uint32_t c;
 
     for (; *before; before++)
@@ -80,7 +80,8 @@ static const char *line_text(struct walk *w, struct known_line *line)
 
     if (!line->text) {
         text = utf8_from_utf16le(w->a, line->raw, &clean);
-        line->text = text ? text_for_people(w->a, bytes_of_string(text)) : NULL;
+        line->plain = text ? bytes_of_string(text) : BYTES_NONE;
+        line->text = text ? text_for_people(w->a, line->plain) : NULL;
     }
     return line->text;
 }
@@ -95,23 +96,65 @@ static struct known_line *find_line(struct walk *w, const struct event *event)
     return NULL;
 }
 
-static bool load_options(struct walk *w, const struct step *s, const char *text)
+static void line_is_used(struct walk *w, const struct step *s, const struct known_line *line)
+{
+    w->stub_seen = w->load_options_seen = w->load_options_resolved = true;
+    w->stub_names_initrd = w->stub_names_initrd || cmdline_names_initrd(line->plain);
+    if (w->chain->command_line != line->text)
+        loader_command_line(w, s, line->plain, line->text);
+}
+
+/* Remembers an event of register 9 that is none of the lines known so far: the component that is about to be made. */
+static bool look_again(struct walk *w, const struct step *s, bool is_options)
+{
+    if (!walk_grow(w, &w->unread, w->n_unread, &w->unread_capacity, sizeof *w->unread))
+        return false;
+    w->unread[w->n_unread++] = (struct unread_event){ s->i, w->n_components, is_options };
+    return true;
+}
+
+/* The order of events of different registers is the log's own: a line may come after the stub's event that it explains. */
+bool stub_finish(struct walk *w)
+{
+    for (size_t i = 0; i < w->n_unread; i++) {
+        const struct unread_event *unread = &w->unread[i];
+        const struct event *event = &w->events->events[unread->event];
+        struct step s = { .i = unread->event, .event = event, .mark = replayed_mark(w->log, unread->event), .pcr = 9 };
+        struct known_line *line = find_line(w, event);
+        struct component *c = unread->component < w->n_components ? &w->components[unread->component] : NULL;
+        if (!line)
+            continue;
+        if (!line_text(w, line))
+            return walk_no_memory(w);
+        w->n_unresolved_options -= unread->is_options;
+        w->n_other_in_9 -= !unread->is_options && w->n_other_in_9;
+        if (c && c->event == event->number) {
+            c->kind = COMPONENT_COMMAND_LINE;
+            c->phase = component_kind_phase(c->kind);
+            c->key = "load-options";
+            c->name = "command line given to the kernel's EFI stub";
+            c->text = line->text;
+        }
+        line_is_used(w, &s, line);
+    }
+    return true;
+}
+
+/* `line` NULL: nothing in the log says what the text was. */
+static bool load_options(struct walk *w, const struct step *s, const struct known_line *line)
 {
     struct component *c = walk_add(w, s, COMPONENT_COMMAND_LINE, "load-options", "command line given to the kernel's EFI stub");
 
     if (!c)
         return false;
-    c->text = text;
     w->load_options_seen = true;
-    if (!text) {
+    if (!line) {
         w->unresolved_options_event = s->event->number;
         w->n_unresolved_options++;
         return true;
     }
-    w->load_options_resolved = true;
-    w->stub_names_initrd = w->stub_names_initrd || cmdline_has(bytes_of_string(text), "initrd");
-    if (w->chain->command_line != text)
-        loader_command_line(w, s, bytes_of_string(text), text);
+    c->text = line->text;
+    line_is_used(w, s, line);
     return true;
 }
 
@@ -119,21 +162,23 @@ bool stub_step(struct walk *w, const struct step *s, bool *ret_taken)
 {
     struct known_line *line = find_line(w, s->event);
     enum loader_tag tag = s->event->type == EVENT_TYPE(EV_EVENT_TAG) ? loader_tag_of(s->event) : LOADER_TAG_NONE;
-    const char *text = line ? line_text(w, line) : NULL;
 
     *ret_taken = line || s->event->type == EVENT_TYPE(EV_EVENT_TAG);
+    if (!line && !look_again(w, s, tag == LOADER_TAG_LOAD_OPTIONS))
+        return false;
     if (!*ret_taken)
         return true;
-    if (line && !text)
+    if (line && !line_text(w, line))
         return walk_no_memory(w);
     w->stub_seen = true;
-    if (text || tag == LOADER_TAG_LOAD_OPTIONS)
-        return load_options(w, s, text);
+    if (line || tag == LOADER_TAG_LOAD_OPTIONS)
+        return load_options(w, s, line);
     if (tag == LOADER_TAG_INITRD || tag == LOADER_TAG_INITRD_ADDON) {
         w->initrd_event = true;
         return walk_add(w, s, COMPONENT_INITRD, tag == LOADER_TAG_INITRD ? "initrd" : walk_numbered_key(w, s, "initrd-addon"),
                         loader_tag_text(tag)) != NULL;
     }
+    w->n_other_in_9++;
     return walk_add(w, s, COMPONENT_LOADER_FILE, walk_numbered_key(w, s, "tag"),
                     tag == LOADER_TAG_NONE ? walk_title(w, s) : loader_tag_text(tag)) != NULL;
 }
@@ -151,7 +196,7 @@ static bool entry_line(struct walk *w, bool *ret_names_initrd)
                 continue;
             text = line_text(w, &w->lines[i]);
             known = true;
-            *ret_names_initrd = *ret_names_initrd || !text || cmdline_has(bytes_of_string(text), "initrd");
+            *ret_names_initrd = *ret_names_initrd || !text || cmdline_names_initrd(w->lines[i].plain);
         }
     return known;
 }
@@ -166,9 +211,8 @@ static bool windows_was_authorised(const struct walk *w)
     return false;
 }
 
-enum initrd_state stub_initrd(struct walk *w)
+static enum initrd_state what_traces_say(struct walk *w)
 {
-    const char *line = w->chain->command_line;
     bool entry_names, entry_known = entry_line(w, &entry_names), traces = w->os_events[8] || w->os_events[9];
     bool grub = w->kernel_command || w->grub_line;
 
@@ -186,14 +230,26 @@ enum initrd_state stub_initrd(struct walk *w)
         return INITRD_MEASURED;
     if (w->limine_seen) /* it measures what it is told to load */
         return w->n_unproved_commands ? INITRD_UNKNOWN : INITRD_NONE;
-    if (entry_names || (line && cmdline_has(bytes_of_string(line), "initrd")))
+    if (entry_names || w->line_names_initrd)
         return INITRD_UNMEASURED;
-    if (w->load_options_resolved || entry_known)
-        return INITRD_NONE;
+    if (w->load_options_resolved || entry_known) /* under another type or tag, any other event may be the initrd's */
+        return w->n_other_in_9 || w->n_unresolved_options ? INITRD_UNKNOWN : INITRD_NONE;
     if (w->load_options_seen || w->stub_seen)
-        return w->uki_seen ? INITRD_NONE : INITRD_UNMEASURED;
+        return !w->uki_seen ? INITRD_UNMEASURED : w->n_other_in_9 || w->n_unresolved_options > 1 ? INITRD_UNKNOWN : INITRD_NONE;
     /* A loader that measured something unproved, or shim and then no trace of what it loaded. */
     if (w->os_events[8] || w->os_events[9])
         return w->uki_seen ? INITRD_NONE : INITRD_UNMEASURED;
     return w->shim_seen && !w->uki_seen && !w->systemd_boot_seen ? INITRD_UNMEASURED : INITRD_UNKNOWN;
+}
+
+/* That there was none only the registers can say in which it would have been measured. */
+enum initrd_state stub_initrd(struct walk *w)
+{
+    enum register_state grubs = replayed_register(w->log, 8), stubs = replayed_register(w->log, 9);
+    enum initrd_state state = what_traces_say(w);
+
+    if (state == INITRD_NONE && (grubs == REGISTER_MISMATCH || grubs == REGISTER_UNEXPLAINED ||
+                                 (stubs != REGISTER_EXPLAINED && stubs != REGISTER_RESET && stubs != REGISTER_UNQUOTED)))
+        return INITRD_UNKNOWN;
+    return state;
 }

@@ -12,8 +12,15 @@ enum {
 struct known_line {
     struct digest digest; /* in the strongest quoted bank, as the stub would measure it */
     struct bytes raw;     /* UTF-16LE of a boot entry */
-    const char *text;     /* NULL: to be made from raw */
+    struct bytes plain;   /* the text in UTF-8 as the stub got it; like `text` to be made from raw while that is NULL */
+    const char *text;     /* safe to show */
     const char *path;     /* the file that the boot entry starts; "" for others */
+};
+
+/* An event of register 9 of which the text, if it has one, was not known when it came. */
+struct unread_event {
+    size_t event, component; /* indices */
+    bool is_options;         /* its label says that it is a stub's command line: it is counted as unresolved */
 };
 
 struct walk {
@@ -40,6 +47,8 @@ struct walk {
     size_t n_authorities, authorities_capacity;
     struct known_line *lines;
     size_t n_lines, lines_capacity;
+    struct unread_event *unread;
+    size_t n_unread, unread_capacity;
     const char **entry_paths; /* device paths of proved boot entries */
     size_t n_entry_paths, entry_paths_capacity;
 
@@ -50,6 +59,7 @@ struct walk {
     int64_t secure_boot_event;
     unsigned n_secure_boot; /* proved SecureBoot variables before the separator */
     bool shim_seen;         /* something that only shim measures */
+    unsigned n_trusted;     /* switches of register 14 that are on and called MokListTrusted */
     bool sbat_seen;
     const struct sbat_requirement *sbat_below; /* the first whose accepted generation is too low; NULL none */
     uint32_t sbat_accepted;                    /* that generation; 0: any */
@@ -73,6 +83,8 @@ struct walk {
     const char *last_command; /* the last GRUB command's text, safe to show; NULL: none yet */
     struct bytes pending;     /* what the last loading command handed over, until the kernel's own line says the same */
     int64_t pending_event;
+    bool line_names_initrd;  /* a proved command line names a file for the EFI stub to load */
+    unsigned n_other_in_9;   /* events of register 9 of which nothing is known but a name */
     bool loader_line;        /* a boot loader measured the text of a command line, in register 8 or 12 */
     unsigned n_lonely_names; /* names of a UKI's sections that no section followed */
     int64_t lonely_name_event;
@@ -85,6 +97,9 @@ struct walk {
     int64_t first_unproved_command;
     int first_unproved_pcr;
     const char *first_unproved_title;
+    unsigned n_unproved_os; /* events of registers 11 to 14 of which only the digest is known */
+    int64_t first_unproved_os;
+    int first_unproved_os_pcr;
     unsigned n_boundaries[LIMIT_PCRS]; /* trust boundaries of Windows, by register */
     bool os_events[LIMIT_PCRS];        /* the register has an explained event that is no separator */
 };
@@ -123,23 +138,28 @@ MUST_CHECK bool policy_step(struct walk *w, const struct step *s);   /* 7 */
 /* SetupMode, AuditMode, DeployedMode: some firmware puts them into register 1. */
 struct uefi_variable;
 void policy_mode(struct walk *w, const struct step *s, const struct uefi_variable *v);
-MUST_CHECK bool shim_step(struct walk *w, const struct step *s);                     /* 14 */
-MUST_CHECK bool image_step(struct walk *w, const struct step *s);                    /* 4; and images in 2 */
-MUST_CHECK bool disk_step(struct walk *w, const struct step *s);                     /* 5 */
-MUST_CHECK bool loader_step(struct walk *w, const struct step *s);                   /* 8, 9, 11, 12, 13, 15 */
-MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_taken); /* tagged events of 11–14 */
+MUST_CHECK bool shim_step(struct walk *w, const struct step *s);   /* 14 */
+MUST_CHECK bool image_step(struct walk *w, const struct step *s);  /* 4; and images in 2 */
+MUST_CHECK bool disk_step(struct walk *w, const struct step *s);   /* 5 */
+MUST_CHECK bool loader_step(struct walk *w, const struct step *s); /* 8, 9, 11, 12, 13, 15 */
+MUST_CHECK bool user_space_step(struct walk *w, const struct step *s);
+MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_taken); /* 11–14 */
 
 MUST_CHECK bool limine_step(struct walk *w, const struct step *s, bool *ret_taken); /* 8, 9 */
 /* stub.c: register 9 as a kernel's EFI stub measures it. */
 MUST_CHECK bool stub_remember_option(struct walk *w, struct bytes raw, const char *path);
-MUST_CHECK bool stub_remember_measured(struct walk *w, const struct step *s, const char *text);
+MUST_CHECK bool stub_remember_measured(struct walk *w, const struct step *s, struct bytes plain, const char *shown);
 /* GRUB's `linux`, which puts "BOOT_IMAGE=" in front, and its `chainloader`, which does not. */
 MUST_CHECK bool stub_remember_grubs(struct walk *w, struct bytes text, const char *shown);
 MUST_CHECK bool stub_remember_chained(struct walk *w, struct bytes text, const char *shown);
 MUST_CHECK bool stub_step(struct walk *w, const struct step *s, bool *ret_taken);
+MUST_CHECK bool stub_finish(struct walk *w);
 enum initrd_state stub_initrd(struct walk *w);
 /* A proved kernel command line: the fact, and what is dangerous in it. */
 void loader_command_line(struct walk *w, const struct step *s, struct bytes text, const char *shown);
+
+/* A proved text of register 8 that its label calls something else may be GRUB's command to measure no more. */
+void loader_watch_command(struct walk *w, const struct step *s, struct bytes text);
 
 /* After the last event: what needs to know them all. */
 MUST_CHECK bool images_finish(struct walk *w);

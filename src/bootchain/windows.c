@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "bootchain/walk.h"
+#include "eventlog/shim.h"
 #include "eventlog/sipa.h"
 #include <strings.h>
 
@@ -167,17 +168,23 @@ static bool leave(void *context, const struct sipa_record *record)
     return !x->failed;
 }
 
+/* By the bytes: the type of an event is covered by no digest. */
+static bool is_windows(const struct step *s) { return s->pcr >= 11 && s->pcr <= 14 && step_proved(s) && sipa_is_windows(s->mark->proved); }
+
 bool windows_step(struct walk *w, const struct step *s, bool *ret_taken)
 {
     struct err ignored = ERR_INIT;
     struct windows_walk x = { .w = w, .s = s };
     const struct sipa_visitor visitor = { enter, leave, &x };
-    bool tagged = s->event->type == EVENT_TYPE(EV_EVENT_TAG) && s->pcr >= 11 && s->pcr <= 14;
 
-    *ret_taken = false;
-    if (!tagged || !step_proved(s) || !sipa_is_windows(s->mark->proved))
+    *ret_taken = is_windows(s);
+    /* A Windows that GRUB started has shim's lists before it. */
+    if (s->pcr >= 11 && s->pcr <= 14 && !step_proved(s) && shim_event_kind(s->event) == SHIM_NOT && !w->n_unproved_os++) {
+        w->first_unproved_os = s->event->number;
+        w->first_unproved_os_pcr = s->pcr;
+    }
+    if (!*ret_taken)
         return true;
-    *ret_taken = true;
     w->chain->windows.present = true;
     if (!sipa_walk(s->mark->proved, &visitor, &ignored) && !x.failed)
         return true;

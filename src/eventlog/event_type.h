@@ -40,11 +40,12 @@ enum event_covers {
  * only firmware's own code and settings go to (ROM): nothing rests on its type there. Registers 4, 5 and 7 and those of the
  * operating system are strict: an event retyped or misplaced there could hide a genuine one (attack L1, L2). Hence in register 4 no
  * type whose digest need not be that of its data but the images'. */
-#define PCRS_ANY   0xffffffffu
-#define PCRS_0_7   0x000000ffu
-#define PCRS_ROM   0x0000004fu /* 0–3 and 6 */
-#define PCRS_OS    0xffffff00u
-#define PCR_BIT(n) (1u << (n))
+#define PCRS_ANY         0xffffffffu
+#define PCRS_0_7         0x000000ffu
+#define PCRS_ROM         0x0000004fu /* 0–3 and 6 */
+#define PCRS_OS          0xffffff00u
+#define PCR_BIT(n)       (1u << (n))
+#define PCRS_APPLICATION (PCR_BIT(16) | PCR_BIT(23))
 
 /* clang-format off */
 /*    number      name                              content         covers   where it may stand                            where after the separator                          section */

@@ -213,12 +213,13 @@ static bool holds(const struct candidate *c, const struct eventlog *log, const s
     return n_banks > 0;
 }
 
-static bool is_in_all_banks(const struct eventlog *log, const struct event *event, const enum digest_algorithm *banks, size_t n_banks)
+static size_t banks_of(const struct eventlog *log, const struct event *event, const enum digest_algorithm *banks, size_t n_banks)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < n_banks; i++)
-        if (event_digest(log, event, banks[i]).len == 0)
-            return false;
-    return n_banks > 0;
+        n += event_digest(log, event, banks[i]).len != 0;
+    return n;
 }
 
 bool proof_mark(struct arena *a, const struct eventlog *log, const struct event *event, const enum digest_algorithm *banks, size_t n_banks,
@@ -227,13 +228,16 @@ bool proof_mark(struct arena *a, const struct eventlog *log, const struct event 
     const struct event_type *type = event_type_find(event->type);
     struct event_mark mark = { .proof = PROOF_LABEL, .rule = PROOF_RULE_NONE };
     struct candidates list; /* not cleared as a whole: this runs for every event */
+    size_t n_in = event->type == EVENT_TYPE(EV_NO_ACTION) ? 0 : banks_of(log, event, banks, n_banks);
 
     list.n = 0;
-    if (event->type == EVENT_TYPE(EV_NO_ACTION) || !is_in_all_banks(log, event, banks, n_banks)) {
+    if (n_in == 0) {
         *ret = mark;
         return true;
     }
+    /* An event cut into one for each bank would otherwise be seen by nobody: each half in some banks only, and both replay. */
     mark.proof = PROOF_MEASURED;
+    mark.partial = n_in < n_banks;
     if (!candidates_of(a, event, type, &list, err))
         return false;
     for (size_t i = 0; i < list.n && mark.proof != PROOF_PROVED; i++) {

@@ -46,12 +46,14 @@ enum proof {
 struct event_mark {
     enum proof proof;
     enum proof_rule rule; /* PROOF_RULE_NONE unless something hashes to the digest */
+    bool partial;         /* it has no digest in one of the banks: the TPM's firmware interface always extends all of them */
     bool broken;          /* the type says that the digest covers the data, and it does not: the data was changed or misreported */
     struct bytes proved;  /* what the digest covers: a view into the data, into static storage or the arena */
 };
 
 /* proof_mark finds the rule that holds in all of `banks` (n ≥ 1, the strongest first). proof is MEASURED or PROVED as if
- * the register were explained, LABEL for EV_NO_ACTION. Memory from `a` only for systemd records with escapes. */
+ * the register were explained, LABEL for EV_NO_ACTION and what has a digest in none of the banks; with digests in some of them it is
+ * MEASURED at most. Memory from `a` only for systemd records with escapes. */
 MUST_CHECK bool proof_mark(struct arena *a, const struct eventlog *log, const struct event *event, const enum digest_algorithm *banks,
                            size_t n_banks, struct event_mark *ret, struct err *err);
 

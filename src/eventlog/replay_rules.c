@@ -11,7 +11,7 @@ enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, WINDOWS_FIRST = 
 
 /* A log with ten thousand wrong events gets a few findings of each kind, not ten thousand. */
 struct rule_state {
-    unsigned unknown, misplaced, late, unproved, unproved_facts, duplicates, texts;
+    unsigned unknown, misplaced, late, unproved, unproved_facts, duplicates, texts, partial;
 };
 
 static bool in_question(const struct rules_input *in, uint32_t pcr) { return pcr < LIMIT_PCRS && (in->quoted & PCR_BIT(pcr)) != 0; }
@@ -151,6 +151,15 @@ static void report_unproved(const struct rules_input *in, const struct event *ev
             ->severity = grave ? SEVERITY_HIGH : SEVERITY_MEDIUM;
 }
 
+/* Firmware and boot loaders extend all banks at once (TCG EFI Protocol, HashLogExtendEvent); a program may extend one. */
+static void check_banks(const struct rules_input *in, const struct event *event, struct rule_state *state)
+{
+    if (!in->marks[event->number].partial || (PCR_BIT(event->pcr) & PCRS_APPLICATION) || state->partial++ >= REPORTED_PER_RULE)
+        return;
+    findings_add(in->findings, FINDING_LOG_PARTIAL_EVENT, (int)event->pcr, event->number,
+                 "An event in register %u has no digest in one of the quoted banks.", event->pcr);
+}
+
 static void check_data(const struct rules_input *in, const struct event *event, struct rule_state *state)
 {
     const struct event_type *type = event_type_find(event->type);
@@ -283,6 +292,7 @@ void rules_check(const struct rules_input *in, struct separators *ret)
         if (!extends(event) || !in_question(in, event->pcr))
             continue;
         check_place(in, event, ret, &state);
+        check_banks(in, event, &state);
         check_data(in, event, &state);
         check_variable(in, event, seen, &state);
     }

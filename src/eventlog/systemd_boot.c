@@ -94,10 +94,17 @@ bool uki_events(struct arena *a, const struct eventlog *log, const struct event_
     return true;
 }
 
-char *loader_utf16_text(struct arena *a, struct bytes data)
+char *loader_utf16_raw(struct arena *a, struct bytes data)
 {
     bool clean;
     char *text = data.len % 2 == 0 ? utf8_from_utf16le(a, data, &clean) : NULL;
 
-    return text && clean ? text_for_people(a, bytes_of_string(text)) : NULL;
+    return text && clean ? text : NULL;
+}
+
+char *loader_utf16_text(struct arena *a, struct bytes data)
+{
+    char *text = loader_utf16_raw(a, data);
+
+    return text ? text_for_people(a, bytes_of_string(text)) : NULL;
 }

@@ -84,5 +84,6 @@ MUST_CHECK bool uki_events(struct arena *a, const struct eventlog *log, const st
 const char *uki_section_name(enum uki_section section); /* ".linux" */
 const char *uki_section_text(enum uki_section section); /* "Linux kernel" */
 
-/* Text measured by systemd-boot and stubs in register 12: UTF-16LE, safe to show. NULL: no memory or not UTF-16. */
+/* Text measured by systemd-boot and stubs in register 12: UTF-16LE, as it is in UTF-8, or safe to show. NULL: no memory or not UTF-16. */
+MUST_CHECK char *loader_utf16_raw(struct arena *a, struct bytes data);
 MUST_CHECK char *loader_utf16_text(struct arena *a, struct bytes data);

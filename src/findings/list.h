@@ -96,6 +96,8 @@ X(LOG_DUPLICATE_VARIABLE, "log.duplicate_variable", HIGH, EVIDENCE, "Secure Boot
   "Two different statements about one variable: at most one is genuine.", "Treat {vm} as compromised until explained.")
 X(LOG_UNPROVED, "log.unproved", MEDIUM, EVIDENCE, "Event data does not match its digest",
   "The text of this event is not what the TPM recorded, so nothing is believed from it.", "Compare the event with the firmware's documentation.")
+X(LOG_PARTIAL_EVENT, "log.partial_event", HIGH, EVIDENCE, "Event recorded in some banks only",
+  "Firmware and loaders extend every bank: an event that lacks one was cut in two to hide it, or put there by a program.", "Treat {vm} as compromised until explained; if a program of yours extends one bank only, let it extend all.")
 X(LOG_LOCALITY, "log.locality", HIGH, EVIDENCE, "Startup locality out of place",
   "The event that sets register 0's start value came twice, late, or with a wrong value.", "Update the firmware.")
 X(LOG_TRAILING, "log.trailing", INFO, EVIDENCE, "Bytes after the last event",

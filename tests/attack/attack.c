@@ -49,9 +49,11 @@ static void write_event(struct writer *w, const struct attack *x, const struct b
 {
     write_u32le(w, e->pcr);
     write_u32le(w, e->type);
-    write_u32le(w, (uint32_t)x->n_banks);
+    write_u32le(w, e->only ? 1 : (uint32_t)x->n_banks);
     for (size_t i = 0; i < x->n_banks; i++) {
         struct digest d;
+        if (e->only && e->only != x->banks[i])
+            continue;
         digest_compute(x->banks[i], e->hashed, &d);
         if (x->banks[i] == x->forged_bank)
             digest_compute(x->banks[i], digest_bytes(&d), &d);
@@ -149,6 +151,8 @@ bool attack_send(struct attack *x)
     evidence->signature = x->signature.len ? x->signature : quote.signature;
     evidence->n_logs = !x->no_log;
     evidence->logs[0].content = x->raw_log.len ? x->raw_log : attack_log(x);
+    for (size_t i = 0; i < x->n_more_logs; i++)
+        evidence->logs[evidence->n_logs++].content = x->more_logs[i];
     digest_compute(DIGEST_SHA256, evidence->logs[0].content, &evidence->digest);
     return appraise(&x->a, &request, &x->out, &x->err) &&
            judge(&x->a, &x->out.appraisal, x->out.chain, x->baseline, x->reference, &x->findings, &x->verdict, &x->err);

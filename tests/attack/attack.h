@@ -27,6 +27,8 @@ struct attack {
     struct quote_builder quote;
     const struct pcr_set *shown; /* values sent along; NULL: the quoted ones */
     struct bytes raw_log;        /* instead of `log`, unless it is empty */
+    struct bytes more_logs[2];   /* sent behind it */
+    size_t n_more_logs;
     bool no_log;
     struct bytes attest, signature; /* instead of the built ones, unless empty */
 

@@ -86,7 +86,7 @@ static void add_chain(struct fact_list *list, const struct bootchain *chain)
     add_number(list, "setup mode", chain->setup_mode);
     add_number(list, "audit mode", chain->audit_mode);
     add_number(list, "deployed mode", chain->deployed_mode);
-    add_number(list, "shim's validation", chain->shim_validation);
+    add_number(list, "shim's validation", chain->shim_validation == FACT_YES); /* that it is off, a label may say, too */
     add_number(list, "keys of 2011", chain->ms_2011 == FACT_YES);
     add_number(list, "keys of 2023", chain->ms_2023 == FACT_YES);
     add_number(list, "debugger", chain->debugger);

@@ -13,7 +13,7 @@
 #include "support/test.h"
 #include "unit/bootchain/log_builder.h"
 
-enum { WORKERS = 2, SAMPLE_STEP = 97, SHOWN_FAILURES = 12 };
+enum { WORKERS = 2, SAMPLE_STEP = 97, SHOWN_FAILURES = 12, SAMPLED_DATA = 5, LONGEST_FALSE_DATA = 256 };
 
 static bool everything(void) { return getenv("TRUEBOOT_TEST_EXHAUSTIVE") != NULL; }
 
@@ -57,7 +57,7 @@ static void *work(void *context)
 {
     struct job *j = context;
     struct arena a CLEANUP(arena_done) = { 0 };
-    uint8_t *buffer = malloc(2 * j->s->log.len + 1);
+    uint8_t *buffer = malloc(2 * j->s->log.len + LONGEST_FALSE_DATA);
     size_t i;
 
     while (buffer && !j->broken && (i = j->next++) < j->n) {
@@ -179,6 +179,55 @@ static bool change_events(struct job *j, struct arena *a, uint8_t *buffer, size_
     return true;
 }
 
+/* ---- types and data -------------------------------------------------------------------------------------------------- */
+
+static const uint32_t all_types[] = {
+#define X(number, name, content, covers, pcrs, after, section) number,
+    EVENT_TYPES(X)
+#undef X
+        0x0000abcd,
+    0x800000ff,
+};
+
+/* What somebody writes into an event's data who hopes to be taken at his word: each is what some decoder looks for. */
+static const struct bytes false_data[] = {
+    { (const uint8_t *)"", 0 },
+    { (const uint8_t *)"\0\0\0\0", 4 },
+    { (const uint8_t *)"grub_cmd: initrd /initrd.img", 29 },
+    { (const uint8_t *)"kernel_cmdline: /vmlinuz quiet", 31 },
+    { (const uint8_t *)"(hd0,gpt2)/boot/grub/grubenv", 29 },
+    { (const uint8_t *)"MokListTrusted", 15 },
+    { (const uint8_t *)"{\"pcr\":11,\"digests\":[],\"content_type\":\"systemd\",\"content\":{\"string\":\"ready\"}}", 79 },
+    { (const uint8_t *)".\0i\0n\0i\0t\0r\0d\0\0", 16 },
+    { (const uint8_t *)"\xec\x22\x3b\x8f\x0d\0\0\0Linux initrd", 21 },
+    { (const uint8_t *)"\x03\0\x05\0\x01\0\0\0\0", 9 },
+    { (const uint8_t *)"r\0o\0o\0t\0=\0x\0\0", 14 },
+};
+
+/* Type and data of an event are whatever the log's writer likes, as long as no digest covers them: register and digests stay. */
+static bool retype_event(struct job *j, struct arena *a, uint8_t *buffer, size_t i)
+{
+    const struct subject *s = j->s;
+    struct bytes whole = event_bytes(s, i), own = s->read->events[i].data;
+    size_t before = s->events[i].from, head = whole.len - own.len - 4;
+
+    for (size_t t = 0; t < ARRAY_LEN(all_types); t++)
+        for (size_t d = everything() ? 0 : (t + i) % SAMPLED_DATA; d <= ARRAY_LEN(false_data); d += everything() ? 1 : SAMPLED_DATA) {
+            struct bytes data = d < ARRAY_LEN(false_data) ? false_data[d] : own;
+            const uint8_t type[4] = { (uint8_t)all_types[t], (uint8_t)(all_types[t] >> 8), (uint8_t)(all_types[t] >> 16),
+                                      (uint8_t)(all_types[t] >> 24) };
+            const uint8_t len[4] = { (uint8_t)data.len, (uint8_t)(data.len >> 8), (uint8_t)(data.len >> 16), 0 };
+            size_t n = put(buffer, 0, bytes_slice(s->log, 0, before + head));
+            memcpy(buffer + before + 4, type, sizeof type);
+            n = put(buffer, n, BYTES_OF(len));
+            n = put(buffer, n, data);
+            n = put(buffer, n, bytes_slice(s->log, s->events[i].to, s->log.len));
+            arena_reset(a);
+            judge_change(j, a, (struct bytes){ buffer, n }, BYTE_FORM, i, (unsigned)(t * 100 + d));
+        }
+    return true;
+}
+
 /* ---- sample or all ------------------------------------------------------------------------------------------------------- */
 
 static bool in_sample(const struct subject *s, size_t at)
@@ -207,12 +256,14 @@ static bool cut_sampled(struct job *j, struct arena *a, uint8_t *buffer, size_t 
 static void change_all(const struct subject *s, bool all_values)
 {
     struct job bytes = { .s = s, .what = "byte", .step = change_sampled_byte, .n = s->log.len, .all_values = all_values };
+    struct job types = { .s = s, .what = "event of type (/100) with data (%100)", .step = retype_event, .n = s->n_events };
     struct job cuts = { .s = s, .what = "cut", .step = cut_sampled, .n = s->log.len };
     struct job events = { .s = s, .what = "event removed (0), doubled (1), swapped (2)", .step = change_events, .n = s->n_events };
 
     test_note("%s: %zu bytes, %zu events, %zu facts, %s", s->name, s->log.len, s->n_events, s->original.facts.n,
               verdict_name(s->original.alone));
     run(&events);
+    run(&types);
     run(&cuts);
     run(&bytes);
 }
@@ -226,7 +277,7 @@ static void change_built(const char *name, struct built_log *log, bool sound)
 
     REQUIRE(built_read(log, NULL, &sample));
     REQUIRE(subject_begin(&s, name, built_bytes(log), &sample.quoted));
-    CHECK(sound == (s.original.alone == VERDICT_HEALTHY) && sound == (s.original.decision == DECISION_PERMITTED));
+    CHECK(sound == (s.original.alone == VERDICT_HEALTHY) && (!sound || s.original.decision == DECISION_PERMITTED));
     change_all(&s, sound);
 }
 
@@ -323,16 +374,68 @@ static void revoked_loader(struct built_log *log, const struct stock *at)
     put_in_place(log, at->dbx);
 }
 
+/* A driver of a card that the machine's own list forbids: registers 0 and 2 are the firmware's, and so is what runs there. */
+static void revoked_driver(struct built_log *log, const struct stock *at)
+{
+    revoked_loader(log, at);
+    built_add(log, 2, EVENT_TYPE(EV_EFI_BOOT_SERVICES_DRIVER), BYTES_LIT("driver"), BYTES_LIT("grub"));
+    log->events[at->grub].hashed = BYTES_LIT("another loader");
+}
+
+static void grub_gone(struct built_log *log, const struct stock *at)
+{
+    for (size_t i = at->grub; i <= at->initrd_file; i++)
+        log->events[i].gone = true;
+}
+
+static void line_of_systemd_boot(struct built_log *log, const struct stock *at)
+{
+    struct bytes line = built_utf16(log->a, "root=/dev/vda1 init=/bin/sh", true);
+
+    grub_gone(log, at);
+    built_image(log, "\\vmlinuz.efi", "kernel");
+    built_add(log, 12, EVENT_TYPE(EV_IPL), line, line);
+    built_tag(log, 9, 0x8f3b22ed, "LOADED_IMAGE::LoadOptions", line);
+    built_tag(log, 9, 0x8f3b22ec, "Linux initrd", BYTES_LIT("initramfs"));
+}
+
+static void initrd_of_a_stub(struct built_log *log, const struct stock *at)
+{
+    struct bytes line = built_utf16(log->a, "root=/dev/vda1 initrd=\\initrd", true);
+
+    grub_gone(log, at);
+    built_image(log, "\\vmlinuz.efi", "kernel");
+    built_add(log, 12, EVENT_TYPE(EV_IPL), line, line);
+    built_tag(log, 9, 0x8f3b22ed, "LOADED_IMAGE::LoadOptions", line);
+}
+
+static void windows_test_signing(struct built_log *log, const struct stock *at)
+{
+    static const struct bytes records = { (const uint8_t *)"\x03\0\x05\0\x01\0\0\0\x01", 9 },
+                              path = { (const uint8_t *)"\x01\0\x07\0\x04\0\0\0a\0b\0", 12 };
+
+    grub_gone(log, at);
+    built_add(log, 13, EVENT_TYPE(EV_EVENT_TAG), path, path);
+    built_add(log, 12, EVENT_TYPE(EV_EVENT_TAG), records, records);
+}
+
 TEST(no_change_to_a_boot_hides_the_one_reason_to_refuse_it)
 {
     static const struct {
         const char *what;
         void (*spoil)(struct built_log *log, const struct stock *at);
     } cases[] = {
-        { "boot with init=/bin/sh", dangerous_option }, { "boot without Secure Boot", secure_boot_off },
-        { "boot in setup mode", no_platform_key },      { "boot in audit mode", audit_mode },
-        { "boot with a debugger", debugger },           { "boot with a shim that validates nothing", shim_without_validation },
+        { "boot with init=/bin/sh", dangerous_option },
+        { "boot without Secure Boot", secure_boot_off },
+        { "boot in setup mode", no_platform_key },
+        { "boot in audit mode", audit_mode },
+        { "boot with a debugger", debugger },
+        { "boot with a shim that validates nothing", shim_without_validation },
         { "boot of a revoked loader", revoked_loader },
+        { "boot with a revoked driver", revoked_driver },
+        { "boot with init=/bin/sh through systemd-boot", line_of_systemd_boot },
+        { "boot with an initrd that nothing measures", initrd_of_a_stub },
+        { "boot of Windows with test signing", windows_test_signing },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -10,6 +10,7 @@ struct built_event {
     struct bytes data;   /* what the log shows */
     struct bytes hashed; /* what was measured */
     bool gone;
+    enum digest_algorithm only; /* the event has this bank's digest alone (tests/attack); DIGEST_NONE: every bank's */
 };
 
 struct built_log {

@@ -1,0 +1,170 @@
+/* Attack suite 4.2, variants of L1 to L9 that rewrite how a log is cut, not what it says: events cut into one for each bank, spread over
+ * several logs, given in another order across registers, or given every type there is. */
+#include "attack.h"
+
+static const enum digest_algorithm two_banks[] = { DIGEST_SHA1, DIGEST_SHA256 };
+
+/* Event `at` becomes two, each with the digest of one bank: both banks replay as before. */
+static void cut_in_two(struct attack *x, size_t at)
+{
+    size_t other = x->log.n++;
+
+    x->log.events[other] = x->log.events[at];
+    attack_move(x, other, at + 1);
+    x->log.events[at].only = two_banks[0];
+    x->log.events[at + 1].only = two_banks[1];
+}
+
+TEST(L4_an_event_cut_into_one_for_each_bank_is_never_healthy)
+{
+    struct baseline baseline;
+    ATTACK(sound);
+    size_t n = sound.log.n;
+
+    REQUIRE_OK(attack_use_banks(&sound, two_banks, 2), sound.err);
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    for (size_t i = 0; i < n && !test_failed(); i++) {
+        ATTACK(x);
+        x.baseline = &baseline;
+        REQUIRE_OK(attack_use_banks(&x, two_banks, 2), x.err);
+        cut_in_two(&x, i);
+        CHECK_NEVER_HEALTHY(x, LOG_PARTIAL_EVENT);
+    }
+}
+
+TEST(L4_what_is_cut_in_two_is_still_compared_with_the_baseline)
+{
+    struct baseline baseline;
+    ATTACK(sound);
+
+    REQUIRE_OK(attack_use_banks(&sound, two_banks, 2), sound.err);
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    {
+        ATTACK(x);
+        x.baseline = &baseline;
+        x.log.events[x.at.initrd_file].hashed = BYTES_LIT("another initial RAM disk");
+        REQUIRE_OK(attack_use_banks(&x, two_banks, 2), x.err);
+        cut_in_two(&x, x.at.initrd_file);
+        CHECK_NEVER_HEALTHY(x, LOG_PARTIAL_EVENT);
+        CHECK(findings_have(&x.findings, FINDING_BOOT_CHAIN_CHANGED) || findings_have(&x.findings, FINDING_BOOT_INITRD_CHANGED));
+    }
+}
+
+/* A log of its own for each bank: the evil image has a digest in each, and no log has both. */
+TEST(L4_logs_that_declare_one_bank_each_are_never_healthy)
+{
+    ATTACK(x);
+
+    REQUIRE_OK(attack_use_banks(&x, two_banks, 2), x.err);
+    x.n_banks = 1;
+    x.banks[0] = DIGEST_SHA1;
+    x.raw_log = attack_log(&x);
+    x.banks[0] = DIGEST_SHA256;
+    x.more_logs[x.n_more_logs++] = attack_log(&x);
+    CHECK_NEVER_HEALTHY(x, LOG_PARTIAL_EVENT);
+    CHECK(x.out.appraisal.facts.secure_boot != SECURE_BOOT_ENABLED);
+}
+
+/* A program that extends an application's register in one bank is its own business. */
+TEST(L4_a_program_may_extend_its_own_register_in_one_bank)
+{
+    ATTACK(x);
+    size_t own = built_add(&x.log, 23, EVENT_TYPE(EV_IPL), BYTES_LIT("mine"), BYTES_LIT("mine"));
+
+    x.log.events[own].only = DIGEST_SHA256;
+    REQUIRE_OK(attack_use_banks(&x, two_banks, 2), x.err);
+    CHECK_HEALTHY(x);
+}
+
+/* In which order events of different registers were recorded no register says. */
+static bool stably_by_register(struct attack *x, bool descending)
+{
+    for (size_t i = 1; i < x->log.n; i++)
+        for (size_t k = i; k > 0; k--) {
+            uint32_t a = x->log.events[k - 1].pcr, b = x->log.events[k].pcr;
+            struct built_event swapped = x->log.events[k];
+            if (descending ? a >= b : a <= b)
+                break;
+            x->log.events[k] = x->log.events[k - 1];
+            x->log.events[k - 1] = swapped;
+        }
+    return true;
+}
+
+TEST(L8_no_order_across_registers_makes_an_evil_boot_healthy)
+{
+    struct baseline baseline;
+    ATTACK(sound);
+
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    for (int evil = 0; evil < 4; evil++)
+        for (int descending = 0; descending < 2; descending++) {
+            ATTACK(x);
+            const size_t at[] = { x.at.initrd_file, x.at.kernel, x.at.config_file, x.at.cmdline };
+            x.baseline = &baseline;
+            x.log.events[at[evil]].hashed = evil == 3 ? BYTES_LIT("/vmlinuz-6.1 init=/bin/sh") : BYTES_LIT("evil");
+            if (evil == 3)
+                x.log.events[at[evil]].data = BYTES_LIT("kernel_cmdline: /vmlinuz-6.1 init=/bin/sh");
+            REQUIRE_OK(attack_measure(&x), x.err);
+            REQUIRE(stably_by_register(&x, descending));
+            REQUIRE_OK(attack_send(&x), x.err);
+            CHECK(x.verdict != VERDICT_HEALTHY);
+            if (x.verdict == VERDICT_HEALTHY) {
+                test_note("evil %d, %s", evil, descending ? "descending" : "ascending");
+                attack_show(&x);
+            }
+        }
+}
+
+static const uint32_t all_types[] = {
+#define X(number, name, content, covers, pcrs, after, section) number,
+    EVENT_TYPES(X)
+#undef X
+        0x0000abcd,
+};
+
+/* What an attacker may write into the data of an event whose type does not say that its digest covers them. */
+static const struct bytes false_data[] = {
+    BYTES_NONE,
+    { (const uint8_t *)"x", 1 },
+    { (const uint8_t *)"{\"pcr\":9}", 9 },
+    { (const uint8_t *)"grub_cmd: set x=y", 18 },
+    { (const uint8_t *)"(hd0)/boot/grub/grubenv", 24 },
+    { (const uint8_t *)"MokListTrusted", 15 },
+    { (const uint8_t *)".\0o\0s\0r\0e\0l\0\0", 14 },
+    { (const uint8_t *)"\x01\0\0\0\x01\0\0\0x", 9 },
+    { (const uint8_t *)"\0\0\0\0", 4 },
+};
+
+/* Every event that makes a boot bad, under every type, with its own data and with others: the verdict stays. */
+TEST(L1_no_type_and_no_data_hide_what_was_measured)
+{
+    enum { OWN_DATA = ARRAY_LEN(false_data) };
+    struct baseline baseline;
+    ATTACK(sound);
+
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    for (int evil = 0; evil < 7 && !test_failed(); evil++)
+        for (size_t t = 0; t < ARRAY_LEN(all_types); t++)
+            for (size_t d = 0; d <= OWN_DATA; d++) {
+                ATTACK(x);
+                const size_t at[] = { x.at.initrd_file, x.at.kernel, x.at.config_file, x.at.cmdline, x.at.shim, x.at.mok_list, x.at.db };
+                struct built_event *e = &x.log.events[at[evil]];
+                x.baseline = &baseline;
+                e->hashed = evil == 3 ? BYTES_LIT("/vmlinuz-6.1 init=/bin/sh") : BYTES_LIT("evil");
+                REQUIRE_OK(attack_measure(&x), x.err);
+                e->type = all_types[t];
+                if (d < OWN_DATA)
+                    e->data = false_data[d];
+                REQUIRE_OK(attack_send(&x), x.err);
+                CHECK(x.verdict != VERDICT_HEALTHY);
+                if (x.verdict == VERDICT_HEALTHY) {
+                    test_note("evil %d, type %08x, data %zu", evil, all_types[t], d);
+                    attack_show(&x);
+                }
+            }
+}
