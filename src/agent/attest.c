@@ -8,7 +8,10 @@
 
 #define ATTEST_PATH "/attest/Tpm?api-version=2022-08-01"
 
-enum { DEFAULT_TOKEN_LIFE_MS = 5 * 60 * 1000 };
+enum {
+    DEFAULT_TOKEN_LIFE_MS = 5 * 60 * 1000,
+    ATTEST_ROUNDS = 64 /* pieces of an IMA list, one after the other, and one start over; the rest follows at the next attestation */
+};
 
 static bool out_of_memory(struct failure *why) { return failure_set(why, FAILURE_NO_MEMORY, "out of memory"); }
 
@@ -120,6 +123,7 @@ struct challenge {
     struct bytes text, octets; /* as received; decoded */
     struct bytes context;      /* as received */
     bool takes_kernel;         /* the guest's own words about its kernel */
+    bool takes_pieces;         /* of the IMA list */
 };
 
 /* Which of our own additions the service understands; another's says nothing, and gets none. */
@@ -128,6 +132,7 @@ static void take_offer(const struct json *payload, struct challenge *ret)
     bool yes;
 
     ret->takes_kernel = json_as_boolean(json_at(payload, "trueboot", "kernel", NULL), &yes) && yes;
+    ret->takes_pieces = json_as_boolean(json_at(payload, "trueboot", "imaPieces", NULL), &yes) && yes;
 }
 
 static bool fetch_challenge(struct server *server, struct arena *a, struct attest_result *result, struct challenge *ret,
@@ -209,16 +214,37 @@ static void write_payload(const struct attest_request *request, const struct cha
     json_end(&out);
 }
 
+/* Of the IMA list only what the service has not got. */
+static bool take_piece(const struct attest_request *request, struct attest_result *result, struct arena *a, struct ima_part *part,
+                       struct evidence_logs *logs, struct failure *why)
+{
+    const char *path = request->sources->ima_log ? request->sources->ima_log : "/sys/kernel/security/ima/binary_runtime_measurements";
+
+    if (!ima_list_take(path, request->sources->collected_in, request->boot_id, request->ima_sent, &result->quoted.pcrs, a, part,
+                       &result->log_notes, why))
+        return false;
+    if (!part->there)
+        return true;
+    logs->ima = part->content;
+    logs->ima_piece = true;
+    logs->ima_from = part->from;
+    logs->ima_more = part->more;
+    return true;
+}
+
 /* Logs after the quote: a list that ran ahead can be cut back to what was quoted, one that lags cannot be completed (4.2). They live only until
  * they are written. */
 static bool collect_and_write(const struct attest_request *request, const struct challenge *challenge, struct bytes jwk,
-                              struct attest_result *result, struct writer *w, struct failure *why)
+                              struct attest_result *result, struct ima_part *part, struct writer *w, struct failure *why)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
+    struct evidence_sources sources = *request->sources;
+    bool pieces = sources.with_ima && challenge->takes_pieces && request->ima_sent;
     struct evidence_logs logs;
     struct digest digest;
 
-    if (!evidence_collect_logs(request->sources, &a, &logs, why))
+    sources.with_ima &= !pieces;
+    if (!evidence_collect_logs(&sources, &a, &logs, why) || (pieces && !take_piece(request, result, &a, part, &logs, why)))
         return false;
     if (logs.firmware_state == LOG_STATE_TOO_LARGE)
         return failure_set(why, FAILURE_LOG_TOO_LARGE, "%s", logs.note);
@@ -276,7 +302,21 @@ static bool check_token(struct bytes token, struct failure *why)
     return failure_within(why, "the attestation service's token");
 }
 
-static bool post_request(struct server *server, struct writer *message, struct arena *a, struct attest_result *result, struct failure *why)
+/* How far the service has the IMA list now. It counts as we do; if not, it gets the list from its start. */
+static void note_entries(const struct attest_request *request, const struct ima_part *part, const struct json *ima)
+{
+    int64_t n;
+
+    if (!part->there)
+        return;
+    if (json_as_integer(json_get(ima, "entries"), &n) && n == (int64_t)part->next.replay.n)
+        *request->ima_sent = part->next;
+    else
+        *request->ima_sent = (struct ima_sent){ .offset = 0 };
+}
+
+static bool post_request(struct server *server, const struct attest_request *request, struct writer *message, struct ima_part *part,
+                         struct arena *a, struct attest_result *result, bool *ret_resume, struct failure *why)
 {
     struct server_answer answer;
     const struct json *payload;
@@ -284,34 +324,65 @@ static bool post_request(struct server *server, struct writer *message, struct a
 
     if (!send(server, message, a, &answer, why))
         return false;
-    if (answer.status != 200)
+    if (answer.status != 200) {
+        *ret_resume = part->from && contains(answer.inner, "ima.resume");
+        note_entries(request, part, json_at(answer.json, "error", "trueboot", "ima", NULL));
         return attest_refused(&answer, result, why);
+    }
     if (!open_envelope(&answer, a, &payload, why))
         return false;
     if (!json_need_string(payload, "report", &result->token, &err)) {
         failure_from(why, FAILURE_BAD_ANSWER, &err);
         return failure_within(why, "the attestation service's answer");
     }
+    note_entries(request, part, json_at(payload, "trueboot", "ima", NULL));
     return check_token(result->token, why);
+}
+
+/* One exchange. *ret_again: it is to be done once more at once, because the IMA list goes on, or is wanted from its start. */
+static bool exchange(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct bytes jwk, struct arena *a,
+                     struct attest_result *ret, bool *ret_again, struct failure *why)
+{
+    struct writer payload CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
+    struct writer message CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
+    struct ima_part part = { .there = false };
+    struct challenge challenge;
+    struct digest binding;
+    bool done;
+
+    *ret = (struct attest_result){ 0 };
+    *ret_again = false;
+    if (!fetch_challenge(server, a, ret, &challenge, why))
+        return false;
+    const struct bytes bound[] = { jwk, BYTES_LIT("\0"), challenge.octets };
+    digest_compute_parts(DIGEST_SHA256, bound, ARRAY_LEN(bound), &binding);
+    if (!quote_take(tpm, request->ak, QUOTE_ALL_PCRS, digest_bytes(&binding), a, &ret->quoted, why) ||
+        !collect_and_write(request, &challenge, jwk, ret, &part, &payload, why) || !sign_request(request, &payload, &message, why))
+        return false;
+    done = post_request(server, request, &message, &part, a, ret, ret_again, why);
+    /* A refused boot is refused whole: what follows of the list can wait for the next attestation. */
+    *ret_again |= done && part.there && part.more && request->ima_sent->replay.n > part.from;
+    return done;
 }
 
 bool attest(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct arena *a, struct attest_result *ret,
             struct failure *why)
 {
-    struct writer payload CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
-    struct writer message CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
-    struct challenge challenge;
-    struct digest binding;
+    bool again = true, resumed = false;
     struct bytes jwk;
 
     *ret = (struct attest_result){ 0 };
-    if (!write_jwk(request->request_key, a, &jwk, why) || !fetch_challenge(server, a, ret, &challenge, why))
+    if (!write_jwk(request->request_key, a, &jwk, why))
         return false;
-    const struct bytes bound[] = { jwk, BYTES_LIT("\0"), challenge.octets };
-    digest_compute_parts(DIGEST_SHA256, bound, ARRAY_LEN(bound), &binding);
-    return quote_take(tpm, request->ak, QUOTE_ALL_PCRS, digest_bytes(&binding), a, &ret->quoted, why) &&
-           collect_and_write(request, &challenge, jwk, ret, &payload, why) && sign_request(request, &payload, &message, why) &&
-           post_request(server, &message, a, ret, why);
+    for (unsigned i = 0; again && i < ATTEST_ROUNDS; i++) {
+        if (exchange(tpm, server, request, jwk, a, ret, &again, why))
+            continue;
+        if (!again || resumed)
+            return false;
+        resumed = true;
+        *why = FAILURE_INIT;
+    }
+    return true;
 }
 
 int64_t attest_token_worth_until(struct bytes token, int64_t now_ms)

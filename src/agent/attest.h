@@ -3,7 +3,8 @@
  *
  *   1. {"data":b64u({"payload":{"type":"aikcert"},"metadata":{"agent":"trueboot-agent/0.1.0","trueboot":1}})}
  *      -> {"data":b64u({"payload":{"challenge":b64u,"service_context":b64u}})}
- *         and, from a service that is a trueboot one, "trueboot":{"kernel":true}: what it understands besides
+ *         and, from a service that is a trueboot one, "trueboot":{"kernel":true,"imaPieces":bool}: what it
+ *         understands besides
  *   2. TPM2_Quote(AK, qualifyingData = SHA-256(jwk bytes || 00 || challenge), PCR 0–23 of SHA-256)
  *   3. {"data":b64u({"payload":{"request":"<compact JWS>"}})} with the protected header {"alg":"PS256","typ":"attReqV2"} and the
  *      v2 payload of 6.4.1:
@@ -15,7 +16,10 @@
  *        "service_context":b64u as received}}
  *      `jwk` is written once and those very characters are hashed. `logs`: the firmware log as TCG, then, when systemd has
  *      measured something, its records as a further TCG log, crypto-agile events without a header event (see evidence.h). A service that
- *      says so gets "trueboot":{"kernel":{…}} in current_attestation: the guest's own words (eventlog/kernel_state.h).
+ *      says so gets "trueboot":{"kernel":{…}} in current_attestation: the guest's own words (eventlog/kernel_state.h);
+ *      and, where it takes pieces, the IMA list from where it has it: "ima":{"from":n,"more":bool}. It answers with "trueboot":{"ima":
+ *      {"entries":n,"proved":bool}} beside the report, or in the error; while there is more, all of this is done again at once. A refusal with
+ *      "ima.resume" means that it has nothing that the piece continues: the list is sent from its start, once.
  *   -> {"data":b64u({"payload":{"report":"<JWT>"}})}
  *
  * A refusal (400) ends as FAILURE_REFUSED with "code: message"; when its body names an appraisal ("appraisalId" or
@@ -25,6 +29,7 @@
 #pragma once
 #include "agent/ak.h"
 #include "agent/evidence.h"
+#include "agent/ima_list.h"
 #include "agent/note.h"
 #include "agent/server.h"
 #include "crypto/privkey.h"
@@ -36,6 +41,7 @@ struct attest_request {
     const struct privkey *request_key; /* software RSA-2048, made once per process, never stored */
     struct bytes nonce;                /* the monitor's; empty: none */
     const char *boot_id;
+    struct ima_sent *ima_sent; /* what of the IMA list the service has; kept from one attestation to the next */
 };
 
 struct attest_result {

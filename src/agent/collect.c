@@ -1,11 +1,13 @@
 #include "agent/collect.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "agent/file_part.h"
 #include "agent/folder.h"
 #include "agent/kernel_look.h"
 #include "base/file.h"
@@ -25,6 +27,12 @@ struct copier {
     struct json_out out;
 };
 
+static bool remove_copy(struct copier *c, const char *name, struct err *err)
+{
+    return unlinkat(c->folder, name, 0) == 0 || errno == ENOENT ? true
+                                                                : err_set(err, ERR_IO, "cannot remove %s: %s", name, strerror(errno));
+}
+
 static bool copy_log(struct copier *c, const char *member, const char *source, const char *name, size_t limit, struct err *err)
 {
     struct bytes log CLEANUP(file_free) = BYTES_NONE;
@@ -42,8 +50,54 @@ static bool copy_log(struct copier *c, const char *member, const char *source, c
     }
     json_put_string(&c->out, "reason", problem.text);
     json_end(&c->out);
-    return unlinkat(c->folder, name, 0) == 0 || errno == ENOENT ? true
-                                                                : err_set(err, ERR_IO, "cannot remove %s: %s", name, strerror(errno));
+    return remove_copy(c, name, err);
+}
+
+/* What the daemon asks for, "ima FROM MOST"; without a request that is understood, the beginning of the list. It chooses a stretch of a list that it
+ * may read anyway, and nothing else. */
+static void read_request(const struct copier *c, uint64_t *ret_from, size_t *ret_most)
+{
+    char text[64];
+    unsigned long long from, most;
+    int fd = openat(c->folder, "out/collect-request", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+    *ret_from = 0;
+    *ret_most = LIMIT_IMA_BYTES;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = 0;
+    if (sscanf(text, "ima %18llu %18llu", &from, &most) != 2)
+        return;
+    *ret_from = from;
+    *ret_most = most > 0 && most < LIMIT_IMA_BYTES ? (size_t)most : LIMIT_IMA_BYTES;
+}
+
+/* The list may be longer than what a message takes: then a stretch of it is copied. */
+static bool copy_ima(struct copier *c, const char *source, struct err *err)
+{
+    struct bytes part CLEANUP(file_free) = BYTES_NONE;
+    struct err problem = ERR_INIT;
+    struct digest sha256;
+    uint64_t from;
+    size_t most;
+    bool more;
+
+    read_request(c, &from, &most);
+    json_begin_object(&c->out, "ima");
+    json_put_string(&c->out, "source", source);
+    if (file_part_read(source, from, most, &part, &more, &problem)) {
+        digest_compute(DIGEST_SHA256, part, &sha256);
+        json_put_integer(&c->out, "from", (int64_t)from);
+        json_put_integer(&c->out, "length", (int64_t)part.len);
+        json_put_boolean(&c->out, "more", more);
+        json_put_hex(&c->out, "sha256", digest_bytes(&sha256));
+        json_end(&c->out);
+        return folder_write_for(c->folder, ima_name, part, 0640, geteuid(), c->gid, err);
+    }
+    json_put_string(&c->out, "reason", problem.text);
+    json_end(&c->out);
+    return remove_copy(c, ima_name, err);
 }
 
 static void put_line_of(struct json_out *out, const char *member, const char *path)
@@ -87,7 +141,7 @@ static bool copy_all(struct copier *c, const struct collect_sources *s, int64_t 
         return false;
     if (!s->with_ima)
         json_put_null(&c->out, "ima");
-    else if (!copy_log(c, "ima", or (s->ima_log, "/sys/kernel/security/ima/binary_runtime_measurements"), ima_name, LIMIT_IMA_BYTES, err))
+    else if (!copy_ima(c, or (s->ima_log, "/sys/kernel/security/ima/binary_runtime_measurements"), err))
         return false;
     json_put_boolean(&c->out, "kernelState", s->with_kernel);
     json_end(&c->out);
@@ -121,15 +175,16 @@ static int64_t age_of(const char *run_dir, const char *name)
     return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 }
 
-bool collect_again(const char *run_dir)
+bool collect_again(const char *run_dir, uint64_t from, size_t most)
 {
     const struct timespec pause = { .tv_nsec = AGAIN_POLL_MS * 1000000L };
     int64_t before = age_of(run_dir, ids_name);
     struct err err = ERR_INIT;
-    char path[PATH_MAX];
+    char path[PATH_MAX], text[64];
 
+    snprintf(text, sizeof text, "ima %llu %zu\n", (unsigned long long)from, most);
     if (!before || snprintf(path, sizeof path, "%s/out/collect-request", run_dir) >= (int)sizeof path ||
-        !file_write(path, BYTES_LIT("1\n"), 0640, &err))
+        !file_write(path, bytes_of_string(text), 0640, &err))
         return false;
     for (int waited = 0; waited < AGAIN_WAIT_MS; waited += AGAIN_POLL_MS) {
         nanosleep(&pause, NULL);
@@ -144,19 +199,37 @@ void collect_refresh(const char *run_dir, const char *path)
     struct stat st;
 
     if (stat(path, &st) == 0 && time(NULL) - st.st_mtim.tv_sec > OLD_SECONDS)
-        (void)!collect_again(run_dir); /* nobody answers: an old copy is better than none */
+        (void)!collect_again(run_dir, 0, LIMIT_IMA_BYTES); /* nobody answers: an old copy is better than none */
 }
 
-bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, struct collected *ret)
+static const struct json *read_ids(struct arena *a, const char *run_dir)
 {
     char *path = arena_printf(a, "%s/%s", run_dir, ids_name);
     const struct json *ids;
     struct bytes text;
     struct err err = ERR_INIT;
 
+    return path && file_read_in(a, path, LIMIT_SMALL_BODY_BYTES, &text, &err) && json_parse(a, text, NULL, &ids, &err) ? ids : NULL;
+}
+
+bool collect_ima_part(const char *run_dir, uint64_t *ret_from, bool *ret_more)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *ima = json_get(read_ids(&a, run_dir), "ima");
+    int64_t from;
+
+    if (!json_as_integer(json_get(ima, "from"), &from) || from < 0)
+        return false;
+    *ret_from = (uint64_t)from;
+    return !ret_more || json_as_boolean(json_get(ima, "more"), ret_more);
+}
+
+bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, struct collected *ret)
+{
+    const struct json *ids = read_ids(a, run_dir);
+
     *ret = (struct collected){ 0 };
-    if (!path || !*boot_id || !file_read_in(a, path, LIMIT_SMALL_BODY_BYTES, &text, &err) || !json_parse(a, text, NULL, &ids, &err) ||
-        !json_is_string(json_get(ids, "bootId"), boot_id))
+    if (!*boot_id || !json_is_string(json_get(ids, "bootId"), boot_id))
         return false;
     ret->firmware_log = arena_printf(a, "%s/%s", run_dir, firmware_name);
     if (json_get(ids, "ima") && json_get(ids, "ima")->type == JSON_OBJECT)

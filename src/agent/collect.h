@@ -3,7 +3,7 @@
  *   RUN/bios.log    the firmware's event log      RUN/ima.bin  the kernel's IMA list, when asked for       0640, root's, daemon's group
  *   RUN/kernel.json what the kernel says of its modules, eventlog/kernel_state.h
  *   RUN/ids.json    {"schema":1,"bootId":"…","productUuid":"…"|null,"collectedTime":…,
- *                    "firmwareLog":{"source":"/…","length":n,"sha256":"hex"}|{"source":"/…","reason":"…"},"ima":{same}|null,"kernelState":bool} */
+ *                    "firmwareLog":{"source":"/…","length":n,"sha256":"hex"}|{"source":"/…","reason":"…"},"ima":{same, "from":n,"more":bool}|null,"kernelState":bool} */
 #pragma once
 #include <sys/types.h>
 #include "agent/places.h"
@@ -21,9 +21,12 @@ struct collect_sources { /* NULL: the kernel's path */
 MUST_CHECK bool collect_logs(const struct places *places, const struct collect_sources *sources, uid_t uid, gid_t gid, int64_t now_ms,
                              struct err *err);
 
-/* Asks for the copies anew (a list that grows is wanted as of now) by touching OUT/collect-request, which the unit
- * trueboot-agent-collect.path waits for, and waits a few seconds for them. False when nobody collects. */
-bool collect_again(const char *run_dir);
+/* Asks for the copies anew (a list that grows is wanted as of now) by writing OUT/collect-request, which the unit
+ * trueboot-agent-collect.path waits for, and waits a few seconds for them. False when nobody collects. Of the IMA list at most `most` bytes
+ * from byte `from` on are copied: "ima FROM MOST". */
+bool collect_again(const char *run_dir, uint64_t from, size_t most);
+/* Where in the list the copy begins, and whether the list went on behind it. False when there is no copy. */
+bool collect_ima_part(const char *run_dir, uint64_t *ret_from, bool *ret_more /* may be NULL */);
 
 /* The same where the copy at `path` is older than a quarter of an hour: what the kernel says changes, but seldom. */
 void collect_refresh(const char *run_dir, const char *path);

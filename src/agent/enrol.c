@@ -232,11 +232,13 @@ static bool prove(struct exchange *x, uint8_t ret_proof[static 32], struct failu
 static bool write_activate(struct exchange *x, const uint8_t proof[static 32], struct writer *w, struct failure *why)
 {
     struct json_out out = json_out_to(w, JSON_COMPACT);
+    struct evidence_sources sources = *x->request->sources;
     struct evidence_logs logs;
     struct quoted quoted;
 
+    sources.with_ima = false; /* it may be long, and says nothing about who we are */
     if (!quote_take(x->tpm, x->request->ak, QUOTE_ALL_PCRS, x->nonce, x->a, &quoted, why) ||
-        !evidence_collect_logs(x->request->sources, x->a, &logs, why))
+        !evidence_collect_logs(&sources, x->a, &logs, why))
         return false;
     json_begin_object(&out, NULL);
     json_put_bytes(&out, "enrollId", x->enroll_id);

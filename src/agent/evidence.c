@@ -65,6 +65,15 @@ static const struct kernel_state *read_kernel_state(struct arena *a, const char 
                : NULL;
 }
 
+/* A copy may be a stretch of a list that is longer than a message. */
+static bool is_whole(const struct evidence_sources *sources)
+{
+    uint64_t from;
+    bool more;
+
+    return !sources->collected_in || (collect_ima_part(sources->collected_in, &from, &more) && from == 0 && !more);
+}
+
 bool evidence_collect_logs(const struct evidence_sources *sources, struct arena *a, struct evidence_logs *ret, struct failure *why)
 {
     const char *firmware = sources->firmware_log ? sources->firmware_log : log_place_firmware(a);
@@ -80,8 +89,8 @@ bool evidence_collect_logs(const struct evidence_sources *sources, struct arena 
     }
     ret->firmware_may_be_cut = ends_near(ret->firmware.len, 64 * 1024) || ends_near(ret->firmware.len, 128 * 1024);
     if (sources->with_ima && sources->collected_in)
-        (void)!collect_again(sources->collected_in); /* nobody answers: an old copy is better than none */
-    if (sources->with_ima)
+        (void)!collect_again(sources->collected_in, 0, LIMIT_IMA_BYTES); /* nobody answers: an old copy is better than none */
+    if (sources->with_ima && is_whole(sources))
         (void)read_log(a, path_of(sources->ima_log, "/sys/kernel/security/ima/binary_runtime_measurements"), LIMIT_IMA_BYTES, &ret->ima,
                        &err);
     if (sources->kernel_state && sources->run_dir)
@@ -137,14 +146,26 @@ void evidence_put_pcrs(struct json_out *out, const char *name, const struct pcr_
     json_end(out);
 }
 
+static void put_piece(struct json_out *out, const struct evidence_logs *logs)
+{
+    json_begin_object(out, "ima");
+    json_put_integer(out, "from", logs->ima_from);
+    json_put_boolean(out, "more", logs->ima_more);
+    json_end(out);
+}
+
 static void put_ours(struct json_out *out, const struct evidence_logs *logs)
 {
-    if (!logs->kernel)
+    if (!logs->kernel && !logs->ima_piece)
         return;
     json_begin_object(out, "trueboot");
-    json_begin_object(out, "kernel");
-    kernel_state_write(out, logs->kernel);
-    json_end(out);
+    if (logs->ima_piece)
+        put_piece(out, logs);
+    if (logs->kernel) {
+        json_begin_object(out, "kernel");
+        kernel_state_write(out, logs->kernel);
+        json_end(out);
+    }
     json_end(out);
 }
 

@@ -27,6 +27,8 @@ struct evidence_logs {
     struct bytes systemd_text;   /* the JSON sequence; empty: none */
     struct bytes systemd_events; /* the same as a crypto-agile log of its own (3.7); empty: none */
     struct bytes ima;
+    bool ima_piece, ima_more;          /* it is a piece of the list, and the list goes on */
+    uint32_t ima_from;                 /* entries before it */
     const struct kernel_state *kernel; /* what the kernel says of its modules; NULL: nothing */
     char note[160];                    /* a sentence about what is missing; "" when nothing is */
 };

@@ -417,7 +417,8 @@ static bool attest_native(struct session *s, struct keys *keys, struct arena *a,
                                       .ak_cert = writer_bytes(&s->state.ak_cert),
                                       .sources = &sources,
                                       .nonce = { s->nonce, s->nonce_len },
-                                      .boot_id = s->host.boot_id };
+                                      .boot_id = s->host.boot_id,
+                                      .ima_sent = &s->ima_sent };
 
     *ret = (struct attest_result){ 0 };
     if (!need_request_key(s, why))

@@ -27,7 +27,8 @@ struct session {
     struct server *attest, *enroll, *report; /* one and the same when the endpoints are equal */
     struct privkey *request_key;             /* made at the first attestation */
     uint8_t nonce[LIMIT_NONCE_BYTES];
-    size_t nonce_len; /* 0: none */
+    size_t nonce_len;         /* 0: none */
+    struct ima_sent ima_sent; /* what of the IMA list the service has */
     struct pending_report pending;
     struct arena missed_arena;
     struct report_missed missed; /* reports that did not get through; told with the next one that does */

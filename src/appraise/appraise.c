@@ -121,28 +121,92 @@ static bool join_logs(struct work *w, struct eventlog *log, bool *ret_any, struc
     return append_systemd_log(w, log, ret_any, err);
 }
 
-/* check_ima explains register 10 by the kernel's list of measured files, where one was sent (attestation-service.md 6.5 step 10). */
+/* The entries themselves, for a policy that looks at them. The register is explained already. */
+static bool keep_entries(struct work *w, struct bytes content, struct err *err)
+{
+    struct findings said_already = { .arena = w->a };
+    struct ima_list list;
+
+    return ima_parse(w->a, content, &list, err) && ima_verify(w->a, &list, verified_quote_pcrs(w->out->quote),
+                                                              replayed_computed(w->out->replayed), &said_already, &w->out->ima, err);
+}
+
+/* Where the replay of this list begins: at the register's start, or where the service left off. */
+static bool begin_ima(struct work *w, struct ima_progress *p)
+{
+    const struct evidence *e = w->request->evidence;
+
+    if (!e->ima_from) {
+        ima_replay_begin(verified_quote_pcrs(w->out->quote), replayed_computed(w->out->replayed), &p->replay);
+        return true;
+    }
+    p->detached = !w->request->ima_state || w->request->ima_state->n != e->ima_from;
+    if (!p->detached)
+        p->replay = *w->request->ima_state;
+    else
+        findings_add(w->findings, FINDING_IMA_INCOMPLETE, 10, FINDING_NO_EVENT,
+                     "The IMA list that came begins after entry %u, and what came before is not known here.", e->ima_from);
+    return !p->detached;
+}
+
+/* One list against the quoted register 10 (attestation-service.md 6.5 step 10; guest-agent.md 4.2). Entries behind the quoted value are no evidence; a
+ * piece that more will follow need not reach it. */
+static bool replay_ima(struct work *w, struct bytes content, struct err *err)
+{
+    const struct evidence *e = w->request->evidence;
+    struct arena scratch CLEANUP(arena_done) = { 0 };
+    struct ima_progress *p = ARENA_NEW(w->a, struct ima_progress);
+
+    if (!p)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an IMA list");
+    w->out->ima_progress = p;
+    if (!begin_ima(w, p))
+        return true;
+    if (!ima_replay_take(&p->replay, content, verified_quote_pcrs(w->out->quote), &scratch, &p->proved, &p->fit, err)) {
+        if (err->code == ERR_NO_MEMORY)
+            return false;
+        p->broken = true;
+        findings_add(w->findings, FINDING_IMA_MALFORMED, 10, FINDING_NO_EVENT, "%s", err->text);
+        return true;
+    }
+    if (p->proved)
+        return w->request->no_ima_entries || e->ima_from || keep_entries(w, content, err);
+    if (e->ima_piece && e->ima_more)
+        findings_add(w->findings, FINDING_IMA_INCOMPLETE, 10, FINDING_NO_EVENT,
+                     "%u entries of the IMA list have come; the rest is still to come.", p->replay.n);
+    else
+        ima_mismatch(w->findings, p->replay.n);
+    return true;
+}
+
+static bool quotes_ima(const struct pcr_set *quoted)
+{
+    for (size_t i = 0; i < quoted->n_banks; i++)
+        if (pcr_find(quoted, quoted->banks[i].algorithm, 10))
+            return true;
+    return false;
+}
+
+/* A piece may well be empty: nothing was measured since. */
 static bool check_ima(struct work *w, struct err *err)
 {
     const struct evidence *e = w->request->evidence;
-    const struct verified_ima *verified;
-    struct ima_list list;
+    bool any = false;
 
+    if (!quotes_ima(verified_quote_pcrs(w->out->quote)))
+        return true;
     for (size_t i = 0; i < e->n_logs; i++) {
         if (e->logs[i].kind != EVIDENCE_LOG_IMA || e->logs[i].content.len == 0)
             continue;
-        if (!ima_parse(w->a, e->logs[i].content, &list, err)) {
-            if (err->code == ERR_NO_MEMORY)
-                return false;
-            findings_add(w->findings, FINDING_IMA_MALFORMED, 10, FINDING_NO_EVENT, "%s", err->text);
-        } else if (ima_verify(w->a, &list, verified_quote_pcrs(w->out->quote), replayed_computed(w->out->replayed), w->findings, &verified,
-                              err)) {
-            w->out->ima = verified;
-        } else if (err->code == ERR_NO_MEMORY) {
-            return false;
+        if (any && e->ima_piece) {
+            findings_add(w->findings, FINDING_IMA_MALFORMED, 10, FINDING_NO_EVENT, "a piece of an IMA list is one log, not several");
+            return true;
         }
+        any = true;
+        if (!replay_ima(w, e->logs[i].content, err))
+            return false;
     }
-    return true;
+    return any || !e->ima_piece || replay_ima(w, BYTES_NONE, err);
 }
 
 static bool check_logs(struct work *w, struct err *err)
@@ -212,7 +276,10 @@ static void policy_failed(struct work *w, const struct policy_error *why)
 
 static bool check_kernel(struct work *w, struct err *err)
 {
-    return kernel_judge(w->a, w->request->evidence->kernel, w->out->ima, w->out->chain, w->findings, &w->out->appraisal.facts.running, err);
+    const struct ima_progress *p = w->out->ima_progress;
+    const struct ima_summary *measured = p && p->proved ? ima_replay_summary(&p->replay, &p->fit) : NULL;
+
+    return kernel_judge(w->a, w->request->evidence->kernel, measured, w->out->chain, w->findings, &w->out->appraisal.facts.running, err);
 }
 
 static bool run_policy(struct work *w, struct err *err)

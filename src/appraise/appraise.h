@@ -7,6 +7,7 @@
 #include "appraise/appraisal.h"
 #include "appraise/evidence.h"
 #include "crypto/pubkey.h"
+#include "eventlog/ima_replay.h"
 #include "policy/policy.h"
 #include "tpm/quote.h"
 
@@ -21,20 +22,32 @@ struct appraise_request {
     bool no_policy_needed;             /* ...unless the caller judges by findings alone (offline) */
     const struct policy_claim *claims; /* from the caller: custom claims, keys; may be NULL */
     size_t n_claims;
+    bool no_ima_entries;                    /* nobody will look at single entries of the IMA list: memory does not grow with it */
+    const struct ima_replay *ima_state;     /* what the entries before a piece of it come to; NULL: not known */
     uint32_t required_pcr_mask;             /* 0: as the policy configures, else 0xFFFFFF */
     const struct boot_reference *reference; /* may be NULL */
     int64_t now_ms;
 };
 
+/* What became of the IMA list that was sent. */
+struct ima_progress {
+    bool proved;              /* the quoted register 10 has the value after replay.n entries */
+    bool broken;              /* the list cannot be read */
+    bool detached;            /* a piece, and what came before it is not known */
+    struct ima_replay replay; /* up to the quoted value, or to the end */
+    struct ima_fit fit;       /* when proved */
+};
+
 struct appraised {
     struct appraisal appraisal;
-    const struct verified_quote *quote;    /* NULL when refused */
-    const struct replayed_log *replayed;   /* the log against the quote; NULL when refused */
-    const struct verified_ima *ima;        /* the kernel's list of files; NULL without one that register 10 proves */
-    const struct bootchain *chain;         /* NULL without a log */
-    const struct policy_outcome *outcome;  /* NULL when the policy did not run, or failed */
-    const struct policy_error *fault;      /* what it failed with; NULL: it did not */
-    const struct policy_trace *configured; /* its configuration rules */
+    const struct verified_quote *quote;      /* NULL when refused */
+    const struct replayed_log *replayed;     /* the log against the quote; NULL when refused */
+    const struct verified_ima *ima;          /* entries of the kernel's list of files; NULL without a whole one that register 10 proves */
+    const struct ima_progress *ima_progress; /* NULL: no list came, or register 10 is not quoted */
+    const struct bootchain *chain;           /* NULL without a log */
+    const struct policy_outcome *outcome;    /* NULL when the policy did not run, or failed */
+    const struct policy_error *fault;        /* what it failed with; NULL: it did not */
+    const struct policy_trace *configured;   /* its configuration rules */
     size_t n_configured;
 };
 

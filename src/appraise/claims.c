@@ -95,6 +95,8 @@ static bool add_events(struct claim_list *list, struct arena *a, const struct ap
 
     if (!request->policy || policy_version(request->policy) < 12 || !policy_may_use(request->policy, BYTES_LIT("events")))
         return true;
+    if (appraised->ima_progress && !appraised->ima && (request->evidence->ima_from || request->evidence->ima_more))
+        return err_set(err, ERR_LIMIT, "the policy asks for the events, and only a piece of the IMA list is here");
     if (!claims_events(a, appraised->replayed, appraised->ima, &events, err))
         return false;
     claim = policy_claim_string("events", events.text);

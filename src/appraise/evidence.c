@@ -111,6 +111,23 @@ static bool read_pcrs(struct arena *a, const struct json *att, struct pcr_set *r
     return true;
 }
 
+static bool read_piece(const struct json *piece, struct evidence *ret, struct err *err)
+{
+    int64_t from;
+
+    if (!piece || piece->type == JSON_NULL)
+        return true;
+    if (!json_need_integer(piece, "from", &from, err))
+        return false;
+    if (from < 0 || from > LIMIT_IMA_ENTRIES)
+        return err_set(err, ERR_LIMIT, "from is not 0 to %d", LIMIT_IMA_ENTRIES);
+    if (!json_as_boolean(json_get(piece, "more"), &ret->ima_more))
+        return err_set(err, ERR_MALFORMED, "more is not true or false");
+    ret->ima_piece = true;
+    ret->ima_from = (uint32_t)from;
+    return true;
+}
+
 /* What is ours. Words of a later schema are none that we understand: as if nothing were said. */
 static bool read_ours(struct arena *a, const struct json *att, struct evidence *ret, struct err *err)
 {
@@ -119,6 +136,8 @@ static bool read_ours(struct arena *a, const struct json *att, struct evidence *
 
     if (ours && ours->type != JSON_OBJECT && ours->type != JSON_NULL)
         return err_set(err, ERR_MALFORMED, "trueboot is not an object");
+    if (!read_piece(json_get(ours, "ima"), ret, err))
+        return err_within(err, "trueboot.ima");
     if (!kernel || kernel->type == JSON_NULL)
         return true;
     state = ARENA_NEW(a, struct kernel_state);
@@ -186,6 +205,7 @@ static bool read_file_members(struct arena *a, const struct json *file, struct e
     }
     return read_base64(a, file, "nonce", true, LIMIT_NONCE_BYTES, &f->nonce, err) &&
            read_base64(a, file, "ek_cert", true, LIMIT_CERT_BYTES, &f->ek_cert, err) &&
+           read_base64(a, file, "ima_state", true, LIMIT_SMALL_BODY_BYTES, &f->ima_state, err) &&
            read_base64(a, file, "systemd_log", true, LIMIT_LOG_BYTES, &f->current.systemd_log, err);
 }
 

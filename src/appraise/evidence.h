@@ -1,10 +1,12 @@
 /* appraise/evidence.h: what a guest says: claimed, not believed. Views into the JSON text it came in.
  *
  * Formats: ATT of attestation-service.md 6.4.1, with what is ours under one name:
- *   "trueboot":{"kernel":{…, eventlog/kernel_state.h}}
+ *   "trueboot":{"kernel":{…, eventlog/kernel_state.h},"ima":{"from":n,"more":bool}}
+ * ima: the IMA log is a piece of the kernel's list, which begins after its first n entries; `more`: and goes on behind it.
  * and the evidence file of architecture.md 8:
  *   {"version":1,"vm":uuid,"time":RFC 3339,"nonce":b64u,"current_attestation":ATT,"boot_attestation":ATT?,"ek_cert":b64u?,
- *    "systemd_log":b64u?} */
+ *    "systemd_log":b64u?,
+ *    "ima_state":b64u?: what the entries before a piece come to, as the service had it (eventlog/ima_replay.h)} */
 #pragma once
 #include "base/limits.h"
 #include "crypto/pcr.h"
@@ -22,6 +24,8 @@ struct evidence_log {
 struct evidence {
     struct evidence_log logs[LIMIT_LOGS]; /* in measurement order */
     size_t n_logs;
+    bool ima_piece, ima_more;          /* the IMA log is a piece of the list */
+    uint32_t ima_from;                 /* entries before it */
     const struct kernel_state *kernel; /* the guest's own words; NULL when it says nothing */
     struct bytes systemd_log;          /* JSON sequence, BYTES_NONE when there is none */
     struct bytes aik_cert;             /* DER, BYTES_NONE when only aik_pub came */
@@ -43,7 +47,8 @@ struct evidence_file {
     struct evidence current;
     bool has_boot;
     struct evidence boot;
-    struct bytes ek_cert; /* BYTES_NONE when absent */
+    struct bytes ek_cert;   /* BYTES_NONE when absent */
+    struct bytes ima_state; /* BYTES_NONE when absent */
 };
 
 MUST_CHECK bool evidence_file_read(struct arena *a, struct bytes text, struct evidence_file *ret, struct err *err);

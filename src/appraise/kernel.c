@@ -1,6 +1,5 @@
 #include "appraise/kernel.h"
 #include "bootchain/cmdline.h"
-#include "eventlog/ima_summary.h"
 
 static void put_fact(struct json_out *out, const char *name, const struct kernel_fact *fact)
 {
@@ -214,24 +213,20 @@ static void unsigned_modules(struct work *w, const struct ima_summary *s)
                      s->n_unsigned > NAMES_SHOWN ? ", and more" : "");
 }
 
-static void measured(struct work *w, const struct verified_ima *ima)
+static void measured(struct work *w, const struct ima_summary *s)
 {
-    struct ima_summary s = { 0 };
-
-    for (size_t i = 0; i < verified_ima_n(ima); i++)
-        if (verified_ima_proved(ima, i))
-            ima_summary_add(&s, verified_ima_entry(ima, i));
-    unsigned_modules(w, &s);
-    if (s.n_kexec)
+    unsigned_modules(w, s);
+    if (s->n_kexec)
         findings_add(w->findings, FINDING_OS_KEXEC, IMA_PCR, FINDING_NO_EVENT,
                      "IMA's list proves that a kernel was made ready with kexec.");
-    w->facts->modules.text = !s.n_modules ? "IMA measured none"
-                             : s.n_signed ? keep(w, arena_printf(w->a, "%u measured, %u of them with a signature", s.n_modules, s.n_signed))
-                                          : keep(w, arena_printf(w->a, "%u measured", s.n_modules));
+    w->facts->modules.text = !s->n_modules ? "IMA measured none"
+                             : s->n_signed
+                                 ? keep(w, arena_printf(w->a, "%u measured, %u of them with a signature", s->n_modules, s->n_signed))
+                                 : keep(w, arena_printf(w->a, "%u measured", s->n_modules));
     w->facts->modules.proved = true;
 }
 
-bool kernel_judge(struct arena *a, const struct kernel_state *words, const struct verified_ima *ima, const struct bootchain *chain,
+bool kernel_judge(struct arena *a, const struct kernel_state *words, const struct ima_summary *ima, const struct bootchain *chain,
                   struct findings *findings, struct kernel_facts *ret, struct err *err)
 {
     struct kernel_facts facts = { .lockdown = { .text = NULL } };

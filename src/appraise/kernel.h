@@ -6,7 +6,7 @@
 #pragma once
 #include "appraise/evidence.h"
 #include "bootchain/chain.h"
-#include "eventlog/ima.h"
+#include "eventlog/ima_summary.h"
 #include "json/write.h"
 
 /* text NULL: nothing is known. */
@@ -25,6 +25,6 @@ struct kernel_facts {
 /* The object "kernelState" in facts: {"moduleSignatures":{"is":text|null,"proved":bool},"lockdown":…,"modules":…,"taint":…}. */
 void kernel_facts_write(struct json_out *out, const struct kernel_facts *facts);
 
-/* Any of `words`, `ima` and `chain` may be NULL. Texts live in `a` and are safe to show. */
-MUST_CHECK bool kernel_judge(struct arena *a, const struct kernel_state *words, const struct verified_ima *ima,
+/* Any of `words`, `ima` (of a list that register 10 proves) and `chain` may be NULL. Texts live in `a` and are safe to show. */
+MUST_CHECK bool kernel_judge(struct arena *a, const struct kernel_state *words, const struct ima_summary *ima,
                              const struct bootchain *chain, struct findings *findings, struct kernel_facts *ret, struct err *err);

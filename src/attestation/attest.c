@@ -2,6 +2,7 @@
 #include "attestation/attest.h"
 #include "attestation/boot_evidence.h"
 #include "attestation/data_plane.h"
+#include "attestation/ima_piece.h"
 #include "attestation/message.h"
 #include "attestation/record.h"
 #include "attestation/refusal.h"
@@ -31,7 +32,8 @@ struct attestation {
     char vm[UUID_TEXT_LEN]; /* "" unless the key is the active identity of a VM that we know */
     bool ak_replaced;       /* the certificate names a VM whose active key is another */
     struct appraised appraised;
-    struct boot_evidence *boot; /* NULL: none came */
+    struct boot_evidence *boot;         /* NULL: none came */
+    const struct ima_replay *ima_state; /* of the entries before a piece; NULL: it begins the list, or none came */
 };
 
 static void attestation_done(struct attestation *t)
@@ -159,6 +161,8 @@ static bool appraise_request(struct attestation *t, struct err *err)
                                         .ak = t->ak.key,
                                         .ak_trusted = t->ak.trusted,
                                         .policy = t->provider->policies[PROVIDER_TPM].policy,
+                                        .no_ima_entries = ima_pieces_allowed(t->provider->policies[PROVIDER_TPM].policy),
+                                        .ima_state = t->ima_state,
                                         .reference = t->service->reference,
                                         .now_ms = t->now_ms };
     const char *prefix = arena_printf(t->a, "%s/custom/", t->provider->issuer);
@@ -177,6 +181,7 @@ static bool appraise_request(struct attestation *t, struct err *err)
 /* {"version":1,"vm":…,"time":…,"nonce":…,"current_attestation":…}: what `trueboot verify` reads again later. */
 static bool evidence_file(struct attestation *t, struct writer *w)
 {
+    struct writer state CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(w, JSON_COMPACT);
     struct digest nonce;
 
@@ -186,6 +191,11 @@ static bool evidence_file(struct attestation *t, struct writer *w)
     json_put_time(&out, "time", t->now_ms);
     json_put_base64url(&out, "nonce", attest_request_nonce(&t->request, &nonce));
     json_put_raw(&out, "current_attestation", t->request.current.raw);
+    if (t->ima_state) {
+        ima_replay_write(&state, t->ima_state);
+        w->bad |= !writer_ok(&state);
+        json_put_base64url(&out, "ima_state", writer_bytes(&state));
+    }
     json_end(&out);
     return writer_ok(w);
 }
@@ -202,6 +212,19 @@ static bool store_record(struct attestation *t, const char *jti, struct err *err
     if (!evidence_file(t, &evidence))
         return err_set(err, ERR_NO_MEMORY, "no memory for evidence");
     return record_store(t->service, t->a, &t->appraised.appraisal, writer_bytes(&evidence), jti, err);
+}
+
+/* How far the list has come: the next piece begins there. */
+static void put_ima(struct json_out *out, const struct attestation *t)
+{
+    const struct ima_progress *p = t->appraised.ima_progress;
+
+    if (!t->request.current.ima_piece || !p || !t->vm[0] || p->broken || p->detached)
+        return;
+    json_begin_object(out, "ima");
+    json_put_integer(out, "entries", p->replay.n);
+    json_put_boolean(out, "proved", p->proved);
+    json_end(out);
 }
 
 /* The error body of 2.5; innererror names the finding, and the appraisal that an operator can look up. */
@@ -224,6 +247,7 @@ static bool refuse(const struct attestation *t, struct http_response *response, 
     json_begin_object(&out, "trueboot");
     json_put_string(&out, "appraisalId", has_record(t) ? appraisal->id : NULL);
     json_put_string(&out, "verdict", verdict_name(appraisal->verdict));
+    put_ima(&out, t);
     json_end(&out);
     json_end(&out);
     json_end(&out);
@@ -237,6 +261,11 @@ static bool answer_token(struct attestation *t, struct http_response *response, 
 
     json_begin_object(&inner, NULL);
     json_put_bytes(&inner, "report", token);
+    if (t->request.current.ima_piece) {
+        json_begin_object(&inner, "trueboot");
+        put_ima(&inner, t);
+        json_end(&inner);
+    }
     json_end(&inner);
     response->body.bad |= !writer_ok(&message);
     attest_message_write(&out, &t->message, writer_bytes(&message));
@@ -275,10 +304,11 @@ static bool decide(struct attestation *t, struct http_response *response, struct
 }
 
 /* What of our own additions may come with the evidence; only who asked for it is told. */
-static void put_offer(struct json_out *out)
+static void put_offer(struct json_out *out, const struct attestation *t)
 {
     json_begin_object(out, "trueboot");
     json_put_boolean(out, "kernel", true);
+    json_put_boolean(out, "imaPieces", ima_pieces_allowed(t->provider->policies[PROVIDER_TPM].policy));
     json_end(out);
 }
 
@@ -295,7 +325,7 @@ static bool answer_challenge(struct attestation *t, struct http_response *respon
     json_put_base64url(&inner, "challenge", BYTES_OF(challenge));
     json_put_base64url(&inner, "service_context", context);
     if (t->message.knows_ours)
-        put_offer(&inner);
+        put_offer(&inner, t);
     json_end(&inner);
     response->outcome = "challenge";
     out = http_response_json(response, 200);
@@ -340,6 +370,29 @@ static bool take_draft(struct attestation *t, const struct http_request *http, c
     return true;
 }
 
+static const struct policy *policy_of(const struct attestation *t) { return t->provider->policies[PROVIDER_TPM].policy; }
+
+/* All of it, from the request's words to the answer. A piece of an IMA list that cannot be continued is no evidence of anything: the agent is told so,
+ * and starts over. */
+static bool attest(struct attestation *t, struct http_response *response, struct err *err)
+{
+    const struct evidence *current = &t->request.current;
+    bool kept;
+
+    if (!read_request(t, err) || !check_key(t, err))
+        return false;
+    if (!ima_piece_find(t->service, t->a, t->vm, policy_of(t), current, &t->ima_state, err))
+        return err->code == ERR_CONFLICT && http_response_error(response, 400, "InvalidParameter", "ima.resume", "%s", err->text);
+    if (!appraise_request(t, err))
+        return false;
+    if (!data_plane_within_budget(t->service, t->ak.cert, t->appraised.quote, response))
+        return true;
+    kept = t->draft || ima_piece_keep(t->service, t->a, t->vm, current, &t->appraised, err);
+    if (!kept)
+        return err->code == ERR_CONFLICT && http_response_error(response, 400, "InvalidParameter", "ima.resume", "%s", err->text);
+    return decide(t, response, err);
+}
+
 bool attest_tpm(struct attestation_service *service, const struct provider *provider, const struct http_request *http,
                 struct http_response *response, struct err *err)
 {
@@ -366,8 +419,7 @@ bool attest_tpm(struct attestation_service *service, const struct provider *prov
     if (fine && t->message.kind == ATTEST_INIT)
         fine = answer_challenge(t, response, err);
     else if (fine)
-        fine = read_request(t, err) && check_key(t, err) && appraise_request(t, err) &&
-               (!data_plane_within_budget(service, t->ak.cert, t->appraised.quote, response) || decide(t, response, err));
+        fine = attest(t, response, err);
     attestation_done(t);
     return fine || refusal_answer_error(response, err);
 }

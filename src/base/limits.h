@@ -11,6 +11,8 @@ enum {
     LIMIT_EVENT_NESTING = 8, /* nested records, e.g. Windows' SIPA aggregates */
     LIMIT_IMA_ENTRIES = 500000,
     LIMIT_IMA_BYTES = 16 * 1024 * 1024,
+    LIMIT_IMA_PIECE_BYTES = 2 * 1024 * 1024, /* what the agent sends of a list at once */
+    LIMIT_IMA_PIECE_ENTRIES = 50000,
     LIMIT_SYSTEMD_RECORDS = 4096,
     LIMIT_KERNEL_MODULES = 32,                /* named in each list of a kernel's state; what comes after is said to be there */
     LIMIT_KERNEL_LOG_BYTES = 8 * 1024 * 1024, /* of the kernel's log that are looked through */

@@ -246,6 +246,20 @@ static bool read_logs(struct run *r)
 
 /* ---- quote and values ---- */
 
+/* The service's word for what came before a piece of the IMA list; the piece and the quoted register have to fit it. */
+static bool read_ima_state(struct run *r)
+{
+    struct ima_replay *state;
+
+    if (!r->out->file.ima_state.len)
+        return true;
+    state = ARENA_NEW(&r->cli->arena, struct ima_replay);
+    if (!state)
+        return err_set(&r->err, ERR_NO_MEMORY, "no memory for an IMA list");
+    r->request.ima_state = state;
+    return ima_replay_read(r->out->file.ima_state, state, &r->err) || err_within(&r->err, "ima_state");
+}
+
 static bool read_evidence_file(struct run *r)
 {
     struct offline *o = r->out;
@@ -255,7 +269,7 @@ static bool read_evidence_file(struct run *r)
         return true;
     if (!read_path(r, r->cli->arguments[0], LIMIT_ATTEST_BODY_BYTES, &content))
         return false;
-    if (!evidence_file_read(&r->cli->arena, content, &o->file, &r->err))
+    if (!evidence_file_read(&r->cli->arena, content, &o->file, &r->err) || !read_ima_state(r))
         return err_within(&r->err, "%s", r->cli->arguments[0]);
     o->has_file = true;
     o->evidence = o->file.current;
@@ -473,6 +487,11 @@ static bool check_ima(struct run *r)
 
     if (!o->ima || !o->appraised.quote)
         return true;
+    if (o->evidence.ima_from) {
+        o->ima_verified = o->appraised.ima_progress && o->appraised.ima_progress->proved;
+        o->ima_fits = o->ima_verified ? o->appraised.ima_progress->replay.n - o->evidence.ima_from : 0;
+        return true;
+    }
     if (!start || !replay_logs(r, start))
         return err_set(&r->err, ERR_NO_MEMORY, "no memory for register values");
     o->ima_verified = ima_verify(&r->cli->arena, o->ima, verified_quote_pcrs(o->appraised.quote), start, &said_already, &ima, &err);

@@ -184,26 +184,18 @@ static enum digest_algorithm detect_list_digest(struct bytes input)
     return DIGEST_SHA1;
 }
 
-static bool parse_binary(struct bytes input, size_t room, struct ima_list *list, struct err *err)
+static bool next_binary(struct ima_cursor *c, struct ima_entry *entry, bool *ret_there, struct err *err)
 {
-    struct reader r = reader_over(input);
+    struct reader r = { c->rest, c->offset };
 
-    list->list_digest = detect_list_digest(input);
-    while (!reader_done(&r)) {
-        struct ima_entry entry = { .number = (uint32_t)list->n };
-        if (!read_binary_entry(&r, list->list_digest, &entry, err)) {
-            err_within(err, "IMA entry %zu", list->n);
-            if (err->code != ERR_TRUNCATED)
-                return false;
-            list->truncated = true;
-            list->err = *err;
-            return true;
-        }
-        if (list->n == room)
-            return err_set(err, ERR_LIMIT, "more than %zu IMA entries", room);
-        finish_entry(&entry, list->list_digest);
-        list->entries[list->n++] = entry;
+    if (!read_binary_entry(&r, c->list_digest, entry, err)) {
+        err_within(err, "IMA entry %u", c->n);
+        c->truncated = err->code == ERR_TRUNCATED;
+        *ret_there = false;
+        return c->truncated;
     }
+    c->rest = r.rest;
+    c->offset = r.offset;
     return true;
 }
 
@@ -311,34 +303,56 @@ static enum digest_algorithm list_digest_of(size_t len)
     return DIGEST_NONE;
 }
 
-static bool parse_ascii(struct arena *a, struct bytes input, size_t room, struct ima_list *list, struct err *err)
+static bool next_ascii(struct ima_cursor *c, struct arena *a, struct ima_entry *entry, bool *ret_there, struct err *err)
 {
-    list->ascii = true;
-    while (input.len) {
-        struct ima_entry entry = { .number = (uint32_t)list->n };
-        size_t end = bytes_find(input, BYTES_LIT("\n"));
-        if (end == SIZE_MAX) {
-            list->truncated = true;
-            err_set(&list->err, ERR_TRUNCATED, "IMA line %zu has no end", list->n + 1);
-            return true;
-        }
-        if (list->n == room)
-            return err_set(err, ERR_LIMIT, "more than %zu IMA entries", room);
-        if (!read_ascii_entry(a, bytes_slice(input, 0, end), &entry, err))
-            return err_within(err, "IMA line %zu", list->n + 1);
-        if (list->n == 0)
-            list->list_digest = list_digest_of(entry.template_digest.len);
-        if (list->list_digest == DIGEST_NONE || entry.template_digest.len != digest_len(list->list_digest))
-            return err_set(err, ERR_MALFORMED, "IMA line %zu: a template digest of %zu bytes", list->n + 1, entry.template_digest.len);
-        finish_entry(&entry, list->list_digest);
-        list->entries[list->n++] = entry;
-        input = bytes_slice(input, end + 1, input.len);
+    size_t end = bytes_find(c->rest, BYTES_LIT("\n"));
+
+    if (end == SIZE_MAX) {
+        c->truncated = true;
+        *ret_there = false;
+        (void)err_set(err, ERR_TRUNCATED, "IMA line %u has no end", c->n + 1);
+        return true;
     }
+    if (!read_ascii_entry(a, bytes_slice(c->rest, 0, end), entry, err))
+        return err_within(err, "IMA line %u", c->n + 1);
+    if (c->n == 0)
+        c->list_digest = list_digest_of(entry->template_digest.len);
+    if (c->list_digest == DIGEST_NONE || entry->template_digest.len != digest_len(c->list_digest))
+        return err_set(err, ERR_MALFORMED, "IMA line %u: a template digest of %zu bytes", c->n + 1, entry->template_digest.len);
+    c->rest = bytes_slice(c->rest, end + 1, c->rest.len);
+    c->offset += end + 1;
     return true;
 }
 
 /* Binary lists begin with a register number in little-endian: no digit, no space. */
 static bool is_ascii(struct bytes input) { return input.len && (input.data[0] == ' ' || (input.data[0] >= '0' && input.data[0] <= '9')); }
+
+bool ima_begin(struct bytes input, struct ima_cursor *ret, struct err *err)
+{
+    if (input.len > LIMIT_IMA_BYTES)
+        return err_set(err, ERR_LIMIT, "an IMA list of more than %d bytes", LIMIT_IMA_BYTES);
+    *ret = (struct ima_cursor){ .rest = input, .ascii = is_ascii(input), .list_digest = DIGEST_SHA1 };
+    if (!ret->ascii)
+        ret->list_digest = detect_list_digest(input);
+    return true;
+}
+
+bool ima_next(struct ima_cursor *cursor, struct arena *a, struct ima_entry *ret, bool *ret_there, struct err *err)
+{
+    *ret = (struct ima_entry){ .number = cursor->n };
+    *ret_there = cursor->rest.len > 0 && !cursor->truncated;
+    if (!*ret_there)
+        return true;
+    if (!(cursor->ascii ? next_ascii(cursor, a, ret, ret_there, err) : next_binary(cursor, ret, ret_there, err)))
+        return false;
+    if (!*ret_there)
+        return true;
+    if (cursor->n == LIMIT_IMA_ENTRIES)
+        return err_set(err, ERR_LIMIT, "more than %d IMA entries", LIMIT_IMA_ENTRIES);
+    finish_entry(ret, cursor->list_digest);
+    cursor->n++;
+    return true;
+}
 
 static size_t count_lines(struct bytes input)
 {
@@ -350,37 +364,53 @@ static size_t count_lines(struct bytes input)
 }
 
 /* How many binary entries there are, without looking into them; an upper bound that the input pays for. */
-static size_t count_entries(struct bytes input)
+static size_t count_entries(struct ima_cursor c)
 {
-    enum digest_algorithm list_digest = detect_list_digest(input);
-    struct reader r = reader_over(input);
+    struct ima_entry entry;
     struct err err = ERR_INIT;
+    bool there = true;
     size_t n = 0;
 
-    for (;;) {
-        struct ima_entry entry = { 0 };
-        if (reader_done(&r) || !read_binary_entry(&r, list_digest, &entry, &err))
-            return n;
-        n++;
+    for (; c.rest.len; n++) {
+        entry = (struct ima_entry){ 0 };
+        if (!next_binary(&c, &entry, &there, &err) || !there)
+            break;
     }
+    return n;
 }
 
 bool ima_parse(struct arena *a, struct bytes input, struct ima_list *ret, struct err *err)
 {
-    struct ima_list list = { .list_digest = DIGEST_SHA1 };
-    bool ascii = is_ascii(input);
+    struct ima_list list = { .n = 0 };
+    struct ima_cursor c;
+    bool there = true;
     size_t n;
 
-    if (input.len > LIMIT_IMA_BYTES)
-        return err_set(err, ERR_LIMIT, "an IMA list of more than %d bytes", LIMIT_IMA_BYTES);
-    n = ascii ? count_lines(input) : count_entries(input);
+    if (!ima_begin(input, &c, err))
+        return false;
+    n = c.ascii ? count_lines(input) : count_entries(c);
     if (n > LIMIT_IMA_ENTRIES)
         return err_set(err, ERR_LIMIT, "more than %d IMA entries", LIMIT_IMA_ENTRIES);
     list.entries = ARENA_ARRAY(a, n, struct ima_entry);
     if (!list.entries)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu IMA entries", n);
-    if (!(ascii ? parse_ascii(a, input, n, &list, err) : parse_binary(input, n, &list, err)))
-        return false;
+    while (list.n < n) {
+        if (!ima_next(&c, a, &list.entries[list.n], &there, err))
+            return false;
+        if (!there)
+            break;
+        list.n++;
+    }
+    if (list.n == n && c.rest.len) { /* what is left is no whole entry, or none at all */
+        struct ima_entry left;
+        if (!ima_next(&c, a, &left, &there, err))
+            return false;
+    }
+    list.ascii = c.ascii;
+    list.list_digest = c.list_digest;
+    list.truncated = c.truncated;
+    if (c.truncated)
+        list.err = *err;
     *ret = list;
     return true;
 }

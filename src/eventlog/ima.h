@@ -50,6 +50,20 @@ struct ima_list {
  * untrusted; a list that grew while it was read may end inside an entry: that is `truncated`. ERR_MALFORMED, ERR_LIMIT, ERR_NO_MEMORY. */
 MUST_CHECK bool ima_parse(struct arena *a, struct bytes input, struct ima_list *ret, struct err *err);
 
+/* The same entry by entry, for lists that are too long to be held apart: memory does not grow with the list. */
+struct ima_cursor {
+    struct bytes rest;
+    size_t offset;
+    bool ascii, truncated; /* truncated: what is left is no whole entry */
+    enum digest_algorithm list_digest;
+    uint32_t n; /* entries so far */
+};
+
+/* ERR_LIMIT for more than LIMIT_IMA_BYTES. */
+MUST_CHECK bool ima_begin(struct bytes input, struct ima_cursor *ret, struct err *err);
+/* *ret_there is false at the end. The entry's views point into the input; of ascii lists also into `a`, which may be reset between two entries. */
+MUST_CHECK bool ima_next(struct ima_cursor *cursor, struct arena *a, struct ima_entry *ret, bool *ret_there, struct err *err);
+
 /* How the kernel fills a bank (real-vm-boot.md 7, pitfall 7). */
 enum ima_bank_mode {
     IMA_BANK_NATIVE, /* hash of the template data */
@@ -65,6 +79,9 @@ struct verified_ima;
  * quoted: ERR_NOT_FOUND, no finding. */
 MUST_CHECK bool ima_verify(struct arena *a, const struct ima_list *list, const struct pcr_set *quoted, const struct pcr_set *start,
                            struct findings *findings, const struct verified_ima **ret, struct err *err);
+
+/* The finding of ima_verify, for who replays a list otherwise. */
+void ima_mismatch(struct findings *findings, size_t n);
 
 size_t verified_ima_n(const struct verified_ima *ima); /* entries of the prefix */
 const struct ima_entry *verified_ima_entry(const struct verified_ima *ima, size_t i);

@@ -112,6 +112,8 @@ X(IMA_MISMATCH, "ima.replay_mismatch", HIGH, EVIDENCE, "IMA list does not explai
   "The kernel's list of measured files does not reproduce the quoted value.", "Attest again; if it stays, treat {vm} as compromised until explained.")
 X(IMA_MALFORMED, "ima.malformed", HIGH, EVIDENCE, "IMA list cannot be read",
   "The list breaks its format at the place given.", "Attest again with the complete list.")
+X(IMA_INCOMPLETE, "ima.incomplete", INFO, EVIDENCE, "IMA list has not come completely",
+  "A long list comes in pieces; until the last one came, it proves nothing.", "Nothing to do: the agent sends the rest at once.")
 X(SYSTEMD_LOG_MALFORMED, "systemd_log.malformed", HIGH, EVIDENCE, "systemd's measurement log cannot be read",
   "Registers that user space extends cannot be explained.", "Attest again with the complete /run/log/systemd/tpm2-measure.log.")
 

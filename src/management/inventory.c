@@ -197,11 +197,15 @@ bool vm_patch(void *context, const struct http_request *request, struct http_res
 /* What the monitor remembers of a TPM means nothing for the next one. */
 static bool forget_tpm(const struct management *m, struct arena *a, const char *vm, struct err *err)
 {
-    const char *key = arena_printf(a, STORE_SETTING_MEMORY, vm);
+    const char *keys[] = { arena_printf(a, STORE_SETTING_MEMORY, vm), arena_printf(a, STORE_SETTING_IMA, vm) };
 
-    if (!key)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a note");
-    return store_setting_delete(m->store, key, err) || err->code == ERR_NOT_FOUND;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (!keys[i])
+            return err_set(err, ERR_NO_MEMORY, "no memory for a note");
+        if (!store_setting_delete(m->store, keys[i], err) && err->code != ERR_NOT_FOUND)
+            return false;
+    }
+    return true;
 }
 
 bool vm_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err)

@@ -156,6 +156,7 @@ struct attestation {
     const char *aik_pub; /* JWK; NULL: none */
 
     struct bytes log; /* BYTES_NONE: no logs */
+    struct bytes ima; /* the kernel's list, or a piece of it; BYTES_NONE: none */
     struct pcr_set shown;
     struct quote_builder quote;
     const struct privkey *quote_key;

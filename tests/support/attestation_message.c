@@ -142,6 +142,12 @@ static void put_att(struct json_out *out, struct attestation *t, const struct pc
         json_put_string(out, "type", "TCG");
         json_put_base64url(out, "log", log);
         json_end(out);
+        if (t->ima.len) {
+            json_begin_object(out, NULL);
+            json_put_string(out, "type", "IMA");
+            json_put_base64url(out, "log", t->ima);
+            json_end(out);
+        }
         json_end(out);
     }
     if (t->aik_cert.len)

@@ -271,3 +271,38 @@ TEST(a_kernel_that_tells_nothing_is_a_kernel_of_which_nothing_is_known)
     kernel_look(below(&g, "k"), &s);
     CHECK(!s.has_taint && s.modules_disabled == KERNEL_SWITCH_ON); /* a kernel without modules */
 }
+
+TEST(of_a_list_that_is_longer_than_a_message_the_stretch_that_is_asked_for_is_copied)
+{
+    struct ground g CLEANUP(ground_done);
+    struct places p;
+    struct err err = ERR_INIT;
+    struct collect_sources sources;
+    static const struct {
+        const char *request, *content;
+        int from, more;
+    } rows[] = {
+        { "ima 2 3\n", "234", 2, 1 },  { "ima 7 100\n", "789", 7, 0 },
+        { "1\n", "0123456789", 0, 0 }, { "ima 3\n", "0123456789", 0, 0 },
+        { "ima -1 5\n", "", -1, 0 },   { "ima 0 0\n", "0123456789", 0, 0 },
+        { "ima 99 5\n", "", 99, 0 },   { "../../etc/passwd", "0123456789", 0, 0 },
+    };
+
+    REQUIRE(ground_make(&g));
+    REQUIRE_OK(places_init(&p, &g.a, g.dir, NULL, NULL, &err), err);
+    REQUIRE(put_in(&g, "boot", BOOT_ID "\n") && put_in(&g, "list", "0123456789"));
+    sources = (struct collect_sources){
+        .firmware_log = "", .boot_id = below(&g, "boot"), .product_uuid = "", .ima_log = below(&g, "list"), .with_ima = true
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint64_t from = 77;
+        bool more = false;
+        REQUIRE(put_in(&g, "run/trueboot-agent/out/collect-request", rows[i].request));
+        REQUIRE_OK(collect_logs(&p, &sources, geteuid(), getegid(), 1000, &err), err);
+        if (rows[i].from < 0)
+            continue; /* the file cannot be read from there: no copy */
+        REQUIRE(collect_ima_part(p.run_dir, &from, &more));
+        CHECK(from == (uint64_t)rows[i].from && more == rows[i].more);
+        CHECK_BYTES(read_text(&g, "run/trueboot-agent/ima.bin"), bytes_of_string(rows[i].content));
+    }
+}

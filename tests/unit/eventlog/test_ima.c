@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include "base/file.h"
 #include "base/hex.h"
-#include "eventlog/ima.h"
+#include "eventlog/ima_replay.h"
 #include "json/parse.h"
 #include "support/test.h"
 #include "base/writer.h"
@@ -291,4 +291,112 @@ TEST(the_limits_on_bytes_and_entries_hold)
         CHECK(!ima_parse(&a, (struct bytes){ many, LIMIT_IMA_BYTES + 1 }, &list, &err) && err.code == ERR_LIMIT);
     }
     free(many);
+}
+
+/* Any cut into pieces, the state written and read back between them, comes to what the whole list comes to. */
+TEST(a_list_in_pieces_comes_to_the_same_as_the_whole_and_stops_at_the_quoted_value)
+{
+    struct arena a CLEANUP(arena_done) = { 0 }, scratch CLEANUP(arena_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct ima_list list;
+    size_t end[8] = { 0 }, n = 0;
+    struct ima_cursor c;
+    struct ima_entry entry;
+    bool there = true, fits;
+
+    sample(&w);
+    REQUIRE_OK(ima_parse(&a, writer_bytes(&w), &list, &err) && ima_begin(writer_bytes(&w), &c, &err), err);
+    while (ima_next(&c, &scratch, &entry, &there, &err) && there)
+        end[++n] = c.offset;
+    REQUIRE(n == list.n && end[n] == w.len);
+    for (size_t quoted_n = 0; quoted_n <= n; quoted_n++)
+        for (size_t cut = 0; cut <= n; cut++) {
+            struct pcr_set *quoted = ARENA_NEW(&a, struct pcr_set);
+            struct ima_replay replay, back;
+            struct ima_fit fit;
+            struct writer state CLEANUP(writer_done) = { 0 };
+            quoted_after(&list, quoted_n, DIGEST_SHA256, false, quoted);
+            ima_replay_begin(quoted, NULL, &replay);
+            REQUIRE_OK(ima_replay_take(&replay, bytes_slice(writer_bytes(&w), 0, end[cut]), quoted, &scratch, &fits, &fit, &err), err);
+            CHECK(fits == (quoted_n <= cut) && replay.n == (fits ? quoted_n : cut) && replay.confirmed == fits);
+            ima_replay_write(&state, &replay);
+            REQUIRE_OK(ima_replay_read(writer_bytes(&state), &back, &err), err);
+            CHECK(memcmp(&back, &replay, sizeof back) == 0);
+            if (fits)
+                continue;
+            REQUIRE_OK(ima_replay_take(&back, bytes_slice(writer_bytes(&w), end[cut], w.len), quoted, &scratch, &fits, &fit, &err), err);
+            CHECK(fits && back.n == quoted_n && fit.hashed && back.confirmed);
+        }
+}
+
+TEST(a_state_cut_or_changed_is_refused_or_another_state)
+{
+    struct arena scratch CLEANUP(arena_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 }, state CLEANUP(writer_done) = { 0 };
+    struct pcr_set *quoted = calloc(1, sizeof *quoted);
+    struct ima_replay replay, back;
+    struct ima_fit fit;
+    struct err err = ERR_INIT;
+    bool fits;
+
+    quoted->n_banks = 1;
+    quoted->banks[0] = (struct pcr_bank){ .algorithm = DIGEST_SHA384, .present = 1u << 10 };
+    digest_fill(&quoted->banks[0].value[10], DIGEST_SHA384, 0x5a);
+    sample(&w);
+    ima_replay_begin(quoted, NULL, &replay);
+    REQUIRE_OK(ima_replay_take(&replay, writer_bytes(&w), quoted, &scratch, &fits, &fit, &err), err);
+    CHECK(!fits);
+    replay.all.n_unsigned = 20;
+    for (unsigned i = 0; i < IMA_SUMMARY_NAMES; i++)
+        snprintf(replay.all.unsigned_names[i], KERNEL_MODULE_NAME_LEN, "m%u", i);
+    ima_replay_write(&state, &replay);
+    REQUIRE_OK(ima_replay_read(writer_bytes(&state), &back, &err), err);
+    for (size_t n = 0; n < state.len; n++) {
+        struct bytes cut = exact_copy(bytes_slice(writer_bytes(&state), 0, n));
+        CHECK(!ima_replay_read(cut, &back, &err) && err.code == ERR_MALFORMED);
+        free((void *)cut.data);
+    }
+    write_u8(&state, 0);
+    CHECK(!ima_replay_read(writer_bytes(&state), &back, &err));
+    free(quoted);
+}
+
+TEST(replaying_a_list_of_half_a_million_entries_takes_no_more_memory_than_one_of_ten)
+{
+    enum { ENTRY = 33, SOME = 10, MANY = LIMIT_IMA_ENTRIES };
+    uint8_t *many = calloc(1, (size_t)ENTRY * (MANY + 1));
+    struct pcr_set *quoted = calloc(1, sizeof *quoted);
+    struct arena scratch CLEANUP(arena_done) = { 0 };
+    size_t used[2] = { 0 };
+    struct ima_replay replay;
+    struct ima_fit fit;
+    struct err err = ERR_INIT;
+    bool fits;
+
+    for (size_t i = 0; i <= MANY; i++) {
+        many[i * ENTRY] = 10;
+        many[i * ENTRY + 4] = 1;
+        many[i * ENTRY + 24] = 1;
+        many[i * ENTRY + 28] = 'x';
+    }
+    quoted->n_banks = 1;
+    quoted->banks[0] = (struct pcr_bank){ .algorithm = DIGEST_SHA1, .present = 1u << 10 };
+    digest_fill(&quoted->banks[0].value[10], DIGEST_SHA1, 0x5a);
+    for (unsigned i = 0; i < 2; i++) {
+        size_t left = i ? MANY : SOME, done = 0;
+        ima_replay_begin(quoted, NULL, &replay);
+        while (done < left) { /* pieces of at most a hundred thousand */
+            size_t n = left - done < 100000 ? left - done : 100000;
+            REQUIRE_OK(ima_replay_take(&replay, (struct bytes){ many + done * ENTRY, n * ENTRY }, quoted, &scratch, &fits, &fit, &err),
+                       err);
+            done += n;
+        }
+        CHECK_INT(replay.n, left);
+        used[i] = scratch.used;
+    }
+    CHECK(used[0] == used[1]);
+    CHECK(!ima_replay_take(&replay, (struct bytes){ many, ENTRY }, quoted, &scratch, &fits, &fit, &err) && err.code == ERR_LIMIT);
+    free(many);
+    free(quoted);
 }
