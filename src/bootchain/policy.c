@@ -314,6 +314,21 @@ bool policy_step(struct walk *w, const struct step *s)
     }
 }
 
+/* A switch that is on may be one of these, once each. shim measures MokSBState and MokListTrusted into register 7, too, by name. */
+static bool is_other_switch(struct walk *w, enum shim_kind kind)
+{
+    switch (kind) {
+    case SHIM_MOK_DB_STATE:
+        return true;
+    case SHIM_MOK_LIST_TRUSTED:
+        return w->n_trusted++ == 0;
+    case SHIM_MOK_POLICY:
+        return w->n_policies++ == 0;
+    default:
+        return false;
+    }
+}
+
 /* Register 14: names are labels. A switch is found by its digest, that of a single byte 1, which no list has: it is MokSBState unless it
  * bears the name of another switch, of which there is one each. */
 static bool is_validation_off(struct walk *w, const struct step *s, enum shim_kind kind, bool *ret)
@@ -329,7 +344,7 @@ static bool is_validation_off(struct walk *w, const struct step *s, enum shim_ki
     if (kind == SHIM_MOK_SB_STATE)
         *ret = !readable || value == 1;
     else
-        *ret = readable && value == 1 && kind != SHIM_MOK_DB_STATE && !(kind == SHIM_MOK_LIST_TRUSTED && w->n_trusted++ == 0);
+        *ret = readable && value == 1 && !is_other_switch(w, kind);
     return true;
 }
 

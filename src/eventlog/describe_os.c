@@ -18,6 +18,7 @@ static const struct {
     { SHIM_MOK_LIST_TRUSTED, "Whether the kernel trusts the machine owner keys (MokListTrusted)" },
     { SHIM_MOK_SB_STATE, "Whether shim's validation is switched off (MokSBState)" },
     { SHIM_MOK_DB_STATE, "Whether shim ignores the firmware's keys (MokDBState)" },
+    { SHIM_MOK_POLICY, "Whether shim demands images that keep data out of execution (MokPolicy)" },
     { SHIM_SBAT_LEVEL, "shim's revocation level (SbatLevel) was measured" },
 };
 

@@ -121,7 +121,7 @@ static bool add_ipl(struct arena *a, struct candidates *list, const struct event
     add_grub(list, event->data);
     if (limine.kind != LIMINE_NOT)
         add(list, PROOF_RULE_AFTER_LIMINE_NAME, limine.text);
-    if (shim == SHIM_MOK_LIST_TRUSTED || shim == SHIM_MOK_SB_STATE || shim == SHIM_MOK_DB_STATE)
+    if (shim == SHIM_MOK_LIST_TRUSTED || shim == SHIM_MOK_SB_STATE || shim == SHIM_MOK_DB_STATE || shim == SHIM_MOK_POLICY)
         add_flags(list);
     if (is_utf16_ascii(event->data)) {
         add_section_name(list, event->data);

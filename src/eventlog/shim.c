@@ -7,6 +7,7 @@ static const struct {
 } names[] = {
     { "MokList", SHIM_MOK_LIST },        { "MokListX", SHIM_MOK_LIST_X },     { "MokListTrusted", SHIM_MOK_LIST_TRUSTED },
     { "MokSBState", SHIM_MOK_SB_STATE }, { "MokDBState", SHIM_MOK_DB_STATE }, { "SbatLevel", SHIM_SBAT_LEVEL },
+    { "MokPolicy", SHIM_MOK_POLICY },
 };
 
 enum { SHIM_PCR = 14 };

@@ -10,6 +10,7 @@ enum shim_kind {
     SHIM_MOK_LIST_TRUSTED, /* digest: of one byte */
     SHIM_MOK_SB_STATE,     /* digest: of one byte; 1: validation switched off */
     SHIM_MOK_DB_STATE,     /* digest: of one byte; 1: the firmware's db is ignored */
+    SHIM_MOK_POLICY,       /* digest: of one byte; 1: images have to keep data out of execution (NX) */
     SHIM_SBAT_LEVEL,
     SHIM_OTHER, /* in register 14, of another name */
 };
