@@ -25,6 +25,8 @@ static struct bytes read_line(const char *root, const char *path, char space[sta
     if (!path_under(root, path, full) || !file_read(full, SMALL_FILE, &text, &err))
         return BYTES_NONE;
     line = bytes_trim(text);
+    if (!line.len)
+        return BYTES_NONE;
     memcpy(space, line.data, line.len);
     return (struct bytes){ (const uint8_t *)space, line.len };
 }
@@ -53,7 +55,7 @@ static void take_release(const char *root, struct kernel_state *s)
     char space[SMALL_FILE];
     struct bytes line = read_line(root, "/proc/sys/kernel/osrelease", space);
 
-    if (line.len >= sizeof s->release)
+    if (!line.len || line.len >= sizeof s->release)
         return;
     for (size_t i = 0; i < line.len; i++)
         if (line.data[i] <= ' ' || line.data[i] > '~')
