@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include "attestation/service.h"
 #include "eventlog/replay.h"
+#include "export.h"
 
 enum { NOW_MS = 1790000000 * 1000LL }; /* some day in 2026 */
 
@@ -128,7 +129,7 @@ static bool read_policy(struct attack *x, const struct policy **ret)
     return true;
 }
 
-bool attack_send(struct attack *x)
+bool attack_send_in(const char *function, struct attack *x)
 {
     struct evidence *evidence = ARENA_NEW(&x->a, struct evidence);
     struct built_quote quote;
@@ -155,10 +156,15 @@ bool attack_send(struct attack *x)
         evidence->logs[evidence->n_logs++].content = x->more_logs[i];
     digest_compute(DIGEST_SHA256, evidence->logs[0].content, &evidence->digest);
     return appraise(&x->a, &request, &x->out, &x->err) &&
-           judge(&x->a, &x->out.appraisal, x->out.chain, x->baseline, x->reference, &x->findings, &x->verdict, &x->err);
+           judge(&x->a, &x->out.appraisal, x->out.chain, x->baseline, x->reference, &x->findings, &x->verdict, &x->err) &&
+           export_evidence(x, evidence, function);
 }
 
-bool attack_learn(struct attack *x, struct baseline *ret) { return baseline_learn(&x->a, &x->out.appraisal, false, ret, &x->err); }
+bool attack_learn(struct attack *x, struct baseline *ret)
+{
+    export_learned(ret);
+    return baseline_learn(&x->a, &x->out.appraisal, false, ret, &x->err);
+}
 
 void attack_move(struct attack *x, size_t from, size_t to)
 {

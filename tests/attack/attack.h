@@ -60,7 +60,8 @@ struct bytes attack_log(const struct attack *x);
 bool attack_measure(struct attack *x);
 /* attack_select quotes these registers of the first bank only, and shows their values. */
 void attack_select(struct attack *x, uint32_t mask);
-bool attack_send(struct attack *x);
+#define attack_send(x) attack_send_in(__func__, x)
+bool attack_send_in(const char *function, struct attack *x); /* the name of the test's function, for the export */
 /* attack_learn makes a baseline of the last answer. */
 bool attack_learn(struct attack *x, struct baseline *ret);
 
