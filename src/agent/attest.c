@@ -22,21 +22,20 @@ static bool too_large(struct failure *why)
     return failure_set(why, FAILURE_LOG_TOO_LARGE, "the evidence is larger than the %d bytes that a server takes", LIMIT_ATTEST_BODY_BYTES);
 }
 
-/* Puts the message into {"data":"…"}, base64url, where it stands: it moves to the end of the buffer and is encoded towards it from the front. What is
- * written never reaches what is still to be read, as the rest grows by a third. A copy would double what a large log costs. */
-static void wrap(struct writer *w)
+/* Puts what `w` holds, base64url, between `prefix` and `suffix`, where it stands: it moves to the end of the buffer and is encoded towards it from
+ * the front. What is written never reaches what is still to be read, as the rest grows by a third. A copy would double what a large log costs. */
+static void encode_in_place(struct writer *w, struct bytes prefix, struct bytes suffix)
 {
     enum { STEP = 3 * 1024 };
-    static const char prefix[] = "{\"data\":\"", suffix[] = "\"}";
     struct writer part CLEANUP(writer_done) = { 0 };
-    size_t n = w->len, total = sizeof prefix - 1 + base64_encoded_len(BASE64_URL, n) + sizeof suffix - 1, at = sizeof prefix - 1;
+    size_t n = w->len, total = prefix.len + base64_encoded_len(BASE64_URL, n) + suffix.len, at = prefix.len;
 
     while (writer_ok(w) && w->len < total)
         write_bytes(w, bytes_slice(BYTES_LIT("                                                                "), 0, total - w->len));
     if (!writer_ok(w))
         return;
     memmove(w->data + total - n, w->data, n);
-    memcpy(w->data, prefix, sizeof prefix - 1);
+    memcpy(w->data, prefix.data, prefix.len);
     for (size_t i = 0; i < n; i += STEP) {
         writer_reset(&part);
         base64_write(&part, BASE64_URL, (struct bytes){ w->data + total - n + i, n - i < STEP ? n - i : STEP });
@@ -47,13 +46,13 @@ static void wrap(struct writer *w)
         memcpy(w->data + at, part.data, part.len);
         at += part.len;
     }
-    memcpy(w->data + at, suffix, sizeof suffix - 1);
+    memcpy(w->data + at, suffix.data, suffix.len);
 }
 
 /* `message` is used up. */
 static bool send(struct server *server, struct writer *message, struct arena *a, struct server_answer *ret, struct failure *why)
 {
-    wrap(message);
+    encode_in_place(message, BYTES_LIT("{\"data\":\""), BYTES_LIT("\"}"));
     return writer_ok(message) ? server_post(server, ATTEST_PATH, writer_bytes(message), NULL, a, ret, why) : too_large(why);
 }
 
@@ -124,7 +123,18 @@ struct challenge {
     struct bytes context;      /* as received */
     bool takes_kernel;         /* the guest's own words about its kernel */
     bool takes_pieces;         /* of the IMA list */
+    bool takes_es256;          /* for the request */
 };
+
+static bool takes_es256(const struct json *payload)
+{
+    const struct json *list = json_at(payload, "trueboot", "requestAlgorithms", NULL);
+
+    for (size_t i = 0; list && list->type == JSON_ARRAY && i < list->array.n; i++)
+        if (json_is_string(list->array.items[i], "ES256"))
+            return true;
+    return false;
+}
 
 /* Which of our own additions the service understands; another's says nothing, and gets none. */
 static void take_offer(const struct json *payload, struct challenge *ret)
@@ -133,6 +143,7 @@ static void take_offer(const struct json *payload, struct challenge *ret)
 
     ret->takes_kernel = json_as_boolean(json_at(payload, "trueboot", "kernel", NULL), &yes) && yes;
     ret->takes_pieces = json_as_boolean(json_at(payload, "trueboot", "imaPieces", NULL), &yes) && yes;
+    ret->takes_es256 = takes_es256(payload);
 }
 
 static bool fetch_challenge(struct server *server, struct arena *a, struct attest_result *result, struct challenge *ret,
@@ -158,6 +169,24 @@ static bool fetch_challenge(struct server *server, struct arena *a, struct attes
         return failure_within(why, "the challenge");
     }
     take_offer(payload, ret);
+    return true;
+}
+
+void request_keys_forget(struct request_keys *keys)
+{
+    privkey_free(keys->p256);
+    privkey_free(keys->rsa);
+    *keys = (struct request_keys){ 0 };
+}
+
+static bool need_key(struct request_keys *keys, bool p256, const struct privkey **ret, struct failure *why)
+{
+    struct privkey **slot = p256 ? &keys->p256 : &keys->rsa;
+    struct err err = ERR_INIT;
+
+    if (!*slot && !privkey_generate(p256 ? PRIVKEY_P256 : PRIVKEY_RSA_2048, slot, &err))
+        return failure_from(why, FAILURE_INTERNAL, &err);
+    *ret = *slot;
     return true;
 }
 
@@ -260,23 +289,27 @@ static bool collect_and_write(const struct attest_request *request, const struct
     return writer_ok(w) ? true : too_large(why);
 }
 
-/* {"payload":{"request":"<JWS>"}}; `payload` is used up. */
-static bool sign_request(const struct attest_request *request, struct writer *payload, struct writer *w, struct failure *why)
+/* The payload becomes {"payload":{"request":"<JWS>"}}. */
+static bool sign_request(const struct privkey *key, struct writer *w, struct failure *why)
 {
+    static const char opening[] = "{\"payload\":{\"request\":\"";
+    bool ec = pubkey_type(privkey_public(key)) == KEY_EC;
+    struct writer prefix CLEANUP(writer_done) = { 0 };
     uint8_t signature[PRIVKEY_SIGNATURE_MAX];
     struct err err = ERR_INIT;
-    size_t start, len = 0;
+    size_t len = 0;
 
-    write_string(w, "{\"payload\":{\"request\":\"");
-    start = w->len;
-    base64_write(w, BASE64_URL, BYTES_LIT("{\"alg\":\"PS256\",\"typ\":\"attReqV2\"}"));
-    write_string(w, ".");
-    base64_write(w, BASE64_URL, writer_bytes(payload));
-    writer_done(payload);
+    write_string(&prefix, opening);
+    base64_write(&prefix, BASE64_URL,
+                 ec ? BYTES_LIT("{\"alg\":\"ES256\",\"typ\":\"attReqV2\"}") : BYTES_LIT("{\"alg\":\"PS256\",\"typ\":\"attReqV2\"}"));
+    write_string(&prefix, ".");
+    if (!writer_ok(&prefix))
+        return out_of_memory(why);
+    encode_in_place(w, writer_bytes(&prefix), BYTES_NONE);
     if (!writer_ok(w))
         return too_large(why);
-    if (!privkey_sign(request->request_key, SIGNATURE_RSAPSS, DIGEST_SHA256, bytes_slice(writer_bytes(w), start, w->len - start), signature,
-                      &len, &err))
+    if (!privkey_sign(key, ec ? SIGNATURE_ECDSA : SIGNATURE_RSAPSS, DIGEST_SHA256, bytes_slice(writer_bytes(w), sizeof opening - 1, w->len),
+                      signature, &len, &err))
         return failure_from(why, FAILURE_INTERNAL, &err);
     write_string(w, ".");
     base64_write(w, BASE64_URL, (struct bytes){ signature, len });
@@ -340,24 +373,26 @@ static bool post_request(struct server *server, const struct attest_request *req
 }
 
 /* One exchange. *ret_again: it is to be done once more at once, because the IMA list goes on, or is wanted from its start. */
-static bool exchange(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct bytes jwk, struct arena *a,
+static bool exchange(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct arena *a,
                      struct attest_result *ret, bool *ret_again, struct failure *why)
 {
-    struct writer payload CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
     struct writer message CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
     struct ima_part part = { .there = false };
+    const struct privkey *key;
     struct challenge challenge;
     struct digest binding;
+    struct bytes jwk;
     bool done;
 
     *ret = (struct attest_result){ 0 };
     *ret_again = false;
-    if (!fetch_challenge(server, a, ret, &challenge, why))
+    if (!fetch_challenge(server, a, ret, &challenge, why) || !need_key(request->request_keys, challenge.takes_es256, &key, why) ||
+        !write_jwk(key, a, &jwk, why))
         return false;
     const struct bytes bound[] = { jwk, BYTES_LIT("\0"), challenge.octets };
     digest_compute_parts(DIGEST_SHA256, bound, ARRAY_LEN(bound), &binding);
-    if (!quote_take(tpm, request->ak, QUOTE_ALL_PCRS, digest_bytes(&binding), a, &ret->quoted, why) ||
-        !collect_and_write(request, &challenge, jwk, ret, &part, &payload, why) || !sign_request(request, &payload, &message, why))
+    if (!quote_take(tpm, request->ak, QUOTE_ALL_PCRS, digest_bytes(&binding), request->pcrs_before, a, &ret->quoted, why) ||
+        !collect_and_write(request, &challenge, jwk, ret, &part, &message, why) || !sign_request(key, &message, why))
         return false;
     done = post_request(server, request, &message, &part, a, ret, ret_again, why);
     /* A refused boot is refused whole: what follows of the list can wait for the next attestation. */
@@ -369,13 +404,10 @@ bool attest(struct tpm_device *tpm, struct server *server, const struct attest_r
             struct failure *why)
 {
     bool again = true, resumed = false;
-    struct bytes jwk;
 
     *ret = (struct attest_result){ 0 };
-    if (!write_jwk(request->request_key, a, &jwk, why))
-        return false;
     for (unsigned i = 0; again && i < ATTEST_ROUNDS; i++) {
-        if (exchange(tpm, server, request, jwk, a, ret, &again, why))
+        if (exchange(tpm, server, request, a, ret, &again, why))
             continue;
         if (!again || resumed)
             return false;

@@ -3,14 +3,14 @@
  *
  *   1. {"data":b64u({"payload":{"type":"aikcert"},"metadata":{"agent":"trueboot-agent/0.1.0","trueboot":1}})}
  *      -> {"data":b64u({"payload":{"challenge":b64u,"service_context":b64u}})}
- *         and, from a service that is a trueboot one, "trueboot":{"kernel":true,"imaPieces":bool}: what it
- *         understands besides
+ *         and, from a service that is a trueboot one, "trueboot":{"kernel":true,"imaPieces":bool,"requestAlgorithms":["ES256",…]}: what it
+ *         understands besides, and how a request may be signed in step 3; others say nothing, and get PS256
  *   2. TPM2_Quote(AK, qualifyingData = SHA-256(jwk bytes || 00 || challenge), PCR 0–23 of SHA-256)
- *   3. {"data":b64u({"payload":{"request":"<compact JWS>"}})} with the protected header {"alg":"PS256","typ":"attReqV2"} and the
+ *   3. {"data":b64u({"payload":{"request":"<compact JWS>"}})} with the protected header {"alg":"ES256" or "PS256","typ":"attReqV2"} and the
  *      v2 payload of 6.4.1:
  *      {"att_type":"basic","att_data":{"rp_data":b64u of the monitor's nonce (absent when there is none),"challenge":b64u,
  *        "tpm_att_data":{"current_attestation":{"logs":[…],"aik_cert":b64u,"aik_pub":JWK,"pcrs":[…],"quote":b64u,"signature":b64u}},
- *        "request_key":{"jwk":{"kty":"RSA","n":"…","e":"AQAB"},"info":{"tpm_quote":{"hash_alg":"sha-256"}}},
+ *        "request_key":{"jwk":{"kty":"EC","crv":"P-256",…} or {"kty":"RSA",…},"info":{"tpm_quote":{"hash_alg":"sha-256"}}},
  *        "custom_claims":[{"name":"agentVersion","value":"0.1.0","value_type":"string"},
  *                         {"name":"bootId","value":"uuid","value_type":"string"}],
  *        "service_context":b64u as received}}
@@ -34,14 +34,22 @@
 #include "agent/server.h"
 #include "crypto/privkey.h"
 
+/* Software keys that sign requests, each made when it is first wanted, never stored (guest-agent.md 3.7). P-256 for a server that says in its
+ * challenge that it takes ES256; else RSA-2048, which every server takes and which costs a hundred times as much to make. Zeroed: none yet. */
+struct request_keys {
+    struct privkey *p256, *rsa;
+};
+void request_keys_forget(struct request_keys *keys);
+
 struct attest_request {
     const struct ak *ak;
     struct bytes ak_cert; /* DER */
     const struct evidence_sources *sources;
-    const struct privkey *request_key; /* software RSA-2048, made once per process, never stored */
-    struct bytes nonce;                /* the monitor's; empty: none */
+    struct request_keys *request_keys;
+    struct bytes nonce; /* the monitor's; empty: none */
     const char *boot_id;
-    struct ima_sent *ima_sent; /* what of the IMA list the service has; kept from one attestation to the next */
+    struct ima_sent *ima_sent;         /* what of the IMA list the service has; kept from one attestation to the next */
+    const struct pcr_set *pcrs_before; /* quote.h; NULL: none */
 };
 
 struct attest_result {

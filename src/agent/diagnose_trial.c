@@ -25,7 +25,7 @@ void diagnose_trial_quote(struct diagnosis *d, struct tpm_device *tpm, const str
         return;
     }
     findings->arena = d->arena;
-    if (!quote_take(tpm, ak, QUOTE_ALL_PCRS, want.nonce, d->arena, &quoted, &why)) {
+    if (!quote_take(tpm, ak, QUOTE_ALL_PCRS, want.nonce, NULL, d->arena, &quoted, &why)) {
         diagnose_failed(d, CHECK_TRIAL_QUOTE, RESULT_FAIL, &why);
         return;
     }

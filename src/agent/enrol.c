@@ -237,7 +237,7 @@ static bool write_activate(struct exchange *x, const uint8_t proof[static 32], s
     struct quoted quoted;
 
     sources.with_ima = false; /* it may be long, and says nothing about who we are */
-    if (!quote_take(x->tpm, x->request->ak, QUOTE_ALL_PCRS, x->nonce, x->a, &quoted, why) ||
+    if (!quote_take(x->tpm, x->request->ak, QUOTE_ALL_PCRS, x->nonce, NULL, x->a, &quoted, why) ||
         !evidence_collect_logs(&sources, x->a, &logs, why))
         return false;
     json_begin_object(&out, NULL);

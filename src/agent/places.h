@@ -5,7 +5,7 @@
  *   /etc/trueboot-agent/          agent.conf, agent.conf.d/ (people); handler.conf, handler.json (the verb `enable`; root's)
  *   /var/lib/trueboot-agent/      0700, the daemon's: state.h; owner: the version of the handler that owns the units
  *   /run/trueboot-agent/          0750, the daemon's: lock; the logs that collect-logs copied (root's files); secrets/ (0700)
- *   /run/trueboot-agent/out/      root's, the daemon may write: status.json, heartbeat.json, events/
+ *   /run/trueboot-agent/out/      root's, the daemon may write: status.json, changed, heartbeat.json, events/
  *   /run/trueboot-agent-publish/  root's: which event was published last
  *   /var/log/trueboot-agent/      0750, the daemon's: trueboot-agent.log */
 #pragma once

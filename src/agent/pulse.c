@@ -20,6 +20,7 @@ struct pulse {
     int fd;             /* heartbeat.json; -1: there is no folder for it */
     int64_t busy_until; /* on the monotonic clock; 0: idle */
     int64_t last_beat;
+    bool sleeps; /* the thread, until it is woken; else until its period is over */
     bool ends;
 };
 
@@ -48,7 +49,9 @@ static void *beat_while_busy(void *context)
     pthread_mutex_lock(&p->lock);
     while (!p->ends) {
         if (!p->busy_until) {
+            p->sleeps = true;
             pthread_cond_wait(&p->wake, &p->lock);
+            p->sleeps = false;
             continue;
         }
         wait_a_period(p);
@@ -144,7 +147,8 @@ static void set_busy(struct pulse *p, int64_t until)
         return;
     pthread_mutex_lock(&p->lock);
     p->busy_until = until;
-    pthread_cond_signal(&p->wake);
+    if (until && p->sleeps) /* that work has ended it sees by itself, when its period is over */
+        pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }
 

@@ -17,9 +17,10 @@ struct quoted {
 };
 
 /* quote_take reads the registers in `mask` of the SHA-256 bank (SHA-384 where that is all there is; PCR_BANK without either) and
- * quotes them over `nonce` (at most 64 bytes), again while a register moves in between; PCR_UNSTABLE after five times. */
-MUST_CHECK bool quote_take(struct tpm_device *tpm, const struct ak *ak, uint32_t mask, struct bytes nonce, struct arena *a,
-                           struct quoted *ret, struct failure *why);
+ * quotes them over `nonce` (at most 64 bytes), again while a register moves in between; PCR_UNSTABLE after five times.
+ * `before`: values of an earlier quote, NULL for none. They are not read again when the new quote covers them still, which its digest says. */
+MUST_CHECK bool quote_take(struct tpm_device *tpm, const struct ak *ak, uint32_t mask, struct bytes nonce, const struct pcr_set *before,
+                           struct arena *a, struct quoted *ret, struct failure *why);
 
 /* quote_against quotes the registers of ret->pcrs, which were read before, once. *ret_same is false when one of them moved since. */
 MUST_CHECK bool quote_against(struct tpm_device *tpm, const struct ak *ak, struct bytes nonce, struct arena *a, struct quoted *ret,

@@ -70,6 +70,7 @@ struct daemon {
     int64_t last_report_ms, last_heartbeat_ms;
     int64_t started_ms, failing_since_ms, last_failure_ms; /* 0: it does not fail */
     char out_dir[512];
+    struct digest told; /* of what the publisher was started for last */
     struct pulse *pulse;
     struct telemetry telemetry;
     struct routes routes;
@@ -181,14 +182,36 @@ static void publish(const struct daemon *d)
         d->options->published(d->options->context);
 }
 
+/* Without a folder to write to there is just no status to read. */
+static void put_out(const struct daemon *d, const char *name, struct bytes content)
+{
+    struct err err = ERR_INIT;
+    char path[600];
+
+    if (snprintf(path, sizeof path, "%s/%s", d->out_dir, name) < (int)sizeof path)
+        (void)!file_replace(path, content, 0644, &err);
+}
+
+/* The publisher is a program that is started when OUT/changed is written: a cycle like the one before is not worth that, its times are published
+ * within a minute anyway. */
+static void tell_of_change(struct daemon *d, struct bytes lasting)
+{
+    struct digest digest;
+
+    digest_compute(DIGEST_SHA256, lasting, &digest);
+    if (digest_equal(&digest, &d->told))
+        return;
+    d->told = digest;
+    put_out(d, "changed", BYTES_NONE);
+}
+
 static void write_status(struct daemon *d)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_INDENTED);
     const struct session *s = &d->session;
     struct notes notes;
-    struct err err = ERR_INIT;
-    char path[512];
+    size_t lasting_len;
 
     json_begin_object(&out, NULL);
     json_put_integer(&out, "schema", 1);
@@ -202,22 +225,24 @@ static void write_status(struct daemon *d)
     json_put_string(&out, "tpm", or_null(s->tpm_name));
     json_put_string(&out, "akName", or_null(s->ak_name));
     json_put_string(&out, "lastVerdict", or_null(s->state.last_verdict));
+    failure_put(&out, "failure", d->has_failure ? &d->failure : NULL);
+    json_put_string(&out, "stateNote", or_null(s->state.note));
+    session_notes(s, &notes);
+    notes_put(&out, "notes", &notes);
+    lasting_len = w.len; /* what follows is another one in each cycle */
     put_time_or_null(&out, "lastVerdictTime", s->state.last_verdict_ms);
     put_time_or_null(&out, "lastReportTime", d->last_report_ms);
     put_time_or_null(&out, "lastHeartbeatTime", d->last_heartbeat_ms);
     put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - boot_clock_ms() : 0);
     json_put_integer(&out, "failedCycles", d->failed);
-    failure_put(&out, "failure", d->has_failure ? &d->failure : NULL);
     put_time_or_null(&out, "failingSince", d->failing_since_ms);
     put_time_or_null(&out, "lastFailureTime", d->last_failure_ms);
-    json_put_string(&out, "stateNote", or_null(s->state.note));
-    session_notes(s, &notes);
-    notes_put(&out, "notes", &notes);
     json_end(&out);
     write_string(&w, "\n");
-    /* Without a folder to write to there is just no status to read. */
-    if (writer_ok(&w) && snprintf(path, sizeof path, "%s/status.json", d->out_dir) < (int)sizeof path)
-        (void)!file_write(path, writer_bytes(&w), 0644, &err);
+    if (writer_ok(&w)) {
+        put_out(d, "status.json", writer_bytes(&w));
+        tell_of_change(d, bytes_slice(writer_bytes(&w), 0, lasting_len));
+    }
     publish(d);
 }
 
@@ -226,7 +251,8 @@ static void enter(struct daemon *d, const char *state)
     char line[64];
 
     d->state = state;
-    write_status(d);
+    if (strcmp(state, "attesting") != 0 || d->has_failure || !d->last_report_ms) /* where all is well it is over in a moment */
+        write_status(d);
     snprintf(line, sizeof line, "STATUS=%s", state);
     notify_send(line);
 }

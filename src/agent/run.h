@@ -7,7 +7,7 @@
  *    "lastVerdictTime":…|null,"lastReportTime":…|null,"lastHeartbeatTime":…|null,"nextAttestationTime":…|null,"failedCycles":n,
  *    "failure":{"code","reason","message"}|null,"failingSince":…|null,"lastFailureTime":…|null,"stateNote":"…"|null,
  *    "notes":[{"code","reason","message"}, …]}
- * RUN_DIR/out/heartbeat.json is touched once a minute as long as the loop is alive (pulse.h); what is worth telling goes to
+ * RUN_DIR/out/changed is written when more than its times changed: the publisher's occasion. RUN_DIR/out/heartbeat.json is touched once a minute as long as the loop is alive (pulse.h); what is worth telling goes to
  * RUN_DIR/out/events/ (telemetry.h). SIGUSR1 attests at once; so does a file RUN_DIR/attest-now at the start.
  * Timers run on the clock that counts suspended time; the wall clock may jump. */
 #pragma once

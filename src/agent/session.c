@@ -99,7 +99,11 @@ static bool open_keys(struct session *s, struct keys *ret, struct failure *why)
 {
     struct ak_options options = session_ak_options(s->config, s->look_only);
 
-    if (!open_tpm(s, &ret->tpm, why) || !ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why))
+    if (!open_tpm(s, &ret->tpm, why))
+        return false;
+    if (s->memory.has_facts)
+        tpm_facts_give(ret->tpm, &s->memory.facts);
+    if (!ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why))
         return await_rekey(s, why);
     s->rekey_since_ms = 0;
     snprintf(s->tpm_name, sizeof s->tpm_name, "%.63s", tpm_device_name(ret->tpm));
@@ -197,24 +201,19 @@ static void hang_up(struct session *s)
     s->attest = s->enroll = s->report = NULL;
 }
 
-static void forget_request_key(struct session *s)
-{
-    privkey_free(s->request_key);
-    s->request_key = NULL;
-}
-
 void session_part_from_copies(struct session *s)
 {
     s->nonce_len = 0;
     hang_up(s);
-    forget_request_key(s);
+    request_keys_forget(&s->request_keys);
+    s->memory = (struct tpm_memory){ 0 };
     random_reseed();
 }
 
 void session_done(struct session *s)
 {
     hang_up(s);
-    forget_request_key(s);
+    request_keys_forget(&s->request_keys);
     drop_pending(s);
     free(s->enroll_id);
     state_done(&s->state);
@@ -394,13 +393,6 @@ bool session_enrol(struct session *s, bool anew, struct failure *why)
 
 /* Attestation. */
 
-static bool need_request_key(struct session *s, struct failure *why)
-{
-    struct err err = ERR_INIT;
-
-    return s->request_key || privkey_generate(PRIVKEY_RSA_2048, &s->request_key, &err) ? true : failure_from(why, FAILURE_INTERNAL, &err);
-}
-
 static void note_clock(struct session *s, const struct tpm_clock_info *clock)
 {
     s->state.clock_ms = clock->clock_ms;
@@ -416,14 +408,13 @@ static bool attest_native(struct session *s, struct keys *keys, struct arena *a,
     struct attest_request request = { .ak = keys->ak,
                                       .ak_cert = writer_bytes(&s->state.ak_cert),
                                       .sources = &sources,
+                                      .request_keys = &s->request_keys,
                                       .nonce = { s->nonce, s->nonce_len },
                                       .boot_id = s->host.boot_id,
-                                      .ima_sent = &s->ima_sent };
+                                      .ima_sent = &s->ima_sent,
+                                      .pcrs_before = s->memory.pcrs_rest ? &s->memory.pcrs : NULL };
 
     *ret = (struct attest_result){ 0 };
-    if (!need_request_key(s, why))
-        return false;
-    request.request_key = s->request_key;
     return attest(keys->tpm, s->attest, &request, a, ret, why);
 }
 
@@ -478,11 +469,23 @@ static bool refuse_confidential(struct keys *keys, struct failure *why)
                        "Launch VM would misrepresent");
 }
 
+static void remember(struct session *s, struct keys *keys, const struct quoted *quoted)
+{
+    struct tpm_memory *m = &s->memory;
+    struct failure ignored;
+
+    m->has_facts = tpm_facts_read(keys->tpm, &m->facts, &ignored);
+    m->pcrs_rest = pcr_sets_equal(&m->pcrs, &quoted->pcrs);
+    m->pcrs = quoted->pcrs;
+}
+
 static bool attest_with(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
 {
     bool accepted;
 
     *ret = (struct attest_result){ 0 };
+    if (s->watch.resumed)
+        s->memory = (struct tpm_memory){ 0 };
     if (!refuse_confidential(keys, why) || !watch_before(&s->watch, keys->tpm, &s->host, why))
         return false;
     progress(s, "attesting", s->config->endpoint);
@@ -492,6 +495,7 @@ static bool attest_with(struct session *s, struct keys *keys, struct arena *a, s
         s->nonce_len = 0; /* a nonce is for one quote */
         watch_after(&s->watch, ret, s->host.boot_id);
         memcpy(s->state.pcrs, s->watch.before.pcrs, sizeof s->state.pcrs);
+        remember(s, keys, &ret->quoted);
     }
     if (accepted || why->id == FAILURE_REFUSED) {
         snprintf(s->state.last_verdict, sizeof s->state.last_verdict, "%s", accepted ? "accepted" : "refused");
@@ -725,8 +729,10 @@ bool session_cycle(struct session *s, struct report_answer *ret_answer, struct f
     done = is_compatible(s) ? cycle_compatible(s, why)
                             : need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) &&
                                   attest_and_report(s, &keys, ret_answer, why);
-    if (!done)
+    if (!done) {
         heed(s, why);
+        s->memory = (struct tpm_memory){ 0 };
+    }
     state_save_progress(&s->state);
     return done;
 }
@@ -790,7 +796,7 @@ bool session_evidence(struct session *s, struct bytes nonce, struct writer *w, s
     judge_certificate(s, &keys, writer_bytes(&s->state.ak_cert), &fits, &due);
     if (!fits && !adopt_nv_certificate(s, &keys, &fits, &due, why))
         return false;
-    if (!quote_take(keys.tpm, keys.ak, QUOTE_ALL_PCRS, nonce, &a, &quoted, why) || !evidence_collect_logs(&sources, &a, &logs, why))
+    if (!quote_take(keys.tpm, keys.ak, QUOTE_ALL_PCRS, nonce, NULL, &a, &quoted, why) || !evidence_collect_logs(&sources, &a, &logs, why))
         return false;
     content.vm_id = fits ? s->state.vm_id : s->host.vm_uuid;
     content.nonce = nonce;

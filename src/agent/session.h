@@ -18,6 +18,14 @@ struct pending_report {
     int64_t until_ms;
 };
 
+/* What the TPM need not be asked again before its next reset; forgotten after a failure and after a sleep. */
+struct tpm_memory {
+    bool has_facts;
+    struct tpm_facts facts;
+    struct pcr_set pcrs; /* of the last quote */
+    bool pcrs_rest;      /* the last two quotes covered the same values */
+};
+
 struct session {
     const struct agent_config *config;
     struct agent_state state;
@@ -25,7 +33,7 @@ struct session {
     struct arena arena;                      /* of what lives as long as the session */
     struct collected collected;              /* what root copied for us; empty when nobody did: then we look ourselves */
     struct server *attest, *enroll, *report; /* one and the same when the endpoints are equal */
-    struct privkey *request_key;             /* made at the first attestation */
+    struct request_keys request_keys;
     uint8_t nonce[LIMIT_NONCE_BYTES];
     size_t nonce_len;         /* 0: none */
     struct ima_sent ima_sent; /* what of the IMA list the service has */
@@ -38,6 +46,7 @@ struct session {
     bool has_counters;                      /* state's counters are of this boot */
     char ak_name[2 * TPM_NAME_MAX_LEN + 1]; /* hex; "" until a key was opened */
     char tpm_name[64];
+    struct tpm_memory memory;
     struct watch watch;            /* what was noticed and stopped nothing */
     unsigned pending_certificates; /* how often in a row the platform had none yet */
     int64_t rekey_since_ms;        /* the platform makes its key anew since then; 0: it does not */

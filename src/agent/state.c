@@ -192,7 +192,7 @@ void state_done(struct agent_state *state)
 
 /* Saving. */
 
-static void save(struct agent_state *s, const char *name, struct bytes content)
+static void save(struct agent_state *s, const char *name, bool often, struct bytes content)
 {
     struct err err = ERR_INIT;
     char path[512];
@@ -201,15 +201,15 @@ static void save(struct agent_state *s, const char *name, struct bytes content)
         return;
     if (!path_in(s->dir, name, "", path))
         go_to_memory(s, "the state folder's name is too long");
-    else if (!file_write(path, content, 0600, &err))
+    else if (!(often ? file_rewrite : file_write)(path, content, 0600, &err))
         go_to_memory(s, err.text);
 }
 
-static void save_json(struct agent_state *s, const char *name, struct writer *w)
+static void save_json(struct agent_state *s, const char *name, bool often, struct writer *w)
 {
     write_string(w, "\n");
     if (writer_ok(w))
-        save(s, name, writer_bytes(w));
+        save(s, name, often, writer_bytes(w));
     writer_done(w);
     *w = (struct writer){ 0 };
 }
@@ -243,18 +243,18 @@ void state_save_identity(struct agent_state *s)
     json_put_integer(&out, "handle", s->ak.handle);
     json_end(&out);
     if (s->ak.known)
-        save_json(s, "ak.json", &w);
+        save_json(s, "ak.json", false, &w);
     writer_reset(&w);
 
-    save(s, "ak.chain", writer_bytes(&s->ak_chain));
-    save(s, "ak.crt", writer_bytes(&s->ak_cert));
+    save(s, "ak.chain", false, writer_bytes(&s->ak_chain));
+    save(s, "ak.crt", false, writer_bytes(&s->ak_cert));
 
     out = begin(&w);
     json_put_string(&out, "vmUuid", s->vm_id[0] ? s->vm_id : NULL);
     json_put_string(&out, "ekCertSha256", s->ek_cert_sha256[0] ? s->ek_cert_sha256 : NULL);
     put_time_or_null(&out, "firstSeen", s->first_seen_ms);
     json_end(&out);
-    save_json(s, "identity.json", &w);
+    save_json(s, "identity.json", false, &w);
 }
 
 void state_save_progress(struct agent_state *s)
@@ -273,7 +273,7 @@ void state_save_progress(struct agent_state *s)
     json_put_boolean(&out, "safe", s->safe);
     json_put_string(&out, "pcrs", s->pcrs[0] ? s->pcrs : NULL);
     json_end(&out);
-    save_json(s, "state.json", &w);
+    save_json(s, "state.json", true, &w);
 }
 
 void state_forget_certificate(struct agent_state *state)
@@ -284,7 +284,7 @@ void state_forget_certificate(struct agent_state *state)
 
 bool state_erase(const char *dir, struct err *err)
 {
-    static const char *const suffixes[] = { "", ".bad" };
+    static const char *const suffixes[] = { "", ".bad", ".before" };
     char path[512];
 
     spool_clear(dir);

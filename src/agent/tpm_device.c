@@ -400,3 +400,16 @@ bool tpm_facts_read(struct tpm_device *tpm, struct tpm_facts *ret, struct failur
     *ret = tpm->facts;
     return true;
 }
+
+bool tpm_facts_now(struct tpm_device *tpm, struct tpm_facts *ret, struct failure *why)
+{
+    if (tpm->has_facts && !tpm_facts_ask_lockout(tpm, &tpm->facts, why))
+        return false;
+    return tpm_facts_read(tpm, ret, why);
+}
+
+void tpm_facts_give(struct tpm_device *tpm, const struct tpm_facts *facts)
+{
+    tpm->facts = *facts;
+    tpm->has_facts = true;
+}

@@ -70,8 +70,11 @@ MUST_CHECK bool tpm_create_primary(struct tpm_device *tpm, uint32_t hierarchy, c
 /* A policy session; flush *ret. */
 MUST_CHECK bool tpm_start_policy(struct tpm_device *tpm, enum digest_algorithm algorithm, uint32_t *ret, struct failure *why);
 
-/* tpm_facts_ask(), asked once while the device is open. */
+/* tpm_facts_ask(), asked once while the device is open, or not at all when they were given: by whom had the same TPM open since its last reset.
+ * tpm_facts_now: the same with the lock-out of this moment. */
 MUST_CHECK bool tpm_facts_read(struct tpm_device *tpm, struct tpm_facts *ret, struct failure *why);
+MUST_CHECK bool tpm_facts_now(struct tpm_device *tpm, struct tpm_facts *ret, struct failure *why);
+void tpm_facts_give(struct tpm_device *tpm, const struct tpm_facts *facts);
 
 /* tpm_nv_read reads a whole NV index, with the owner's authorisation, else with the index's own. *ret_present is false when the
  * index is not defined or was never written. ERR: an index larger than `limit`. */

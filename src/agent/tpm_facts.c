@@ -84,10 +84,14 @@ static bool banks(struct tpm_device *tpm, struct tpm_facts *facts, struct failur
     return true;
 }
 
+bool tpm_facts_ask_lockout(struct tpm_device *tpm, struct tpm_facts *facts, struct failure *why)
+{
+    return properties(tpm, PT_PERMANENT, PT_LOCKOUT_INTERVAL, facts, why);
+}
+
 bool tpm_facts_ask(struct tpm_device *tpm, struct tpm_facts *ret, struct failure *why)
 {
     /* Limits that every TPM keeps, should one not say (PC Client Platform TPM Profile). */
     *ret = (struct tpm_facts){ .nv_index_max = 2048, .nv_buffer_max = 512, .input_buffer_max = 1024 };
-    return properties(tpm, PT_MANUFACTURER, PT_NV_BUFFER_MAX, ret, why) && properties(tpm, PT_PERMANENT, PT_LOCKOUT_INTERVAL, ret, why) &&
-           banks(tpm, ret, why);
+    return properties(tpm, PT_MANUFACTURER, PT_NV_BUFFER_MAX, ret, why) && tpm_facts_ask_lockout(tpm, ret, why) && banks(tpm, ret, why);
 }

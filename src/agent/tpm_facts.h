@@ -16,3 +16,5 @@ struct tpm_facts {
     uint32_t pcr_banks[8];     /* per digest_algorithm: bit i when register i is allocated; index = enum value below 8 */
 };
 MUST_CHECK bool tpm_facts_ask(struct tpm_device *tpm, struct tpm_facts *ret, struct failure *why);
+/* Only what changes while the TPM runs: the lock-out. */
+MUST_CHECK bool tpm_facts_ask_lockout(struct tpm_device *tpm, struct tpm_facts *facts, struct failure *why);

@@ -143,12 +143,34 @@ static bool device_open(const char *name, struct tpm_transport **ret, struct fai
     return true;
 }
 
-/* Everything else, by name. */
+/* Everything else, by name. Loading a module costs more than the commands it carries, so the last one stays loaded and open between two uses. */
 
 struct loaded {
     struct tpm_transport transport; /* first */
     TSS2_TCTI_CONTEXT *tcti;        /* NULL after an exchange that failed: the state of the connection is unknown then */
 };
+
+static struct {
+    TSS2_TCTI_CONTEXT *tcti; /* NULL: none */
+    char name[TPM_TRANSPORT_NAME_LEN];
+} parked;
+
+static TSS2_TCTI_CONTEXT *take_parked(const char *name)
+{
+    TSS2_TCTI_CONTEXT *tcti = parked.tcti && strcmp(parked.name, name) == 0 ? parked.tcti : NULL;
+
+    if (tcti)
+        parked.tcti = NULL;
+    return tcti;
+}
+
+static void park(TSS2_TCTI_CONTEXT *tcti, const char *name)
+{
+    if (parked.tcti)
+        Tss2_TctiLdr_Finalize(&parked.tcti);
+    parked.tcti = tcti;
+    snprintf(parked.name, sizeof parked.name, "%s", name);
+}
 
 static bool loaded_connect(struct loaded *l, struct err *err)
 {
@@ -201,7 +223,7 @@ static void loaded_close(struct tpm_transport *transport)
     struct loaded *l = (struct loaded *)transport;
 
     if (l->tcti)
-        Tss2_TctiLdr_Finalize(&l->tcti);
+        park(l->tcti, l->transport.name);
     free(l);
 }
 
@@ -214,6 +236,7 @@ static bool loaded_open(const char *name, struct tpm_transport **ret, struct fai
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     l->transport = (struct tpm_transport){ .transmit = loaded_transmit, .close = loaded_close };
     snprintf(l->transport.name, sizeof l->transport.name, "%s", name);
+    l->tcti = take_parked(name);
     if (!loaded_connect(l, &err)) {
         free(l);
         return failure_from(why, FAILURE_TPM_UNUSABLE, &err);

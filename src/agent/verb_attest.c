@@ -1,5 +1,6 @@
 /* The verbs that talk to TPM and server: run, enroll, once. */
 #include <errno.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -73,12 +74,22 @@ static int start_again(struct invocation *in)
     return RUN_EXIT_RELOAD;
 }
 
+/* What a cycle needs is kept for the next one instead of being given back and faulted in again; what a large log needs is not. */
+static void keep_small_memory(void)
+{
+    enum { KEPT_BYTES = 256 * 1024, LARGE_BYTES = 128 * 1024 };
+
+    (void)!mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    (void)!mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+}
+
 int verb_run(struct invocation *in)
 {
     struct run_options options = { .no_start_delay = in->no_start_delay, .cycles = in->cycles };
     struct err err = ERR_INIT;
     int code;
 
+    keep_small_memory();
     notify_open();
     if (!give_up_power(in, &err))
         return verb_refused("run", VERB_EXIT_INTERNAL, &err);

@@ -22,11 +22,17 @@ int verb_status(struct invocation *in)
 /* What belongs to this machine only, besides key and state: logs and secrets of the run folder, tokens and reports that wait. */
 static void forget_copies(const struct invocation *in)
 {
-    static const char *const files[] = { "bios.log",           "ima.bin",
-                                         "ids.json",           "out/status.json",
-                                         "out/heartbeat.json", "secrets/enrollment-token",
-                                         "secrets/client.crt", "secrets/reporting-token",
-                                         "secrets/client.key", "secrets/proxy-credentials" };
+    static const char *const files[] = { "bios.log",
+                                         "ima.bin",
+                                         "ids.json",
+                                         "out/status.json",
+                                         "out/changed",
+                                         "out/heartbeat.json",
+                                         "secrets/enrollment-token",
+                                         "secrets/client.crt",
+                                         "secrets/reporting-token",
+                                         "secrets/client.key",
+                                         "secrets/proxy-credentials" };
     char path[1024];
 
     for (size_t i = 0; i < ARRAY_LEN(files); i++)

@@ -10,7 +10,7 @@ static bool note_lockout(struct watch *watch, struct tpm_device *tpm, struct fai
 {
     struct tpm_facts facts;
 
-    if (!tpm_facts_read(tpm, &facts, why))
+    if (!tpm_facts_now(tpm, &facts, why))
         return false;
     if (facts.in_lockout)
         notes_add(&watch->now, FAILURE_TPM_LOCKOUT, "the TPM is locked out after wrong passwords; every %u s one of them is forgotten",

@@ -303,12 +303,23 @@ static bool decide(struct attestation *t, struct http_response *response, struct
     return answer_token(t, response, token);
 }
 
+/* Published clients sign with PS256 and know nothing else. Who reads this may spare itself an RSA key (6.4: we should take ES256, too). */
+static void put_algorithms(struct json_out *out)
+{
+    json_begin_array(out, "requestAlgorithms");
+    for (unsigned i = 0; i < JWS_ALGORITHM_COUNT; i++)
+        if (REQUEST_ALGORITHMS & JWS_ALLOW(i))
+            json_put_string(out, NULL, jws_algorithm_name((enum jws_algorithm)i));
+    json_end(out);
+}
+
 /* What of our own additions may come with the evidence; only who asked for it is told. */
 static void put_offer(struct json_out *out, const struct attestation *t)
 {
     json_begin_object(out, "trueboot");
     json_put_boolean(out, "kernel", true);
     json_put_boolean(out, "imaPieces", ima_pieces_allowed(t->provider->policies[PROVIDER_TPM].policy));
+    put_algorithms(out);
     json_end(out);
 }
 

@@ -100,7 +100,7 @@ static void sync_folder_of(const char *path)
         fsync(fd);
 }
 
-bool file_write(const char *path, struct bytes content, mode_t mode, struct err *err)
+static bool put_file(const char *path, struct bytes content, mode_t mode, bool durable, struct err *err)
 {
     char temporary[PATH_MAX];
     int fd CLEANUP(close_at) = -1;
@@ -110,12 +110,38 @@ bool file_write(const char *path, struct bytes content, mode_t mode, struct err 
     fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return refuse(err, "create", path);
-    if (fchmod(fd, mode) || !fd_write_all(fd, content) || fsync(fd) || rename(temporary, path)) {
+    if (fchmod(fd, mode) || !fd_write_all(fd, content) || (durable && fsync(fd)) || rename(temporary, path)) {
         int reason = errno;
         unlink(temporary);
         errno = reason;
         return refuse(err, "write", path);
     }
+    if (durable)
+        sync_folder_of(path);
+    return true;
+}
+
+bool file_write(const char *path, struct bytes content, mode_t mode, struct err *err) { return put_file(path, content, mode, true, err); }
+
+bool file_replace(const char *path, struct bytes content, mode_t mode, struct err *err)
+{
+    return put_file(path, content, mode, false, err);
+}
+
+bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct err *err)
+{
+    char before[PATH_MAX];
+    int fd CLEANUP(close_at) = -1;
+
+    if (snprintf(before, sizeof before, "%s.before", path) >= (int)sizeof before)
+        return err_set(err, ERR_LIMIT, "path too long: %s", path);
+    fd = open(before, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0)
+        return refuse(err, "create", path);
+    if (!fd_write_all(fd, content) || ftruncate(fd, (off_t)content.len) || fdatasync(fd) ||
+        (renameat2(AT_FDCWD, before, AT_FDCWD, path, RENAME_EXCHANGE) &&
+         rename(before, path))) /* the first time, and where they cannot swap */
+        return refuse(err, "write", path);
     sync_folder_of(path);
     return true;
 }

@@ -1,4 +1,4 @@
-/* base/file.h: whole files in and out. Writing is atomic and durable: temporary file, fsync, rename, fsync of the folder. */
+/* base/file.h: whole files in and out. Writing is atomic; file_write is durable, too: temporary file, fsync, rename, fsync of the folder. */
 #pragma once
 #include <sys/types.h>
 #include "base/arena.h"
@@ -11,6 +11,11 @@ void file_free(struct bytes *content);
 /* The same into an arena. */
 MUST_CHECK bool file_read_in(struct arena *a, const char *path, size_t limit, struct bytes *ret, struct err *err);
 MUST_CHECK bool file_write(const char *path, struct bytes content, mode_t mode, struct err *err);
+/* The same without waiting for the disk: for what is of no use after a restart (below /run). */
+MUST_CHECK bool file_replace(const char *path, struct bytes content, mode_t mode, struct err *err);
+/* file_write for what is written again and again: no file is made or removed for it. What was there before stays, as PATH.before, until the next
+ * content is written into it and they change places. */
+MUST_CHECK bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct err *err);
 /* file_make_dirs is mkdir -p; the last folder gets `mode` when it is made. */
 MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct err *err);
 bool file_exists(const char *path);

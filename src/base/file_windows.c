@@ -124,6 +124,11 @@ bool file_write(const char *path, struct bytes content, mode_t mode UNUSED, stru
     return written;
 }
 
+/* There is nothing here that a restart forgets. */
+bool file_replace(const char *path, struct bytes content, mode_t mode, struct err *err) { return file_write(path, content, mode, err); }
+
+bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct err *err) { return file_write(path, content, mode, err); }
+
 static bool is_separator(char c) { return c == '/' || c == '\\'; }
 
 bool file_make_dirs(const char *path, mode_t mode UNUSED, struct err *err)

@@ -5,7 +5,8 @@
 
 struct key_handle;
 
-/* `n` and `e` without leading zeros. */
+/* `n` and `e` without leading zeros; they live as long as the handle: most keys are only compared, and what libcrypto wants is made when a signature
+ * is first checked. */
 MUST_CHECK bool key_handle_rsa(struct bytes n, struct bytes e, struct key_handle **ret, struct err *err);
 /* `point` is 04 || x || y. MALFORMED when it is not on the curve. */
 MUST_CHECK bool key_handle_ec(enum ec_curve curve, struct bytes point, struct key_handle **ret, struct err *err);

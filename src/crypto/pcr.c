@@ -21,3 +21,17 @@ void pcr_reset_value(enum digest_algorithm algorithm, unsigned pcr, struct diges
 {
     digest_fill(ret, algorithm, pcr >= 17 && pcr <= 22 ? 0xff : 0x00);
 }
+
+bool pcr_sets_equal(const struct pcr_set *a, const struct pcr_set *b)
+{
+    if (a->n_banks != b->n_banks)
+        return false;
+    for (size_t i = 0; i < a->n_banks; i++) {
+        if (a->banks[i].algorithm != b->banks[i].algorithm || a->banks[i].present != b->banks[i].present)
+            return false;
+        for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++)
+            if (a->banks[i].present & (1u << pcr) && !digest_equal(&a->banks[i].value[pcr], &b->banks[i].value[pcr]))
+                return false;
+    }
+    return true;
+}

@@ -17,6 +17,8 @@ struct pcr_set {
 /* NULL when the bank, or the register in it, is not there. */
 const struct pcr_bank *pcr_bank_find(const struct pcr_set *set, enum digest_algorithm algorithm);
 const struct digest *pcr_find(const struct pcr_set *set, enum digest_algorithm algorithm, unsigned pcr);
+/* The same banks in the same order with the same registers and values. */
+bool pcr_sets_equal(const struct pcr_set *a, const struct pcr_set *b);
 /* The value a register has after a TPM reset when nothing extends it: all ones for 17–22, zeros else
  * (PC Client Platform TPM Profile 4.6). */
 void pcr_reset_value(enum digest_algorithm algorithm, unsigned pcr, struct digest *ret);

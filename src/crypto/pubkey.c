@@ -121,7 +121,7 @@ bool pubkey_from_rsa(struct bytes n, struct bytes e, struct pubkey **ret, struct
     /* e ends the SPKI; n ends where e's header, two bytes and perhaps a sign byte, begins. */
     key->second = bytes_slice(key->spki, key->spki.len - e.len, e.len);
     key->first = bytes_slice(key->spki, key->spki.len - e.len - 2 - (e.data[0] >= 0x80) - n.len, n.len);
-    if (!key_handle_rsa(n, e, &key->handle, err))
+    if (!key_handle_rsa(key->first, key->second, &key->handle, err))
         return false;
     *ret = TAKE(key);
     return true;

@@ -7,7 +7,8 @@
 #include "crypto/signature.h"
 
 struct key_handle {
-    EVP_PKEY *pkey;
+    _Atomic(EVP_PKEY *) pkey;                /* NULL: an RSA key that nobody used yet */
+    struct bytes n, e;                       /* of an RSA key */
     enum ec_curve curve;                     /* CURVE_NONE: RSA */
     _Atomic(struct evp_prepared *) prepared; /* for verifying, the way this key was used first; NULL until then */
 };
@@ -18,8 +19,6 @@ const char *evp_group_name(enum ec_curve curve)
 
     return (unsigned)curve < ARRAY_LEN(groups) ? groups[curve] : NULL;
 }
-
-EVP_PKEY *evp_of_pubkey(const struct pubkey *key) { return key_handle_of(key)->pkey; }
 
 static EVP_PKEY *pkey_from(const char *algorithm, OSSL_PARAM_BLD *builder)
 {
@@ -41,13 +40,13 @@ static bool hold(EVP_PKEY *pkey, enum ec_curve curve, struct key_handle **ret, s
         EVP_PKEY_free(pkey);
         return err_set(err, ERR_NO_MEMORY, "public key");
     }
-    handle->pkey = pkey;
+    atomic_init(&handle->pkey, pkey);
     handle->curve = curve;
     *ret = handle;
     return true;
 }
 
-bool key_handle_rsa(struct bytes n, struct bytes e, struct key_handle **ret, struct err *err)
+static EVP_PKEY *rsa_pkey(struct bytes n, struct bytes e)
 {
     BIGNUM *bn_n = BN_bin2bn(n.data, (int)n.len, NULL), *bn_e = BN_bin2bn(e.data, (int)e.len, NULL);
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
@@ -59,8 +58,32 @@ bool key_handle_rsa(struct bytes n, struct bytes e, struct key_handle **ret, str
     OSSL_PARAM_BLD_free(builder);
     BN_free(bn_n);
     BN_free(bn_e);
-    return pkey ? hold(pkey, CURVE_NONE, ret, err) : evp_failed(err, ERR_MALFORMED, "RSA key");
+    return pkey;
 }
+
+bool key_handle_rsa(struct bytes n, struct bytes e, struct key_handle **ret, struct err *err)
+{
+    if (!hold(NULL, CURVE_NONE, ret, err))
+        return false;
+    (*ret)->n = n;
+    (*ret)->e = e;
+    return true;
+}
+
+/* Several threads may want it first; one copy stays. NULL: no memory. */
+static EVP_PKEY *pkey_of(struct key_handle *handle)
+{
+    EVP_PKEY *pkey = atomic_load(&handle->pkey), *made;
+
+    if (pkey || !(made = rsa_pkey(handle->n, handle->e)))
+        return pkey;
+    if (atomic_compare_exchange_strong(&handle->pkey, &pkey, made))
+        return made;
+    EVP_PKEY_free(made);
+    return pkey;
+}
+
+EVP_PKEY *evp_of_pubkey(const struct pubkey *key) { return pkey_of(key_handle_of(key)); }
 
 /* libcrypto refuses points that are not on the curve. */
 bool key_handle_ec(enum ec_curve curve, struct bytes point, struct key_handle **ret, struct err *err)
@@ -83,7 +106,7 @@ void key_handle_free(struct key_handle *handle)
     if (!handle)
         return;
     evp_prepared_free(atomic_load(&handle->prepared));
-    EVP_PKEY_free(handle->pkey);
+    EVP_PKEY_free(atomic_load(&handle->pkey));
     free(handle);
 }
 
@@ -91,14 +114,18 @@ bool key_handle_verify(struct key_handle *handle, enum signature_scheme scheme, 
                        struct err *err)
 {
     CLEANUP(evp_pkey_ctx_free_at) EVP_PKEY_CTX *ctx = NULL;
+    EVP_PKEY *pkey = pkey_of(handle);
     uint8_t der[SIGNATURE_EC_DER_MAX];
+
+    if (!pkey)
+        return evp_failed(err, ERR_NO_MEMORY, "public key");
 
     if (scheme == SIGNATURE_ECDSA) {
         if (!signature_to_der(handle->curve, signature, der, &signature.len, err))
             return false;
         signature.data = der;
     }
-    ctx = evp_context(handle->pkey, &handle->prepared, scheme, digest->algorithm, false);
+    ctx = evp_context(pkey, &handle->prepared, scheme, digest->algorithm, false);
     if (!ctx)
         return evp_failed(err, ERR_INTERNAL, "signature check");
     if (EVP_PKEY_verify(ctx, signature.data, signature.len, digest->value, digest_len(digest->algorithm)) == 1)

@@ -234,9 +234,10 @@ static bool send_challenge(struct stub *s, const struct json *payload, struct ar
     s->challenges++;
     if (!json_is_string(json_get(payload, "type"), "aikcert") || !random_bytes(s->challenge, sizeof s->challenge, &err))
         return wrong(s, response, "attest: no init message");
-    return put_envelope(
-        response, a,
-        arena_printf(a, "{\"challenge\":\"%s\",\"service_context\":\"Y29udGV4dA\"}", base64_in(a, BASE64_URL, BYTES_OF(s->challenge))));
+    return put_envelope(response, a,
+                        arena_printf(a, "{\"challenge\":\"%s\",\"service_context\":\"Y29udGV4dA\"%s}",
+                                     base64_in(a, BASE64_URL, BYTES_OF(s->challenge)),
+                                     s->only_ps256 ? "" : ",\"trueboot\":{\"requestAlgorithms\":[\"ES256\",\"PS256\"]}"));
 }
 
 static bool evidence_holds(struct stub *s, struct arena *a, struct bytes text)
@@ -255,7 +256,7 @@ static bool evidence_holds(struct stub *s, struct arena *a, struct bytes text)
     data = json_get(claimed, "att_data");
     att = json_at(data, "tpm_att_data", "current_attestation", NULL);
     if (!jwk_parse(json_at(data, "request_key", "jwk", NULL), &key, &err) ||
-        !jws_verify(a, &jws, key.key, JWS_ALLOW(JWS_PS256), &verified, &err))
+        !jws_verify(a, &jws, key.key, s->only_ps256 ? JWS_ALLOW(JWS_PS256) : JWS_ALLOW(JWS_ES256), &verified, &err))
         return false;
     const struct bytes bound[] = { json_at(data, "request_key", "jwk", NULL)->raw, BYTES_LIT("\0"), BYTES_OF(s->challenge) };
     digest_compute_parts(DIGEST_SHA256, bound, ARRAY_LEN(bound), &binding);
@@ -416,7 +417,9 @@ static bool take_heartbeat(void *context, const struct http_request *request, st
     return put_next(s, response, 202, err);
 }
 
-bool stub_start(struct stub *ret, struct err *err)
+bool stub_start(struct stub *ret, struct err *err) { return stub_start_impatient(ret, 0, err); }
+
+bool stub_start_impatient(struct stub *ret, unsigned deadline_ms, struct err *err)
 {
     static const char *const names[] = { "127.0.0.1" };
     const struct http_route routes[] = {
@@ -430,7 +433,9 @@ bool stub_start(struct stub *ret, struct err *err)
     };
     struct privkey *tls_key CLEANUP(privkey_free_at) = NULL;
     struct cert *tls CLEANUP(cert_free_at) = NULL;
-    struct http_server_config config = { .listen = "127.0.0.1:0", .tables = &ret->table, .n_tables = 1, .threads = 1 };
+    struct http_server_config config = {
+        .listen = "127.0.0.1:0", .tables = &ret->table, .n_tables = 1, .threads = 1, .deadline_ms = deadline_ms
+    };
     struct bytes ca_key;
 
     *ret = (struct stub){ .next_report_seconds = 3600, .next_heartbeat_seconds = 900 };

@@ -28,6 +28,7 @@ struct stub {
     bool refuse_tokens;            /* 400 InvalidToken */
     bool credential_for_other_key; /* enrolment's credential is for another attestation key */
     bool any_nonce;                /* rp_data is not compared */
+    bool only_ps256;               /* as published servers: says nothing of algorithms, takes requests signed with PS256 alone */
     bool no_tpm_endpoint;          /* 404 for /attest/Tpm */
     bool azure_seal_wrong;         /* AzureGuest's answers are sealed to another key */
     unsigned fail_requests;        /* answer so many requests of any kind with fail_status */
@@ -52,6 +53,8 @@ struct stub {
 };
 
 MUST_CHECK bool stub_start(struct stub *ret, struct err *err);
+/* The same, with another time than the usual one for a request to come and for a connection to be kept without one. */
+MUST_CHECK bool stub_start_impatient(struct stub *ret, unsigned deadline_ms, struct err *err);
 void stub_stop(struct stub *stub);
 
 bool stub_attest_azure(void *context, const struct http_request *request, struct http_response *response, struct err *err);

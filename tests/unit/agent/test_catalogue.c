@@ -685,9 +685,9 @@ TEST(a_key_that_is_replaced_between_opening_and_quoting_is_noticed)
     WITH_GUEST(g);
     REQUIRE_DONE(tpm_device_open(g.vtpm.tcti, &tpm, &why), why);
     REQUIRE_DONE(ak_open(tpm, &usual, &unknown, &ak, &why), why);
-    REQUIRE_DONE(quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_LIT("n"), &a, &quoted, &why), why);
+    REQUIRE_DONE(quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_LIT("n"), NULL, &a, &quoted, &why), why);
     REQUIRE(tpm_call(tpm, request_evict_control(tpm_out(tpm), 0x81000003, 0x81000003), "evicting", NULL, &why));
-    CHECK(!quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_LIT("n"), &a, &quoted, &why));
+    CHECK(!quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_LIT("n"), NULL, &a, &quoted, &why));
     CHECK_STRING(failure_name(why.id), "AK_REPLACED");
     CHECK(strstr(why.text, "evicted"));
 }

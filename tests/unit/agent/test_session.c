@@ -49,6 +49,23 @@ TEST(a_fresh_guest_enrols_attests_and_reports_in_one_cycle)
     CHECK_STRING(g.stub.problem, "");
 }
 
+/* guest-agent.md 3.7 and attestation-service.md 6.4: published servers take PS256 and do not say so. */
+TEST(requests_are_signed_as_the_server_says_it_takes_them_and_with_ps256_when_it_says_nothing)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    session_init(&session, &g.config);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK(session.request_keys.p256 && !session.request_keys.rsa); /* an RSA key is not made for nothing */
+    g.stub.only_ps256 = true;
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK(session.request_keys.rsa);
+    CHECK_STRING(g.stub.problem, "");
+}
+
 TEST(the_certificate_is_found_again_in_the_state_folder_and_in_the_tpm)
 {
     struct report_answer answer;

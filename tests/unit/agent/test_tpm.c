@@ -135,7 +135,7 @@ TEST(a_quote_verifies_and_covers_the_values_that_come_with_it)
     REQUIRE(vtpm_run(&v, "tpm2_pcrextend 10:sha256=$(printf %064d 7)"));
     REQUIRE_DONE(tpm_device_open(v.tcti, &tpm, &why), why);
     REQUIRE_DONE(ak_open(tpm, &usual, &unknown, &ak, &why), why);
-    REQUIRE_DONE(quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_OF(nonce), &a, &quoted, &why), why);
+    REQUIRE_DONE(quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_OF(nonce), NULL, &a, &quoted, &why), why);
     CHECK_INT(quoted.attest.len, 113 + 32);
     CHECK_INT(quoted.signature.len, 6 + 256);
     CHECK_INT(quoted.attempts, 1);
@@ -154,6 +154,43 @@ TEST(a_quote_verifies_and_covers_the_values_that_come_with_it)
         .attest = quoted.attest, .signature = quoted.signature, .form = SIGNATURE_FORM_TPMT, .pcrs = &moved.pcrs
     };
     CHECK(!quote_verify(&a, &wrong, &want, &list, &verified, &err));
+}
+
+TEST(registers_that_rest_are_not_read_again_and_one_that_moved_is_noticed)
+{
+    struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
+    struct ak *ak CLEANUP(ak_close_at) = NULL;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct quoted first, second, third;
+    struct tpm_facts facts;
+    unsigned commands;
+    struct failure why;
+
+    WITH_VTPM(v);
+    REQUIRE_DONE(tpm_device_open(v.tcti, &tpm, &why), why);
+    REQUIRE_DONE(ak_open(tpm, &usual, &unknown, &ak, &why), why);
+    REQUIRE_DONE(quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_LIT("1"), NULL, &a, &first, &why), why);
+    commands = tpm_device_usage(tpm).commands;
+    REQUIRE_DONE(quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_LIT("2"), &first.pcrs, &a, &second, &why), why);
+    CHECK_INT(tpm_device_usage(tpm).commands - commands, 2); /* is it our key, and the quote */
+    CHECK(pcr_sets_equal(&first.pcrs, &second.pcrs));
+    CHECK_INT(second.attempts, 1);
+
+    ak_close(TAKE(ak)); /* the emulator serves one at a time */
+    REQUIRE_DONE(tpm_facts_now(tpm, &facts, &why), why);
+    CHECK(!facts.in_lockout);
+    tpm_device_close(TAKE(tpm));
+    REQUIRE(vtpm_run(&v, "tpm2_pcrextend 11:sha256=$(printf %064d 7)"));
+    REQUIRE_DONE(tpm_device_open(v.tcti, &tpm, &why), why);
+    tpm_facts_give(tpm, &facts);
+    REQUIRE_DONE(ak_open(tpm, &usual, &unknown, &ak, &why), why);
+    REQUIRE_DONE(quote_take(tpm, ak, QUOTE_ALL_PCRS, BYTES_LIT("3"), &first.pcrs, &a, &third, &why), why);
+    CHECK(!pcr_sets_equal(&first.pcrs, &third.pcrs));
+    CHECK(!digest_equal(&first.pcrs.banks[0].value[11], &third.pcrs.banks[0].value[11]));
+    third.pcrs.banks[0].value[11] = first.pcrs.banks[0].value[11];
+    CHECK(pcr_sets_equal(&first.pcrs, &third.pcrs));
+    third.pcrs.banks[0].present &= ~1u;
+    CHECK(!pcr_sets_equal(&first.pcrs, &third.pcrs));
 }
 
 TEST(registers_are_read_in_rounds_of_eight_and_land_at_their_own_index)

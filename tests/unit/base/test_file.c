@@ -1,0 +1,72 @@
+/* Whole files in and out: each way to write leaves the whole content, the mode and nothing else behind. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/file.h"
+#include "support/test.h"
+
+struct folder {
+    char name[40], path[60], before[70];
+};
+
+static bool make_folder(struct folder *f)
+{
+    snprintf(f->name, sizeof f->name, "/tmp/trueboot-file-XXXXXX");
+    if (!mkdtemp(f->name))
+        return false;
+    snprintf(f->path, sizeof f->path, "%s/x.json", f->name);
+    snprintf(f->before, sizeof f->before, "%s.before", f->path);
+    return true;
+}
+
+static void check_content(const char *path, struct bytes want)
+{
+    struct bytes got CLEANUP(file_free) = BYTES_NONE;
+    struct stat s;
+    struct err err = ERR_INIT;
+
+    REQUIRE_OK(file_read(path, 1000, &got, &err), err);
+    CHECK_BYTES(got, want);
+    REQUIRE(stat(path, &s) == 0);
+    CHECK_INT(s.st_mode & 0777, 0600);
+}
+
+/* Longer, shorter, empty: nothing of what was there before shows. */
+TEST(every_way_to_write_leaves_the_whole_new_content)
+{
+    static bool (*const ways[])(const char *, struct bytes, mode_t, struct err *) = { file_write, file_replace, file_rewrite };
+    const struct bytes contents[] = { BYTES_LIT("first"), BYTES_LIT("and a longer one"), BYTES_LIT("short"), BYTES_NONE, BYTES_LIT("x") };
+    struct err err = ERR_INIT;
+
+    for (size_t way = 0; way < ARRAY_LEN(ways); way++) {
+        struct folder f;
+
+        REQUIRE(make_folder(&f));
+        for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+            REQUIRE_OK(ways[way](f.path, contents[i], 0600, &err), err);
+            check_content(f.path, contents[i]);
+        }
+        CHECK(unlink(f.path) == 0);
+        CHECK_INT(unlink(f.before) == 0, ways[way] == file_rewrite);
+        CHECK(rmdir(f.name) == 0); /* no temporary file stays */
+    }
+}
+
+TEST(what_was_rewritten_stays_beside_it_until_the_next_time)
+{
+    struct folder f;
+    struct err err = ERR_INIT;
+
+    REQUIRE(make_folder(&f));
+    REQUIRE_OK(file_write(f.path, BYTES_LIT("one"), 0600, &err) && file_rewrite(f.path, BYTES_LIT("two"), 0600, &err), err);
+    check_content(f.path, BYTES_LIT("two"));
+    check_content(f.before, BYTES_LIT("one"));
+    REQUIRE_OK(file_rewrite(f.path, BYTES_LIT("three"), 0600, &err), err);
+    check_content(f.path, BYTES_LIT("three"));
+    check_content(f.before, BYTES_LIT("two"));
+    CHECK(unlink(f.path) == 0 && unlink(f.before) == 0);
+    CHECK(symlink("/nonexistent/elsewhere", f.before) == 0); /* a link that somebody put there is not followed */
+    CHECK(!file_rewrite(f.path, BYTES_LIT("four"), 0600, &err));
+    CHECK(unlink(f.before) == 0 && rmdir(f.name) == 0);
+}
