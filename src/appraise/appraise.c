@@ -1,6 +1,7 @@
 #include "appraise/appraise.h"
 #include "appraise/claims.h"
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "bootchain/plain.h"
 #include "eventlog/ima.h"
 #include "eventlog/log.h"
@@ -81,7 +82,7 @@ static bool append_log(struct work *w, struct eventlog *log, struct bytes conten
 {
     bool fits = *any ? eventlog_append(w->a, log, content, err) : eventlog_parse(w->a, content, log, err);
 
-    if (!fits && err->code == ERR_NO_MEMORY)
+    if (!fits && err_ends_work(err))
         return false;
     if (!fits)
         findings_add(w->findings, FINDING_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", err->text);
@@ -100,7 +101,7 @@ static bool append_systemd_log(struct work *w, struct eventlog *log, bool *any, 
     if (w->request->evidence->systemd_log.len == 0)
         return true;
     if (!systemd_log_parse(w->a, w->request->evidence->systemd_log, &records, err) || !systemd_log_as_events(&records, &events, err)) {
-        if (err->code == ERR_NO_MEMORY)
+        if (err_ends_work(err))
             return false;
         findings_add(w->findings, FINDING_SYSTEMD_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", err->text);
         return true;
@@ -163,7 +164,7 @@ static bool replay_ima(struct work *w, struct bytes content, struct err *err)
     if (!begin_ima(w, p))
         return true;
     if (!ima_replay_take(&p->replay, content, verified_quote_pcrs(w->out->quote), &scratch, &p->proved, &p->fit, err)) {
-        if (err->code == ERR_NO_MEMORY)
+        if (err_ends_work(err))
             return false;
         p->broken = true;
         findings_add(w->findings, FINDING_IMA_MALFORMED, 10, FINDING_NO_EVENT, "%s", err->text);
@@ -302,6 +303,8 @@ static bool run_policy(struct work *w, struct err *err)
         return err_set(err, ERR_NO_MEMORY, "no memory for a policy's outcome");
     appraisal->decision = DECISION_REFUSED;
     if (!policy_evaluate(w->a, w->request->policy, claims, n_claims, NULL, outcome, &why)) {
+        if (why.err.code == ERR_LATE)
+            return err_set(err, ERR_LATE, "%s", why.err.text);
         policy_failed(w, &why);
         return true;
     }

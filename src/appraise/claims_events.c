@@ -1,6 +1,7 @@
 #include "appraise/claims_events.h"
 #include <ctype.h>
 #include "appraise/events_object.h"
+#include "base/deadline.h"
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "eventlog/ima.h"
@@ -213,6 +214,8 @@ static void list_ima(struct listing *l, const struct verified_ima *ima, size_t i
     list(l, &o);
 }
 
+static const char listing[] = "listing events for a policy";
+
 bool claims_events(struct arena *a, const struct replayed_log *log, const struct verified_ima *ima, struct events_claim *ret,
                    struct err *err)
 {
@@ -227,10 +230,16 @@ bool claims_events(struct arena *a, const struct replayed_log *log, const struct
         return err_set(err, ERR_LIMIT, "the policy asks for the events, and the IMA list has %zu entries, more than %d", n_ima, IMA_MAX);
     if (!l.items)
         return err_set(err, ERR_NO_MEMORY, "no memory for the events");
-    for (size_t i = 0; i < n_log && !l.bad; i++)
+    for (size_t i = 0; i < n_log && !l.bad; i++) {
+        if (!DEADLINE_EVERY(i, 256, listing, err))
+            return false;
         list_event(&l, log, i);
-    for (size_t i = 0; i < n_ima && !l.bad; i++)
+    }
+    for (size_t i = 0; i < n_ima && !l.bad; i++) {
+        if (!DEADLINE_EVERY(i, 256, listing, err))
+            return false;
         list_ima(&l, ima, i, n_log + i);
+    }
     object_put(&whole, BYTES_LIT("Events"), l.bad ? NULL : json_array(a, l.items, l.n));
     claim.json = object_done(&whole);
     text = claim.json ? json_to_string(a, claim.json, JSON_COMPACT) : NULL;

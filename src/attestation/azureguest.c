@@ -200,6 +200,8 @@ static bool run_policy(struct azureguest *t, struct err *err)
                                  err))
         return false;
     if (!policy_evaluate(t->a, t->terms.policy, t->claims.policy, t->claims.n_policy, NULL, &t->outcome, &why)) {
+        if (why.err.code == ERR_LATE)
+            return err_set(err, ERR_LATE, "%s", why.err.text);
         refuse(t, FINDING_POLICY_ERROR, why.err.text);
         return true;
     }

@@ -1,4 +1,5 @@
 #include "attestation/data_plane.h"
+#include "base/deadline.h"
 #include "base/clock.h"
 
 /* The api-versions in circulation; one behaviour for all of them. */
@@ -73,8 +74,14 @@ bool data_plane_reader(const struct attestation_service *service, const struct h
 
     if (http_caller_may(&caller, request, HTTP_READER))
         return true;
-    if (service->identify && !service->identify(service->identify_context, request, &caller, &err))
+    if (service->identify && !service->identify(service->identify_context, request, &caller, &err)) {
         caller.role = HTTP_ANONYMOUS;
+        if (err.code == ERR_UNREACHABLE || err.code == ERR_LATE) { /* who calls is not known yet: that is not their fault */
+            http_response_err(response, &err);
+            return false;
+        }
+    }
+    deadline_forget_stored();
     if (http_caller_may(&caller, request, HTTP_READER))
         return true;
     http_response_header(response, "WWW-Authenticate", "Bearer");

@@ -378,6 +378,37 @@ static bool load_all(struct providers *all, struct err *err)
     return true;
 }
 
+/* The names in memory now; those of the store alone are load_all()'s. */
+static bool names_of(struct providers *all, struct arena *a, const char *const **ret, size_t *ret_n, struct err *err)
+{
+    const char **names;
+    bool fine;
+
+    pthread_mutex_lock(&all->lock);
+    names = ARENA_ARRAY(a, all->n + 1, const char *);
+    fine = names != NULL;
+    for (size_t i = 0; fine && i < all->n; i++)
+        fine = (names[i] = arena_string(a, bytes_of_string(all->items[i]->name))) != NULL;
+    *ret = names;
+    *ret_n = all->n;
+    pthread_mutex_unlock(&all->lock);
+    return fine || err_set(err, ERR_NO_MEMORY, "no memory for providers");
+}
+
+bool providers_reload_all(struct providers *all, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *const *names;
+    size_t n;
+
+    if (!names_of(all, &a, &names, &n, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!providers_reload(all, names[i], err))
+            return false;
+    return load_all(all, err);
+}
+
 bool providers_new(const struct providers_config *config, struct providers **ret, struct err *err)
 {
     struct providers *all = calloc(1, sizeof *all);

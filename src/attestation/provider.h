@@ -88,6 +88,9 @@ MUST_CHECK bool providers_by_host(struct providers *providers, struct bytes host
 /* providers_reload puts in force what the store says now about `name`: a new one, a changed one, or none any more. Call after a change. */
 MUST_CHECK bool providers_reload(struct providers *providers, const char *name, struct err *err);
 
+/* providers_reload_all does so for every one, in memory or in the store. */
+MUST_CHECK bool providers_reload_all(struct providers *providers, struct err *err);
+
 /* A deleted provider as it would come back: everything that the store keeps for it is read and checked. Not in force. Release with
  * provider_free. */
 MUST_CHECK bool providers_peek_deleted(struct providers *providers, const char *name, const struct provider **ret, struct err *err);

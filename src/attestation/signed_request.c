@@ -1,5 +1,6 @@
 #include "attestation/signed_request.h"
 #include "attestation/policy_text.h"
+#include "base/deadline.h"
 #include "base/limits.h"
 #include "jose/jws.h"
 #include "x509/chain.h"
@@ -71,7 +72,7 @@ static bool verify(const struct data_plane_call *call, const struct jws *jws, st
     bool fine;
 
     if (!jws_header_certs(jws, certs, &n, err)) {
-        err->code = err->code == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_UNTRUSTED;
+        err->code = err_ends_work(err) ? err->code : ERR_UNTRUSTED;
         return false;
     }
     fine = certs[0]->key ? jws_verify(call->request->arena, jws, certs[0]->key, JWS_ALLOW_ALL, &verified, err)

@@ -1,6 +1,7 @@
 #include "attestation/signers_api.h"
 #include "attestation/management_token.h"
 #include "attestation/signed_request.h"
+#include "base/deadline.h"
 #include "base/hex.h"
 
 /* ---- list ------------------------------------------------------------------------------------------------------------ */
@@ -57,7 +58,7 @@ static bool read_subject(struct arena *a, struct bytes payload, struct cert **re
     if (!x5c)
         return err_set(err, ERR_MALFORMED, "Could not find \"policyCertificate\" claim in policy token");
     if (!jwk_parse_certs(x5c, certs, &n, err)) {
-        err->code = err->code == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_UNTRUSTED;
+        err->code = err_ends_work(err) ? err->code : ERR_UNTRUSTED;
         return err_within(err, "policyCertificate");
     }
     for (size_t i = 1; i < n; i++)

@@ -20,6 +20,7 @@
     X(NOT_FOUND,    "not_found",    "there is no such thing")                     \
     X(CONFLICT,     "conflict",     "it collides with what exists")               \
     X(UNREACHABLE,  "unreachable",  "the other side does not answer")             \
+    X(LATE,         "late",         "the answer would come too late")             \
     X(IO,           "io",           "the system refused")                         \
     X(NO_MEMORY,    "no_memory",    "out of memory")                              \
     X(INTERNAL,     "internal",     "a mistake of ours")

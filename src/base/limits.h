@@ -52,6 +52,7 @@ enum {
     LIMIT_HTTP_CONNECTIONS = 1024,
     LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 256,
     LIMIT_HTTP_DEADLINE_SECONDS = 30, /* absolute, for one connection's request */
+    LIMIT_HTTP_ANSWER_SECONDS = 10,   /* from there to the answer */
 
     /* policy */
     LIMIT_POLICY_TEXT_BYTES = 512 * 1024,

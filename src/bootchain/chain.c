@@ -1,4 +1,5 @@
 #include "bootchain/chain.h"
+#include "base/deadline.h"
 #include "bootchain/walk.h"
 #include "eventlog/describe.h"
 #include "eventlog/systemd_log.h"
@@ -202,7 +203,7 @@ bool bootchain_read(struct arena *a, const struct replayed_log *log, const struc
     ret->pk.event = ret->kek.event = ret->db.event = ret->dbx.event = FINDING_NO_EVENT;
     order_banks(&w);
     for (size_t i = 0; i < w.events->n_events; i++)
-        if (!one_step(&w, i))
+        if (!DEADLINE_EVERY(i, 64, "reading what was measured", err) || !one_step(&w, i))
             return err_within(err, "event %zu", i);
     if (!images_finish(&w) || !loader_finish(&w))
         return false;

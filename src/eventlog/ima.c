@@ -1,4 +1,5 @@
 #include "eventlog/ima.h"
+#include "base/deadline.h"
 #include "base/hex.h"
 #include "base/reader.h"
 #include "base/writer.h"
@@ -343,6 +344,8 @@ bool ima_next(struct ima_cursor *cursor, struct arena *a, struct ima_entry *ret,
     *ret_there = cursor->rest.len > 0 && !cursor->truncated;
     if (!*ret_there)
         return true;
+    if (!DEADLINE_EVERY(cursor->n, 1024, "reading an IMA list", err))
+        return false;
     if (!(cursor->ascii ? next_ascii(cursor, a, ret, ret_there, err) : next_binary(cursor, ret, ret_there, err)))
         return false;
     if (!*ret_there)

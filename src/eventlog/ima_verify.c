@@ -1,4 +1,5 @@
 #include "eventlog/ima_replay.h"
+#include "base/deadline.h"
 
 enum { IMA_PCR = 10, AGGREGATE_OLD = 8, AGGREGATE_NEW = 10 };
 
@@ -33,6 +34,8 @@ bool ima_verify(struct arena *a, const struct ima_list *list, const struct pcr_s
     ima_replay_begin(quoted, start, replay);
     found = ima_replay_fits(replay, quoted, &ima->fit);
     while (!found && ima->n < list->n) {
+        if (!DEADLINE_EVERY(ima->n, 1024, "replaying an IMA list", err))
+            return false;
         ima_replay_add(replay, &list->entries[ima->n++], list->list_digest);
         found = ima_replay_fits(replay, quoted, &ima->fit);
     }

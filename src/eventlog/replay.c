@@ -1,4 +1,5 @@
 #include "eventlog/replay.h"
+#include "base/deadline.h"
 #include "base/hex.h"
 #include "eventlog/no_action.h"
 #include "eventlog/replay_rules.h"
@@ -113,6 +114,8 @@ static bool make_marks(struct arena *a, const struct eventlog *log, const struct
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu events", log->n_events);
     for (size_t i = 0; i < log->n_events; i++) {
         const struct event *event = &log->events[i];
+        if (!DEADLINE_EVERY(i, 64, "replaying an event log", err))
+            return false;
         if (extends(event) && !proof_mark(a, log, event, banks->banks[event->pcr], banks->n[event->pcr], &marks[i], err))
             return false;
     }

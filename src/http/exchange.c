@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/limits.h"
 #include "base/uuid.h"
 #include "crypto/random.h"
@@ -516,7 +517,7 @@ static bool agent_within_budget(const struct http_server_config *config, struct 
     return !http_response_busy(&x->response, retry, "from this VM");
 }
 
-static void handle(struct exchange_host *h, struct exchange *x)
+static void run_handler(struct exchange_host *h, struct exchange *x)
 {
     const struct http_route *route = x->request.route;
     struct err err = ERR_INIT;
@@ -524,6 +525,7 @@ static void handle(struct exchange_host *h, struct exchange *x)
     x->request.body = writer_bytes(&x->body);
     if (!identify(h, x) || !locate(x) || !is_allowed(x) || !agent_within_budget(h->config, x))
         return;
+    deadline_forget_stored(); /* when a token was used last, an agent's counter: that is not what was asked for */
     if (h->config->admit && !h->config->admit(h->config->context, &x->request, &err)) {
         http_response_err(&x->response, &err);
         return;
@@ -534,6 +536,33 @@ static void handle(struct exchange_host *h, struct exchange *x)
     }
     if (!route->handler(x->context, &x->request, &x->response, &err))
         http_response_err(&x->response, &err);
+}
+
+/* What a handler had to say after its time is thrown away, unless it is about something that has been stored (attestation-service.md 13.3). */
+static void say_late(struct exchange_host *h, struct exchange *x)
+{
+    struct http_response *response = &x->response;
+    struct err err = ERR_INIT;
+
+    h->late++;
+    if (response->status != 503) {
+        *response = (struct http_response){ .arena = &x->arena, .body = response->body };
+        response->body.bad = false;
+        if (!deadline_fail("making the answer", &err))
+            http_response_err(response, &err);
+    }
+    response->outcome = "late";
+}
+
+static void handle(struct exchange_host *h, struct exchange *x)
+{
+    int64_t (*now_us)(void) = h->config->now_us ? h->config->now_us : clock_monotonic_us;
+    struct deadline outer = deadline_set((struct deadline){ now_us() + INT64_C(1000) * h->config->answer_ms, now_us, false });
+
+    run_handler(h, x);
+    if (deadline_passed())
+        say_late(h, x);
+    deadline_set(outer);
 }
 
 enum MHD_Result exchange_step(void *host, struct MHD_Connection *connection, const char *url UNUSED, const char *method,

@@ -11,7 +11,7 @@ struct exchange_host {
     struct connections connections;
     atomic_uint in_flight; /* requests whose head has arrived and whose response has not been sent */
     atomic_bool stopping;
-    atomic_ullong requests;
+    atomic_ullong requests, late;
 };
 
 /* The callbacks, with the host as their context. */

@@ -185,21 +185,23 @@ static const struct {
     unsigned status;
     const char *code;
     bool internal;
+    const char *retry_after; /* seconds; NULL: trying again is of no use */
 } answers[] = {
-    { ERR_TRUNCATED, 400, "InvalidParameter", false },
-    { ERR_MALFORMED, 400, "InvalidParameter", false },
-    { ERR_UNSUPPORTED, 400, "InvalidParameter", false },
-    { ERR_UNTRUSTED, 400, "InvalidParameter", false },
-    { ERR_LIMIT, 413, "PayloadTooLarge", false },
-    { ERR_DENIED, 403, "Forbidden", false },
-    { ERR_RATE, 429, "TooManyRequests", false },
-    { ERR_NOT_FOUND, 404, "NotFound", false },
-    { ERR_CONFLICT, 409, "Conflict", false },
-    { ERR_UNREACHABLE, 503, "ServiceUnavailable", false },
-    { ERR_IO, 500, "InternalError", true },
-    { ERR_NO_MEMORY, 500, "InternalError", true },
-    { ERR_INTERNAL, 500, "InternalError", true },
-    { ERR_NONE, 500, "InternalError", true },
+    { ERR_TRUNCATED, 400, "InvalidParameter", false, NULL },
+    { ERR_MALFORMED, 400, "InvalidParameter", false, NULL },
+    { ERR_UNSUPPORTED, 400, "InvalidParameter", false, NULL },
+    { ERR_UNTRUSTED, 400, "InvalidParameter", false, NULL },
+    { ERR_LIMIT, 413, "PayloadTooLarge", false, NULL },
+    { ERR_DENIED, 403, "Forbidden", false, NULL },
+    { ERR_RATE, 429, "TooManyRequests", false, "1" },
+    { ERR_NOT_FOUND, 404, "NotFound", false, NULL },
+    { ERR_CONFLICT, 409, "Conflict", false, NULL },
+    { ERR_UNREACHABLE, 503, "ServiceUnavailable", false, "30" },
+    { ERR_LATE, 503, "ServiceUnavailable", false, "10" },
+    { ERR_IO, 500, "InternalError", true, NULL },
+    { ERR_NO_MEMORY, 500, "InternalError", true, NULL },
+    { ERR_INTERNAL, 500, "InternalError", true, NULL },
+    { ERR_NONE, 500, "InternalError", true, NULL },
 };
 
 bool http_response_busy(struct http_response *response, unsigned retry_seconds, const char *whose)
@@ -218,8 +220,8 @@ bool http_response_err(struct http_response *response, const struct err *err)
         if (answers[i].err != err->code || answers[i].internal)
             continue;
         http_response_error(response, answers[i].status, answers[i].code, NULL, "%s", err->text);
-        if (answers[i].status == 503 || answers[i].status == 429)
-            http_response_header(response, "Retry-After", answers[i].status == 503 ? "30" : "1");
+        if (answers[i].retry_after)
+            http_response_header(response, "Retry-After", answers[i].retry_after);
         return true;
     }
     spoil(response, arena_string(response->arena, bytes_of_string(err->text)));

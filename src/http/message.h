@@ -86,5 +86,5 @@ bool http_response_error(struct http_response *response, unsigned status, const 
 /* 429 with Retry-After: "There are too many calls WHOSE; try again in N s." */
 bool http_response_busy(struct http_response *response, unsigned retry_seconds, const char *whose);
 /* From an err, through one table: MALFORMED, TRUNCATED, UNSUPPORTED, UNTRUSTED 400 · LIMIT 413 · DENIED 403 · NOT_FOUND 404 · CONFLICT 409 ·
- * UNREACHABLE 503 and RATE 429 with Retry-After · IO, NO_MEMORY, INTERNAL 500 without the sentence (nothing internal leaves the house). */
+ * UNREACHABLE, LATE 503 and RATE 429 with Retry-After · IO, NO_MEMORY, INTERNAL 500 without the sentence (nothing internal leaves the house). */
 bool http_response_err(struct http_response *response, const struct err *err);

@@ -253,6 +253,7 @@ bool http_server_start(const struct http_server_config *config, struct http_serv
     server->listen_fd = -1;
     server->host.config = &server->config;
     pthread_mutex_init(&server->lock, NULL);
+    server->config.answer_ms = or_default(config->answer_ms, LIMIT_HTTP_ANSWER_SECONDS * 1000);
     limits = &server->host.connections;
     limits->max = or_default(config->max_connections, LIMIT_HTTP_CONNECTIONS);
     limits->max_per_address = or_default(config->max_per_address, LIMIT_HTTP_CONNECTIONS_PER_ADDRESS);
@@ -316,7 +317,8 @@ struct http_server_stats http_server_stats(struct http_server *server)
                                        .connections_open = connections_count(&server->host.connections),
                                        .connections_refused = server->host.connections.refused,
                                        .deadlines_hit = server->host.connections.deadlines_hit,
-                                       .body_bytes = connections_held(&server->host.connections) };
+                                       .body_bytes = connections_held(&server->host.connections),
+                                       .late = server->host.late };
 }
 
 /* ---- stopping ------------------------------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 #include "jmespath/eval.h"
+#include "base/deadline.h"
 #include "base/limits.h"
 #include "jmespath/functions.h"
 
@@ -11,6 +12,13 @@ bool jmespath_out_of_steps(struct evaluation *ev)
 {
     ev->budget->steps = 0;
     return jmespath_fail(ev->error, JMESPATH_LIMIT, ev->offset, "the query takes more steps than allowed");
+}
+
+bool jmespath_in_time(struct evaluation *ev)
+{
+    struct err err = ERR_INIT;
+
+    return deadline_check("evaluating a query", &err) || jmespath_fail(ev->error, JMESPATH_LATE, ev->offset, "%s", err.text);
 }
 
 bool jmespath_weigh(struct evaluation *ev, const struct json *v)

@@ -17,14 +17,18 @@ struct value_list {
 
 MUST_CHECK bool jmespath_evaluate(struct evaluation *ev, const struct node *node, const struct json *value, const struct json **ret);
 bool jmespath_out_of_steps(struct evaluation *ev); /* fails with JMESPATH_LIMIT */
+enum { JMESPATH_STEPS_BETWEEN_CLOCKS = 4096 };
+bool jmespath_in_time(struct evaluation *ev); /* fails with JMESPATH_LATE */
 
 /* jmespath_spend takes `steps` from the budget, or fails. */
 MUST_CHECK static inline bool jmespath_spend(struct evaluation *ev, size_t steps)
 {
-    if (steps > ev->budget->steps)
+    uint64_t before = ev->budget->steps;
+
+    if (steps > before)
         return jmespath_out_of_steps(ev);
     ev->budget->steps -= steps;
-    return true;
+    return (before ^ ev->budget->steps) / JMESPATH_STEPS_BETWEEN_CLOCKS == 0 || jmespath_in_time(ev);
 }
 
 /* jmespath_weigh spends as much as it takes to walk through the whole of v. */

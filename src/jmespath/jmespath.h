@@ -17,6 +17,7 @@
     X(INVALID_ARITY,    "invalid-arity")         \
     X(UNKNOWN_FUNCTION, "unknown-function")      \
     X(LIMIT,            "limit")                 \
+    X(LATE,             "late")                  \
     X(NO_MEMORY,        "no-memory")
 /* clang-format on */
 

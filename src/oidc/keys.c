@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "oidc/fetch.h"
 
 enum { WAITERS_MAX = 2 };
@@ -121,7 +122,7 @@ static void *run_fetcher(void *context)
 /* With the lock held: waits for the end of the attempt that is going on or wanted. */
 static bool wait_for_fetch(struct oidc *o, struct err *err)
 {
-    struct timespec until = after(OIDC_WAIT_MS);
+    struct timespec until = after(deadline_left_ms(OIDC_WAIT_MS));
     uint64_t round = o->rounds;
 
     if (o->waiting >= WAITERS_MAX)
@@ -131,7 +132,7 @@ static bool wait_for_fetch(struct oidc *o, struct err *err)
         if (pthread_cond_timedwait(&o->done, &o->lock, &until) != 0)
             break;
     o->waiting--;
-    return true;
+    return deadline_check("waiting for the keys of the tokens' issuer", err);
 }
 
 /* With the lock held. */

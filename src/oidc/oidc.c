@@ -1,5 +1,6 @@
 #include "oidc/oidc.h"
 #include <strings.h>
+#include "base/deadline.h"
 #include "base/utf8.h"
 #include "jose/jwt.h"
 #include "oidc/keys.h"
@@ -170,7 +171,7 @@ bool oidc_identify(struct oidc *o, const struct http_request *request, bool *ret
     }
     if (!check(o, request->arena, token, &claims, err)) {
         /* Whatever is wrong with a token, its bearer is not known: 401. */
-        if (err->code != ERR_UNREACHABLE && err->code != ERR_NO_MEMORY)
+        if (err->code != ERR_UNREACHABLE && !err_ends_work(err))
             err->code = ERR_UNTRUSTED;
         return false;
     }

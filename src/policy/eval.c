@@ -4,12 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/deadline.h"
 #include "base/limits.h"
 #include "json/parse.h"
 #include "policy/functions.h"
 #include "policy/properties.h"
 
-enum { BYTES_PER_STEP = 64, COMPARED_BYTES_PER_STEP = 1024 };
+enum { BYTES_PER_STEP = 64, COMPARED_BYTES_PER_STEP = 1024, STEPS_BETWEEN_CLOCKS = 4096 };
 
 /* ---- budgets and errors ---- */
 
@@ -30,10 +31,15 @@ bool run_no_memory(struct policy_run *run) { return run_fail(run, NULL, ERR_NO_M
 
 bool run_spend(struct policy_run *run, size_t steps)
 {
+    uint64_t before = run->steps;
+    struct err err = ERR_INIT;
+
     if (steps > run->steps)
         return run_fail(run, NULL, ERR_LIMIT, "the evaluation takes more steps than allowed");
     run->steps -= steps;
-    return true;
+    if ((before ^ run->steps) / STEPS_BETWEEN_CLOCKS == 0)
+        return true;
+    return deadline_check("evaluating a policy", &err) || run_fail(run, NULL, err.code, "%s", err.text);
 }
 
 bool run_spend_compare(struct policy_run *run, struct policy_value value, size_t times)

@@ -9,7 +9,10 @@ enum { SHOWN_BYTES = 60 };
 
 static enum err_code code_of(enum jmespath_error_kind kind)
 {
-    return kind == JMESPATH_LIMIT ? ERR_LIMIT : kind == JMESPATH_NO_MEMORY ? ERR_NO_MEMORY : ERR_MALFORMED;
+    return kind == JMESPATH_LIMIT       ? ERR_LIMIT
+           : kind == JMESPATH_NO_MEMORY ? ERR_NO_MEMORY
+           : kind == JMESPATH_LATE      ? ERR_LATE
+                                        : ERR_MALFORMED;
 }
 
 static bool query_failed(struct policy_run *run, const struct expression *where, struct bytes query, const struct jmespath_error *error)

@@ -32,6 +32,7 @@ struct store_backend {
     bool (*transaction)(struct store *store, bool (*work)(struct store *tx, void *context, struct err *err), void *context,
                         struct err *err);
     void (*close)(struct store *store);
+    void (*tell)(struct store *store, void (*on_abandoned)(void *context), void *context); /* store_on_abandoned; not of a transaction */
 };
 
 struct store {

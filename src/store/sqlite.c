@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "store/sqlite_writer.h"
 
 /* SQLite as a backend: one writer, and readers that are made as threads need them. */
@@ -34,7 +35,10 @@ static bool borrow_reader(struct sqlite_store *store, struct sqlite_connection *
 
     pthread_mutex_lock(&store->lock);
     while (!store->idle && store->readers >= MAX_READERS)
-        pthread_cond_wait(&store->returned, &store->lock);
+        if (!deadline_condition_wait(&store->returned, &store->lock)) {
+            pthread_mutex_unlock(&store->lock);
+            return deadline_fail("waiting to read the database", err);
+        }
     if (store->idle) {
         *ret = store->idle;
         store->idle = (*ret)->next;
@@ -111,7 +115,7 @@ static bool transaction_nested(struct store *base, bool (*work)(struct store *tx
                                struct err *err);
 static void transaction_close(struct store *base UNUSED) {}
 
-static const struct store_backend transaction_backend = { transaction_run, transaction_nested, transaction_close };
+static const struct store_backend transaction_backend = { transaction_run, transaction_nested, transaction_close, NULL };
 
 struct member {
     bool (*work)(struct store *tx, void *context, struct err *err);
@@ -161,7 +165,12 @@ static void sqlite_close(struct store *base)
     free(store);
 }
 
-static const struct store_backend sqlite_backend = { sqlite_run, sqlite_transaction, sqlite_close };
+static void sqlite_tell(struct store *base, void (*on_abandoned)(void *context), void *context)
+{
+    sqlite_writer_tell(&((struct sqlite_store *)base)->writer, on_abandoned, context);
+}
+
+static const struct store_backend sqlite_backend = { sqlite_run, sqlite_transaction, sqlite_close, sqlite_tell };
 
 struct migrating {
     const char *file;
@@ -251,8 +260,15 @@ bool sqlite_store_open(const char *file, const struct migration *list, size_t n,
     }
     store->base.backend = &sqlite_backend;
     pthread_mutex_init(&store->lock, NULL);
-    pthread_cond_init(&store->returned, NULL);
-    sqlite_writer_init(&store->writer, connection);
+    deadline_condition_init(&store->returned);
+    if (!sqlite_writer_init(&store->writer, connection, err)) {
+        sqlite_connection_close(connection);
+        pthread_cond_destroy(&store->returned);
+        pthread_mutex_destroy(&store->lock);
+        free(store->file);
+        free(store);
+        return false;
+    }
     if (!sqlite_writer_run(&store->writer, migrate, &migrating, err)) {
         sqlite_close(&store->base);
         return false;

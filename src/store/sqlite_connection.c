@@ -1,9 +1,10 @@
 #include "store/sqlite_connection.h"
 #include "base/clock.h"
+#include "base/deadline.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BUSY_TIMEOUT_MS = 10000, MAX_STATEMENT_TEXT = 2048 };
+enum { BUSY_TIMEOUT_MS = 10000, BUSY_STEP_MS = 50, MAX_STATEMENT_TEXT = 2048, INSTRUCTIONS_BETWEEN_CLOCKS = 4096 };
 
 /* ---- errors -------------------------------------------------------------------------------------------------------- */
 
@@ -33,7 +34,10 @@ static const struct {
 static bool sqlite_failure(const struct sqlite_connection *connection, struct err *err)
 {
     int code = sqlite3_extended_errcode(connection->db);
+    bool waited = (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED || (code & 0xff) == SQLITE_INTERRUPT;
 
+    if (waited && !deadline_check("waiting for the database", err))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
         if (failures[i].code != code && failures[i].code != (code & 0xff))
             continue;
@@ -53,11 +57,29 @@ static const char writer_settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchro
                                       "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;";
 static const char reader_settings[] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;";
 
+/* Another program holds a lock that we need: for as long as the caller has time, in steps that grow as SQLite's own do. */
+static int wait_for_lock(void *context, int tries)
+{
+    struct sqlite_connection *connection = context;
+    int64_t now = clock_monotonic_ms(), step = 1 + 2 * tries;
+
+    if (tries == 0)
+        connection->busy_until_ms = now + deadline_left_ms(BUSY_TIMEOUT_MS);
+    if (now >= connection->busy_until_ms)
+        return 0;
+    step = step < BUSY_STEP_MS ? step : BUSY_STEP_MS;
+    step = step < connection->busy_until_ms - now ? step : connection->busy_until_ms - now;
+    sqlite3_sleep((int)step);
+    return 1;
+}
+
+static int is_late(void *context UNUSED) { return deadline_passed(); }
+
 /* Turning a new file into WAL mode, and recovering a log, answer "busy" at once when another process does the same: SQLite does not call
  * the busy handler there, for fear of a deadlock. Waiting and trying again is what it asks for. */
 static bool settle(struct sqlite_connection *connection, const char *settings, struct err *err)
 {
-    int64_t give_up = clock_monotonic_ms() + BUSY_TIMEOUT_MS;
+    int64_t give_up = clock_monotonic_ms() + deadline_left_ms(BUSY_TIMEOUT_MS);
 
     while (sqlite3_exec(connection->db, settings, NULL, NULL, NULL) != SQLITE_OK) {
         if ((sqlite3_errcode(connection->db) & 0xff) != SQLITE_BUSY || clock_monotonic_ms() >= give_up)
@@ -83,7 +105,9 @@ bool sqlite_connection_open(const char *file, bool reads_only, struct sqlite_con
         sqlite_connection_close(connection);
         return false;
     }
-    sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
+    sqlite3_busy_handler(connection->db, wait_for_lock, connection);
+    if (reads_only) /* interrupting a change would roll back what other members of its batch did */
+        sqlite3_progress_handler(connection->db, INSTRUCTIONS_BETWEEN_CLOCKS, is_late, NULL);
     if (!settle(connection, reads_only ? reader_settings : writer_settings, err)) {
         sqlite_connection_close(connection);
         return false;
@@ -199,7 +223,7 @@ bool sqlite_connection_run(struct sqlite_connection *connection, enum statement 
     sqlite3_stmt *stmt;
     bool ok;
 
-    if (!connection->prepared[statement] && !prepare(connection, statement, err))
+    if (!deadline_check("asking the database", err) || (!connection->prepared[statement] && !prepare(connection, statement, err)))
         return false;
     stmt = connection->prepared[statement];
     ok = bind_all(connection, stmt, params, n_params, err) && step_all(connection, stmt, rows, err);

@@ -9,6 +9,7 @@ struct sqlite_connection {
     const char *file; /* borrowed */
     sqlite3_stmt *prepared[STATEMENT_COUNT];
     struct sqlite_connection *next; /* in a list of idle ones */
+    int64_t busy_until_ms;          /* while another program holds a lock: when waiting for it ends */
 };
 
 MUST_CHECK bool sqlite_connection_open(const char *file, bool reads_only, struct sqlite_connection **ret, struct err *err);

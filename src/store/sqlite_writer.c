@@ -1,52 +1,74 @@
 #include "store/sqlite_writer.h"
 #include <stdlib.h>
+#include <time.h>
+#include "base/deadline.h"
 
 enum { MAX_BATCH = 64, BEGIN_TRIES = 3 };
 
 struct sqlite_batch {
     pthread_cond_t ended;
-    unsigned members; /* threads that still look at this struct */
+    unsigned members; /* that still look at this struct: the writer while it is its batch, and threads */
     unsigned size;    /* members that have run */
     bool done;
     bool lost; /* SQLite rolled the whole transaction back (disk full, I/O error) */
     bool committed;
+    bool abandoned; /* a member whose part ran did not wait for the end */
     struct err err;
 };
 
-void sqlite_writer_init(struct sqlite_writer *writer, struct sqlite_connection *connection)
+/* ---- waiting ------------------------------------------------------------------------------------------------------- */
+
+void deadline_condition_init(pthread_cond_t *condition)
 {
-    *writer = (struct sqlite_writer){ .connection = connection };
-    pthread_mutex_init(&writer->lock, NULL);
-    pthread_cond_init(&writer->turn, NULL);
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
-void sqlite_writer_done(struct sqlite_writer *writer)
+bool deadline_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
-    sqlite_connection_close(writer->connection);
-    pthread_cond_destroy(&writer->turn);
-    pthread_mutex_destroy(&writer->lock);
+    enum { NO_DEADLINE_MS = 3600 * 1000 }; /* whoever has none looks again after an hour */
+    int64_t left = deadline_left_ms(NO_DEADLINE_MS);
+    struct timespec until;
+
+    if (deadline_passed())
+        return false;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += left / 1000;
+    until.tv_nsec += left % 1000 * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(condition, lock, &until);
+    return true;
 }
 
 /* ---- taking turns -------------------------------------------------------------------------------------------------- */
 
 static bool take_turn(struct sqlite_writer *writer, struct err *err)
 {
-    bool ours;
+    bool ours, taken = false;
 
     pthread_mutex_lock(&writer->lock);
     ours = writer->taken && pthread_equal(writer->owner, pthread_self());
     if (!ours) {
         writer->waiting++;
-        while (writer->taken)
-            pthread_cond_wait(&writer->turn, &writer->lock);
+        while (writer->taken && deadline_condition_wait(&writer->turn, &writer->lock))
+            ;
         writer->waiting--;
-        writer->taken = true;
-        writer->owner = pthread_self();
+        /* A turn that is free is taken, however late: an open batch may depend on it. */
+        taken = !writer->taken;
+        if (taken) {
+            writer->taken = true;
+            writer->owner = pthread_self();
+        }
     }
     pthread_mutex_unlock(&writer->lock);
     if (ours)
         return err_set(err, ERR_INTERNAL, "a write past the running transaction: use its own handle");
-    return true;
+    return taken || deadline_fail("waiting to write to the database", err);
 }
 
 /* With the lock held. */
@@ -82,7 +104,8 @@ static bool begin_batch(struct sqlite_writer *writer, struct err *err)
         free(batch);
         return false;
     }
-    pthread_cond_init(&batch->ended, NULL);
+    deadline_condition_init(&batch->ended);
+    batch->members = 1;
     writer->batch = batch;
     return true;
 }
@@ -99,37 +122,120 @@ static void end_batch(struct sqlite_writer *writer, struct sqlite_batch *batch)
         batch->committed = false; /* a failed rollback has ended the transaction all the same: SQLite keeps none open */
 }
 
+/* With the lock held. */
+static void let_go(struct sqlite_batch *batch)
+{
+    if (--batch->members > 0)
+        return;
+    pthread_cond_destroy(&batch->ended);
+    free(batch);
+}
+
+/* With the lock held, and the turn. */
+static void commit(struct sqlite_writer *writer)
+{
+    struct sqlite_batch *batch = writer->batch;
+    bool tell;
+
+    pthread_mutex_unlock(&writer->lock);
+    end_batch(writer, batch);
+    pthread_mutex_lock(&writer->lock);
+    writer->full = false;
+    writer->batch = NULL;
+    batch->done = true;
+    tell = batch->abandoned && batch->committed && writer->on_abandoned;
+    pthread_cond_broadcast(&batch->ended);
+    pass_turn(writer);
+    let_go(batch);
+    if (!tell)
+        return;
+    pthread_mutex_unlock(&writer->lock);
+    writer->on_abandoned(writer->on_abandoned_context);
+    pthread_mutex_lock(&writer->lock);
+}
+
+static void *run_committer(void *context)
+{
+    struct sqlite_writer *writer = context;
+
+    pthread_mutex_lock(&writer->lock);
+    while (writer->full || !writer->stop) {
+        if (writer->full)
+            commit(writer);
+        else
+            pthread_cond_wait(&writer->wake, &writer->lock);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return NULL;
+}
+
 static bool leave_batch(struct sqlite_writer *writer, struct err *err)
 {
     struct sqlite_batch *batch = writer->batch;
-    bool committed, last;
+    bool committed;
 
     batch->size++;
     pthread_mutex_lock(&writer->lock);
     batch->members++;
     if (writer->waiting > 0 && batch->size < MAX_BATCH && !batch->lost) {
         pass_turn(writer);
-        while (!batch->done)
-            pthread_cond_wait(&batch->ended, &writer->lock);
     } else {
-        pthread_mutex_unlock(&writer->lock);
-        end_batch(writer, batch);
-        pthread_mutex_lock(&writer->lock);
-        batch->done = true;
-        writer->batch = NULL;
-        pthread_cond_broadcast(&batch->ended);
-        pass_turn(writer);
+        writer->full = true;
+        writer->owner = writer->committer;
+        pthread_cond_signal(&writer->wake);
     }
-    committed = batch->committed;
-    if (!committed)
+    while (!batch->done && deadline_condition_wait(&batch->ended, &writer->lock))
+        ;
+    committed = batch->done && batch->committed;
+    if (!batch->done) {
+        batch->abandoned = true;
+        err_set(err, ERR_LATE, "the disk takes too long: what was asked for may be stored yet; look before you try again");
+    } else if (!committed) {
         *err = batch->err;
-    last = --batch->members == 0;
-    pthread_mutex_unlock(&writer->lock);
-    if (last) {
-        pthread_cond_destroy(&batch->ended);
-        free(batch);
     }
+    let_go(batch);
+    pthread_mutex_unlock(&writer->lock);
+    if (committed)
+        deadline_note_stored();
     return committed;
+}
+
+/* ---- making one ---------------------------------------------------------------------------------------------------- */
+
+bool sqlite_writer_init(struct sqlite_writer *writer, struct sqlite_connection *connection, struct err *err)
+{
+    *writer = (struct sqlite_writer){ .connection = connection };
+    pthread_mutex_init(&writer->lock, NULL);
+    deadline_condition_init(&writer->turn);
+    pthread_cond_init(&writer->wake, NULL);
+    if (pthread_create(&writer->committer, NULL, run_committer, writer) == 0)
+        return true;
+    writer->stop = true; /* there is nobody to join */
+    pthread_cond_destroy(&writer->wake);
+    pthread_cond_destroy(&writer->turn);
+    pthread_mutex_destroy(&writer->lock);
+    return err_set(err, ERR_NO_MEMORY, "no thread for the database");
+}
+
+void sqlite_writer_done(struct sqlite_writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    writer->stop = true;
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_join(writer->committer, NULL);
+    sqlite_connection_close(writer->connection);
+    pthread_cond_destroy(&writer->wake);
+    pthread_cond_destroy(&writer->turn);
+    pthread_mutex_destroy(&writer->lock);
+}
+
+void sqlite_writer_tell(struct sqlite_writer *writer, void (*on_abandoned)(void *context), void *context)
+{
+    pthread_mutex_lock(&writer->lock);
+    writer->on_abandoned = on_abandoned;
+    writer->on_abandoned_context = context;
+    pthread_mutex_unlock(&writer->lock);
 }
 
 /* ---- members ------------------------------------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@ void store_close(struct store *store)
         store->backend->close(store);
 }
 
+void store_on_abandoned(struct store *store, void (*told)(void *context), void *context) { store->backend->tell(store, told, context); }
+
 bool store_transaction(struct store *store, bool (*work)(struct store *tx, void *context, struct err *err), void *context, struct err *err)
 {
     return store->backend->transaction(store, work, context, err);

@@ -9,7 +9,7 @@
  * Threads. Every function may be called from any thread. A write is durable when its function (or the store_transaction around it)
  * has returned true.
  * Errors. NOT_FOUND: no such row. CONFLICT: it collides with what exists, or was changed meanwhile. LIMIT, MALFORMED: the row breaks a
- * rule below. IO: the database refused (full, damaged, not readable); the sentence says what to do. */
+ * rule below. LATE: the caller's time was up; nothing was stored, but for what store_on_abandoned says. IO: the database refused (full, damaged, not readable); the sentence says what to do. */
 #pragma once
 #include <stdint.h>
 #include "base/arena.h"
@@ -24,6 +24,10 @@ enum { STORE_ID_TEXT_LEN = 33 /* 128 random bits in hex, with the NUL */, STORE_
  * refused. Close every store before the process forks children that use it. */
 MUST_CHECK bool store_open(const char *file, struct store **ret, struct err *err);
 void store_close(struct store *store); /* NULL is fine */
+
+/* A write whose deadline (base/deadline.h) passes while the disk commits is ERR_LATE, and stored all the same when the disk comes round: `told` is called
+ * then, on a thread of the store, and may read but not write. Whoever keeps in memory what the store holds reads it again. */
+void store_on_abandoned(struct store *store, void (*told)(void *context), void *context);
 
 /* store_transaction runs `work` so that all of its writes happen, or none. `work` must use the handle `tx` for everything it writes (and
  * reads, to see its own writes), and may run again from the start when the database asks for it: it changes nothing but the store and

@@ -17,7 +17,7 @@ struct config {
     const char *data_dir, *listen, *socket_path, *url;
     int64_t profile_choice, threads;
     int64_t log_level, log_format, log_requests;
-    int64_t connections, connections_per_address, request_seconds, body_memory;
+    int64_t connections, connections_per_address, request_seconds, answer_seconds, body_memory;
     bool tpm_v1, signer_dates;
     int64_t attest_per_second, attest_burst, requests_per_second, requests_burst, vm_per_minute, vm_burst;
     bool audit_enabled, metrics_open;

@@ -24,6 +24,7 @@
     X("limits",  "connections_per_address", connections_per_address, NUMBER,  "256",           1,     100000,     START, NULL,                 "open at once from one address (IPv6: one /64)") \
     X("limits",  "request_seconds",         request_seconds,        DURATION, "30",            1,     3600,       START, NULL,                 "until a request must have arrived completely, whatever trickles in") \
     X("limits",  "body_memory",             body_memory,            SIZE,     "256m",          134217728, 17179869184, START, NULL,              "for bodies of large requests, all together, an eighth of it for one address; more is answered with 503") \
+    X("limits",  "answer_seconds",          answer_seconds,         DURATION, "10",            1,     3600,       START, NULL,                 "for the answer, once a request has arrived; what would come later is 503, and nothing of it is stored") \
     X("limits",  "attest_per_second",       attest_per_second,      NUMBER,   "20",            0,     1000000,    LIVE,  NULL,                 "calls of /attest and /enroll from one address (IPv6: one /64); 0: no limit") \
     X("limits",  "attest_burst",            attest_burst,           NUMBER,   "60",            1,     1000000,    LIVE,  NULL,                 "of these at once") \
     X("limits",  "requests_per_second",     requests_per_second,    NUMBER,   "1000",          0,     1000000,    LIVE,  NULL,                 "other calls from one address; 0: no limit") \

@@ -90,6 +90,7 @@ static void print_network(const struct server *s, struct writer *w)
     gauge(w, "trueboot_http_connections", "Connections open now.", (double)stats.connections_open);
     counter(w, "trueboot_http_connections_refused_total", "Connections refused for their number.", (double)stats.connections_refused);
     counter(w, "trueboot_http_deadlines_total", "Connections cut because a request did not arrive in time.", (double)stats.deadlines_hit);
+    counter(w, "trueboot_http_late_total", "Requests answered 503 because their answer took too long.", (double)stats.late);
     metrics_print_head(w, "trueboot_rate_limited_total", "counter", "Calls answered 429, by the budget that was empty.");
     metrics_print_value(w, "trueboot_rate_limited_total", "budget=\"address\"", (double)rate_limiter_refused(s->per_address));
     metrics_print_value(w, "trueboot_rate_limited_total", "budget=\"address_costly\"", (double)rate_limiter_refused(s->per_address_costly));

@@ -337,6 +337,7 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
                                          .max_per_address = (unsigned)s->config->connections_per_address,
                                          .deadline_ms = (unsigned)s->config->request_seconds * 1000,
                                          .max_body_memory = (size_t)s->config->body_memory,
+                                         .answer_ms = (unsigned)s->config->answer_seconds * 1000,
                                          .identify = identify,
                                          .per_address = s->per_address,
                                          .per_address_costly = s->per_address_costly,
@@ -367,6 +368,19 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
     return started;
 }
 
+/* The disk confirmed a change whose caller had been told that it took too long: what is kept in memory is read again. */
+static void on_abandoned(void *context)
+{
+    struct server *s = context;
+    struct err err = ERR_INIT;
+
+    if (providers_reload_all(s->attestation.providers, &err) && roots_reload(&s->management, STORE_ROOT_AK, &err) &&
+        roots_reload(&s->management, STORE_ROOT_EK, &err))
+        log_event(LOG_WARNING, "a change was stored after its caller had been told that it took too long", NULL);
+    else
+        log_event(LOG_ERROR, "a change was stored late and is not in force", "error", err.text, NULL);
+}
+
 bool server_start(struct config *config, struct server *s, struct err *err)
 {
     char keys[PATH_MAX], database[PATH_MAX];
@@ -386,8 +400,10 @@ bool server_start(struct config *config, struct server *s, struct err *err)
     fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) && load_reference(s, err) &&
            store_open(database, &s->store, err) && start_management(s, err) && start_attestation(s, err) && start_monitor(s, err) &&
            start_audit(s, keys, err) && start_oidc(s, err) && start_http(s, keys, err) && housekeeping_start(s, &s->housekeeping, err);
-    if (fine)
+    if (fine) {
+        store_on_abandoned(s->store, on_abandoned, s);
         apply_audit(s);
+    }
     if (!fine)
         server_stop(s);
     return fine;
@@ -414,6 +430,7 @@ void server_stop(struct server *s)
     housekeeping_stop(s->housekeeping);
     http_server_stop(s->http, STOP_GRACE_MS);
     audit_close(s->audit); /* its last checkpoint goes into the store */
+    store_close(s->store); /* and whom it tells of late changes is still there */
     signing_key_done(&s->audit_key);
     oidc_free(s->oidc);
     instruments_free(s->instruments);
@@ -429,7 +446,6 @@ void server_stop(struct server *s)
     ca_free(s->token_ca);
     ca_free(s->ak_ca);
     ca_free(s->root_ca);
-    store_close(s->store);
     rate_limiter_free(s->per_address);
     rate_limiter_free(s->per_address_costly);
     rate_limiter_free(s->per_vm);

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "eventlog/ima_replay.h"
 #include "json/parse.h"
+#include "support/late.h"
 #include "support/test.h"
 #include "base/writer.h"
 
@@ -163,7 +164,10 @@ TEST(a_field_changed_after_measurement_is_not_proved)
     CHECK(!list.entries[0].proved);
     quoted->n_banks = 1; /* the SHA-1 bank covers the template digest that is listed */
     quoted->banks[0].algorithm = DIGEST_SHA1;
+    quoted->banks[0].value[10].value[0] = 1;
+    quoted->banks[0].value[10].value[0] = 1;
     quoted->banks[0].present = 1u << 10;
+    quoted->banks[0].value[10].value[0] = 1;
     pcr_reset_value(DIGEST_SHA1, 10, &quoted->banks[0].value[10]);
     digest_extend(&quoted->banks[0].value[10], list.entries[0].template_digest);
     REQUIRE_OK(ima_verify(&a, &list, quoted, NULL, &findings, &ima, &err), err);
@@ -399,4 +403,35 @@ TEST(replaying_a_list_of_half_a_million_entries_takes_no_more_memory_than_one_of
     CHECK(!ima_replay_take(&replay, (struct bytes){ many, ENTRY }, quoted, &scratch, &fits, &fit, &err) && err.code == ERR_LIMIT);
     free(many);
     free(quoted);
+}
+
+TEST(reading_and_replaying_a_long_list_end_when_the_time_is_up)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct findings findings = { .arena = &a };
+    const struct verified_ima *verified;
+    struct pcr_set *quoted = ARENA_NEW(&a, struct pcr_set);
+    struct ima_list list;
+    struct err err = ERR_INIT;
+    char name[32];
+
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof name, "/usr/bin/%d", i);
+        add_file(&w, "ima-ng", name, BYTES_NONE);
+    }
+    for (long looks = 0; looks < 3; looks++) {
+        late_after(looks);
+        CHECK(!ima_parse(&a, writer_bytes(&w), &list, &err) && err.code == ERR_LATE);
+        late_end();
+    }
+    REQUIRE(quoted && ima_parse(&a, writer_bytes(&w), &list, &err) && list.n == 3000);
+    quoted->n_banks = 1;
+    quoted->banks[0].algorithm = quoted->banks[0].value[10].algorithm = DIGEST_SHA256;
+    quoted->banks[0].value[10].value[0] = 1;
+    quoted->banks[0].present = 1u << 10;
+    late_after(1);
+    CHECK(!ima_verify(&a, &list, quoted, NULL, &findings, &verified, &err) && err.code == ERR_LATE);
+    late_end();
+    CHECK_INT(findings.n, 0); /* it says nothing about the list */
 }
