@@ -57,6 +57,7 @@ fuzz:
 
 bench: all
 	@$(BUILD)/bench/bench
+	@$(BUILD)/bench/load where 4000
 
 # The VM extension: packaging/ in the build folder.
 deb:

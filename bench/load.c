@@ -1,6 +1,7 @@
 /* load: a real truebootd under attestations of one enrolled VM, through TLS on loopback with the connection kept: what it costs, and what the
  * server's memory and disk do (`make bench-memory`). Attestations go to the shared provider and, in turn, to custom ones.
  *
+ *     load where ATTESTATIONS                                 the shared provider alone, and in whose code the server's time goes (`make bench`)
  *     load ATTESTATIONS PROVIDERS [MAXIMUM_KIB SLOPE_KIB]     with the last two it fails when the server's memory exceeds the maximum, or
  *                                                             grows by more than the slope over the second half
  * Numbers but for those two: nothing else here passes or fails. */
@@ -23,6 +24,7 @@
 #include "http/client.h"
 #include "json/parse.h"
 #include "store/providers.h"
+#include "where.h"
 
 enum { STARTS_WITHIN_MS = 20000, URL_MAX = 160, STEPS_MAX = 16 };
 extern char **environ;
@@ -35,8 +37,11 @@ struct load {
     unsigned port;
     long attestations, providers;
     pid_t server;
+    bool where; /* the server is sampled */
+    char samples[128];
     struct http_client *client;
-    double wall_us, client_us; /* of all attestations */
+    double wall_us, client_us; /* of all attestations: waiting for answers, the client's CPU time */
+    double elapsed_us;
     long first_kib, half_kib, last_kib, most_kib;
 };
 
@@ -121,7 +126,7 @@ static bool free_port(unsigned *ret, struct err *err)
 
 static bool start_server(struct load *l, struct err *err)
 {
-    const char *built = build_file("src/truebootd/truebootd");
+    const char *built = build_file("src/truebootd/truebootd"), *sampler;
     char program[512], listen[32], url[64], ready[128];
     char *const argv[] = { program,
                            "--data",
@@ -140,13 +145,25 @@ static bool start_server(struct load *l, struct err *err)
                            "log.level=error",
                            NULL };
 
+    bool fine;
+
     if (!built)
         return err_set(err, ERR_NOT_FOUND, "truebootd is not built");
     snprintf(program, sizeof program, "%s", built);
+    sampler = l->where ? build_file("bench/libsampler.so") : NULL;
     snprintf(listen, sizeof listen, "127.0.0.1:%u", l->port);
     snprintf(url, sizeof url, "https://localhost:%u", l->port);
     snprintf(ready, sizeof ready, "%.96s/truebootd.sock", l->folder);
-    if (posix_spawn(&l->server, program, NULL, NULL, argv, environ) != 0)
+    if (l->where && !sampler)
+        return err_set(err, ERR_NOT_FOUND, "bench/libsampler.so is not built");
+    if (sampler) {
+        snprintf(l->samples, sizeof l->samples, "%.96s/samples", l->folder);
+        setenv("TRUEBOOT_SAMPLES", l->samples, 1);
+        setenv("LD_PRELOAD", sampler, 1);
+    }
+    fine = posix_spawn(&l->server, program, NULL, NULL, argv, environ) == 0;
+    unsetenv("LD_PRELOAD");
+    if (!fine)
         return err_set(err, ERR_IO, "truebootd does not start");
     for (int waited = 0; waited < STARTS_WITHIN_MS; waited += 50) {
         if (file_exists(ready))
@@ -265,6 +282,8 @@ static bool run_all(struct load *l, struct err *err)
 
 /* ---- the whole ---- */
 
+static double seconds_us(const struct timeval *t) { return (double)t->tv_sec * 1e6 + (double)t->tv_usec; }
+
 static bool run(struct load *l, struct err *err)
 {
     struct bytes ca_pem;
@@ -284,17 +303,22 @@ static bool run(struct load *l, struct err *err)
     l->first_kib = server_kib(l);
     printf("  before the first one: server resident %ld KiB\n", l->first_kib);
     last = cpu_us();
+    l->elapsed_us = -wall_us();
     if (!run_all(l, err))
         return false;
+    l->elapsed_us += wall_us();
     l->client_us = cpu_us() - last;
     kill(l->server, SIGTERM);
     if (wait4(l->server, NULL, 0, &server) == l->server) {
-        double server_us =
-            (double)(server.ru_utime.tv_sec + server.ru_stime.tv_sec) * 1e6 + (double)(server.ru_utime.tv_usec + server.ru_stime.tv_usec);
+        double server_us = seconds_us(&server.ru_utime) + seconds_us(&server.ru_stime);
         printf(
             "  an attestation (challenge and evidence, two requests): %.0f us until both are answered; the server's CPU time %.0f us, the "
             "client's (its TPM in software, TLS) %.0f us\n",
             l->wall_us / (double)l->attestations, server_us / (double)l->attestations, l->client_us / (double)l->attestations);
+        printf("  %.0f attestations a second, one after the other, the client and its TPM in software included\n",
+               (double)l->attestations * 1e6 / l->elapsed_us);
+        if (l->where)
+            where_print(l->samples, seconds_us(&server.ru_utime), seconds_us(&server.ru_stime));
         printf("  the server's peak: %ld KiB\n", server.ru_maxrss);
         l->most_kib = server.ru_maxrss;
     }
@@ -321,12 +345,17 @@ static int judge(const struct load *l, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct load l = { .attestations = argc > 1 ? atol(argv[1]) : 1000, .providers = argc > 2 ? atol(argv[2]) : 100 };
+    bool where = argc == 3 && strcmp(argv[1], "where") == 0;
+    struct load l = { .attestations = argc > 1 ? atol(argv[where ? 2 : 1]) : 1000,
+                      .providers = where      ? 0
+                                   : argc > 2 ? atol(argv[2])
+                                              : 100,
+                      .where = where };
     struct err err = ERR_INIT;
     bool fine;
 
     if (l.attestations < 2 || l.providers < 0 || l.providers > 1000) {
-        fprintf(stderr, "usage: load ATTESTATIONS PROVIDERS [MAXIMUM_KIB SLOPE_KIB]\n");
+        fprintf(stderr, "usage: load ATTESTATIONS PROVIDERS [MAXIMUM_KIB SLOPE_KIB]\n       load where ATTESTATIONS\n");
         return 2;
     }
     if (!demo_vm_new(&l.demo, &err)) {
