@@ -17,7 +17,7 @@
 
 struct service_cert {
     const char *name;
-    const struct cert *cert;
+    const struct cert *_Atomic cert; /* that of TLS is replaced while others look; the one before stays until the server ends */
 };
 
 struct attestation_service {

@@ -261,6 +261,8 @@ static bool absolute(const char *dir, char ret[static PATH_MAX])
 
 static bool complete(struct config *c, struct err *err)
 {
+    if (!c->tls_certificate[0] != !c->tls_key[0])
+        return err_set(err, ERR_MALFORMED, "tls.certificate and tls.key go together: a certificate without its key is of no use");
     c->socket[0] = '\0';
     if (!(c->data_dir[0] ? absolute(c->data_dir, c->data) : default_places(c)) ||
         (c->socket_path[0] && !absolute(c->socket_path, c->socket)) ||

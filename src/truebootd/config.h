@@ -19,6 +19,7 @@ struct config {
     int64_t log_level, log_format, log_requests;
     int64_t connections, connections_per_address, request_seconds, answer_seconds, body_memory;
     bool tpm_v1, signer_dates;
+    const char *tls_certificate, *tls_key, *tls_ca;
     int64_t attest_per_second, attest_burst, requests_per_second, requests_burst, vm_per_minute, vm_burst;
     bool audit_enabled, metrics_open;
     int64_t audit_file_size, audit_keep_days, audit_checkpoint_records, audit_on_failure;

@@ -6,8 +6,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keystore/expiry.h"
+#include "truebootd/tls.h"
 
-enum { PERIOD_SECONDS = 3600 };
+enum { STEP_SECONDS = 10 /* files of the operator's are looked at */, STEPS = 360 /* until everything is, hourly */ };
 
 struct housekeeping {
     struct server *server;
@@ -57,6 +58,7 @@ static void look(struct housekeeping *h)
     int64_t now_ms = clock_now_ms(), removed;
     struct err err = ERR_INIT;
 
+    tls_look(h->server, true);
     for (enum key_use use = 0; use < KEY_USE_COUNT; use++)
         look_at_ring(h, use, now_ms);
     for (size_t i = 0; i < s->n_certs; i++)
@@ -71,13 +73,16 @@ static void *run(void *context)
     struct housekeeping *h = context;
 
     pthread_mutex_lock(&h->lock);
-    while (!h->stop) {
+    for (unsigned step = 0; !h->stop; step = (step + 1) % STEPS) {
         struct timespec until;
 
         pthread_mutex_unlock(&h->lock);
-        look(h);
+        if (step == 0)
+            look(h);
+        else
+            tls_look(h->server, false);
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += PERIOD_SECONDS;
+        until.tv_sec += STEP_SECONDS;
         pthread_mutex_lock(&h->lock);
         while (!h->stop && pthread_cond_timedwait(&h->wake, &h->lock, &until) == 0)
             ;

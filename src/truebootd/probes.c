@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "store/statistics.h"
 #include "x509/cert.h"
+#include "truebootd/tls.h"
 
 #define DAY_MS (24 * 60 * 60 * INT64_C(1000))
 enum { KEY_FILE_MAX = 64 * 1024, STATUS_MAX = 4096 };
@@ -189,6 +190,18 @@ static void print_certificates(const struct server *s, struct writer *w, struct 
         free(entries);
 }
 
+static void print_tls(struct server *s, struct writer *w)
+{
+    struct tls_state state = tls_state(s);
+
+    metrics_print_head(w, "trueboot_tls_replacements_total", "counter",
+                       "Replacements of the TLS certificate while the server runs, by result.");
+    metrics_print_value(w, "trueboot_tls_replacements_total", "result=\"ok\"", (double)state.replaced);
+    metrics_print_value(w, "trueboot_tls_replacements_total", "result=\"refused\"", (double)state.refused);
+    gauge(w, "trueboot_tls_certificate_refused", "1 while the certificate that is there cannot be used and the one before goes on.",
+          state.failing);
+}
+
 static double open_files(void)
 {
     DIR *folder = opendir("/proc/self/fd");
@@ -233,6 +246,7 @@ static bool get_metrics(void *context, const struct http_request *request, struc
     print_audit(s, w);
     print_oidc(s, w);
     print_certificates(s, w, request->arena);
+    print_tls(s, w);
     print_process(s, w, request->arena);
     metrics_print_head(w, "trueboot_build_info", "gauge", "What runs.");
     metrics_print_value(w, "trueboot_build_info", "version=\"" TRUEBOOT_VERSION "\"", 1);

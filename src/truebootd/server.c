@@ -18,13 +18,12 @@
 #include "truebootd/observe.h"
 #include "truebootd/operators.h"
 #include "truebootd/probes.h"
+#include "truebootd/tls.h"
 
-enum { KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, N_TABLES = 6 };
+enum { CA_FILE_MAX = 256 * 1024, KEEP_EVIDENCE = 5, VOUCH_CACHE_ENTRIES = 16384, STOP_GRACE_MS = 5000, N_TABLES = 6 };
 
 #define OPERATORS "trueboot" /* the group whose members own the server over its local socket */
 #define LOCATION  "local"    /* where the shared provider is, as clients of the original expect a place */
-
-/* ---- names ---- */
 
 static const char *make_url(struct server *s)
 {
@@ -62,6 +61,26 @@ static void note_cert(struct server *s, const char *name, const struct cert *cer
         a->certs[a->n_certs++] = (struct service_cert){ name, cert };
 }
 
+/* The CA of our TLS certificate: ours, or that of the operator's. */
+static bool what_clients_trust(struct server *s, const char **ret, struct err *err)
+{
+    struct cert *certs[LIMIT_CHAIN_CERTS];
+    struct bytes content;
+    size_t n = 0;
+
+    if (!s->config->tls_ca[0]) {
+        *ret = cert_pem(ca_cert(s->root_ca, 0), &s->arena);
+        return *ret || err_set(err, ERR_NO_MEMORY, "no memory for the CA certificate");
+    }
+    if (!file_read_in(&s->arena, s->config->tls_ca, CA_FILE_MAX, &content, err) ||
+        !cert_parse_bundle(content, certs, LIMIT_CHAIN_CERTS, &n, err))
+        return err_within(err, "tls.ca");
+    for (size_t i = 0; i < n; i++)
+        cert_free(certs[i]);
+    *ret = arena_string(&s->arena, content);
+    return *ret || err_set(err, ERR_NO_MEMORY, "no memory for the CA certificate");
+}
+
 static bool load_keys(struct server *s, const char *keys, int64_t now, struct err *err)
 {
     struct attestation_service *a = &s->attestation;
@@ -78,8 +97,9 @@ static bool load_keys(struct server *s, const char *keys, int64_t now, struct er
     note_cert(s, "ca", ca_cert(s->root_ca, 0));
     note_cert(s, "ak-ca", ca_cert(s->ak_ca, 0));
     note_cert(s, "token-ca", ca_cert(s->token_ca, 0));
-    pem = cert_pem(ca_cert(s->root_ca, 0), &s->arena);
-    if (!pem || snprintf(ca_file, sizeof ca_file, "%.*s/ca.pem", PATH_MAX - 16, s->config->data) >= PATH_MAX)
+    if (!what_clients_trust(s, &pem, err))
+        return false;
+    if (snprintf(ca_file, sizeof ca_file, "%.*s/ca.pem", PATH_MAX - 16, s->config->data) >= PATH_MAX)
         return err_set(err, ERR_NO_MEMORY, "no memory for the CA certificate");
     s->management.ca_pem = pem;
     return file_write(ca_file, bytes_of_string(pem), 0644, err);
@@ -323,10 +343,9 @@ static bool make_limits(struct server *s, struct err *err)
            rate_limiter_new(PLACES_VMS, &s->per_vm, err);
 }
 
-static bool start_http(struct server *s, const char *keys, struct err *err)
+static bool start_http(struct server *s, struct err *err)
 {
     struct http_routes *tables = ARENA_ARRAY(&s->arena, N_TABLES, struct http_routes);
-    struct server_names *names = ARENA_NEW(&s->arena, struct server_names);
     struct group *operators = getgrnam(OPERATORS);
     struct http_server_config config = { .listen = s->config->listen,
                                          .unix_socket = s->config->socket,
@@ -347,7 +366,7 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
                                          .context = s };
     bool started;
 
-    if (!tables || !names)
+    if (!tables)
         return err_set(err, ERR_NO_MEMORY, "no memory for routes");
     tables[0] = (struct http_routes){ attestation_routes, attestation_n_routes, &s->attestation };
     tables[1] = (struct http_routes){ monitor_routes, monitor_n_routes, &s->monitor };
@@ -357,13 +376,7 @@ static bool start_http(struct server *s, const char *keys, struct err *err)
     if (!probes_routes(s, &tables[5], err) || !instruments_new(tables, N_TABLES, &s->instruments, err))
         return false;
     config.tables = tables;
-    server_names_own(&s->arena, s->attestation.issuer, names);
-    if (!server_names_of_providers(s->store, &s->arena, s->attestation.issuer, names, err) ||
-        !keystore_tls(keys, "tls", s->root_ca, names->items, names->n, clock_now_ms(), &s->arena, &config.cert_pem, &config.key_pem, err))
-        return false;
-    started = cert_parse_pem(config.cert_pem, &s->tls_cert, err);
-    note_cert(s, "tls", s->tls_cert);
-    started = started && http_server_start(&config, &s->http, err);
+    started = tls_load(s, &s->arena, &config.cert_pem, &config.key_pem, err) && http_server_start(&config, &s->http, err);
     wipe((void *)config.key_pem.data, config.key_pem.len);
     return started;
 }
@@ -399,7 +412,7 @@ bool server_start(struct config *config, struct server *s, struct err *err)
     snprintf(database, sizeof database, "%.*s/trueboot.db", PATH_MAX - 16, config->data);
     fine = s->attestation.issuer && make_folders(config, keys, err) && load_keys(s, keys, clock_now_ms(), err) && load_reference(s, err) &&
            store_open(database, &s->store, err) && start_management(s, err) && start_attestation(s, err) && start_monitor(s, err) &&
-           start_audit(s, keys, err) && start_oidc(s, err) && start_http(s, keys, err) && housekeeping_start(s, &s->housekeeping, err);
+           start_audit(s, keys, err) && start_oidc(s, err) && start_http(s, err) && housekeeping_start(s, &s->housekeeping, err);
     if (fine) {
         store_on_abandoned(s->store, on_abandoned, s);
         apply_audit(s);
@@ -423,6 +436,7 @@ void server_reload(struct server *s)
     apply_audit(s);
     if (s->oidc)
         oidc_refresh(s->oidc);
+    tls_look(s, true);
 }
 
 void server_stop(struct server *s)
@@ -442,7 +456,7 @@ void server_stop(struct server *s)
     enrolments_free(s->management.enrolments);
     trust_slot_free(s->management.ak_roots);
     trust_slot_free(s->management.ek_roots);
-    cert_free(s->tls_cert);
+    tls_done(s);
     ca_free(s->token_ca);
     ca_free(s->ak_ca);
     ca_free(s->root_ca);

@@ -13,6 +13,8 @@
 #include "truebootd/config.h"
 #include "truebootd/instruments.h"
 
+struct tls;
+
 struct server {
     struct config *config; /* LIVE settings change in it, in the main thread; each is one number */
     struct arena arena;    /* what lives as long as the server */
@@ -32,7 +34,7 @@ struct server {
     const char *location;
     int64_t started_ms;
     struct http_server *http;
-    struct cert *tls_cert; /* in use; NULL before */
+    struct tls *tls; /* truebootd/tls.h; NULL before the network */
     struct housekeeping *housekeeping;
 };
 
