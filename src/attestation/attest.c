@@ -85,8 +85,8 @@ static bool identify_vm(struct attestation *t, struct err *err)
     char vm[UUID_TEXT_LEN];
     struct err why = ERR_INIT;
 
-    if (!t->ak.trusted || !ak_cert_vm_uuid(t->ak.cert, vm, &why))
-        return true; /* somebody else's machine: appraised, but no VM of ours */
+    if (!t->ak.trusted || ak_cert_provider(t->ak.cert).len || !ak_cert_vm_uuid(t->ak.cert, vm, &why))
+        return true; /* somebody else's machine, or one that this provider alone believes: appraised, but no VM of ours */
     if (!store_identity_active(t->service->store, t->a, vm, &identity, &why))
         return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
     if (!compare_enrolled(&identity, &t->ak, &t->ak_replaced, err))
@@ -102,7 +102,14 @@ static bool check_key(struct attestation *t, struct err *err)
     const struct evidence *e = &t->request.current;
 
     t->roots = attestation_ak_roots(t->service, t->provider);
-    return vouch_for(t->service->vouched, t->roots, e->aik_cert, e->aik_pub, t->now_ms, &t->ak, err) && identify_vm(t, err);
+    if (!vouch_for(t->service->vouched, t->roots, e->aik_cert, e->aik_pub, t->now_ms, &t->ak, err))
+        return false;
+    if (t->ak.trusted && !vouch_counts_for(t->service->store, t->a, t->ak.cert, t->provider->name, &t->ak.why)) {
+        if (t->ak.why.code != ERR_UNTRUSTED)
+            return err_set(err, t->ak.why.code, "%s", t->ak.why.text);
+        t->ak.trusted = false;
+    }
+    return identify_vm(t, err);
 }
 
 static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, struct err *err)

@@ -8,6 +8,7 @@
 #include "attestation/refusal.h"
 #include "attestation/sealed_answer.h"
 #include "attestation/signer.h"
+#include "attestation/vouch.h"
 #include "attestation/token.h"
 #include "base/base64.h"
 #include "base/hex.h"
@@ -68,7 +69,8 @@ static void chain_to_root(struct azureguest *t)
     struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
     struct err why = ERR_INIT;
 
-    t->ak_trusted = chain_verify(roots, t->ak_cert, NULL, 0, &options, &chain, &why);
+    t->ak_trusted = chain_verify(roots, t->ak_cert, NULL, 0, &options, &chain, &why) &&
+                    vouch_counts_for(t->service->store, t->a, t->ak_cert, t->terms.provider ? t->terms.provider : "", &why);
     if (!t->ak_trusted)
         refuse(t, FINDING_AK_UNTRUSTED,
                ak_cert_is_placeholder(t->ak_cert) ? "AikCert is the platform's placeholder: the attestation key has no certificate yet"

@@ -10,6 +10,7 @@ struct azureguest_terms {
     const struct cert *policy_signer;   /* NULL: unsigned */
     const struct trust_store *ak_roots; /* who may vouch for attestation keys; NULL: the shared provider's */
     enum token_profile profile;
+    const char *provider; /* its name; NULL: the shared one */
 };
 
 /* attest_azureguest verifies, lets the policy decide, and answers with a sealed token, or refuses with a finding. True when the

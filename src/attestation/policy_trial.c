@@ -24,6 +24,8 @@ static bool try_policy(const struct data_plane_call *call, struct arena *a, cons
     if (!evidence_file_read(a, text, file, &ret->unreadable) ||
         !vouch_for(call->service->vouched, roots, file->current.aik_cert, file->current.aik_pub, file->time_ms, &ak, &ret->unreadable))
         return ret->unreadable.code != ERR_NO_MEMORY || err_set(err, ERR_NO_MEMORY, "no memory for evidence");
+    if (ak.trusted && !vouch_counts_for(call->service->store, a, ak.cert, call->provider->name, &ak.why))
+        ak.trusted = false;
     request.evidence = &file->current;
     request.ak = ak.key;
     request.ak_trusted = ak.trusted;

@@ -20,9 +20,8 @@ static bool attest_guest(const struct attestation_service *s, const struct provi
 {
     const struct provider_policy *policy = &provider->policies[PROVIDER_AZURE_GUEST];
     struct trust_store *roots CLEANUP(trust_store_free_at) = attestation_ak_roots(s, provider);
-    const struct azureguest_terms terms = {
-        provider->issuer, policy->policy, policy->hash, policy->signer, roots, provider->token_profile
-    };
+    const struct azureguest_terms terms = { provider->issuer,        policy->policy, policy->hash, policy->signer, roots,
+                                            provider->token_profile, provider->name };
 
     return attest_azureguest(s, &terms, request, response, err);
 }

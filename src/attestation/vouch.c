@@ -2,6 +2,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include "base/limits.h"
+#include "store/providers.h"
+#include "x509/ak_cert.h"
 #include "x509/chain.h"
 
 enum { CLOCK_SKEW_MS = 300 * 1000 }; /* attestation-service.md 13.2 */
@@ -151,6 +153,31 @@ bool vouch_for(struct vouch_cache *cache, const struct trust_store *roots, struc
     }
     *ret = k;
     return true;
+}
+
+bool vouch_counts_for(struct store *store, struct arena *a, const struct cert *cert, const char *provider, struct err *err)
+{
+    struct cert *enrolled CLEANUP(cert_free_at) = NULL;
+    struct bytes only = ak_cert_provider(cert);
+    struct store_provider_identity identity;
+    char vm[UUID_TEXT_LEN];
+
+    if (only.len == 0)
+        return true;
+    if (!bytes_equal_string(only, provider))
+        return err_set(err, ERR_UNTRUSTED, "the attestation key was enrolled for provider %.*s alone, by an endorsement root of its own",
+                       BYTES_FMT(bytes_slice(only, 0, 64)));
+    if (!ak_cert_vm_uuid(cert, vm, err))
+        return err->code = ERR_UNTRUSTED, false;
+    if (!store_provider_identity_get(store, a, provider, vm, &identity, err))
+        return err->code == ERR_NOT_FOUND ? err_set(err, ERR_UNTRUSTED, "the VM is enrolled at provider %s no longer", provider) : false;
+    if (bytes_equal(identity.ak_cert, cert->der))
+        return true;
+    if (!cert_parse(identity.ak_cert, &enrolled, err))
+        return err_within(err, "stored AK certificate");
+    return (enrolled->key && cert->key && pubkey_equal(enrolled->key, cert->key)) ||
+           err_set(err, ERR_UNTRUSTED, "the key's certificate is genuine, but this VM has enrolled another key at provider %s since",
+                   provider);
 }
 
 void vouched_key_done(struct vouched_key *key)

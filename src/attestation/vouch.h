@@ -23,3 +23,8 @@ struct vouched_key {
 MUST_CHECK bool vouch_for(struct vouch_cache *cache, const struct trust_store *roots, struct bytes aik_cert, const struct json *aik_pub,
                           int64_t now_ms, struct vouched_key *ret, struct err *err);
 void vouched_key_done(struct vouched_key *key);
+
+/* vouch_counts_for says whether a certificate that chains to a trusted root counts at this provider: one that our CA issued because an endorsement root of one
+ * provider vouched for the machine counts there alone, and there as long as it is what the VM enrolled last. UNTRUSTED: it does not. */
+struct store;
+MUST_CHECK bool vouch_counts_for(struct store *store, struct arena *a, const struct cert *cert, const char *provider, struct err *err);

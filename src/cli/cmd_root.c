@@ -61,7 +61,10 @@ static void roots_table(struct cli *cli, const struct json *v)
         bool server = false;
         if (json_get(row, "server") && !json_as_boolean(json_get(row, "server"), &server))
             server = false;
-        table_row(t, (const char *const[]){ show_member(cli, row, "kind"), provider ? provider : "(shared)",
+        table_row(t, (const char *const[]){ show_member(cli, row, "kind"),
+                                            provider                                           ? provider
+                                            : strcmp(show_member(cli, row, "kind"), "ek") == 0 ? "(all)"
+                                                                                               : "(shared)",
                                             server ? "ca, this server's own" : show_member(cli, row, "role"),
                                             show_member(cli, row, "commonName"), show_member(cli, row, "notAfter"),
                                             show_member(cli, row, "sha256") });
@@ -121,9 +124,9 @@ static int run_root_remove(struct cli *cli)
     {                                                                                                         \
         "kind", "ek|ak", "whom it vouches for: endorsement keys of vTPMs (at enrolment), or attestation keys" \
     }
-#define PROVIDER_OPTION                                                    \
-    {                                                                      \
-        "provider", "NAME", "for which provider (default: the shared one)" \
+#define PROVIDER_OPTION                                                                           \
+    {                                                                                             \
+        "provider", "NAME", "for which provider (default: the shared one; endorsement keys: all)" \
     }
 static const struct cli_option add_options[] = {
     KIND_OPTION,

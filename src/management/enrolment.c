@@ -1,156 +1,20 @@
 /* Enrolment: proves that one TPM holds both the endorsement key that a host's CA vouches for and the attestation key that asks
  * for a certificate (guest-agent.md 2.5; attack-suite.md I1–I5). */
-#include <pthread.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include "appraise/evidence.h"
 #include "base/base64.h"
 #include "base/hex.h"
 #include "crypto/random.h"
+#include "management/enrolments.h"
 #include "management/management.h"
+#include "store/providers.h"
 #include "tpm/credential.h"
 #include "tpm/key_profile.h"
 #include "tpm/quote.h"
 #include "x509/chain.h"
 #include "x509/ek_cert.h"
 
-enum { SECRET_LEN = 32, NONCE_LEN = 32, ENROL_ID_LEN = 33, AK_PUBLIC_MAX = 1024, TRIES = 3, OPEN_PER_VM = 8, CLOCK_SKEW_MS = 300 * 1000 };
-
-/* ---- enrolments under way ---- */
-
-struct pending {
-    char id[ENROL_ID_LEN]; /* "" when free */
-    char vm[UUID_TEXT_LEN];
-    int64_t expires_ms;
-    unsigned tries_left;
-    uint8_t secret[SECRET_LEN], nonce[NONCE_LEN];
-    struct tpm_name ak_name, ek_name;
-    char ek_cert_sha256[2 * CERT_SHA256_LEN + 1];
-    size_t ak_public_len;
-    uint8_t ak_public[AK_PUBLIC_MAX]; /* TPM2B_PUBLIC */
-};
-
-struct enrolments {
-    pthread_mutex_t lock;
-    size_t n; /* slots in use or free below capacity */
-    size_t capacity;
-    struct pending *slots;
-};
-
-bool enrolments_new(struct enrolments **ret, struct err *err)
-{
-    struct enrolments *e = calloc(1, sizeof *e);
-
-    if (!e)
-        return err_set(err, ERR_NO_MEMORY, "no memory for enrolments");
-    pthread_mutex_init(&e->lock, NULL);
-    *ret = e;
-    return true;
-}
-
-void enrolments_free(struct enrolments *e)
-{
-    if (!e)
-        return;
-    if (e->slots)
-        wipe(e->slots, e->capacity * sizeof *e->slots);
-    free(e->slots);
-    pthread_mutex_destroy(&e->lock);
-    free(e);
-}
-
-static bool grow(struct enrolments *e)
-{
-    size_t capacity = e->capacity ? 2 * e->capacity : 16;
-    struct pending *slots;
-
-    if (capacity > LIMIT_OPEN_ENROLMENTS)
-        return false;
-    slots = calloc(capacity, sizeof *slots);
-    if (!slots)
-        return false;
-    if (e->slots) {
-        memcpy(slots, e->slots, e->capacity * sizeof *slots);
-        wipe(e->slots, e->capacity * sizeof *slots);
-    }
-    free(e->slots);
-    e->slots = slots;
-    e->capacity = capacity;
-    return true;
-}
-
-/* A free slot, after dropping what has expired; one VM never holds more than a few. NULL: none. */
-static struct pending *take_slot(struct enrolments *e, const char *vm, int64_t now_ms)
-{
-    struct pending *free_slot = NULL, *oldest_of_vm = NULL;
-    size_t of_vm = 0;
-
-    for (size_t i = 0; i < e->capacity; i++) {
-        struct pending *p = &e->slots[i];
-        if (p->id[0] && p->expires_ms < now_ms)
-            wipe(p, sizeof *p);
-        if (!p->id[0]) {
-            free_slot = p;
-        } else if (strcmp(p->vm, vm) == 0) {
-            of_vm++;
-            if (!oldest_of_vm || p->expires_ms < oldest_of_vm->expires_ms)
-                oldest_of_vm = p;
-        }
-    }
-    if (of_vm >= OPEN_PER_VM)
-        return oldest_of_vm;
-    if (free_slot)
-        return free_slot;
-    if (!grow(e))
-        return NULL;
-    return take_slot(e, vm, now_ms);
-}
-
-static bool keep(struct enrolments *e, const struct pending *fresh, int64_t now_ms, struct err *err)
-{
-    struct pending *slot;
-
-    pthread_mutex_lock(&e->lock);
-    slot = take_slot(e, fresh->vm, now_ms);
-    if (slot)
-        *slot = *fresh;
-    pthread_mutex_unlock(&e->lock);
-    return slot || err_set(err, ERR_UNREACHABLE, "too many enrolments at once: try again in a minute");
-}
-
-/* take_out copies an enrolment and counts the try. */
-static bool take_out(struct enrolments *e, struct bytes id, int64_t now_ms, struct pending *ret)
-{
-    bool found = false;
-
-    pthread_mutex_lock(&e->lock);
-    for (size_t i = 0; i < e->capacity && !found; i++) {
-        struct pending *p = &e->slots[i];
-        if (!p->id[0] || p->expires_ms < now_ms || !p->tries_left || !bytes_equal_ct(bytes_of_string(p->id), id))
-            continue;
-        found = true;
-        p->tries_left--;
-        *ret = *p;
-    }
-    pthread_mutex_unlock(&e->lock);
-    return found;
-}
-
-/* remove_done takes a finished one away: true for one caller only, so that an activation cannot be replayed. */
-static bool remove_done(struct enrolments *e, const char *id)
-{
-    bool found = false;
-
-    pthread_mutex_lock(&e->lock);
-    for (size_t i = 0; i < e->capacity && !found; i++)
-        if (strcmp(e->slots[i].id, id) == 0) {
-            found = true;
-            wipe(&e->slots[i], sizeof e->slots[i]);
-        }
-    pthread_mutex_unlock(&e->lock);
-    return found;
-}
-
-static void pending_done(struct pending *p) { wipe(p, sizeof *p); }
+enum { TRIES = 3, CLOCK_SKEW_MS = 300 * 1000 };
 
 /* ---- begin ---- */
 
@@ -166,6 +30,7 @@ static bool decode(struct arena *a, const struct json *text, const char *what, s
 /* The endorsement key of one certificate: parsed once, and that one object is what the credential is made for (CVE-2021-3406). */
 struct endorsement {
     struct cert *cert;
+    bool of_provider; /* vouched for by a root of the one provider only */
     struct tpm_public ek;
     struct ek_identity identity;
     size_t index;
@@ -187,16 +52,44 @@ static bool check_ek_public(struct arena *a, const struct json *ek_pub, const st
     return true;
 }
 
-static bool try_certificate(const struct management *m, struct arena *a, const struct json *entry, const struct json *ek_pub,
-                            const struct cert *const *extra, size_t n_extra, struct endorsement *e, struct err *err)
+/* Who may vouch: everybody's roots, and those of the provider that is asked, if one is. */
+struct believed {
+    struct trust_store *everybodys, *providers; /* the second NULL: none */
+};
+
+static void believed_done(struct believed *b)
+{
+    trust_store_free(b->everybodys);
+    trust_store_free(b->providers);
+}
+
+static bool find_believed(const struct management *m, const char *provider, struct believed *ret, struct err *err)
+{
+    ret->everybodys = trust_slot_get(m->ek_roots);
+    return !provider[0] || roots_load(m, STORE_ROOT_EK, provider, &ret->providers, err);
+}
+
+static bool check_chain(const struct management *m, const struct believed *b, const struct cert *const *extra, size_t n_extra,
+                        struct endorsement *e, struct err *err)
 {
     const struct chain_options options = { .purpose = CHAIN_EK, .now_ms = m->now_ms(), .skew_ms = CLOCK_SKEW_MS };
     struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
-    struct trust_store *roots CLEANUP(trust_store_free_at) = trust_slot_get(m->ek_roots);
+    struct err ignored = ERR_INIT;
+
+    if (chain_verify(b->everybodys, e->cert, extra, n_extra, &options, &chain, b->providers ? &ignored : err))
+        return true;
+    e->of_provider = b->providers && chain_verify(b->providers, e->cert, extra, n_extra, &options, &chain, err);
+    return e->of_provider;
+}
+
+static bool try_certificate(const struct management *m, struct arena *a, const struct believed *b, const struct json *entry,
+                            const struct json *ek_pub, const struct cert *const *extra, size_t n_extra, struct endorsement *e,
+                            struct err *err)
+{
     struct bytes padded, der;
 
     return decode(a, entry, "ekCerts", LIMIT_CERT_BYTES, &padded, err) && cert_trim(padded, &der, err) && cert_parse(der, &e->cert, err) &&
-           chain_verify(roots, e->cert, extra, n_extra, &options, &chain, err) && ek_cert_identity(e->cert, &e->identity, err) &&
+           check_chain(m, b, extra, n_extra, e, err) && ek_cert_identity(e->cert, &e->identity, err) &&
            check_ek_public(a, ek_pub, e->cert, &e->ek, err);
 }
 
@@ -213,26 +106,31 @@ static size_t read_extra(struct arena *a, const struct json *list, struct cert *
     return n;
 }
 
-/* The first endorsement certificate that holds; when none does, the reason is the last one's. */
-static bool find_endorsement(const struct management *m, struct arena *a, const struct json *body, struct endorsement *ret, struct err *err)
+static bool need_certs(const struct json *body, const struct json **ret, struct err *err)
 {
+    if (!json_need_array(body, "ekCerts", ret, err) || (*ret)->array.n > LIMIT_EK_CERTS)
+        return err_set(err, ERR_MALFORMED, "ekCerts is not an array of at most %d certificates", LIMIT_EK_CERTS);
+    return (*ret)->array.n > 0 ||
+           err_set(err, ERR_UNTRUSTED, "this TPM has no endorsement certificate: make its vTPM with one (swtpm_setup --create-ek-cert)");
+}
+
+/* The first endorsement certificate that holds; when none does, the reason is the last one's. */
+static bool find_endorsement(const struct management *m, struct arena *a, const struct json *body, const char *provider,
+                             struct endorsement *ret, struct err *err)
+{
+    struct believed believed CLEANUP(believed_done) = { 0 };
     const struct json *certs, *pubs = json_get(body, "ekPubs");
     struct cert *extra[LIMIT_CHAIN_CERTS];
     size_t n_extra = read_extra(a, json_get(body, "ekChain"), extra);
-    bool found = false;
+    bool found = false, fine = find_believed(m, provider, &believed, err) && need_certs(body, &certs, err);
 
-    if (!json_need_array(body, "ekCerts", &certs, err) || certs->array.n > LIMIT_EK_CERTS) {
-        err_set(err, ERR_MALFORMED, "ekCerts is not an array of at most %d certificates", LIMIT_EK_CERTS);
-    } else if (certs->array.n == 0) {
-        err_set(err, ERR_UNTRUSTED, "this TPM has no endorsement certificate: make its vTPM with one (swtpm_setup --create-ek-cert)");
-    }
-    for (size_t i = 0; err->code == ERR_NONE && !found && i < certs->array.n; i++) {
+    for (size_t i = 0; fine && !found && i < certs->array.n; i++) {
         const struct json *pub = pubs && pubs->type == JSON_ARRAY && i < pubs->array.n ? pubs->array.items[i]
                                  : i == 0                                              ? json_get(body, "ekPub")
                                                                                        : NULL;
         struct endorsement e = { .index = i };
         struct err why = ERR_INIT;
-        found = try_certificate(m, a, certs->array.items[i], pub, (const struct cert *const *)extra, n_extra, &e, &why);
+        found = try_certificate(m, a, &believed, certs->array.items[i], pub, (const struct cert *const *)extra, n_extra, &e, &why);
         if (found)
             *ret = e;
         else
@@ -245,7 +143,7 @@ static bool find_endorsement(const struct management *m, struct arena *a, const 
     return found;
 }
 
-static bool read_ak(struct arena *a, const struct json *body, struct pending *p, struct err *err)
+static bool read_ak(struct arena *a, const struct json *body, struct enrolment *p, struct err *err)
 {
     struct findings reasons = { .arena = a };
     struct pubkey *key CLEANUP(pubkey_free_at) = NULL;
@@ -263,10 +161,12 @@ static bool read_ak(struct arena *a, const struct json *body, struct pending *p,
 }
 
 /* A VM that has an identity keeps it: another TPM does not become this VM without an operator's word (attack I4, I10). */
-static bool check_identity(const struct management *m, struct arena *a, const struct pending *p, struct err *err)
+static bool check_identity(const struct management *m, struct arena *a, const struct enrolment *p, struct err *err)
 {
     struct store_identity active;
 
+    if (p->provider[0]) /* an identity of its own, which store_provider_identity_put compares */
+        return true;
     if (!store_identity_active(m->store, a, p->vm, &active, err)) {
         if (err->code != ERR_NOT_FOUND)
             return false;
@@ -278,7 +178,7 @@ static bool check_identity(const struct management *m, struct arena *a, const st
     return err_set(err, ERR_CONFLICT, "this VM is enrolled with another TPM; if that is meant, release it: trueboot vm release-identity");
 }
 
-static bool make_credential(struct arena *a, const struct endorsement *e, struct pending *p, struct bytes *ret_blob,
+static bool make_credential(struct arena *a, const struct endorsement *e, struct enrolment *p, struct bytes *ret_blob,
                             struct bytes *ret_secret, struct err *err)
 {
     uint8_t id[(ENROL_ID_LEN - 1) / 2];
@@ -290,7 +190,29 @@ static bool make_credential(struct arena *a, const struct endorsement *e, struct
     return credential_make(a, &e->ek, tpm_name_bytes(&p->ak_name), BYTES_OF(p->secret), ret_blob, ret_secret, err);
 }
 
-static bool begin(const struct management *m, const struct http_request *request, struct endorsement *e, struct pending *p,
+/* The provider that is asked: by its path, or by the host's name. "": the shared one. */
+static bool choose_provider(const struct management *m, const struct http_request *request, char ret[static ENROL_PROVIDER_MAX],
+                            struct err *err)
+{
+    struct bytes named = http_param(request, "provider");
+    const char *name = arena_lower(request->arena, named);
+    struct store_provider row;
+
+    ret[0] = '\0';
+    if (!name)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a name");
+    if (named.len == 0) {
+        if (m->provider_of_host)
+            m->provider_of_host(m->providers_context, http_header(request, "Host"), ret, ENROL_PROVIDER_MAX);
+        return true;
+    }
+    if (!store_provider_get(m->store, request->arena, name, &row, err))
+        return err_within(err, "provider %.64s", name);
+    snprintf(ret, ENROL_PROVIDER_MAX, "%s", row.name);
+    return true;
+}
+
+static bool begin(const struct management *m, const struct http_request *request, struct endorsement *e, struct enrolment *p,
                   struct http_response *response, struct err *err)
 {
     struct arena *a = request->arena;
@@ -299,8 +221,11 @@ static bool begin(const struct management *m, const struct http_request *request
     struct store_vm vm;
     struct json_out out;
 
-    if (!http_body_json(request, NULL, &body, err) || !find_endorsement(m, a, body, e, err))
+    if (!choose_provider(m, request, p->provider, err) || !http_body_json(request, NULL, &body, err) ||
+        !find_endorsement(m, a, body, p->provider, e, err))
         return false;
+    if (!e->of_provider)
+        p->provider[0] = '\0';
     if (!e->identity.vm_uuid[0])
         return err_set(err, ERR_UNTRUSTED, "the endorsement certificate names no VM: its subject holds no UUID");
     memcpy(p->vm, e->identity.vm_uuid, sizeof p->vm);
@@ -310,7 +235,7 @@ static bool begin(const struct management *m, const struct http_request *request
     p->expires_ms = m->now_ms() + LIMIT_ENROLMENT_SECONDS * INT64_C(1000);
     p->tries_left = TRIES;
     if (!read_ak(a, body, p, err) || !check_identity(m, a, p, err) || !make_credential(a, e, p, &blob, &secret, err) ||
-        !keep(m->enrolments, p, m->now_ms(), err))
+        !enrolments_keep(m->enrolments, p, m->now_ms(), err))
         return false;
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
@@ -344,7 +269,7 @@ static bool answer_refusal(struct http_response *response, const struct err *err
 
 bool enrol_begin(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
-    struct pending p CLEANUP(pending_done) = { .id = "" };
+    struct enrolment p CLEANUP(enrolment_done) = { .id = "" };
     struct endorsement e = { 0 };
     bool fine = begin(context, request, &e, &p, response, err);
 
@@ -354,7 +279,7 @@ bool enrol_begin(void *context, const struct http_request *request, struct http_
 
 /* ---- activate ---- */
 
-static bool check_proof(const struct pending *p, struct bytes proof, struct err *err)
+static bool check_proof(const struct enrolment *p, struct bytes proof, struct err *err)
 {
     const struct bytes zero = { (const uint8_t *)"", 1 };
     const struct bytes parts[] = { BYTES_LIT("trueboot-enroll-1"), zero, bytes_of_string(p->id), zero, tpm_name_bytes(&p->ak_name) };
@@ -366,7 +291,7 @@ static bool check_proof(const struct pending *p, struct bytes proof, struct err 
 }
 
 /* The first quote of this key: it works, and the server has seen it work. */
-static bool check_quote(struct arena *a, const struct json *body, const struct pending *p, const struct pubkey *ak, struct err *err)
+static bool check_quote(struct arena *a, const struct json *body, const struct enrolment *p, const struct pubkey *ak, struct err *err)
 {
     struct evidence *evidence = ARENA_NEW(a, struct evidence);
     struct findings reasons = { .arena = a };
@@ -407,7 +332,7 @@ static bool note_duplicate(const struct management *m, struct arena *a, const ch
 struct registration {
     const struct management *m;
     struct arena *a;
-    const struct pending *p;
+    const struct enrolment *p;
     const struct store_identity *identity;
     char owner[UUID_TEXT_LEN]; /* the VM that has this TPM already, or "" */
 };
@@ -423,7 +348,16 @@ static bool register_in(struct store *tx, void *context, struct err *err)
     return check_identity(&inside, r->a, r->p, err) && store_identity_register(tx, r->identity, r->owner, err);
 }
 
-static bool register_identity(const struct management *m, struct arena *a, const struct pending *p, const struct cert *cert,
+static bool register_at_provider(const struct management *m, const struct enrolment *p, const struct cert *cert, struct err *err)
+{
+    const struct store_provider_identity identity = {
+        .provider = p->provider, .vm = p->vm, .ek_cert_sha256 = p->ek_cert_sha256, .ak_cert = cert->der, .enrolled_ms = m->now_ms()
+    };
+
+    return store_provider_identity_put(m->store, &identity, err);
+}
+
+static bool register_identity(const struct management *m, struct arena *a, const struct enrolment *p, const struct cert *cert,
                               struct err *err)
 {
     struct store_identity identity = { .vm = p->vm,
@@ -434,6 +368,8 @@ static bool register_identity(const struct management *m, struct arena *a, const
                                        .enrolled_ms = m->now_ms() };
     struct registration r = { .m = m, .a = a, .p = p, .identity = &identity };
 
+    if (p->provider[0])
+        return register_at_provider(m, p, cert, err);
     if (!identity.ak_name || !identity.ek_pub_name)
         return err_set(err, ERR_NO_MEMORY, "no memory for an identity");
     if (store_transaction(m->store, register_in, &r, err))
@@ -443,7 +379,7 @@ static bool register_identity(const struct management *m, struct arena *a, const
     return note_duplicate(m, a, p->vm, r.owner, err) && err_set(err, ERR_CONFLICT, "this TPM already belongs to VM %s", r.owner);
 }
 
-static bool activate(const struct management *m, const struct http_request *request, struct pending *p, struct http_response *response,
+static bool activate(const struct management *m, const struct http_request *request, struct enrolment *p, struct http_response *response,
                      struct err *err)
 {
     struct pubkey *ak CLEANUP(pubkey_free_at) = NULL;
@@ -456,13 +392,15 @@ static bool activate(const struct management *m, const struct http_request *requ
 
     if (!http_body_json(request, NULL, &body, err) || !json_need_string(body, "enrollId", &id, err))
         return false;
-    if (!take_out(m->enrolments, id, m->now_ms(), p))
+    if (!enrolments_take(m->enrolments, id, m->now_ms(), p))
         return err_set(err, ERR_UNTRUSTED, "enrollId is unknown, expired or used up: begin again");
     if (!decode(a, json_get(body, "proof"), "proof", 64, &proof, err) || !check_proof(p, proof, err) ||
         !tpm_public_decode_2b((struct bytes){ p->ak_public, p->ak_public_len }, &ak_public, err) || !tpm_public_key(&ak_public, &ak, err) ||
-        !check_quote(a, body, p, ak, err) || !ca_issue_ak(m->ak_ca, p->vm, ak, m->now_ms(), &cert, err))
+        !check_quote(a, body, p, ak, err) ||
+        !(p->provider[0] ? ca_issue_ak_for_provider(m->ak_ca, p->vm, p->provider, ak, m->now_ms(), &cert, err)
+                         : ca_issue_ak(m->ak_ca, p->vm, ak, m->now_ms(), &cert, err)))
         return false;
-    if (!remove_done(m->enrolments, p->id))
+    if (!enrolments_remove(m->enrolments, p->id))
         return err_set(err, ERR_UNTRUSTED, "enrollId was used already: begin again");
     if (!register_identity(m, a, p, cert, err))
         return false;
@@ -482,7 +420,7 @@ static bool activate(const struct management *m, const struct http_request *requ
 
 bool enrol_activate(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
-    struct pending p CLEANUP(pending_done) = { .id = "" };
+    struct enrolment p CLEANUP(enrolment_done) = { .id = "" };
 
     return activate(context, request, &p, response, err) || answer_refusal(response, err);
 }

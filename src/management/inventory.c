@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "base/uuid.h"
 #include "management/management.h"
+#include "store/providers.h"
 
 static bool find_vm(const struct management *m, const struct http_request *request, struct store_vm *ret, struct err *err)
 {
@@ -244,7 +245,8 @@ bool vm_release_identity(void *context, const struct http_request *request, stru
     struct store_vm vm;
 
     if (!find_vm(m, request, &vm, err) || !forget_duplicate(m, request->arena, vm.vm, err) ||
-        !store_identity_release(m->store, vm.vm, err) || !forget_tpm(m, request->arena, vm.vm, err))
+        !store_identity_release(m->store, vm.vm, err) || !store_provider_identity_release(m->store, vm.vm, err) ||
+        !forget_tpm(m, request->arena, vm.vm, err))
         return false;
     response->status = 204;
     return true;

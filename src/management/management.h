@@ -20,14 +20,18 @@ struct management {
     int64_t (*now_ms)(void);
     /* Puts in force what the store says now about an attestation provider's roots; NULL: there are no providers but the shared one. */
     bool (*reload_provider)(void *context, const char *provider, struct err *err);
-    void *reload_provider_context;
+    /* The custom provider that a Host header chooses, by name; "": none, the shared one. NULL: there are none. */
+    void (*provider_of_host)(void *context, struct bytes host, char *ret, size_t size);
+    void *providers_context; /* of both */
 };
 
 MUST_CHECK bool enrolments_new(struct enrolments **ret, struct err *err);
 void enrolments_free(struct enrolments *e);
 
-/* roots_load builds the shared provider's (for EKs: enrolment's) trust store of one kind from the database; for AKs our own CA as well. */
-MUST_CHECK bool roots_load(const struct management *management, enum store_root_kind kind, struct trust_store **ret, struct err *err);
+/* roots_load builds a trust store of one kind from the database. `provider` "": the shared provider's, for EKs everybody's; for AKs of the shared one
+ * our own CA as well. */
+MUST_CHECK bool roots_load(const struct management *management, enum store_root_kind kind, const char *provider, struct trust_store **ret,
+                           struct err *err);
 /* roots_reload replaces the set in force. Call after a change. */
 MUST_CHECK bool roots_reload(const struct management *management, enum store_root_kind kind, struct err *err);
 

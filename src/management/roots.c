@@ -23,7 +23,7 @@ static enum trust_kind trust_kind_of(enum store_root_role role)
     return role == STORE_ROOT_CA ? TRUST_CA : role == STORE_ROOT_PIN ? TRUST_LEAF : TRUST_INTERMEDIATE;
 }
 
-bool roots_load(const struct management *m, enum store_root_kind kind, struct trust_store **ret, struct err *err)
+bool roots_load(const struct management *m, enum store_root_kind kind, const char *provider, struct trust_store **ret, struct err *err)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
     const struct store_root *rows;
@@ -31,12 +31,12 @@ bool roots_load(const struct management *m, enum store_root_kind kind, struct tr
     size_t n_rows, n = 0;
     bool fine = true;
 
-    if (!store_root_list(m->store, &a, kind, "", &rows, &n_rows, err))
+    if (!store_root_list(m->store, &a, kind, provider, &rows, &n_rows, err))
         return false;
     entries = ARENA_ARRAY(&a, n_rows + 1, struct trust_entry);
     if (!entries)
         return err_set(err, ERR_NO_MEMORY, "no memory for trusted roots");
-    if (kind == STORE_ROOT_AK)
+    if (kind == STORE_ROOT_AK && !provider[0])
         entries[n++] = (struct trust_entry){ TRUST_CA, cert_ref(ca_cert(m->ak_ca, 0)) };
     for (size_t i = 0; fine && i < n_rows; i++) {
         struct cert *cert;
@@ -54,7 +54,7 @@ bool roots_reload(const struct management *m, enum store_root_kind kind, struct 
 {
     struct trust_store *next;
 
-    if (!roots_load(m, kind, &next, err))
+    if (!roots_load(m, kind, "", &next, err))
         return false;
     trust_slot_replace(kind == STORE_ROOT_AK ? m->ak_roots : m->ek_roots, next);
     return true;
@@ -62,7 +62,7 @@ bool roots_reload(const struct management *m, enum store_root_kind kind, struct 
 
 /* ---- whose roots ---- */
 
-/* What a call is about: one kind, of one provider ("": the shared one, and for EKs enrolment). */
+/* What a call is about: one kind, of one provider ("": the shared one; for EKs everybody, because the AK certificates that they lead to count for all). */
 struct scope {
     enum store_root_kind kind;
     const char *provider;
@@ -80,15 +80,13 @@ static bool read_scope(const struct management *m, struct arena *a, struct bytes
         return false;
     scope.server_ak_ca = scope.kind == STORE_ROOT_AK;
     if (provider.len) {
-        if (scope.kind == STORE_ROOT_EK)
-            return err_set(err, ERR_MALFORMED, "EK roots decide about enrolment, which is the same for all providers: leave provider out");
         name = arena_lower(a, provider);
         if (!name)
             return err_set(err, ERR_NO_MEMORY, "no memory for a name");
         if (!store_provider_get(m->store, a, name, &row, err))
             return err_within(err, "provider %s", name);
         scope.provider = row.name;
-        scope.server_ak_ca = row.server_ak_ca;
+        scope.server_ak_ca = scope.kind == STORE_ROOT_AK && row.server_ak_ca;
     }
     *ret = scope;
     return true;
@@ -98,7 +96,9 @@ static bool put_in_force(const struct management *m, const struct scope *scope, 
 {
     if (!scope->provider[0])
         return roots_reload(m, scope->kind, err);
-    return !m->reload_provider || m->reload_provider(m->reload_provider_context, scope->provider, err);
+    if (scope->kind == STORE_ROOT_EK)
+        return true; /* read at each enrolment */
+    return !m->reload_provider || m->reload_provider(m->providers_context, scope->provider, err);
 }
 
 /* ---- adding ---- */
@@ -305,7 +305,8 @@ static bool put_all(const struct management *m, struct arena *a, struct json_out
         if (!store_provider_list(m->store, a, after, LIMIT_LIST_PAGE, &providers, &n, err))
             return false;
         for (size_t i = 0; i < n; i++)
-            if (!put_scope(m, a, out, &(struct scope){ STORE_ROOT_AK, providers[i].name, providers[i].server_ak_ca }, err))
+            if (!put_scope(m, a, out, &(struct scope){ STORE_ROOT_AK, providers[i].name, providers[i].server_ak_ca }, err) ||
+                !put_scope(m, a, out, &(struct scope){ STORE_ROOT_EK, providers[i].name, false }, err))
                 return false;
         after = n ? providers[n - 1].name : NULL;
     } while (n == LIMIT_LIST_PAGE);
@@ -333,7 +334,13 @@ bool roots_get(void *context, const struct http_request *request, struct http_re
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
     json_begin_array(&out, "value");
-    fine = provider.len ? put_scope(m, request->arena, &out, &scope, err) : put_all(m, request->arena, &out, err);
+    if (provider.len) {
+        fine = put_scope(m, request->arena, &out, &scope, err);
+        scope = (struct scope){ STORE_ROOT_EK, scope.provider, false };
+        fine = fine && put_scope(m, request->arena, &out, &scope, err);
+    } else {
+        fine = put_all(m, request->arena, &out, err);
+    }
     json_end(&out);
     json_end(&out);
     return fine;

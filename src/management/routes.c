@@ -5,6 +5,9 @@
 const struct http_route management_routes[] = {
     { "POST", "/enroll/v1/begin", HTTP_ANONYMOUS, LIMIT_REPORT_BODY_BYTES, HTTP_JSON, enrol_begin, 0, HTTP_COSTLY },
     { "POST", "/enroll/v1/activate", HTTP_ANONYMOUS, LIMIT_ATTEST_BODY_BYTES, HTTP_JSON, enrol_activate, 0, HTTP_COSTLY },
+    { "POST", "/providers/{provider}/enroll/v1/begin", HTTP_ANONYMOUS, LIMIT_REPORT_BODY_BYTES, HTTP_JSON, enrol_begin, 0, HTTP_COSTLY },
+    { "POST", "/providers/{provider}/enroll/v1/activate", HTTP_ANONYMOUS, LIMIT_ATTEST_BODY_BYTES, HTTP_JSON, enrol_activate, 0,
+      HTTP_COSTLY },
     { "GET", "/v1/server", HTTP_READER, 0, HTTP_NO_BODY, server_get, 0 },
     { "GET", "/v1/vms", HTTP_READER, 0, HTTP_NO_BODY, vm_list_get, 0 },
     { "POST", "/v1/vms", HTTP_CONTRIBUTOR, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, vm_post, 0 },

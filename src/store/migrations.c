@@ -90,11 +90,18 @@ static const char provider_life[] = "ALTER TABLE providers ADD COLUMN server_ak_
                                     "CREATE INDEX operations_by_state ON operations (state, started_ms, id);"
                                     "CREATE INDEX providers_by_uri ON providers (attest_uri);";
 
+/* VMs that an endorsement root of one provider vouches for. */
+static const char provider_identities[] = "CREATE TABLE provider_identities ("
+                                          " provider TEXT NOT NULL, vm TEXT NOT NULL, ek_cert_sha256 TEXT NOT NULL, ak_cert BYTEA NOT NULL,"
+                                          " enrolled_ms BIGINT NOT NULL, PRIMARY KEY (vm, provider));"
+                                          "CREATE INDEX provider_identities_by_provider ON provider_identities (provider);";
+
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
     { "how a provider's tokens are made", token_profiles },
     { "use and scope of API tokens", token_use },
     { "providers that can be brought back, tracked operations", provider_life },
+    { "identities that count at one provider", provider_identities },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

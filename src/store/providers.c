@@ -203,7 +203,8 @@ static bool purge(struct store *tx, void *context, struct err *err)
     if (changes == 0)
         return err_set(err, ERR_NOT_FOUND, "there is no deleted attestation provider of that name");
     return sql_write(tx, SQL_PROVIDER_DROP_POLICIES, params, 1, NULL, err) &&
-           sql_write(tx, SQL_PROVIDER_DROP_SIGNERS, params, 1, NULL, err) && store_root_replace(tx, STORE_ROOT_AK, name, NULL, 0, err) &&
+           sql_write(tx, SQL_PROVIDER_DROP_SIGNERS, params, 1, NULL, err) &&
+           sql_write(tx, SQL_PROVIDER_DROP_IDENTITIES, params, 1, NULL, err) && store_root_replace(tx, STORE_ROOT_AK, name, NULL, 0, err) &&
            store_root_replace(tx, STORE_ROOT_EK, name, NULL, 0, err);
 }
 

@@ -61,6 +61,27 @@ MUST_CHECK bool store_provider_purge(struct store *store, const char *name, stru
 MUST_CHECK bool store_provider_list(struct store *store, struct arena *a, const char *after_name, size_t limit,
                                     const struct store_provider **ret, size_t *ret_n, struct err *err);
 
+/* ---- VMs that one provider alone believes ----------------------------------------------------------------------------- */
+
+/* Enrolled by an endorsement root of that provider (management/enrolment.c). They are no identities of the inventory (store/store.h): nobody else
+ * believes them. */
+struct store_provider_identity {
+    const char *provider;
+    const char *vm;
+    const char *ek_cert_sha256; /* hex */
+    struct bytes ak_cert;       /* DER */
+    int64_t enrolled_ms;
+};
+
+/* The VM's one identity at that provider; again, for a renewed certificate or another key of the same TPM. CONFLICT: another TPM has it. */
+MUST_CHECK bool store_provider_identity_put(struct store *store, const struct store_provider_identity *identity, struct err *err);
+MUST_CHECK bool store_provider_identity_get(struct store *store, struct arena *a, const char *provider, const char *vm,
+                                            struct store_provider_identity *ret, struct err *err);
+/* At every provider; none is fine. */
+MUST_CHECK bool store_provider_identity_release(struct store *store, const char *vm, struct err *err);
+
+/* ---- policy signers --------------------------------------------------------------------------------------------------- */
+
 /* Adding one that is there changes nothing. LIMIT: there would be more than `max`. */
 MUST_CHECK bool store_signer_add(struct store *store, const struct store_signer *signer, size_t max, struct err *err);
 /* Removing one that is not there changes nothing. CONFLICT: it is the last one. */

@@ -18,11 +18,12 @@
 #define PROVIDER_COLUMNS                                                                                                                \
     "name, subscription, resource_group, location, attest_uri, isolated, tpm_authentication, public_network_access, tags, created_ms, " \
     "created_by, version, token_profile, server_ak_ca, tpm_v1, deleted_ms, deleted_by"
-#define OPERATION_COLUMNS "id, kind, target, state, step, input, steps, failure, started_ms, ended_ms, by_whom"
-#define SIGNER_COLUMNS    "provider, sha256, der, added_ms, by_whom"
-#define POLICY_COLUMNS    "provider, type, version, jws, hash, by_whom, time_ms"
-#define API_TOKEN_COLUMNS "sha256, name, role, created_ms, expires_ms, by_whom, last_used_ms, scope"
-#define TOKEN_COLUMNS     "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
+#define OPERATION_COLUMNS         "id, kind, target, state, step, input, steps, failure, started_ms, ended_ms, by_whom"
+#define SIGNER_COLUMNS            "provider, sha256, der, added_ms, by_whom"
+#define POLICY_COLUMNS            "provider, type, version, jws, hash, by_whom, time_ms"
+#define API_TOKEN_COLUMNS         "sha256, name, role, created_ms, expires_ms, by_whom, last_used_ms, scope"
+#define PROVIDER_IDENTITY_COLUMNS "provider, vm, ek_cert_sha256, ak_cert, enrolled_ms"
+#define TOKEN_COLUMNS             "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
 
 /* clang-format off */
 #define STATEMENTS(X)                                                                                                                      \
@@ -134,6 +135,12 @@
     X(PROVIDER_DROP_POLICIES, WRITE, "DELETE FROM policies WHERE provider = $1")                                                           \
     X(PROVIDER_DROP_SIGNERS, WRITE, "DELETE FROM policy_signers WHERE provider = $1")                                                      \
     X(PROVIDER_LIST, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name > $1 AND deleted_ms = 0 ORDER BY name LIMIT $2")         \
+    X(PROVIDER_DROP_IDENTITIES, WRITE, "DELETE FROM provider_identities WHERE provider = $1")                                              \
+    X(PROVIDER_IDENTITY_PUT, WRITE, "INSERT INTO provider_identities (" PROVIDER_IDENTITY_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "         \
+        "ON CONFLICT (vm, provider) DO UPDATE SET ek_cert_sha256 = excluded.ek_cert_sha256, ak_cert = excluded.ak_cert, "                  \
+        "enrolled_ms = excluded.enrolled_ms")                                                                                              \
+    X(PROVIDER_IDENTITY_GET, READ, "SELECT " PROVIDER_IDENTITY_COLUMNS " FROM provider_identities WHERE provider = $1 AND vm = $2")        \
+    X(PROVIDER_IDENTITY_RELEASE, WRITE, "DELETE FROM provider_identities WHERE vm = $1")                                                   \
     X(SIGNER_ADD, WRITE, "INSERT INTO policy_signers (" SIGNER_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "                                    \
         "ON CONFLICT (provider, sha256) DO NOTHING")                                                                                       \
     X(SIGNER_DROP, WRITE, "DELETE FROM policy_signers WHERE provider = $1 AND sha256 = $2")                                                \

@@ -123,7 +123,8 @@ static bool drop(struct store *tx, void *context, struct err *err)
     struct sql_value vm[] = { sql_text(deletion->vm) };
     int64_t changes;
 
-    if (!sql_write(tx, SQL_VM_DROP, vm, 1, &changes, err) || !sql_write(tx, SQL_CLAIMS_DROP, vm, 1, NULL, err))
+    if (!sql_write(tx, SQL_VM_DROP, vm, 1, &changes, err) || !sql_write(tx, SQL_CLAIMS_DROP, vm, 1, NULL, err) ||
+        !sql_write(tx, SQL_PROVIDER_IDENTITY_RELEASE, vm, 1, NULL, err))
         return false;
     for (size_t i = 0; deletion->with_history && i < ARRAY_LEN(history); i++)
         if (!sql_write(tx, history[i], vm, 1, NULL, err))

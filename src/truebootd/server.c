@@ -184,8 +184,16 @@ static bool start_management(struct server *s, struct err *err)
     m->url = s->attestation.issuer;
     m->profile = s->config->profile;
     m->now_ms = clock_now_ms;
-    return roots_load(m, STORE_ROOT_AK, &ak, err) && trust_slot_new(ak, &m->ak_roots, err) && roots_load(m, STORE_ROOT_EK, &ek, err) &&
-           trust_slot_new(ek, &m->ek_roots, err) && enrolments_new(&m->enrolments, err);
+    return roots_load(m, STORE_ROOT_AK, "", &ak, err) && trust_slot_new(ak, &m->ak_roots, err) &&
+           roots_load(m, STORE_ROOT_EK, "", &ek, err) && trust_slot_new(ek, &m->ek_roots, err) && enrolments_new(&m->enrolments, err);
+}
+
+static void provider_of_host(void *context, struct bytes host, char *ret, size_t size)
+{
+    const struct provider *p CLEANUP(provider_free_at) = NULL;
+    struct err ignored = ERR_INIT; /* whoever enrols by a name that nobody has enrols here, as ever */
+
+    snprintf(ret, size, "%s", providers_by_host(context, host, &p, &ignored) && !p->shared ? p->name : "");
 }
 
 static bool reload_provider(void *context, const char *provider, struct err *err) { return providers_reload(context, provider, err); }
@@ -203,7 +211,8 @@ static bool finish_operations(struct server *s, struct err *err)
     if (n)
         log_event(LOG_WARNING, "operations that were interrupted have been finished or marked as failed", "n", text, NULL);
     s->management.reload_provider = reload_provider;
-    s->management.reload_provider_context = s->attestation.providers;
+    s->management.provider_of_host = provider_of_host;
+    s->management.providers_context = s->attestation.providers;
     return true;
 }
 

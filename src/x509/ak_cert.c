@@ -29,6 +29,17 @@ bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TEXT_LEN], st
     return true;
 }
 
+struct bytes ak_cert_provider(const struct cert *cert)
+{
+    struct bytes prefix = BYTES_LIT(AK_CERT_PROVIDER_URI), rest = cert->alt_names;
+    struct cert_alt_name name;
+
+    while (cert_alt_name_next(&rest, &name))
+        if (name.kind == ALT_NAME_URI && bytes_starts_with(name.value, prefix))
+            return bytes_slice(name.value, prefix.len, name.value.len);
+    return BYTES_NONE;
+}
+
 bool ak_cert_is_placeholder(const struct cert *cert)
 {
     struct bytes issuer;

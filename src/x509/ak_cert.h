@@ -12,5 +12,9 @@ MUST_CHECK bool ak_cert_check(const struct cert *cert, struct err *err);
 MUST_CHECK bool ak_cert_check_cloud(const struct cert *cert, struct err *err);
 /* The VM that our own CA put into the subject: CN is a UUID. ERR_NOT_FOUND for other people's AK certificates. */
 MUST_CHECK bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TEXT_LEN], struct err *err);
+/* A certificate of ours may count for one attestation provider alone: who enrolled by an endorsement root of that provider's. The view is the
+ * provider's name; BYTES_NONE: it counts everywhere. */
+#define AK_CERT_PROVIDER_URI "urn:trueboot:provider:"
+struct bytes ak_cert_provider(const struct cert *cert);
 /* A platform's stand-in until the real one is there: issuer CN "MICROSOFT AZURE TRUSTED VM RSA…" (guest-agent.md 2.2). */
 bool ak_cert_is_placeholder(const struct cert *cert);

@@ -1,8 +1,10 @@
 #include "x509/ca.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "crypto/pem.h"
+#include "x509/ak_cert.h"
 #include "x509/ca_write.h"
 
 enum { COMMON_NAME_MAX = 64 /* RFC 5280 annex A, ub-common-name; others refuse longer ones */ };
@@ -129,20 +131,40 @@ size_t ca_chain_len(const struct ca *ca) { return ca->n; }
 
 const struct cert *ca_cert(const struct ca *ca, size_t i) { return ca->chain[i]; }
 
-bool ca_issue_ak(const struct ca *ca, const char *vm_uuid, const struct pubkey *ak, int64_t now_ms, struct cert **ret, struct err *err)
+static bool issue_ak(const struct ca *ca, const char *vm_uuid, const char *uri /* or NULL */, const struct pubkey *ak, int64_t now_ms,
+                     struct cert **ret, struct err *err)
 {
     char uuid[UUID_TEXT_LEN];
     CLEANUP(cert_free_at) struct cert *cert = NULL;
+    struct ca_request request;
 
     if (!uuid_canonical(bytes_of_string(vm_uuid), uuid))
         return err_set(err, ERR_MALFORMED, "an attestation key's certificate needs the VM's UUID");
-    if (!issue(ca, request_for(CA_PROFILE_AK, uuid, ak, now_ms, CA_AK_VALIDITY_MS), &cert, err))
+    request = request_for(CA_PROFILE_AK, uuid, ak, now_ms, CA_AK_VALIDITY_MS);
+    request.names = &uri;
+    request.n_names = uri != NULL;
+    if (!issue(ca, request, &cert, err))
         return false;
     if (cert->der.len >= CA_AK_CERT_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "the certificate would have %zu bytes; an NV index holds fewer than %d", cert->der.len,
                        CA_AK_CERT_BYTES_MAX);
     *ret = TAKE(cert);
     return true;
+}
+
+bool ca_issue_ak(const struct ca *ca, const char *vm_uuid, const struct pubkey *ak, int64_t now_ms, struct cert **ret, struct err *err)
+{
+    return issue_ak(ca, vm_uuid, NULL, ak, now_ms, ret, err);
+}
+
+bool ca_issue_ak_for_provider(const struct ca *ca, const char *vm_uuid, const char *provider, const struct pubkey *ak, int64_t now_ms,
+                              struct cert **ret, struct err *err)
+{
+    char uri[128];
+
+    if (snprintf(uri, sizeof uri, AK_CERT_PROVIDER_URI "%s", provider) >= (int)sizeof uri)
+        return err_set(err, ERR_LIMIT, "the provider's name is too long for a certificate");
+    return issue_ak(ca, vm_uuid, uri, ak, now_ms, ret, err);
 }
 
 bool ca_issue_tls_server(const struct ca *ca, const char *const *names, size_t n_names, const struct pubkey *key, int64_t now_ms,

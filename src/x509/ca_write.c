@@ -186,6 +186,17 @@ static bool write_host_names(struct writer *w, const struct ca_request *request,
     return true;
 }
 
+static void write_uris(struct writer *w, const struct ca_request *request)
+{
+    struct open_extension at = begin_extension(w, OID_SUBJECT_ALT_NAME, false);
+    size_t sequence = der_begin(w);
+
+    for (size_t i = 0; i < request->n_names; i++)
+        der_write(w, DER_CONTEXT(6), bytes_of_string(request->names[i]));
+    der_end(w, sequence, DER_SEQUENCE);
+    end_extension(w, at);
+}
+
 /* The TPM that swtpm is: manufacturer IBM, model swtpm, as its own CA writes it (guest-agent.md 2.2). */
 static void write_tpm_names(struct writer *w)
 {
@@ -212,6 +223,8 @@ static bool write_extensions(struct writer *w, const struct ca_request *request,
     switch (request->profile) {
     case CA_PROFILE_AK:
         write_ext_key_usage(w, OID_EKU_TPM_AK);
+        if (request->n_names)
+            write_uris(w, request);
         break;
     case CA_PROFILE_EK:
         write_ext_key_usage(w, OID_EKU_TPM_EK);

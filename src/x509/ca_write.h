@@ -13,7 +13,7 @@ struct ca_request {
     int64_t not_before_ms, not_after_ms;
     const struct cert *issuer;    /* NULL: self-signed */
     const struct privkey *signer; /* the issuer's key */
-    const char *const *names;     /* TLS: DNS names and addresses */
+    const char *const *names;     /* TLS: DNS names and addresses; an AK: URIs */
     size_t n_names;
 };
 

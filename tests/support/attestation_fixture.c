@@ -116,8 +116,16 @@ static bool start_management(struct fixture *f, struct err *err)
                               .profile = "default",
                               .ca_pem = "",
                               .now_ms = fixture_now_ms };
-    return trust_host_ca(f, err) && roots_load(m, STORE_ROOT_AK, &ak, err) && trust_slot_new(ak, &m->ak_roots, err) &&
-           roots_load(m, STORE_ROOT_EK, &ek, err) && trust_slot_new(ek, &m->ek_roots, err) && enrolments_new(&m->enrolments, err);
+    return trust_host_ca(f, err) && roots_load(m, STORE_ROOT_AK, "", &ak, err) && trust_slot_new(ak, &m->ak_roots, err) &&
+           roots_load(m, STORE_ROOT_EK, "", &ek, err) && trust_slot_new(ek, &m->ek_roots, err) && enrolments_new(&m->enrolments, err);
+}
+
+static void provider_of_host(void *context, struct bytes host, char *ret, size_t size)
+{
+    const struct provider *p CLEANUP(provider_free_at) = NULL;
+    struct err ignored = ERR_INIT; /* whoever enrols by a name that nobody has enrols here, as ever */
+
+    snprintf(ret, size, "%s", providers_by_host(context, host, &p, &ignored) && !p->shared ? p->name : "");
 }
 
 static bool reload_provider(void *context, const char *provider, struct err *err) { return providers_reload(context, provider, err); }
@@ -140,7 +148,8 @@ static bool start_attestation(struct fixture *f, struct err *err)
     if (!providers_new(&providers, &s->providers, err))
         return false;
     f->management.reload_provider = reload_provider;
-    f->management.reload_provider_context = s->providers;
+    f->management.provider_of_host = provider_of_host;
+    f->management.providers_context = s->providers;
     return vouch_cache_new(64, &s->vouched, err) && challenges_new(&s->challenges, err);
 }
 

@@ -7,6 +7,7 @@
 #include "support/attestation_fixture.h"
 #include "support/test.h"
 #include "tpm/kdf.h"
+#include "x509/ak_cert.h"
 
 /* ---- the guest's side ---------------------------------------------------------------------------------------------------- */
 
@@ -27,7 +28,9 @@ static void begin(struct fixture *f, struct arena *a, const struct beginning *b,
 {
     const char *body = arena_printf(a, "{\"ekCerts\":[\"%s\"],\"ekPub\":\"%s\",\"akPub\":\"%s\"}", b64(a, b->ek_cert), b64(a, b->ek_public),
                                     b64(a, b->ak_public));
-    fixture_call(f, &(struct call){ .path = "/enroll/v1/begin", .body = bytes_of_string(body), .arena = a }, ret);
+    fixture_call(
+        f, &(struct call){ .path = arena_printf(a, "%s/enroll/v1/begin", f->at ? f->at : ""), .body = bytes_of_string(body), .arena = a },
+        ret);
 }
 
 /* TPM2_ActivateCredential in software: Part 1, 24.4 and 24.5, backwards. False: the blob was made for another name or key. */
@@ -132,7 +135,9 @@ static void activate(struct fixture *f, struct arena *a, const struct activation
     json_put_base64url(&out, "signature", quote.signature);
     put_registers(&out, &pcrs);
     json_end(&out);
-    fixture_call(f, &(struct call){ .path = "/enroll/v1/activate", .body = writer_bytes(&w), .arena = a }, ret);
+    fixture_call(
+        f, &(struct call){ .path = arena_printf(a, "%s/enroll/v1/activate", f->at ? f->at : ""), .body = writer_bytes(&w), .arena = a },
+        ret);
 }
 
 static bool enrol(struct fixture *f, struct arena *a, const struct test_vm *vm, struct answer *ret)
@@ -598,4 +603,137 @@ TEST(twenty_enrolments_of_two_tpms_for_one_vm_leave_one_tpm)
     CHECK(run_threads(&f, vms, NULL) >= 1);
     REQUIRE_OK(store_identity_list(f.store, &f.a, vm->uuid, &rows, &n, &err), err);
     CHECK_INT(n, 1);
+}
+
+/* ---- endorsement roots of one provider ----------------------------------------------------------------------------------------- */
+
+#define PERMIT "version=1.0; authorizationrules{ => permit(); };"
+
+/* A CA that vouches for endorsement keys at one provider alone, and the VM with a certificate of it. */
+static struct ca *tenants_ca(struct fixture *f, struct test_vm *vm, const char *provider)
+{
+    struct answer answer;
+    struct ca *ca;
+    struct err err = ERR_INIT;
+    const char *pem;
+
+    if (!ca_new("tenant's host CA", fixture_time, &ca, &err))
+        abort();
+    vm->ek_cert = issued_ek(f, ca, arena_printf(&f->a, "%s:%s", vm->name, vm->uuid), vm->ek);
+    pem = base64_in(&f->a, BASE64_STANDARD, ca_cert(ca, 0)->der);
+    fixture_ask(f, &answer, "POST", "/v1/roots",
+                "{\"kind\":\"ek\",\"provider\":\"%s\",\"pem\":\"-----BEGIN CERTIFICATE-----\\n%s\\n-----END CERTIFICATE-----\\n\"}",
+                provider, pem);
+    CHECK_INT(answer.status, 200);
+    return ca;
+}
+
+static unsigned attest_at(struct fixture *f, const struct test_vm *vm, const char *at)
+{
+    struct attestation t;
+    struct answer answer = { 0 };
+
+    f->at = at;
+    if (!attestation_begin(f, vm, &t))
+        return 0;
+    attestation_send(&t, &answer);
+    return answer.status;
+}
+
+TEST(an_endorsement_root_of_a_provider_is_believed_by_that_provider_alone)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web1", 1);
+    struct ca *ca CLEANUP(ca_free_at) = NULL;
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct answer answer;
+    struct err err = ERR_INIT;
+
+    REQUIRE(fixture_provider(&f, "other", "original", PERMIT) && fixture_provider(&f, "tenant", "original", PERMIT));
+    ca = tenants_ca(&f, vm, "tenant");
+    for (const char *const *at = (const char *const[]){ "", "/providers/other", NULL }; *at; at++) {
+        f.at = *at;
+        CHECK(!enrol(&f, &f.a, vm, &answer) && answer.status == 400 && strcmp(answer.code, "EnrolmentRefused") == 0);
+    }
+    f.at = "/providers/tenant";
+    REQUIRE(enrol(&f, &f.a, vm, &answer));
+    vm->ak_cert = member(&f.a, answer.json, "akCert");
+    REQUIRE_OK(cert_parse(vm->ak_cert, &cert, &err), err);
+    CHECK_BYTES(ak_cert_provider(cert), BYTES_LIT("tenant"));
+    CHECK_STRING(active_ak(&f, vm), ""); /* no identity of the inventory: reports and health do not rest on it */
+
+    CHECK_INT(attest_at(&f, vm, "/providers/tenant"), 200);
+    CHECK_INT(attest_at(&f, vm, "/providers/other"), 400);
+    CHECK_INT(attest_at(&f, vm, ""), 400);
+    CHECK_INT(fixture_appraisals(&f, vm->uuid, NULL), 0);
+}
+
+TEST(a_vm_has_one_tpm_at_a_provider_until_it_is_released_and_then_the_old_certificate_is_over)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web1", 1), *copy;
+    struct ca *ca CLEANUP(ca_free_at) = NULL;
+    struct answer answer;
+
+    REQUIRE(fixture_provider(&f, "tenant", "original", PERMIT));
+    ca = tenants_ca(&f, vm, "tenant");
+    f.at = "/providers/tenant";
+    REQUIRE(enrol(&f, &f.a, vm, &answer));
+    vm->ak_cert = member(&f.a, answer.json, "akCert");
+    REQUIRE(enrol(&f, &f.a, vm, &answer)); /* the same TPM may renew */
+    CHECK_INT(attest_at(&f, vm, "/providers/tenant"), 200);
+
+    copy = fixture_machine(&f, "web1", 2);
+    copy->ek_cert = issued_ek(&f, ca, arena_printf(&f.a, "web1:%s", vm->uuid), copy->ek);
+    CHECK(!enrol(&f, &f.a, copy, &answer) && answer.status == 409 && strstr(answer.message, "release"));
+    fixture_ask(&f, &answer, "POST", "/v1/vms/web1/identity:release", NULL);
+    CHECK_INT(answer.status, 204);
+    CHECK_INT(attest_at(&f, vm, "/providers/tenant"), 400);
+    REQUIRE(enrol(&f, &f.a, copy, &answer));
+    CHECK_INT(attest_at(&f, vm, "/providers/tenant"), 400);
+}
+
+TEST(everybodys_endorsement_roots_count_at_a_provider_too_and_lead_to_an_identity_of_the_inventory)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web1", 1);
+    struct ca *ca CLEANUP(ca_free_at) = NULL;
+    struct bytes everybodys = vm->ek_cert;
+    struct answer answer;
+
+    REQUIRE(fixture_provider(&f, "tenant", "original", PERMIT));
+    ca = tenants_ca(&f, vm, "tenant");
+    vm->ek_cert = everybodys;
+    f.at = "/providers/tenant";
+    REQUIRE(enrol(&f, &f.a, vm, &answer));
+    vm->ak_cert = member(&f.a, answer.json, "akCert");
+    CHECK_STRING(active_ak(&f, vm), hex_in(&f.a, vm->ak_name));
+    CHECK_INT(attest_at(&f, vm, ""), 200);
+    CHECK_INT(attest_at(&f, vm, "/providers/tenant"), 200);
+    f.at = "/providers/nobody";
+    CHECK(!enrol(&f, &f.a, vm, &answer) && answer.status == 404);
+}
+
+TEST(endorsement_roots_of_a_provider_are_listed_removed_and_go_with_it)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web1", 1);
+    struct ca *ca CLEANUP(ca_free_at) = NULL;
+    struct answer answer;
+    char sha256[2 * CERT_SHA256_LEN + 1];
+
+    REQUIRE(fixture_provider(&f, "tenant", "original", PERMIT));
+    ca = tenants_ca(&f, vm, "tenant");
+    hex_encode((struct bytes){ ca_cert(ca, 0)->sha256, CERT_SHA256_LEN }, sha256);
+    fixture_ask(&f, &answer, "GET", "/v1/roots?provider=tenant", NULL);
+    CHECK(bytes_find(answer.body, bytes_of_string(sha256)) != SIZE_MAX &&
+          bytes_find(answer.body, BYTES_LIT("\"kind\":\"ek\"")) != SIZE_MAX);
+    fixture_ask(&f, &answer, "GET", "/v1/roots", NULL);
+    CHECK(bytes_find(answer.body, bytes_of_string(sha256)) != SIZE_MAX);
+    fixture_ask(&f, &answer, "DELETE", arena_printf(&f.a, "/v1/roots/ek/%s", sha256), NULL);
+    CHECK_INT(answer.status, 404); /* it is none of everybody's */
+    fixture_ask(&f, &answer, "DELETE", arena_printf(&f.a, "/v1/roots/ek/%s?provider=tenant", sha256), NULL);
+    CHECK_INT(answer.status, 204);
+    f.at = "/providers/tenant";
+    CHECK(!enrol(&f, &f.a, vm, &answer) && answer.status == 400);
 }

@@ -21,6 +21,8 @@ static const char *const for_anybody[] = {
     "GET /providers/{provider}/servicehealth",
     "POST /enroll/v1/begin",
     "POST /enroll/v1/activate",
+    "POST /providers/{provider}/enroll/v1/begin",
+    "POST /providers/{provider}/enroll/v1/activate",
 };
 
 static bool is_for_anybody(const struct http_route *route)

@@ -3,6 +3,7 @@
 #include "support/test.h"
 #include "x509/ca.h"
 #include "x509/chain.h"
+#include "x509/ak_cert.h"
 #include "x509/ek_cert.h"
 
 #define UUID "12345678-9abc-4def-8123-456789abcdef"
@@ -210,4 +211,25 @@ TEST(an_endorsement_certificate_of_ours_passes_for_one_of_swtpm)
     CHECK_STRING(found.vm_name, "vm-1");
     CHECK_STRING(found.vm_uuid, UUID);
     CHECK(verifies(ca, cert, CHAIN_EK, PLAN_NOW));
+}
+
+TEST(an_ak_certificate_for_one_provider_names_it_and_fits_an_nv_index)
+{
+    CLEANUP(ca_free_at) struct ca *ca = new_ca();
+    CLEANUP(cert_free_at) struct cert *cert = NULL;
+    CLEANUP(cert_free_at) struct cert *other = NULL;
+    CLEANUP(cert_free_at) struct cert *everybodys = NULL;
+    const struct pubkey *ak = privkey_public(plan_key(1));
+    struct err err = ERR_INIT;
+
+    REQUIRE(ca);
+    REQUIRE_OK(ca_issue_ak_for_provider(ca, UUID, "tenant-1", ak, PLAN_NOW, &cert, &err), err);
+    CHECK_BYTES(ak_cert_provider(cert), BYTES_LIT("tenant-1"));
+    CHECK(ak_cert_check(cert, &err) && cert->der.len < CA_AK_CERT_BYTES_MAX);
+    REQUIRE_OK(ca_issue_ak(ca, UUID, ak, PLAN_NOW, &everybodys, &err), err);
+    CHECK_INT(ak_cert_provider(everybodys).len, 0);
+    CHECK(!ca_issue_ak_for_provider(
+              ca, UUID, "a-name-that-is-far-too-long-for-any-provider-and-goes-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and", ak,
+              PLAN_NOW, &other, &err) &&
+          err.code == ERR_LIMIT);
 }
