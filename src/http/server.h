@@ -58,6 +58,6 @@ MUST_CHECK bool http_server_replace_certificate(struct http_server *server, stru
 struct http_server_stats {
     uint64_t requests, connections_open, connections_refused, deadlines_hit;
     uint64_t body_bytes; /* of large bodies, in memory now */
-    uint64_t late; /* answers that took too long: 503 */
+    uint64_t late;       /* answers that took too long: 503 */
 };
 struct http_server_stats http_server_stats(struct http_server *server);
