@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "crypto/secret.h"
 
 struct verb {
     const char *name;
@@ -242,6 +243,7 @@ int main(int argc, char **argv)
     struct err err = ERR_INIT;
     int code;
 
+    in.secrets = secret_memory_init(); /* before the first key */
     setenv("TSS2_LOG", "all+none", 0); /* the TPM library logs what we report ourselves */
     in.places.root = getenv("TRUEBOOT_AGENT_ROOT");
     if (argc > 0 && verb_is_client(argv[0]))
@@ -263,6 +265,6 @@ int main(int argc, char **argv)
     if (!places_init(&in.places_of, &in.arena, in.places.root, in.config.state_dir, in.config.run_dir, &err))
         return usage(err.text);
     code = verb->run(&in);
-    arena_done(&in.arena);
+    arena_done_secret(&in.arena); /* protected settings were taken apart in it */
     return code;
 }

@@ -29,14 +29,14 @@ static bool read_credentials(const char *path, struct arena *a, const char **ret
     if (!path || !*path)
         return true;
     if (stat(path, &s) != 0)
-        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file %s: %s", path, strerror(errno));
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file: %s", strerror(errno));
     if (s.st_mode & 077)
-        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file %s may be read by others: chmod 0600", path);
-    if (!file_read_in(a, path, CREDENTIALS_MAX, &text, &err))
-        return failure_from(why, FAILURE_PROXY_AUTH, &err);
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file may be read by others: chmod 0600");
+    if (!file_read_in(a, path, CREDENTIALS_MAX, &text, &err)) /* where it lies is nobody's business: this ends up in reports */
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file cannot be read: %s", err_slug(err.code));
     text = bytes_trim(text);
     if (bytes_find(text, BYTES_LIT(":")) == SIZE_MAX || bytes_find(text, BYTES_LIT("\n")) != SIZE_MAX)
-        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file %s does not hold user:password", path);
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file does not hold user:password");
     *ret = arena_string(a, text);
     return *ret ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
 }
@@ -59,7 +59,7 @@ struct server_config server_config_of(const struct agent_config *config, const c
 
 bool server_http_client(const struct server_config *config, struct http_client **ret, struct failure *why)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct http_client_config http = {
         .ca_file = config->ca_file,
         .ca_pem = config->ca_pem,

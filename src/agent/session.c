@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "crypto/random.h"
+#include "crypto/secret.h"
 
 enum { TOKEN_FILE_MAX = 4096, EVIDENCE_NONCE_LEN = 32 };
 
@@ -153,6 +154,16 @@ static void begin(struct session *ret)
     (void)!collect_find(&ret->arena, ret->config->run_dir, ret->host.boot_id, &ret->collected);
 }
 
+/* NULL: there is none, or no memory. */
+static char *copy_secret(struct bytes text)
+{
+    char *copy = text.len ? secret_alloc(text.len + 1) : NULL;
+
+    if (copy)
+        memcpy(copy, text.data, text.len);
+    return copy;
+}
+
 /* What the last run could not deliver: the newest token, if it is still worth it, and how much was missed. */
 static void take_spooled(struct session *s)
 {
@@ -163,7 +174,7 @@ static void take_spooled(struct session *s)
     s->missed = (struct report_missed){ spooled.count, spooled.first_ms, spooled.first_code, spooled.first_message };
     if (!spooled.has_newest || !newest->token.len || newest->until_ms <= clock_now_ms())
         return;
-    s->pending.token = strndup((const char *)newest->token.data, newest->token.len);
+    s->pending.token = copy_secret(newest->token);
     s->pending.appraisal = newest->appraisal.len ? strndup((const char *)newest->appraisal.data, newest->appraisal.len) : NULL;
     s->pending.until_ms = newest->until_ms;
     memcpy(s->pending.event_log_sha256, newest->event_log_sha256, sizeof s->pending.event_log_sha256);
@@ -186,7 +197,7 @@ void session_look(struct session *ret, const struct agent_config *config)
 
 static void drop_pending(struct session *s)
 {
-    free(s->pending.token);
+    secret_text_free(s->pending.token);
     free(s->pending.appraisal);
     s->pending = (struct pending_report){ 0 };
 }
@@ -258,14 +269,15 @@ static bool read_token(const struct session *s, struct arena *a, struct bytes *r
     if (!s->config->token_file || !*s->config->token_file)
         return true;
     if (!file_read_in(a, s->config->token_file, TOKEN_FILE_MAX, ret, &err))
-        return err.code == ERR_NOT_FOUND || failure_from(why, FAILURE_ENROLL_REFUSED, &err);
+        return err.code == ERR_NOT_FOUND ||
+               failure_set(why, FAILURE_ENROLL_REFUSED, "enroll.token_file cannot be read: %s", err_slug(err.code));
     *ret = bytes_trim(*ret);
     return true;
 }
 
 static bool enrol_with(struct session *s, struct keys *keys, struct failure *why)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct evidence_sources sources = sources_of(s);
     struct enrol_request request = { .ak = keys->ak,
                                      .run_dir = s->config->run_dir,
@@ -617,7 +629,7 @@ static char *copy_text(struct bytes text) { return text.len ? strndup((const cha
 static bool keep_pending(struct session *s, const struct attest_result *result, struct failure *why)
 {
     drop_pending(s);
-    s->pending.token = copy_text(result->token);
+    s->pending.token = copy_secret(result->token);
     s->pending.appraisal = copy_text(result->appraisal);
     s->pending.until_ms = attest_token_worth_until(result->token, clock_now_ms());
     memcpy(s->pending.event_log_sha256, result->event_log_sha256, sizeof s->pending.event_log_sha256);
@@ -664,7 +676,7 @@ static void send_failure(struct session *s, struct keys *keys, const struct atte
 
 static bool attest_and_report(struct session *s, struct keys *keys, struct report_answer *ret, struct failure *why)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct attest_result result = { 0 };
 
     if (s->pending.token && clock_now_ms() >= s->pending.until_ms)
@@ -692,7 +704,7 @@ static bool is_compatible(const struct session *s)
 static bool cycle_compatible(struct session *s, struct failure *why)
 {
     struct keys keys CLEANUP(keys_done) = { 0 };
-    struct arena a CLEANUP(arena_done) = { 0 };
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct attest_result result = { 0 };
     struct notes notes;
     struct failure telling;

@@ -4,6 +4,7 @@
 #include "agent/config.h"
 #include "agent/failure.h"
 #include "agent/places.h"
+#include "crypto/secret.h"
 
 enum verb_exit {
     VERB_EXIT_OK = 0,
@@ -32,6 +33,7 @@ struct invocation {
     const char *bundle;
     const char *config_problem; /* why the configuration could not be read; NULL: it could */
     unsigned cycles;
+    enum secret_guard secrets; /* how well this process keeps them */
 };
 
 int verb_install(struct invocation *in);

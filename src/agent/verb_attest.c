@@ -94,6 +94,9 @@ int verb_run(struct invocation *in)
     if (!give_up_power(in, &err))
         return verb_refused("run", VERB_EXIT_INTERNAL, &err);
     open_log(in);
+    if (in->secrets != SECRET_LOCKED)
+        log_event(LOG_INFO, "secrets are not locked into memory", "why",
+                  "RLIMIT_MEMLOCK is too small; they are left out of dumps and wiped", NULL);
     while ((code = run_daemon(&in->config, &options)) == RUN_EXIT_RELOAD) {
         start_again(in);
         options.no_start_delay = true; /* it goes on as it was, and attests at once */
@@ -172,7 +175,7 @@ static int once_via_daemon(struct invocation *in)
 int verb_once(struct invocation *in)
 {
     struct session session CLEANUP(session_done);
-    struct arena a CLEANUP(arena_done) = { 0 };
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct failure why = FAILURE_INIT;
     struct attest_result result;
 

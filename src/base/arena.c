@@ -37,6 +37,15 @@ void arena_done(struct arena *a)
     a->used = 0;
 }
 
+void arena_done_secret(struct arena *a)
+{
+    for (struct arena_block *block = a->blocks; block; block = block->next) {
+        ASAN_UNPOISON_MEMORY_REGION(block->data, block->size);
+        wipe(block->data, block->used);
+    }
+    arena_done(a);
+}
+
 void arena_reset(struct arena *a)
 {
     struct arena_block *kept = a->blocks;

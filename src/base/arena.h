@@ -15,6 +15,7 @@ struct arena {
 
 void arena_init(struct arena *a, size_t budget);
 void arena_done(struct arena *a);
+void arena_done_secret(struct arena *a); /* wipes first */
 /* arena_reset forgets everything but keeps one block, for loops that must not go to malloc. */
 void arena_reset(struct arena *a);
 

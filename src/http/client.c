@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "http/client_internal.h"
 #include "http/date.h"
+#include "crypto/secret.h"
 #include "http/proxy.h"
 
 enum {
@@ -24,7 +25,41 @@ enum {
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static CURLcode curl_ready;
 
-static void init_curl(void) { curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT); }
+/* libcurl copies credentials and headers with tokens, keeps the proxy's as long as a connection, and does not wipe what it gives back: so what it
+ * copies lies where secrets lie, as long as it is small, and everything is wiped for it. */
+static void *malloc_guarded(size_t size)
+{
+    enum { SMALL = 256 };
+
+    return size <= SMALL ? secret_alloc(size) : malloc(size);
+}
+
+static void free_wiped(void *p)
+{
+    if (p)
+        secret_free(p, secret_size(p));
+}
+
+static void *realloc_wiped(void *p, size_t size)
+{
+    size_t had = p ? secret_size(p) : 0;
+    void *moved;
+
+    if (p && size <= had && size > had / 2)
+        return p;
+    moved = malloc_guarded(size);
+    if (!moved)
+        return NULL;
+    if (p)
+        memcpy(moved, p, had < size ? had : size);
+    free_wiped(p);
+    return moved;
+}
+
+static void init_curl(void)
+{
+    curl_ready = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc_guarded, free_wiped, realloc_wiped, secret_text, calloc);
+}
 
 /* ---- making one ---------------------------------------------------------------------------------------------------- */
 
@@ -52,7 +87,7 @@ static bool copy_config(struct http_client *client, const struct http_client_con
     client->max_response = config->max_response ? config->max_response : MAX_RESPONSE;
     return copy_text(&client->unix_socket, config->unix_socket) && copy_text(&client->ca_file, config->ca_file) &&
            copy_text(&client->proxy, config->proxy) && copy_text(&client->no_proxy, config->no_proxy) &&
-           copy_text(&client->proxy_credentials, config->proxy_credentials) &&
+           (!config->proxy_credentials || (client->proxy_credentials = secret_text(config->proxy_credentials))) &&
            copy_text(&client->user_agent, config->user_agent ? config->user_agent : "trueboot/" TRUEBOOT_VERSION);
 }
 
@@ -119,9 +154,7 @@ void http_client_free(struct http_client *client)
     free(client->ca_file);
     free(client->proxy);
     free(client->no_proxy);
-    if (client->proxy_credentials)
-        wipe(client->proxy_credentials, strlen(client->proxy_credentials));
-    free(client->proxy_credentials);
+    secret_text_free(client->proxy_credentials);
     free(client->pins);
     free(client->user_agent);
     free(client->ca_pem.data);
@@ -294,8 +327,8 @@ static bool prepare(struct http_client *client, const struct http_call *call, co
     return client_set_options(client, client->curl, proxy, &client->peer, false) && set_call_options(client, call, headers, reply);
 }
 
-bool http_client_send(struct http_client *client, struct arena *a, const struct http_call *call, struct http_answer *ret,
-                      enum http_failure *ret_failure, struct err *err)
+static bool exchange(struct http_client *client, struct arena *a, const struct http_call *call, struct http_answer *ret,
+                     enum http_failure *ret_failure, struct err *err)
 {
     CLEANUP(reply_done) struct reply reply = { .arena = a, .body = { .limit = client->max_response } };
     CLEANUP(free_list) struct curl_slist *headers = NULL;
@@ -331,4 +364,13 @@ bool http_client_send(struct http_client *client, struct arena *a, const struct 
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     *ret = (struct http_answer){ (unsigned)status, { kept, reply.n_headers }, body };
     return true;
+}
+
+bool http_client_send(struct http_client *client, struct arena *a, const struct http_call *call, struct http_answer *ret,
+                      enum http_failure *ret_failure, struct err *err)
+{
+    bool done = exchange(client, a, call, ret, ret_failure, err);
+
+    curl_easy_reset(client->curl); /* libcurl would keep the proxy's password until the next request */
+    return done;
 }

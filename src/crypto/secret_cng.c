@@ -1,0 +1,18 @@
+#include "crypto/secret.h"
+#include <malloc.h>
+#include <stdlib.h>
+
+/* TODO when somebody tries it on Windows itself: VirtualLock. Keys are the system's there and not in this process's memory. */
+enum secret_guard secret_memory_init(void) { return SECRET_WIPED; }
+
+void *secret_alloc(size_t len) { return calloc(1, len ? len : 1); }
+
+size_t secret_size(const void *block) { return _msize((void *)block); }
+
+void secret_free(void *secret, size_t len)
+{
+    if (!secret)
+        return;
+    wipe(secret, len);
+    free(secret);
+}
