@@ -4,124 +4,19 @@ over TLS, each row a sentence of attestation-service.md 2, 3.4, 3.5, 4, 5, 12 or
 Prints TAP.
 
 usage: wire_table.py BUILD_FOLDER"""
-import atexit
 import base64
 import hashlib
 import http.client
 import json
 import os
-import shutil
 import signal
-import socket
 import ssl
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-BUILD = sys.argv[1]
-API = "?api-version=2020-10-01"
-count = failed = 0
-
-
-def ok(what, passed, note=""):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {count} - {what}", flush=True)
-    if not passed and note:
-        print(f"# {note}", flush=True)
-
-
-def b64u(data):
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def unb64u(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-folder = tempfile.mkdtemp(prefix="trueboot-wire-")
-data, port = folder + "/data", free_port()
-process = None
-
-
-class Local(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(data + "/truebootd.sock")
-
-
-@atexit.register
-def end():
-    if process and process.poll() is None:
-        process.kill()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def start():
-    global process
-    process = subprocess.Popen([f"{BUILD}/src/truebootd/truebootd", "--data", data, "--listen", f"127.0.0.1:{port}"],
-                               stdout=subprocess.DEVNULL, stderr=open(folder + "/log", "ab"))
-    for _ in range(300):
-        try:
-            if owner("GET", "/v1/server")[0] == 200:
-                return True
-        except OSError:
-            pass
-        if process.poll() is not None:
-            return False
-        time.sleep(0.1)
-    return False
-
-
-def ask(connection, method, path, body=None, headers=None, host=None):
-    raw = body.encode() if isinstance(body, str) else body
-    try:
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", host or f"localhost:{port}")
-        for name, value in (headers or {}).items():
-            connection.putheader(name, value)
-        if raw is not None:
-            connection.putheader("Content-Length", str(len(raw)))
-        connection.endheaders(raw)
-        answer = connection.getresponse()
-        content = answer.read()
-        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, content
-    finally:
-        connection.close()
-
-
-def owner(method, path, body=None, headers=None):
-    text = json.dumps(body) if body is not None else None
-    return ask(Local("localhost"), method, path, text, headers or ({"Content-Type": "application/json"} if text else {}))
-
-
-def tls(method, path, body=None, headers=None, host=None, version=None):
-    context = ssl.create_default_context(cafile=data + "/ca.pem")
-    if version:
-        context.minimum_version = context.maximum_version = version
-    return ask(http.client.HTTPSConnection("localhost", port, context=context, timeout=30), method, path, body, headers, host)
-
-
-def error_of(content):
-    try:
-        return json.loads(content)["error"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-
-
-def claims(content):
-    return json.loads(unb64u(json.loads(content)["token"].split(".")[1]))
-
+import wire_rig
+from wire_rig import API, GROUP, JSON, PLAIN, RESET, TEXT, Local, ask, b64u, claims, data, end_server, error_of, folder, jws, ok, owner, port, start, tls, unb64u
 
 if not start():
     print("1..1\nnot ok 1 - the server starts")
@@ -131,22 +26,12 @@ if not start():
 made = json.loads(owner("POST", "/v1/tokens", {"name": "wire", "role": "contributor"})[2])["token"]
 reader = json.loads(owner("POST", "/v1/tokens", {"name": "wire reader", "role": "reader"})[2])["token"]
 AUTH = {"Authorization": f"Bearer {made}"}
-GROUP = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.Attestation/attestationProviders"
 owner("PUT", f"{GROUP}/wire?api-version=2021-06-01", {"location": "East US", "properties": {"tpmAttestationAuthentication": "Disabled"}})
 P = "/providers/wire"
-TEXT = "version= 1.0;authorizationrules{=> permit();};issuancerules{};"
-
-
-def jws(payload=None, header=b'{"alg":"none"}'):
-    text = json.dumps({"AttestationPolicy": b64u(TEXT.encode())} if payload is None else payload, separators=(",", ":")).encode()
-    return f"{b64u(header)}.{b64u(text)}."
-
 
 JWS = jws()
-RESET = "eyJhbGciOiJub25lIn0.."
 INIT = b64u(b'{"payload":{"type":"aikcert"}}')
 INIT_PADDED = base64.urlsafe_b64encode(b'{"payload":{"type":"aikcert"}}').decode()
-PLAIN, JSON = {"Content-Type": "text/plain"}, {"Content-Type": "application/json"}
 
 # ---- 2.3: bodies of every client. what, method, path, body, headers, status, error code
 bodies = [
@@ -390,8 +275,7 @@ for round_ in range(3):
     for w in workers:
         w.start()
     time.sleep(1.0)
-    process.send_signal(signal.SIGKILL)
-    process.wait(20)
+    end_server(signal.SIGKILL)
     stop.set()
     for w in workers:
         w.join(40)
@@ -409,7 +293,6 @@ for round_ in range(3):
     answers = [owner("GET", f"/providers/{n}/certs")[0] for n in names]
     ok(f"every provider that is listed answers ({len(names)})", all(a == 200 for a in answers))
 
-process.send_signal(signal.SIGTERM)
-ok("the server stops when asked", process.wait(30) == 0)
-print(f"1..{count}")
-sys.exit(failed > 0)
+ok("the server stops when asked", end_server() == 0)
+print(f"1..{wire_rig.count}")
+sys.exit(wire_rig.failed > 0)
