@@ -60,10 +60,10 @@ static bool get_health(void *context, const struct http_request *request, struct
 
 /* Each endpoint twice: of the provider that Host names, and by path. A caller whose role does not suffice gets 401 (1.3). */
 #define ROUTE(method, path, role, max_body, content, handler) ROUTE_AT(method, path, role, max_body, content, handler, HTTP_CHEAP)
-#define ROUTE_AT(method, path, role, max_body, content, handler, cost)                                       \
-    { method, path, role, max_body, content, handler, 401, cost, data_plane_locate },                        \
-    {                                                                                                        \
-        method, "/providers/{provider}" path, role, max_body, content, handler, 401, cost, data_plane_locate \
+#define ROUTE_AT(method, path, role, max_body, content, handler, cost)                                             \
+    { method, path, role, max_body, content, handler, 401, cost, data_plane_locate, true },                        \
+    {                                                                                                              \
+        method, "/providers/{provider}" path, role, max_body, content, handler, 401, cost, data_plane_locate, true \
     }
 
 /* clang-format off */

@@ -282,20 +282,17 @@ static bool add_method(struct arena *a, const char **list, const char *method, s
     return *list || err_set(err, ERR_NO_MEMORY, "out of memory");
 }
 
-bool http_route_find(const struct http_routes *tables, size_t n_tables, struct arena *a, const char *method, struct bytes path,
-                     enum http_match *ret_match, struct http_target *ret, struct err *err)
+static bool search(const struct http_routes *tables, size_t n_tables, struct arena *a, const char *method, const struct path *parts,
+                   bool any_slashes, enum http_match *ret_match, struct http_target *ret, struct err *err)
 {
     struct http_target target = { 0 };
     struct bindings bindings;
-    struct path parts;
 
-    if (!split_path(a, path, &parts, err))
-        return false;
     for (size_t t = 0; t < n_tables; t++) {
         for (size_t r = 0; r < tables[t].n; r++) {
             const struct http_route *route = &tables[t].routes[r];
 
-            if (!pattern_fits(route->pattern, &parts, &bindings))
+            if ((any_slashes && !route->any_slashes) || !pattern_fits(route->pattern, parts, &bindings))
                 continue;
             if (!method_fits(route, method)) {
                 if (!add_method(a, &target.allow, route->method, err))
@@ -304,7 +301,7 @@ bool http_route_find(const struct http_routes *tables, size_t n_tables, struct a
             }
             target.route = route;
             target.context = tables[t].context;
-            if (!bind_params(a, &parts, &bindings, &target.params, err))
+            if (!bind_params(a, parts, &bindings, &target.params, err))
                 return false;
             *ret_match = HTTP_MATCHED;
             *ret = target;
@@ -314,6 +311,31 @@ bool http_route_find(const struct http_routes *tables, size_t n_tables, struct a
     *ret_match = target.allow ? HTTP_WRONG_METHOD : HTTP_NO_SUCH_PATH;
     *ret = target;
     return true;
+}
+
+/* False when there was none. */
+static bool drop_empty_segments(struct path *parts)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < parts->n; i++)
+        if (parts->segments[i].len)
+            parts->segments[n++] = parts->segments[i];
+    if (n == parts->n)
+        return false;
+    parts->n = n;
+    return true;
+}
+
+bool http_route_find(const struct http_routes *tables, size_t n_tables, struct arena *a, const char *method, struct bytes path,
+                     enum http_match *ret_match, struct http_target *ret, struct err *err)
+{
+    struct path parts;
+
+    if (!split_path(a, path, &parts, err) || !search(tables, n_tables, a, method, &parts, false, ret_match, ret, err))
+        return false;
+    return *ret_match != HTTP_NO_SUCH_PATH || !drop_empty_segments(&parts) ||
+           search(tables, n_tables, a, method, &parts, true, ret_match, ret, err);
 }
 
 /* ---- permissions ---------------------------------------------------------------------------------------------------- */

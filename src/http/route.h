@@ -31,6 +31,8 @@ struct http_route {
     enum http_cost cost; /* which of the caller's budgets a call comes from */
     /* Fills in the parameter that the path leaves out (a provider that Host names), before anybody asks what the caller's scope is; may be NULL. */
     bool (*locate)(void *context, struct http_request *request, struct err *err);
+    /* Segments without text do not count: for clients that put a base address which ends with a slash before the path. */
+    bool any_slashes;
 };
 
 /* What a caller lacks who may not: "vms/write", "policies/reset"; made from method and pattern. */

@@ -149,6 +149,10 @@ def http_forms():
         ("an encoded slash", f"GET /certs%2f HTTP/1.1\r\n{host}{end}\r\n", 400, 1),
         ("an encoded letter", f"GET /%63erts HTTP/1.1\r\n{host}{end}\r\n", 200, 1),
         ("dots", f"GET /providers/../certs HTTP/1.1\r\n{host}{end}\r\n", 400, 1),
+        ("a base address that ended with a slash", f"GET //certs HTTP/1.1\r\n{host}{end}\r\n", 200, 1),
+        ("and below a provider", f"GET {P}//certs HTTP/1.1\r\n{host}{end}\r\n", 200, 1),
+        ("a slash at the end", f"GET /certs/ HTTP/1.1\r\n{host}{end}\r\n", 200, 1),
+        ("a slash too many before what is not the attestation service's", f"GET //v1/server HTTP/1.1\r\n{host}{end}\r\n", 404, 1),
         ("capital letters", f"GET /CERTS HTTP/1.1\r\n{host}{end}\r\n", 200, 1),
     ]
     for what, text, status, answers in forms:

@@ -125,6 +125,46 @@ TEST(what_has_no_route_is_told_apart_from_a_wrong_method)
     arena_done(&a);
 }
 
+TEST(segments_without_text_count_unless_the_route_says_otherwise)
+{
+    static const struct http_route some[] = {
+        { "GET", "/certs", HTTP_ANONYMOUS, 0, HTTP_NO_BODY, NULL, .any_slashes = true },
+        { "POST", "/providers/{provider}/attest/{type}", HTTP_ANONYMOUS, 0, HTTP_NO_BODY, NULL, .any_slashes = true },
+        { "GET", "/v1/vms/{vm}", HTTP_READER, 0, HTTP_NO_BODY, NULL },
+        { "GET", "/files/{file*}", HTTP_READER, 0, HTTP_NO_BODY, NULL },
+    };
+    static const struct http_routes own[] = { { some, ARRAY_LEN(some), NULL } };
+    static const struct {
+        const char *method, *path;
+        enum http_match match;
+    } rows[] = {
+        { "GET", "//certs", HTTP_MATCHED },
+        { "GET", "/certs/", HTTP_MATCHED },
+        { "GET", "///certs//", HTTP_MATCHED },
+        { "POST", "/providers/wire//attest/Tpm", HTTP_MATCHED },
+        { "POST", "/providers//attest/Tpm", HTTP_NO_SUCH_PATH },
+        { "PUT", "//certs", HTTP_WRONG_METHOD },
+        { "GET", "//v1/vms/a", HTTP_NO_SUCH_PATH },
+        { "GET", "/v1/vms/a/", HTTP_NO_SUCH_PATH },
+        { "GET", "/v1//vms/a", HTTP_NO_SUCH_PATH },
+        { "GET", "/files//a", HTTP_MATCHED },
+        { "GET", "//", HTTP_NO_SUCH_PATH },
+        { "GET", "//nothing", HTTP_NO_SUCH_PATH },
+    };
+    struct arena a CLEANUP(arena_done) = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_target target;
+        enum http_match match = HTTP_NO_SUCH_PATH;
+        struct err err = ERR_INIT;
+
+        CHECK(http_route_find(own, 1, &a, rows[i].method, bytes_of_string(rows[i].path), &match, &target, &err));
+        if (match != rows[i].match)
+            test_note("%s %s", rows[i].method, rows[i].path);
+        CHECK_INT(match, rows[i].match);
+    }
+}
+
 TEST(addresses_that_climb_or_hide_something_are_refused)
 {
     static const char *const bad[] = {
