@@ -118,13 +118,14 @@ TEST(the_metadata_publishes_the_limits_that_hold)
     struct answer answer;
     const struct json *limits;
     int64_t value = 0;
+    struct err err = ERR_INIT;
 
     fixture_call(&f, &(struct call){ .path = "/.well-known/openid-configuration" }, &answer);
     limits = json_get(answer.json, "trueboot_limits");
     CHECK(json_as_integer(json_get(limits, "attestBodyBytes"), &value) && value == LIMIT_ATTEST_BODY_BYTES);
     CHECK(json_as_integer(json_get(limits, "jsonDepth"), &value) && value == LIMIT_JSON_DEPTH);
     CHECK(!json_get(limits, "attestPerAddress")); /* the fixture counts nobody */
-    REQUIRE(rate_limiter_new(64, &f.attestation.per_address, &(struct err)ERR_INIT));
+    REQUIRE_OK(rate_limiter_new(64, &f.attestation.per_address, &err), err);
     rate_limiter_set(f.attestation.per_address, 20, 1000, 60);
     fixture_call(&f, &(struct call){ .path = "/.well-known/openid-configuration" }, &answer);
     limits = json_at(answer.json, "trueboot_limits", "attestPerAddress", NULL);
