@@ -5,6 +5,7 @@
 #include "agent/ek.h"
 #include "agent/enrol.h"
 #include "agent/report_compat.h"
+#include "agent/session_inside.h"
 #include "agent/spool.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -12,21 +13,15 @@
 #include "crypto/random.h"
 #include "crypto/secret.h"
 
-enum { TOKEN_FILE_MAX = 4096, EVIDENCE_NONCE_LEN = 32 };
+enum { EVIDENCE_NONCE_LEN = 32 };
 
-/* The TPM and its key, open together. */
-struct keys {
-    struct tpm_device *tpm;
-    struct ak *ak;
-};
-
-static void keys_done(struct keys *keys)
+static void keys_done(struct session_keys *keys)
 {
     ak_close(keys->ak);
     tpm_device_close(keys->tpm);
 }
 
-static void progress(const struct session *s, const char *step, const char *detail)
+void session_progress(const struct session *s, const char *step, const char *detail)
 {
     if (s->progress)
         s->progress(s->context, step, detail);
@@ -42,7 +37,7 @@ struct ak_options session_ak_options(const struct agent_config *c, bool look_onl
                                 .look_only = look_only };
 }
 
-static struct evidence_sources sources_of(const struct session *s)
+struct evidence_sources session_sources(const struct session *s)
 {
     return (struct evidence_sources){ .firmware_log = s->config->firmware_log ? s->config->firmware_log : s->collected.firmware_log,
                                       .systemd_log = s->config->systemd_log,
@@ -88,15 +83,15 @@ static void keep_record(struct session *s, const struct ak *ak)
 static void note_key(struct session *s, const struct ak *ak)
 {
     if (ak_was_made_anew(ak)) {
-        progress(s, "attestation key made", s->ak_name);
+        session_progress(s, "attestation key made", s->ak_name);
         if (s->state.ak.known)
             notes_add(&s->watch.events, FAILURE_AK_MISSING, "the attestation key was gone; the same one was made again");
     }
     if (ak_handle_is_taken(ak))
-        progress(s, "another key sits at the usual handle; the fallback is used", NULL);
+        session_progress(s, "another key sits at the usual handle; the fallback is used", NULL);
 }
 
-static bool open_keys(struct session *s, struct keys *ret, struct failure *why)
+static bool open_keys(struct session *s, struct session_keys *ret, struct failure *why)
 {
     struct ak_options options = session_ak_options(s->config, s->look_only);
 
@@ -235,7 +230,7 @@ void session_done(struct session *s)
 
 /* Enrolment. */
 
-static void keep_nonce(struct session *s, struct bytes nonce)
+void session_keep_nonce(struct session *s, struct bytes nonce)
 {
     if (!nonce.len || nonce.len > sizeof s->nonce)
         return;
@@ -243,155 +238,9 @@ static void keep_nonce(struct session *s, struct bytes nonce)
     s->nonce_len = nonce.len;
 }
 
-static void keep_certificate(struct session *s, const struct enrolment *e)
-{
-    struct digest ek;
-
-    state_forget_certificate(&s->state);
-    write_bytes(&s->state.ak_cert, e->ak_cert);
-    write_bytes(&s->state.ak_chain, e->ak_chain);
-    memcpy(s->state.vm_id, e->vm_id, sizeof s->state.vm_id);
-    if (e->ek_cert.len) {
-        digest_compute(DIGEST_SHA256, e->ek_cert, &ek);
-        hex_encode(digest_bytes(&ek), s->state.ek_cert_sha256);
-    }
-    if (!s->state.first_seen_ms)
-        s->state.first_seen_ms = clock_now_ms();
-    keep_nonce(s, e->nonce);
-    state_save_identity(&s->state);
-}
-
-static bool read_token(const struct session *s, struct arena *a, struct bytes *ret, struct failure *why)
-{
-    struct err err = ERR_INIT;
-
-    *ret = BYTES_NONE;
-    if (!s->config->token_file || !*s->config->token_file)
-        return true;
-    if (!file_read_in(a, s->config->token_file, TOKEN_FILE_MAX, ret, &err))
-        return err.code == ERR_NOT_FOUND ||
-               failure_set(why, FAILURE_ENROLL_REFUSED, "enroll.token_file cannot be read: %s", err_slug(err.code));
-    *ret = bytes_trim(*ret);
-    return true;
-}
-
-static bool enrol_with(struct session *s, struct keys *keys, struct failure *why)
-{
-    struct arena a CLEANUP(arena_done_secret) = { 0 };
-    struct evidence_sources sources = sources_of(s);
-    struct enrol_request request = { .ak = keys->ak,
-                                     .run_dir = s->config->run_dir,
-                                     .sources = &sources,
-                                     .enroll_id = s->enroll_id ? bytes_of_string(s->enroll_id) : BYTES_NONE };
-    struct enrolment enrolment;
-    struct failure publishing = FAILURE_INIT;
-    struct bytes id;
-
-    progress(s, "enrolling", s->config->endpoint);
-    if (!read_token(s, &a, &request.token, why))
-        return false;
-    if (!enrol(keys->tpm, s->enroll, &request, &a, &enrolment, &id, why)) {
-        free(s->enroll_id);
-        s->enroll_id = id.len ? strndup((const char *)id.data, id.len) : NULL;
-        return false;
-    }
-    free(s->enroll_id);
-    s->enroll_id = NULL;
-    keep_certificate(s, &enrolment);
-    s->nv_certificate_is_stale = true;
-    if (s->config->publish_nv) {
-        if (ak_certificate_publish(keys->tpm, enrolment.ak_cert, &publishing))
-            s->nv_certificate_is_stale = false;
-        else
-            notes_add(&s->watch.events, publishing.id, "the certificate is kept in its file only: %s", publishing.text);
-    }
-    progress(s, "enrolled", s->state.vm_id);
-    return true;
-}
-
-/* *ret_fits: *der is a certificate of our key; then *ret_due says whether it is time for another one. */
-static void judge_certificate(struct session *s, const struct keys *keys, struct bytes der, bool *ret_fits, bool *ret_due)
-{
-    int64_t from_ms, until_ms, now_ms = clock_now_ms();
-    struct failure problem;
-
-    *ret_fits = der.len && ak_certificate_fits(keys->ak, der, s->state.vm_id, &from_ms, &until_ms, &problem);
-    *ret_due = *ret_fits && ak_certificate_is_due(from_ms, until_ms, now_ms);
-    if (*ret_fits && now_ms > until_ms)
-        notes_add(&s->watch.events, FAILURE_AK_CERT_EXPIRED, "the attestation key's certificate has expired; a new one is being asked for");
-}
-
-/* The platform's own business: there is nothing to enrol, only to wait for, longer each time (9.2). */
-static bool need_platform_certificate(struct session *s, struct keys *keys, struct failure *why)
-{
-    static const unsigned pauses[] = { 60, 300, 900, 3600 }; /* seconds */
-    struct arena a CLEANUP(arena_done) = { 0 };
-    int64_t from_ms, until_ms;
-    struct bytes der;
-
-    if (!ak_platform_certificate(keys->ak, &a, &der, &from_ms, &until_ms, why)) {
-        if (why->id == FAILURE_AK_CERT_PENDING) {
-            why->retry_after_seconds =
-                pauses[s->pending_certificates < ARRAY_LEN(pauses) ? s->pending_certificates : ARRAY_LEN(pauses) - 1];
-            s->pending_certificates++;
-        }
-        return false;
-    }
-    s->pending_certificates = 0;
-    state_forget_certificate(&s->state);
-    write_bytes(&s->state.ak_cert, der);
-    if (!s->state.vm_id[0])
-        memcpy(s->state.vm_id, s->host.vm_uuid, sizeof s->state.vm_id);
-    if (clock_now_ms() > until_ms)
-        notes_add(&s->watch.events, FAILURE_AK_CERT_EXPIRED, "the platform's certificate of the attestation key has expired");
-    return true;
-}
-
-static bool adopt_nv_certificate(struct session *s, const struct keys *keys, bool *ret_fits, bool *ret_due, struct failure *why)
-{
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct bytes der;
-
-    *ret_fits = *ret_due = false;
-    if (s->nv_certificate_is_stale)
-        return true;
-    if (!ak_certificate_read(keys->tpm, &a, &der, why))
-        return false;
-    judge_certificate(s, keys, der, ret_fits, ret_due);
-    if (!*ret_fits)
-        return true;
-    state_forget_certificate(&s->state);
-    write_bytes(&s->state.ak_cert, der);
-    progress(s, "certificate found in the TPM", s->state.vm_id);
-    state_save_identity(&s->state);
-    return true;
-}
-
-static bool need_certificate(struct session *s, struct keys *keys, struct failure *why)
-{
-    struct failure renewal = FAILURE_INIT;
-    bool fits, due;
-
-    if (ak_profile_is_platform(ak_profile(keys->ak)))
-        return need_platform_certificate(s, keys, why);
-    judge_certificate(s, keys, writer_bytes(&s->state.ak_cert), &fits, &due);
-    if (!fits) {
-        state_forget_certificate(&s->state);
-        if (!adopt_nv_certificate(s, keys, &fits, &due, why))
-            return false;
-    }
-    if (!fits && s->look_only)
-        return failure_set(why, FAILURE_NOT_ENROLLED, "there is no certificate for this key yet");
-    if (!fits)
-        return enrol_with(s, keys, why);
-    if (due && !s->look_only && !enrol_with(s, keys, &renewal))
-        progress(s, "the certificate could not be renewed yet", renewal.text); /* the old one serves until the new one is there */
-    return true;
-}
-
 bool session_enrol(struct session *s, bool anew, struct failure *why)
 {
-    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct session_keys keys CLEANUP(keys_done) = { 0 };
 
     if (anew) {
         s->state.ak = (struct ak_record){ 0 };
@@ -400,7 +249,7 @@ bool session_enrol(struct session *s, bool anew, struct failure *why)
     }
     if (!need_servers(s, why) || !open_keys(s, &keys, why))
         return false;
-    return ak_profile_is_platform(ak_profile(keys.ak)) ? need_platform_certificate(s, &keys, why) : enrol_with(s, &keys, why);
+    return ak_profile_is_platform(ak_profile(keys.ak)) ? session_platform_certificate(s, &keys, why) : session_enrol_with(s, &keys, why);
 }
 
 /* Attestation. */
@@ -414,9 +263,9 @@ static void note_clock(struct session *s, const struct tpm_clock_info *clock)
     s->has_counters = true;
 }
 
-static bool attest_native(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+static bool attest_native(struct session *s, struct session_keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
 {
-    struct evidence_sources sources = sources_of(s);
+    struct evidence_sources sources = session_sources(s);
     struct attest_request request = { .ak = keys->ak,
                                       .ak_cert = writer_bytes(&s->state.ak_cert),
                                       .sources = &sources,
@@ -430,9 +279,9 @@ static bool attest_native(struct session *s, struct keys *keys, struct arena *a,
     return attest(keys->tpm, s->attest, &request, a, ret, why);
 }
 
-static bool attest_compatible(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+static bool attest_compatible(struct session *s, struct session_keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
 {
-    struct evidence_sources sources = sources_of(s);
+    struct evidence_sources sources = session_sources(s);
     const struct azureguest_request request = { .ak = keys->ak,
                                                 .ak_cert = writer_bytes(&s->state.ak_cert),
                                                 .sources = &sources,
@@ -453,7 +302,8 @@ static bool speaks_no_tpm(const struct failure *why)
     return why->id == FAILURE_WRONG_ENDPOINT || (why->id == FAILURE_REFUSED && strstr(why->text, "olicy") && strstr(why->text, "not set"));
 }
 
-static bool attest_by_protocol(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+static bool attest_by_protocol(struct session *s, struct session_keys *keys, struct arena *a, struct attest_result *ret,
+                               struct failure *why)
 {
     const char *usual = ak_profile_is_platform(ak_profile(keys->ak)) ? "azureguest" : "tpm";
     const char *protocol = s->config->protocol ? s->config->protocol : usual;
@@ -465,7 +315,7 @@ static bool attest_by_protocol(struct session *s, struct keys *keys, struct aren
     return strcmp(protocol, "auto") == 0 && speaks_no_tpm(why) && attest_compatible(s, keys, a, ret, why);
 }
 
-static bool refuse_confidential(struct keys *keys, struct failure *why)
+static bool refuse_confidential(struct session_keys *keys, struct failure *why)
 {
     enum { HARDWARE_REPORT_NV = 0x01400001, REPORT_MAX = 4096 }; /* readable on confidential VMs only (2.2) */
     struct arena a CLEANUP(arena_done) = { 0 };
@@ -481,7 +331,7 @@ static bool refuse_confidential(struct keys *keys, struct failure *why)
                        "Launch VM would misrepresent");
 }
 
-static void remember(struct session *s, struct keys *keys, const struct quoted *quoted)
+static void remember(struct session *s, struct session_keys *keys, const struct quoted *quoted)
 {
     struct tpm_memory *m = &s->memory;
     struct failure ignored;
@@ -491,7 +341,7 @@ static void remember(struct session *s, struct keys *keys, const struct quoted *
     m->pcrs = quoted->pcrs;
 }
 
-static bool attest_with(struct session *s, struct keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
+static bool attest_with(struct session *s, struct session_keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
 {
     bool accepted;
 
@@ -500,7 +350,7 @@ static bool attest_with(struct session *s, struct keys *keys, struct arena *a, s
         s->memory = (struct tpm_memory){ 0 };
     if (!refuse_confidential(keys, why) || !watch_before(&s->watch, keys->tpm, &s->host, why))
         return false;
-    progress(s, "attesting", s->config->endpoint);
+    session_progress(s, "attesting", s->config->endpoint);
     accepted = attest_by_protocol(s, keys, a, ret, why);
     if (ret->quoted.attest.len) {
         note_clock(s, &ret->quoted.clock);
@@ -514,16 +364,16 @@ static bool attest_with(struct session *s, struct keys *keys, struct arena *a, s
         s->state.last_verdict_ms = clock_now_ms();
     }
     if (accepted)
-        progress(s, "evidence accepted", NULL);
+        session_progress(s, "evidence accepted", NULL);
     return accepted;
 }
 
 bool session_attest(struct session *s, struct arena *a, struct attest_result *ret, struct failure *why)
 {
-    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct session_keys keys CLEANUP(keys_done) = { 0 };
 
     *ret = (struct attest_result){ 0 };
-    return need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) && attest_with(s, &keys, a, ret, why);
+    return need_servers(s, why) && open_keys(s, &keys, why) && session_certificate(s, &keys, why) && attest_with(s, &keys, a, ret, why);
 }
 
 /* Reports. */
@@ -571,7 +421,7 @@ static void heed(struct session *s, const struct failure *why)
         drop_pending(s); /* refused, not lost: the same token would be refused again */
 }
 
-static bool need_nonce(struct session *s, struct keys *keys, struct failure *why)
+static bool need_nonce(struct session *s, struct session_keys *keys, struct failure *why)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
     struct reporter who = reporter_of(s);
@@ -581,11 +431,11 @@ static bool need_nonce(struct session *s, struct keys *keys, struct failure *why
         return true;
     if (!report_fetch_nonce(keys->tpm, keys->ak, s->report, &who, &a, &answer, why))
         return false;
-    keep_nonce(s, answer.nonce);
+    session_keep_nonce(s, answer.nonce);
     return true;
 }
 
-static bool send_report(struct session *s, struct keys *keys, const struct report_body *body, struct report_answer *ret,
+static bool send_report(struct session *s, struct session_keys *keys, const struct report_body *body, struct report_answer *ret,
                         struct failure *why)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
@@ -593,7 +443,7 @@ static bool send_report(struct session *s, struct keys *keys, const struct repor
 
     if (!report_send(keys->tpm, keys->ak, s->report, &who, body, &a, ret, why))
         return false;
-    keep_nonce(s, ret->nonce);
+    session_keep_nonce(s, ret->nonce);
     ret->nonce = BYTES_NONE; /* the arena goes away */
     if (s->missed.count)
         spool_clear(s->config->state_dir);
@@ -636,7 +486,7 @@ static bool keep_pending(struct session *s, const struct attest_result *result, 
     return s->pending.token ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
 }
 
-static bool send_pending(struct session *s, struct keys *keys, struct report_answer *ret, struct failure *why)
+static bool send_pending(struct session *s, struct session_keys *keys, struct report_answer *ret, struct failure *why)
 {
     struct notes notes;
     struct report_body body = { .facts = facts_of(s, &notes),
@@ -649,12 +499,12 @@ static bool send_pending(struct session *s, struct keys *keys, struct report_ans
         return false;
     watch_told(&s->watch);
     drop_pending(s);
-    progress(s, "reported", s->state.vm_id);
+    session_progress(s, "reported", s->state.vm_id);
     return true;
 }
 
 /* What goes wrong after the key is open is told to the monitor, if it can be told. */
-static void send_failure(struct session *s, struct keys *keys, const struct attest_result *result, const struct failure *failure,
+static void send_failure(struct session *s, struct session_keys *keys, const struct attest_result *result, const struct failure *failure,
                          struct report_answer *ret)
 {
     struct notes notes;
@@ -671,10 +521,10 @@ static void send_failure(struct session *s, struct keys *keys, const struct atte
     if (!send_report(s, keys, &body, ret, &ignored))
         return;
     watch_told(&s->watch);
-    progress(s, "failure reported", failure_name(failure->id));
+    session_progress(s, "failure reported", failure_name(failure->id));
 }
 
-static bool attest_and_report(struct session *s, struct keys *keys, struct report_answer *ret, struct failure *why)
+static bool attest_and_report(struct session *s, struct session_keys *keys, struct report_answer *ret, struct failure *why)
 {
     struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct attest_result result = { 0 };
@@ -703,13 +553,13 @@ static bool is_compatible(const struct session *s)
 /* One cycle with a relying party that expects the product's names: it hands out no nonce, and every outcome but a new outage is told. */
 static bool cycle_compatible(struct session *s, struct failure *why)
 {
-    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct session_keys keys CLEANUP(keys_done) = { 0 };
     struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct attest_result result = { 0 };
     struct notes notes;
     struct failure telling;
     bool done =
-        need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) && attest_with(s, &keys, &a, &result, why);
+        need_servers(s, why) && open_keys(s, &keys, why) && session_certificate(s, &keys, why) && attest_with(s, &keys, &a, &result, why);
     struct compat_report report;
 
     s->failed_cycles = done ? 0 : s->failed_cycles + 1;
@@ -734,12 +584,12 @@ static bool cycle_compatible(struct session *s, struct failure *why)
 
 bool session_cycle(struct session *s, struct report_answer *ret_answer, struct failure *why)
 {
-    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct session_keys keys CLEANUP(keys_done) = { 0 };
     bool done;
 
     *ret_answer = (struct report_answer){ 0 };
     done = is_compatible(s) ? cycle_compatible(s, why)
-                            : need_servers(s, why) && open_keys(s, &keys, why) && need_certificate(s, &keys, why) &&
+                            : need_servers(s, why) && open_keys(s, &keys, why) && session_certificate(s, &keys, why) &&
                                   attest_and_report(s, &keys, ret_answer, why);
     if (!done) {
         heed(s, why);
@@ -752,7 +602,7 @@ bool session_cycle(struct session *s, struct report_answer *ret_answer, struct f
 bool session_heartbeat(struct session *s, const char *state, const struct failure *last_error, struct report_answer *ret_answer,
                        struct failure *why)
 {
-    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct session_keys keys CLEANUP(keys_done) = { 0 };
     struct arena a CLEANUP(arena_done) = { 0 };
     struct notes notes;
     struct heartbeat_body body = { .facts = facts_of(s, &notes), .state = state, .last_error = last_error };
@@ -769,14 +619,14 @@ bool session_heartbeat(struct session *s, const char *state, const struct failur
         heed(s, why);
         return false;
     }
-    keep_nonce(s, ret_answer->nonce);
+    session_keep_nonce(s, ret_answer->nonce);
     ret_answer->nonce = BYTES_NONE;
     return true;
 }
 
 /* Evidence file. */
 
-static bool first_ek_certificate(struct keys *keys, struct arena *a, struct bytes *ret, struct failure *why)
+static bool first_ek_certificate(struct session_keys *keys, struct arena *a, struct bytes *ret, struct failure *why)
 {
     struct ek_certificates certs;
 
@@ -788,15 +638,15 @@ static bool first_ek_certificate(struct keys *keys, struct arena *a, struct byte
 
 bool session_evidence(struct session *s, struct bytes nonce, struct writer *w, struct failure *why)
 {
-    struct keys keys CLEANUP(keys_done) = { 0 };
+    struct session_keys keys CLEANUP(keys_done) = { 0 };
     struct arena a CLEANUP(arena_done) = { 0 };
-    struct evidence_sources sources = sources_of(s);
+    struct evidence_sources sources = session_sources(s);
     struct evidence_logs logs;
     struct evidence_file_content content = { .time_ms = clock_now_ms(), .logs = &logs };
     uint8_t random[EVIDENCE_NONCE_LEN];
     struct err err = ERR_INIT;
     struct quoted quoted;
-    bool fits, due;
+    bool fits;
 
     if (!nonce.len) {
         if (!random_bytes(random, sizeof random, &err))
@@ -805,8 +655,7 @@ bool session_evidence(struct session *s, struct bytes nonce, struct writer *w, s
     }
     if (!open_keys(s, &keys, why) || !first_ek_certificate(&keys, &a, &content.ek_cert, why))
         return false;
-    judge_certificate(s, &keys, writer_bytes(&s->state.ak_cert), &fits, &due);
-    if (!fits && !adopt_nv_certificate(s, &keys, &fits, &due, why))
+    if (!session_certificate_at_hand(s, &keys, &fits, why))
         return false;
     if (!quote_take(keys.tpm, keys.ak, QUOTE_ALL_PCRS, nonce, NULL, &a, &quoted, why) || !evidence_collect_logs(&sources, &a, &logs, why))
         return false;
