@@ -301,7 +301,7 @@ static void *keep(void *context)
             hand_out(t, anchor);
             pthread_mutex_lock(&t->lock);
         }
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until); /* a clock that is set must not stretch it */
         until.tv_nsec += TICK_MS * 1000 * 1000;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
@@ -487,6 +487,7 @@ static bool start(struct audit *t, struct arena *a, const char **ret_note, struc
 bool audit_open(const struct audit_options *options, struct arena *a, struct audit **ret, const char **ret_note, struct err *err)
 {
     struct audit *t = calloc(1, sizeof *t);
+    pthread_condattr_t monotonic;
     const char *note = NULL;
 
     if (!t)
@@ -496,7 +497,10 @@ bool audit_open(const struct audit_options *options, struct arena *a, struct aud
     t->file_bytes = DEFAULT_FILE_BYTES;
     t->every = DEFAULT_EVERY;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     t->folder = strdup(options->folder);
     if (!t->folder || !start(t, a, &note, err)) {
         if (err->code == ERR_NONE)
