@@ -30,7 +30,8 @@ const char *jmespath_error_slug(enum jmespath_error_kind kind)
     return slugs[kind];
 }
 
-static struct bytes line_around(struct bytes text, size_t offset, size_t *ret_number)
+/* *ret_at: where in the line the offset lies. An empty line is a view without data, so that nobody may count from its start. */
+static struct bytes line_around(struct bytes text, size_t offset, size_t *ret_number, size_t *ret_at)
 {
     size_t start = 0, end;
 
@@ -43,6 +44,7 @@ static struct bytes line_around(struct bytes text, size_t offset, size_t *ret_nu
     }
     for (end = start; end < text.len && text.data[end] != '\n'; end++)
         ;
+    *ret_at = offset - start;
     return bytes_slice(text, start, end - start);
 }
 
@@ -58,10 +60,10 @@ static size_t characters(struct bytes text)
 
 void jmespath_error_place(struct bytes text, const struct jmespath_error *error, size_t *ret_line, size_t *ret_column)
 {
-    size_t offset = error->offset < text.len ? error->offset : text.len;
-    struct bytes line = line_around(text, offset, ret_line);
+    size_t offset = error->offset < text.len ? error->offset : text.len, at;
+    struct bytes line = line_around(text, offset, ret_line, &at);
 
-    *ret_column = characters(bytes_slice(line, 0, offset - (size_t)(line.data - text.data))) + 1;
+    *ret_column = characters(bytes_slice(line, 0, at)) + 1;
 }
 
 /* Tabs become blanks so that the caret stands right. */
@@ -79,10 +81,9 @@ static char *shown(struct arena *a, struct bytes text)
 char *jmespath_error_show(struct arena *a, struct bytes text, const struct jmespath_error *error)
 {
     enum { BEFORE = 60, AFTER = 40 };
-    size_t offset = error->offset < text.len ? error->offset : text.len, number, column;
-    struct bytes line = line_around(text, offset, &number);
-    size_t at = offset - (size_t)(line.data - text.data), from = at > BEFORE ? at - BEFORE : 0,
-           to = line.len - at > AFTER ? at + AFTER : line.len;
+    size_t offset = error->offset < text.len ? error->offset : text.len, number, column, at;
+    struct bytes line = line_around(text, offset, &number, &at);
+    size_t from = at > BEFORE ? at - BEFORE : 0, to = line.len - at > AFTER ? at + AFTER : line.len;
     char *before, *after;
 
     while (from < at && (line.data[from] & 0xc0) == 0x80)

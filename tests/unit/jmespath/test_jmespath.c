@@ -184,6 +184,9 @@ TEST(errors_show_line_column_and_caret)
     CHECK(!jmespath_parse(&arena, BYTES_LIT("'\u00fc' = a"), &expr, &error));
     CHECK_STRING(jmespath_error_show(&arena, BYTES_LIT("'\u00fc' = a"), &error),
                  "line 1, column 5: a single '='; comparison is written '=='\n  '\u00fc' = a\n      ^");
+    REQUIRE(!jmespath_parse(&arena, BYTES_LIT("a.\n"), &expr, &error));
+    CHECK(strstr(jmespath_error_show(&arena, BYTES_LIT("a.\n"), &error),
+                 "line 2, column 1: ")); /* an empty line has no bytes to count from */
     CHECK(!jmespath_parse(&arena, bytes_of_string(text), &expr, &error));
     CHECK_STRING(error.text, "unexpected character U+00FC");
     CHECK(!jmespath_parse(&arena, BYTES_LIT("a[?b == lenght(c)]"), &expr, &error));
