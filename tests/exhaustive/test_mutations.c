@@ -189,19 +189,24 @@ static const uint32_t all_types[] = {
     0x800000ff,
 };
 
+#define WITH_NUL(literal)                           \
+    {                                               \
+        (const uint8_t *)(literal), sizeof(literal) \
+    }
+
 /* What somebody writes into an event's data who hopes to be taken at his word: each is what some decoder looks for. */
 static const struct bytes false_data[] = {
-    { (const uint8_t *)"", 0 },
-    { (const uint8_t *)"\0\0\0\0", 4 },
-    { (const uint8_t *)"grub_cmd: initrd /initrd.img", 29 },
-    { (const uint8_t *)"kernel_cmdline: /vmlinuz quiet", 31 },
-    { (const uint8_t *)"(hd0,gpt2)/boot/grub/grubenv", 29 },
-    { (const uint8_t *)"MokListTrusted", 15 },
-    { (const uint8_t *)"{\"pcr\":11,\"digests\":[],\"content_type\":\"systemd\",\"content\":{\"string\":\"ready\"}}", 79 },
-    { (const uint8_t *)".\0i\0n\0i\0t\0r\0d\0\0", 16 },
-    { (const uint8_t *)"\xec\x22\x3b\x8f\x0d\0\0\0Linux initrd", 21 },
-    { (const uint8_t *)"\x03\0\x05\0\x01\0\0\0\0", 9 },
-    { (const uint8_t *)"r\0o\0o\0t\0=\0x\0\0", 14 },
+    BYTES_LIT(""),
+    BYTES_LIT("\0\0\0\0"),
+    WITH_NUL("grub_cmd: initrd /initrd.img"),
+    WITH_NUL("kernel_cmdline: /vmlinuz quiet"),
+    WITH_NUL("(hd0,gpt2)/boot/grub/grubenv"),
+    WITH_NUL("MokListTrusted"),
+    BYTES_LIT("{\"pcr\":11,\"digests\":[],\"content_type\":\"systemd\",\"content\":{\"string\":\"ready\"}}"),
+    WITH_NUL(".\0i\0n\0i\0t\0r\0d\0\0"),
+    WITH_NUL("\xec\x22\x3b\x8f\x0d\0\0\0Linux initrd"),
+    BYTES_LIT("\x03\0\x05\0\x01\0\0\0\0"),
+    WITH_NUL("r\0o\0o\0t\0=\0x\0\0"),
 };
 
 /* Type and data of an event are whatever the log's writer likes, as long as no digest covers them: register and digests stay. */

@@ -277,7 +277,7 @@ def run_agent(rig, between, folder, verb, fresh, number):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="trueboot-hostile-") as folder:
-        rig = Rig(BUILD, f"{folder}")
+        rig = Rig(BUILD, f"{folder}", "--set", "limits.attest_per_second=0", "--set", "limits.requests_per_second=0")
         try:
             between = Between(rig, folder)
             between.rule = ("", 0, None)

@@ -60,8 +60,8 @@ def free_port():
 class Rig:
     """In a folder of its own: server, TPM, one registered VM. Everything that it started ends with close()."""
 
-    def __init__(self, build, work):
-        self.build, self.work, self.processes = build, work, []
+    def __init__(self, build, work, *server_options):
+        self.build, self.work, self.processes, self.server_options = build, work, [], server_options
         self.data, self.tpm_socket = os.path.join(work, "data"), os.path.join(work, "tpm.sock")
         self.agent = os.path.join(build, "src/agent/trueboot-agent")
         self.port, self.server = free_port(), None
@@ -80,7 +80,7 @@ class Rig:
 
     def start_server(self):
         self.server = self.start(os.path.join(self.build, "src/truebootd/truebootd"), "--data", self.data, "--listen", f"127.0.0.1:{self.port}",
-                                 "--profile", "demo")
+                                 "--profile", "demo", *self.server_options)
         if not until(30, lambda: self.cli("server", "status", "-o", "json").returncode == 0):
             raise RuntimeError("truebootd does not answer")
 

@@ -231,7 +231,7 @@ static void old_heartbeat(struct fake_root *f)
 /* A service manager of words: `systemctl show UNIT` prints what is put here. */
 static void systemd_says(struct fake_root *f, const char *main_unit, const char *publisher)
 {
-    char command[600], path[400];
+    char command[600], path[4096]; /* PATH is as long as its owner likes */
 
     CHECK(fake_put_text(f, "/run/systemd/system/x", "x"));
     CHECK(fake_put_text(f, "/bin/main", main_unit) && fake_put_text(f, "/bin/publisher", publisher));
@@ -289,7 +289,7 @@ TEST(each_check_of_the_machine_fails_for_its_own_reason)
         { unit_absent, CHECK_UNIT, RESULT_WARN, "not-found" },
         { publisher_failed, CHECK_UNIT, RESULT_FAIL, "trueboot-agent-publish.service" },
     };
-    char path[2000];
+    char path[4096];
 
     snprintf(path, sizeof path, "%s", getenv("PATH"));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
