@@ -12,23 +12,13 @@ import sys
 import tempfile
 import time
 
+from tap import ok, tap
+
 AGENT = f"{sys.argv[1]}/src/agent/trueboot-agent"
 EARLY, LATE, SECONDS = 6, 24, 170  # cycles that failed, and how long we wait for them at most
-count = failed = 0
-
-
-def ok(what, passed, note=""):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {count} - {what}", flush=True)
-    if not passed and note:
-        print("# " + str(note).replace("\n", "\n# "), flush=True)
-
 
 if not shutil.which("swtpm"):
-    print("1..1\nok 1 - an endless outage # SKIP swtpm is not installed")
-    sys.exit(0)
+    tap.skip_all("an endless outage", "swtpm is not installed")
 
 
 def private_kib(pid):
@@ -127,5 +117,4 @@ with tempfile.TemporaryDirectory() as folder:
             if p.poll() is None:
                 p.kill()
                 p.wait()
-print(f"1..{count}")
-sys.exit(failed > 0)
+sys.exit(tap.done())

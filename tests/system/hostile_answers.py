@@ -18,7 +18,8 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rig import BOOT, Rig, Tap, missing_tools, until  # noqa: E402
+from rig import BOOT, Rig, missing_tools, until  # noqa: E402
+from tap import Tap  # noqa: E402
 
 tap = Tap()
 BUILD = sys.argv[1]

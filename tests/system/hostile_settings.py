@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rig import Tap  # noqa: E402
+from tap import Tap  # noqa: E402
 
 tap = Tap()
 AGENT = os.path.join(sys.argv[1], "src/agent/trueboot-agent")

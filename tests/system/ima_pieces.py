@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-from rig import BOOT, Rig, Tap, missing_tools, until
+from rig import BOOT, Rig, missing_tools, until
+from tap import Tap
 
 BUILD = os.path.abspath(sys.argv[1])
 PIECE = 2 * 1024 * 1024

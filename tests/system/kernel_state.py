@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-from rig import BOOT, Rig, Tap, missing_tools
+from rig import BOOT, Rig, missing_tools
+from tap import Tap
 
 BUILD = os.path.abspath(sys.argv[1])
 tap = Tap()

@@ -10,23 +10,12 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from network_lab import NAME, PORTS, SECRET, SERVER, SERVER6, Lab, missing  # noqa: E402
+from tap import ok, tap  # noqa: E402
 
 PROBE = sys.argv[1]
 why_not = missing()
 if why_not:
-    print(f"1..1\nok 1 - network failure classes # SKIP {why_not}")
-    sys.exit(0)
-count = failed = 0
-
-
-def ok(what, passed, note=""):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {count} - {what}", flush=True)
-    if not passed:
-        print("# " + note.replace("\n", "\n# "), flush=True)
-
+    tap.skip_all("network failure classes", why_not)
 
 # what is done · where · settings · code, number · words of the sentence
 QUICK = {"net.timeout_connect": "2s", "net.timeout_tls": "2s", "net.timeout_first_byte": "3s", "net.timeout_total": "6s"}
@@ -177,5 +166,4 @@ with tempfile.TemporaryDirectory() as folder, Lab(folder) as lab:
     ok("diagnose: a rule of this machine that drops is quoted", bool(rule) and rule[0]["result"] == "WARN" and "tcp dport 443 drop" in rule[0]["measured"], json.dumps(rule))
     ok("diagnose: nothing was made", not os.path.exists(f"{folder}/state"))
 
-print(f"1..{count}")
-sys.exit(failed > 0)
+sys.exit(tap.done())

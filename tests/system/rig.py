@@ -1,4 +1,4 @@
-"""What tests of the guest agent with real processes share: a truebootd, a software TPM that a recorded boot was measured into, TAP."""
+"""What tests of the guest agent with real processes share: a truebootd, a software TPM that a recorded boot was measured into."""
 import os
 import shutil
 import signal
@@ -10,31 +10,6 @@ import time
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UUID = "6f1c1e58-7a0e-4a52-9d5c-1f6a2b3c4d5e"
 BOOT = os.path.join(SOURCE, "tests/data/boots/clean.log")
-
-
-class Tap:
-    def __init__(self):
-        self.n = self.failed = 0
-
-    def check(self, passed, name, detail=""):
-        self.n += 1
-        self.failed += not passed
-        print(f"{'ok' if passed else 'not ok'} {self.n} - {name}")
-        if not passed and detail:
-            print("\n".join("# " + line for line in str(detail).splitlines()))
-        sys.stdout.flush()
-        return passed
-
-    def note(self, text):
-        print("\n".join("# " + line for line in str(text).splitlines()))
-
-    def skip_all(self, what, why):
-        print(f"ok 1 - {what} # SKIP {why}\n1..1")
-        sys.exit(0)
-
-    def done(self):
-        print(f"1..{self.n}")
-        return 1 if self.failed or not self.n else 0
 
 
 def missing_tools():

@@ -19,6 +19,8 @@ import tempfile
 import time
 import uuid
 
+from tap import ok, tap
+
 try:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
@@ -27,21 +29,11 @@ try:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.x509.oid import NameOID, ObjectIdentifier
 except ImportError:
-    print("1..1\nok 1 - server and foreign client # SKIP python3-cryptography is not installed")
-    sys.exit(0)
+    tap.skip_all("server and foreign client", "python3-cryptography is not installed")
 import datetime
 
 BUILD, MAKER = sys.argv[1], sys.argv[2]
 API = "?api-version=2022-08-01"
-count = failed = 0
-
-
-def ok(what, passed):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {count} - {what}", flush=True)
-    return passed
 
 
 def b64u(data):
@@ -370,15 +362,14 @@ def main():
         subprocess.run([MAKER], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TRUEBOOT_BOOT_FOLDER": folder})
         run(folder)
     finally:
-        if failed and os.path.exists(f"{folder}/data.log"):
+        if tap.failed and os.path.exists(f"{folder}/data.log"):
             for line in open(f"{folder}/data.log", errors="replace"):
                 print("# server:", line.rstrip())
         for server in Server.started:
             if server.process and server.process.poll() is None:
                 server.process.kill()
         shutil.rmtree(folder)
-    print(f"1..{count}")
-    return 1 if failed else 0
+    return tap.done()
 
 
 if __name__ == "__main__":

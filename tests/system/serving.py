@@ -1,4 +1,4 @@
-"""What tests of a running truebootd share: starting and ending one, asking it, TAP lines. Not a test itself."""
+"""What tests of a running truebootd share: starting and ending one, asking it. Not a test itself."""
 import http.client
 import json
 import os
@@ -7,19 +7,6 @@ import socket
 import ssl
 import subprocess
 import time
-
-count = failed = 0
-
-
-def ok(what, passed, note=None):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {count} - {what}", flush=True)
-    if not passed and note is not None:
-        print(f"# {note}", flush=True)
-    return passed
-
 
 def free_port():
     with socket.socket() as s:
@@ -120,8 +107,3 @@ class Server:
         run = subprocess.run([f"{self.build}/src/cli/trueboot", *arguments], capture_output=True, text=True, timeout=60,
                              env={**os.environ, "TRUEBOOT_SERVER": f"{self.data}/truebootd.sock"})
         return run.returncode, run.stdout, run.stderr
-
-
-def finish():
-    print(f"1..{count}")
-    return 1 if failed else 0

@@ -15,7 +15,8 @@ import warnings
 
 warnings.simplefilter("ignore") # newer versions of cryptography want other names, which Debian 12's does not have
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from serving import Server, finish, ok
+from serving import Server
+from tap import ok, tap
 
 try:
     import datetime
@@ -26,8 +27,7 @@ try:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.x509.oid import NameOID
 except ImportError:
-    print("1..1\nok 1 - TLS certificates # SKIP python3-cryptography is not installed")
-    sys.exit(0)
+    tap.skip_all("TLS certificates", "python3-cryptography is not installed")
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
@@ -181,7 +181,7 @@ def main():
         our_own(sys.argv[1], folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return finish()
+    return tap.done()
 
 
 sys.exit(main())

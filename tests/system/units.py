@@ -14,16 +14,11 @@ import sys
 import tempfile
 import zipfile
 
-from rig import BOOT, SOURCE, Rig, Tap, missing_tools, until
+from rig import BOOT, SOURCE, Rig, missing_tools, until
+from tap import tap
 
 BUILD, UNDER_FILTER, PACKAGE = (os.path.abspath(a) for a in sys.argv[1:4])
 MOST = 1.8
-tap = Tap()
-
-
-def skip(name, why):
-    tap.n += 1
-    print(f"ok {tap.n} - {name} # SKIP {why}")
 
 
 def groups():
@@ -55,8 +50,8 @@ def unit_list(unit, sets):
 def exposure(work):
     name = "the daemon's unit is exposed no more than 1.8"
     if not shutil.which("systemd-analyze"):
-        skip(name, "systemd-analyze is not installed")
-        skip("the filter that we load is the unit's", "systemd-analyze is not installed")
+        tap.skip(name, "systemd-analyze is not installed")
+        tap.skip("the filter that we load is the unit's", "systemd-analyze is not installed")
         return
     unit = os.path.join(work, "units/trueboot-agent.service")
     out = subprocess.run(["systemd-analyze", "security", "--offline=true", unit], capture_output=True, text=True).stdout
@@ -127,7 +122,7 @@ def other_user(work, rig, common):
     """Started by root without a service manager, the daemon becomes somebody else."""
     name = "started by root, the daemon becomes a user without privileges"
     if os.geteuid() != 0:
-        return skip(name, "only root can start it so")
+        return tap.skip(name, "only root can start it so")
     user = pwd.getpwnam("nobody")
     os.chmod(work, 0o755)
     os.chmod(rig.work, 0o755)
@@ -169,7 +164,7 @@ def other_user(work, rig, common):
 def under_filter(work):
     name = "the whole flow gets along with the filter"
     if missing_tools():
-        return skip(name, f"{missing_tools()[0]} is not installed")
+        return tap.skip(name, f"{missing_tools()[0]} is not installed")
     rig = Rig(BUILD, os.path.join(work, "rig"))
     try:
         common = ["--endpoint", rig.endpoint, "--ca-file", rig.ca_file, "--fw-cfg", "", "--tcti", f"swtpm:path={rig.tpm_socket}", "--state-dir",

@@ -19,7 +19,8 @@ PLACES = ["/usr/lib/python3/dist-packages", os.path.join(os.path.dirname(os.path
           os.path.join(BUILD, "waagent/usr/lib/python3/dist-packages")]
 sys.path[1:1] = [place for place in PLACES if os.path.isdir(os.path.join(place, "azurelinuxagent"))]
 
-from rig import BOOT, Rig, Tap, missing_tools, until  # noqa: E402
+from rig import BOOT, Rig, missing_tools, until  # noqa: E402
+from tap import Tap  # noqa: E402
 
 tap = Tap()
 NAME = "Example.Security.LinuxAttestation.GuestAttestation"

@@ -1,4 +1,4 @@
-"""What the tests of the wire share: a truebootd with a folder of its own, clients over TLS and over its local socket, JWS, TAP. The build folder is
+"""What the tests of the wire share: a truebootd with a folder of its own, clients over TLS and over its local socket, JWS. The build folder is
 the first argument of the program."""
 import atexit
 import base64
@@ -16,16 +16,6 @@ import time
 
 BUILD = sys.argv[1]
 API = "?api-version=2020-10-01"
-count = failed = 0
-
-
-def ok(what, passed, note=""):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {count} - {what}", flush=True)
-    if not passed and note:
-        print(f"# {note}", flush=True)
 
 
 def b64u(data):

@@ -11,7 +11,8 @@ import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
-from rig import BOOT, Rig, Tap, UUID, free_port, missing_tools  # noqa: E402
+from rig import BOOT, Rig, UUID, free_port, missing_tools  # noqa: E402
+from tap import Tap  # noqa: E402
 
 PROGRAM, BUILD = sys.argv[1], sys.argv[2]
 tap = Tap()
