@@ -58,23 +58,6 @@ bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *er
     return true;
 }
 
-void file_free(struct bytes *content)
-{
-    free((void *)content->data);
-    *content = BYTES_NONE;
-}
-
-bool file_read_in(struct arena *a, const char *path, size_t limit, struct bytes *ret, struct err *err)
-{
-    struct bytes content CLEANUP(file_free) = BYTES_NONE;
-
-    if (!file_read(path, limit, &content, err))
-        return false;
-    if (!arena_copy(a, content, ret))
-        return err_set(err, ERR_NO_MEMORY, "no memory for %s", path);
-    return true;
-}
-
 bool fd_write_all(int fd, struct bytes content)
 {
     while (content.len) {

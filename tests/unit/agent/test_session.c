@@ -17,13 +17,9 @@ static const struct json *parsed(struct guest *g, const char *text)
 
 TEST(a_fresh_guest_enrols_attests_and_reports_in_one_cycle)
 {
-    struct session session CLEANUP(session_done) = { 0 };
-    struct report_answer answer;
-    struct failure why = FAILURE_INIT;
+    WITH_SESSION(g, session);
     const struct json *report;
 
-    WITH_GUEST(g);
-    session_init(&session, &g.config);
     REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
     CHECK_STRING(g.stub.problem, "");
     CHECK_INT(answer.next_report_seconds, 3600);
@@ -52,12 +48,7 @@ TEST(a_fresh_guest_enrols_attests_and_reports_in_one_cycle)
 /* guest-agent.md 3.7 and attestation-service.md 6.4: published servers take PS256 and do not say so. */
 TEST(requests_are_signed_as_the_server_says_it_takes_them_and_with_ps256_when_it_says_nothing)
 {
-    struct session session CLEANUP(session_done) = { 0 };
-    struct report_answer answer;
-    struct failure why = FAILURE_INIT;
-
-    WITH_GUEST(g);
-    session_init(&session, &g.config);
+    WITH_SESSION(g, session);
     REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
     CHECK(session.request_keys.p256 && !session.request_keys.rsa); /* an RSA key is not made for nothing */
     g.stub.only_ps256 = true;
@@ -107,12 +98,7 @@ TEST(a_cleared_tpm_gets_its_certificate_back_from_the_folder)
 
 TEST(a_server_that_forgot_the_key_gets_a_new_enrolment)
 {
-    struct session session CLEANUP(session_done) = { 0 };
-    struct report_answer answer;
-    struct failure why = FAILURE_INIT;
-
-    WITH_GUEST(g);
-    session_init(&session, &g.config);
+    WITH_SESSION(g, session);
     REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
     g.stub.forget_identity = true;
     CHECK(!session_heartbeat(&session, "idle", NULL, &answer, &why));
@@ -165,12 +151,7 @@ TEST(an_expired_nonce_makes_the_next_cycle_take_another)
 
 TEST(a_token_that_could_not_be_delivered_is_sent_again_and_not_acquired_again)
 {
-    struct session session CLEANUP(session_done) = { 0 };
-    struct report_answer answer;
-    struct failure why = FAILURE_INIT;
-
-    WITH_GUEST(g);
-    session_init(&session, &g.config);
+    WITH_SESSION(g, session);
     REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
     g.config.report_endpoint = "https://127.0.0.1:9/";
     session_done(&session);
@@ -244,12 +225,7 @@ TEST(a_token_that_the_monitor_refuses_is_not_sent_again)
 
 TEST(a_server_in_trouble_is_told_from_one_that_refuses)
 {
-    struct session session CLEANUP(session_done) = { 0 };
-    struct report_answer answer;
-    struct failure why = FAILURE_INIT;
-
-    WITH_GUEST(g);
-    session_init(&session, &g.config);
+    WITH_SESSION(g, session);
     for (unsigned step = 0; step < 3; step++) { /* at begin, at activate, at the nonce */
         g.stub.fail_requests = 1;
         CHECK(!session_cycle(&session, &answer, &why));

@@ -5,6 +5,7 @@
 #include "agent/quote.h"
 #include "base/hex.h"
 #include "findings/finding.h"
+#include "require_done.h"
 #include "support/test.h"
 #include "tpm/credential.h"
 #include "tpm/quote.h"
@@ -16,16 +17,6 @@
     struct vtpm v CLEANUP(vtpm_stop) = { 0 }; \
     if (!vtpm_start(&v))                      \
     SKIP("%s", v.why)
-
-#define REQUIRE_DONE(call, why_)                                       \
-    do {                                                               \
-        bool held_ = (call);                                           \
-        test_check(held_, __FILE__, __LINE__, #call);                  \
-        if (!held_) {                                                  \
-            test_note("%s: %s", failure_name((why_).id), (why_).text); \
-            return;                                                    \
-        }                                                              \
-    } while (0)
 
 static const struct ak_options usual;
 static const struct ak_record unknown;

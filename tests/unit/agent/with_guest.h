@@ -1,6 +1,6 @@
 /* with_guest.h: how a test takes a struct guest, whichever of guest.h and faulty_guest.h declares it. */
 #pragma once
-#include "agent/failure.h"
+#include "require_done.h"
 
 #define WITH_GUEST(g)                             \
     struct guest g CLEANUP(guest_stop) = { 0 };   \
@@ -10,12 +10,10 @@
         SKIP("%s%s", g.vtpm.why, start_err.text); \
     }
 
-#define REQUIRE_DONE(call, why_)                                       \
-    do {                                                               \
-        bool held_ = (call);                                           \
-        test_check(held_, __FILE__, __LINE__, #call);                  \
-        if (!held_) {                                                  \
-            test_note("%s: %s", failure_name((why_).id), (why_).text); \
-            return;                                                    \
-        }                                                              \
-    } while (0)
+/* A guest, and one of its agent's sessions, which nothing has used yet. Declares answer and why, for what the session does. */
+#define WITH_SESSION(g, session)                          \
+    struct session session CLEANUP(session_done) = { 0 }; \
+    struct report_answer answer;                          \
+    struct failure why = FAILURE_INIT;                    \
+    WITH_GUEST(g);                                        \
+    session_init(&session, &g.config)

@@ -1,7 +1,7 @@
 /* What the walk reads from a boot, and the findings that hold without a baseline. */
 #include <stdio.h>
 #include <stdlib.h>
-#include "log_builder.h"
+#include "stock_boot.h"
 #include "bootchain/keys.h"
 #include "eventlog/sipa.h"
 #include "support/test.h"
@@ -10,21 +10,6 @@
 #define SECURITY "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f"
 #define SHIM     "\x50\xab\x5d\x60\x46\xe0\x00\x43\xab\xb6\x3d\xd8\x10\xdd\x8b\x23"
 #define CONFIG   EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG)
-
-struct boot {
-    struct arena a;
-    struct built_log log;
-    struct stock at;
-    struct boot_sample sample;
-};
-
-static void boot_done(struct boot *b) { arena_done(&b->a); }
-
-static void boot_stock(struct boot *b)
-{
-    *b = (struct boot){ 0 };
-    built_stock(&b->a, &b->log, &b->at);
-}
 
 static bool boot_read(struct boot *b) { return built_read(&b->log, NULL, &b->sample); }
 
@@ -36,17 +21,6 @@ static void move_before(struct built_log *log, size_t from, size_t to)
     memmove(&log->events[to + 1], &log->events[to], (from - to) * sizeof moved);
     log->events[to] = moved;
 }
-
-/* The finding with this id; an empty one when there is none. */
-static struct finding find(const struct boot *b, enum finding_id id)
-{
-    for (size_t i = 0; i < b->sample.findings.n; i++)
-        if (b->sample.findings.items[i].id == id)
-            return b->sample.findings.items[i];
-    return (struct finding){ .id = FINDING_ID_COUNT, .pcr = -2, .text = "" };
-}
-
-static bool said(const struct boot *b, enum finding_id id) { return find(b, id).id == id; }
 
 static bool is_sound(const struct boot *b)
 {

@@ -8,35 +8,10 @@
 #include "bootchain/revoked.h"
 #include "bootchain/secure_boot_data.h"
 #include "boot_sample.h"
-#include "log_builder.h"
+#include "stock_boot.h"
 #include "support/test.h"
 
 #define SECURITY "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f"
-
-struct boot {
-    struct arena a;
-    struct built_log log;
-    struct stock at;
-    struct boot_sample sample;
-};
-
-static void boot_done(struct boot *b) { arena_done(&b->a); }
-
-static void boot_stock(struct boot *b)
-{
-    *b = (struct boot){ 0 };
-    built_stock(&b->a, &b->log, &b->at);
-}
-
-static struct finding find(const struct boot *b, enum finding_id id)
-{
-    for (size_t i = 0; i < b->sample.findings.n; i++)
-        if (b->sample.findings.items[i].id == id)
-            return b->sample.findings.items[i];
-    return (struct finding){ .id = FINDING_ID_COUNT, .text = "" };
-}
-
-static bool said(const struct boot *b, enum finding_id id) { return findings_have(&b->sample.findings, id); }
 
 /* Another dbx in the place of the stock one. */
 static void set_dbx(struct boot *b, struct bytes content)

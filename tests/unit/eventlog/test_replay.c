@@ -2,32 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/hex.h"
-#include "eventlog/replay.h"
 #include "eventlog/systemd_log.h"
+#include "replay_trial.h"
 #include "support/eventlog_builder.h"
 #include "support/test.h"
 
 static const enum digest_algorithm one_bank[] = { DIGEST_SHA256 };
 static const enum digest_algorithm two_banks[] = { DIGEST_SHA1, DIGEST_SHA256 };
-
-/* One replay of a log against register values. */
-struct trial {
-    struct arena a;
-    struct findings findings;
-    struct eventlog log;
-    const struct replayed_log *replayed;
-};
-
-static bool run(struct trial *t, struct bytes log, const struct pcr_set *quoted)
-{
-    struct err err = ERR_INIT;
-
-    memset(t, 0, sizeof *t);
-    t->findings.arena = &t->a;
-    return eventlog_parse(&t->a, log, &t->log, &err) && replay_verify(&t->a, &t->log, quoted, NULL, &t->findings, &t->replayed, &err);
-}
-
-static void done(struct trial *t) { arena_done(&t->a); }
 
 static void note(const struct trial *t)
 {

@@ -2,7 +2,7 @@
  * wherever a quoted digest covers what changed. A sample of the places; all of them with TRUEBOOT_TEST_EXHAUSTIVE. */
 #include <stdlib.h>
 #include "base/file.h"
-#include "eventlog/replay.h"
+#include "replay_trial.h"
 #include "support/eventlog_builder.h"
 #include "support/test.h"
 
@@ -13,24 +13,6 @@ static const char *const logs[] = {
 };
 
 enum { SAMPLE_STRIDE = 97 };
-
-struct trial {
-    struct arena a;
-    struct findings findings;
-    struct eventlog log;
-    const struct replayed_log *replayed;
-};
-
-static bool run(struct trial *t, struct bytes log, const struct pcr_set *quoted)
-{
-    struct err err = ERR_INIT;
-
-    memset(t, 0, sizeof *t);
-    t->findings.arena = &t->a;
-    return eventlog_parse(&t->a, log, &t->log, &err) && replay_verify(&t->a, &t->log, quoted, NULL, &t->findings, &t->replayed, &err);
-}
-
-static void done(struct trial *t) { arena_done(&t->a); }
 
 /* The sound log and a quote of what it replays to. */
 struct original {
