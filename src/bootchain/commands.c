@@ -51,6 +51,49 @@ static bool is_harmless_command(const struct component *x)
     return len && memchr(x->text, '=', len); /* an assignment */
 }
 
+/* Whether `is` is `was` with each `line` in it replaced by the other one, at least once. */
+static bool differs_in_line_only(const char *was, const char *is, const struct changed_line *line)
+{
+    const char *from = line->was->text, *to = line->is->text;
+    size_t from_len = from ? strlen(from) : 0, to_len = to ? strlen(to) : 0;
+    bool any = false;
+
+    if (!from_len || !to)
+        return false;
+    while (*was)
+        if (strncmp(was, from, from_len) == 0 && strncmp(is, to, to_len) == 0) {
+            was += from_len;
+            is += to_len;
+            any = true;
+        } else if (*was++ != *is++) {
+            return false;
+        }
+    return any && !*is;
+}
+
+/* GRUB measures what it hands to a kernel again and again: in its menu entry, as its command, and as the kernel's line. A change is one, and the
+ * finding about the line says it. */
+static bool is_line_again(const struct comparison *c, const struct component *was, const struct component *is)
+{
+    for (size_t i = 0; was->text && is->text && was->pcr == is->pcr && i < c->n_lines; i++)
+        if (c->lines[i].was->pcr == was->pcr && differs_in_line_only(was->text, is->text, &c->lines[i]))
+            return true;
+    return false;
+}
+
+static void settle_lines(struct comparison *c)
+{
+    for (size_t i = 0; c->n_lines && i < c->was.n; i++) {
+        if (c->was.done[i] || c->was.items[i].kind != COMPONENT_LOADER_COMMAND)
+            continue;
+        for (size_t k = 0; k < c->is.n; k++)
+            if (!c->is.done[k] && c->is.items[k].kind == COMPONENT_LOADER_COMMAND && is_line_again(c, &c->was.items[i], &c->is.items[k])) {
+                c->was.done[i] = c->is.done[k] = true;
+                break;
+            }
+    }
+}
+
 struct command_tally {
     size_t added, removed;
     const struct component *first_added, *first_removed;
@@ -111,6 +154,7 @@ void commands_compare(struct comparison *c)
 {
     struct command_tally renamed = { 0 }, harmless = { 0 }, serious = { 0 };
 
+    settle_lines(c);
     for (size_t i = 0; i < c->was.n; i++) {
         const struct component *was = &c->was.items[i];
         bool found = false;

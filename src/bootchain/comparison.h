@@ -17,6 +17,13 @@ struct place {
     size_t component;
 };
 
+/* A kernel command line that was reported to have changed. */
+struct changed_line {
+    const struct component *was, *is;
+};
+
+enum { CHANGED_LINES_MAX = 8 };
+
 struct comparison {
     struct arena *a;
     struct side was, is;
@@ -25,6 +32,8 @@ struct comparison {
     struct findings *findings;
     bool code_changed; /* firmware code or a Secure Boot key deviates: low findings lose their excuse */
     bool shape_changed;
+    struct changed_line lines[CHANGED_LINES_MAX]; /* what does not fit is reported once more, as a command */
+    size_t n_lines;
     struct err *err;
 };
 

@@ -155,6 +155,8 @@ static void command_line_changed(struct comparison *c, const struct component *w
         sentence = was->text && is->text ? "The kernel command line changed in many words."
                                          : "The kernel command line changed; its text is not in the log.";
     deviation_report(c, FINDING_BOOT_CMDLINE_CHANGED, SEVERITY_MEDIUM, was, is, sentence);
+    if (c->n_lines < CHANGED_LINES_MAX)
+        c->lines[c->n_lines++] = (struct changed_line){ was, is };
 }
 
 /* Secure Boot switched on since the baseline was learned is no danger; off is secureboot.disabled and this. */
