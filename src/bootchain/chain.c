@@ -133,12 +133,20 @@ static bool no_step(struct walk *w, const struct step *s)
     return true;
 }
 
+/* What Windows says after a dynamic launch (attestation-service.md 9.1). */
+static bool launch_step(struct walk *w, const struct step *s)
+{
+    bool taken;
+
+    return windows_step(w, s, &taken);
+}
+
 static bool (*const steps[LIMIT_PCRS])(struct walk *w, const struct step *s) = {
     [0] = firmware_step, [1] = firmware_step,     [2] = firmware_step, [3] = firmware_step,     [4] = image_step,
     [5] = disk_step,     [6] = firmware_step,     [7] = policy_step,   [8] = loader_step,       [9] = loader_step,
     [10] = no_step,      [11] = loader_step,      [12] = loader_step,  [13] = loader_step,      [14] = mok_or_loader_step,
-    [15] = loader_step,  [16] = application_step, [17] = no_step,      [18] = no_step,          [19] = no_step,
-    [20] = no_step,      [21] = no_step,          [22] = no_step,      [23] = application_step,
+    [15] = loader_step,  [16] = application_step, [17] = no_step,      [18] = no_step,          [19] = launch_step,
+    [20] = launch_step,  [21] = no_step,          [22] = no_step,      [23] = application_step,
 };
 
 /* What a separator is in a register of the operating system: Windows' closing mark, or a value that says nothing. Whatever else bears

@@ -131,13 +131,14 @@ static bool secure_boot_variable(struct walk *w, const struct step *s, const str
     if (!c)
         return false;
     c->text = fact_name(on);
-    if (!s->early || !name_is_proved(s))
+    if (!name_is_proved(s))
         return true;
     w->secure_boot_event = s->event->number;
-    /* attestation-service.md 9.1: measured exactly once. */
-    w->chain->secure_boot = w->n_secure_boot++ || on == FACT_UNKNOWN ? SECURE_BOOT_UNKNOWN
-                            : on == FACT_YES                         ? SECURE_BOOT_ENABLED
-                                                                     : SECURE_BOOT_DISABLED;
+    /* attestation-service.md 9.1: measured exactly once. Behind the separator firmware measures it again when it was changed (PFP 1.06, 3.3.4.8),
+     * and anybody else can write anything. */
+    w->chain->secure_boot = w->n_secure_boot++ || !s->early || on == FACT_UNKNOWN ? SECURE_BOOT_UNKNOWN
+                            : on == FACT_YES                                      ? SECURE_BOOT_ENABLED
+                                                                                  : SECURE_BOOT_DISABLED;
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* Windows: facts and modules in tagged events of registers 11 to 14 (eventlog/sipa.h; attestation-service.md 9.1 and 9.4). An event that
+/* Windows: facts and modules in tagged events of registers 11 to 14, and of 19 and 20 after a dynamic launch (eventlog/sipa.h; attestation-service.md 9.1 and 9.4). An event that
  * is not proved, or whose records are not well formed, says nothing. What changes at every boot (counters, addresses, ephemeral keys) is
  * left out of the components. */
 #include "base/hex.h"
@@ -168,8 +168,11 @@ static bool leave(void *context, const struct sipa_record *record)
     return !x->failed;
 }
 
+/* attestation-service.md 9.1: after a dynamic launch Windows speaks in 19 and 20, too. */
+static bool is_windows_register(const struct step *s) { return (s->pcr >= 11 && s->pcr <= 14) || s->pcr == 19 || s->pcr == 20; }
+
 /* By the bytes: the type of an event is covered by no digest. */
-static bool is_windows(const struct step *s) { return s->pcr >= 11 && s->pcr <= 14 && step_proved(s) && sipa_is_windows(s->mark->proved); }
+static bool is_windows(const struct step *s) { return is_windows_register(s) && step_proved(s) && sipa_is_windows(s->mark->proved); }
 
 bool windows_step(struct walk *w, const struct step *s, bool *ret_taken)
 {

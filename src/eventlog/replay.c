@@ -304,14 +304,42 @@ static enum register_state check_application_register(const struct replayed_log 
     return REGISTER_UNCHECKED;
 }
 
-static enum register_state check_drtm_register(const struct replayed_log *replayed, unsigned pcr, struct findings *findings)
+/* A dynamic launch sets these registers to zero before it extends them (PC Client Platform TPM Profile 1.05, 4.6.2). */
+static bool is_explained_by_dynamic_launch(struct replayed_log *replayed, unsigned pcr)
+{
+    struct growing g;
+
+    if (!growing_begin(&g, replayed, pcr))
+        return false;
+    for (size_t i = 0; i < g.n; i++)
+        digest_fill(&g.value[i], g.value[i].algorithm, 0);
+    for (size_t i = 0; i < replayed->log->n_events; i++)
+        if (extends(&replayed->log->events[i]) && replayed->log->events[i].pcr == pcr)
+            growing_extend(&g, &replayed->log->events[i]);
+    if (!growing_fits(&g))
+        return false;
+    for (size_t i = 0; i < replayed->computed.n_banks; i++)
+        for (size_t k = 0; k < g.n; k++)
+            if (g.value[k].algorithm == replayed->computed.banks[i].algorithm)
+                replayed->computed.banks[i].value[pcr] = g.value[k];
+    return true;
+}
+
+static enum register_state check_drtm_register(struct arena *a, struct replayed_log *replayed, unsigned pcr, struct findings *findings)
 {
     const struct pcr_bank *differs;
+    enum register_state state;
 
+    if (is_extended(&replayed->computed, pcr)) {
+        state = compare_register(replayed, pcr, &differs);
+        if (state == REGISTER_EXPLAINED || is_explained_by_dynamic_launch(replayed, pcr))
+            return REGISTER_EXPLAINED;
+        if (differs)
+            report_mismatch(a, replayed, differs, pcr, findings);
+        return state;
+    }
     if (is_all_ones_or_zeros(&replayed->quoted, pcr))
         return REGISTER_RESET;
-    if (is_extended(&replayed->computed, pcr) && compare_register(replayed, pcr, &differs) == REGISTER_EXPLAINED)
-        return REGISTER_EXPLAINED;
     findings_add(findings, FINDING_DRTM_UNEXPECTED, (int)pcr, FINDING_NO_EVENT, "Register %u is neither all zeros nor all ones.", pcr);
     return REGISTER_UNEXPLAINED;
 }
@@ -329,7 +357,7 @@ static enum register_state check_register(struct arena *a, struct replayed_log *
     if (pcr == IMA_PCR)
         return REGISTER_UNCHECKED;
     if (pcr >= DRTM_FIRST && pcr <= DRTM_LAST)
-        return check_drtm_register(replayed, pcr, findings);
+        return check_drtm_register(a, replayed, pcr, findings);
     if (!is_extended(&replayed->computed, pcr)) {
         if (is_reset_in_all(&replayed->quoted, pcr))
             return REGISTER_RESET;

@@ -268,6 +268,13 @@ static void dynamic_launch(struct log_builder *b)
     digest_extend(&b->pcrs.banks[0].value[17], digest_bytes(&b->pcrs.banks[0].value[0]));
 }
 
+static void events_of_a_dynamic_launch_that_was_not(struct log_builder *b)
+{
+    sound(b);
+    log_add(b, 19, EVENT_TYPE(EV_ACTION), BYTES_LIT("measured launch"));
+    pcr_reset_value(DIGEST_SHA256, 19, &b->pcrs.banks[0].value[19]);
+}
+
 static void sha1_alone_replays(struct log_builder *b)
 {
     log_builder_sound_boot(b, two_banks, 2);
@@ -349,6 +356,7 @@ static const struct {
     { "L15 locality of two bytes", locality_of_a_wrong_length, FINDING_LOG_LOCALITY, 0 },
     { "B8 registers at reset", everything_reset, FINDING_PCR_RESET, FINDING_NO_PCR },
     { "a dynamic launch", dynamic_launch, FINDING_DRTM_UNEXPECTED, 17 },
+    { "events of a dynamic launch that was not", events_of_a_dynamic_launch_that_was_not, FINDING_LOG_REPLAY_MISMATCH, 19 },
     { "no log", empty_log, FINDING_LOG_MISSING, FINDING_NO_PCR },
     { "a cut log", cut_log, FINDING_LOG_TRUNCATED, FINDING_NO_PCR },
 };
@@ -367,6 +375,23 @@ TEST(each_attack_on_the_log_is_a_finding_about_its_register)
             test_note("%s:", attacks[i].what), note(&t);
         CHECK(found);
         CHECK(findings_worst(&t.findings) >= SEVERITY_MEDIUM);
+    }
+}
+
+TEST(registers_of_a_dynamic_launch_begin_with_zeros_or_with_ones)
+{
+    for (int zeros = 0; zeros < 2; zeros++) {
+        struct log_builder b CLEANUP(log_builder_done) = { 0 };
+        struct trial t CLEANUP(done) = { 0 };
+
+        log_builder_sound_boot(&b, one_bank, 1);
+        if (zeros)
+            digest_fill(&b.pcrs.banks[0].value[20], DIGEST_SHA256, 0);
+        log_add(&b, 20, EVENT_TYPE(EV_ACTION), BYTES_LIT("measured launch"));
+        REQUIRE(run(&t, log_builder_bytes(&b), &b.pcrs));
+        CHECK(replayed_register(t.replayed, 20) == REGISTER_EXPLAINED);
+        CHECK(replayed_proved(t.replayed, replayed_events(t.replayed)->n_events - 1).len > 0);
+        CHECK(digest_equal(pcr_find(replayed_computed(t.replayed), DIGEST_SHA256, 20), pcr_find(&b.pcrs, DIGEST_SHA256, 20)));
     }
 }
 
