@@ -1,17 +1,19 @@
 #include "appraise/claims.h"
 #include "appraise/claims_events.h"
 #include "base/base64.h"
+#include "policy/claim_list.h"
 
-enum { SCALAR_CLAIMS = 24 };
-
+/* Room for each row of the list, for every finding, and for the caller's: more is a mistake of this file, and never a claim less. */
 struct claim_list {
     struct policy_claim *items;
     size_t n, capacity;
+    bool overflow;
 };
 
 static void add(struct claim_list *list, struct policy_claim claim)
 {
-    if (list->n < list->capacity)
+    list->overflow |= list->n == list->capacity;
+    if (!list->overflow)
         list->items[list->n++] = claim;
 }
 
@@ -22,33 +24,33 @@ static void add_boot_claims(struct claim_list *list, const struct bootchain *cha
 {
     const struct windows_facts *w = &chain->windows;
 
-    add(list, policy_claim_boolean("secureBootEnabled", chain->secure_boot == SECURE_BOOT_ENABLED));
-    add(list, policy_claim_boolean("bootDebuggingDisabled", said_no(w->boot_debugging)));
-    add(list, policy_claim_boolean("notSafeMode", w->safe_mode != FACT_YES));
-    add(list, policy_claim_boolean("notWinPE", w->winpe != FACT_YES));
-    add(list, policy_claim_boolean("vbsEnabled", w->vbs_required == FACT_YES));
-    add(list, policy_claim_boolean("iommuEnabled", w->iommu_required == FACT_YES));
+    add(list, service_claim_boolean(CLAIM_SECURE_BOOT_ENABLED, chain->secure_boot == SECURE_BOOT_ENABLED));
+    add(list, service_claim_boolean(CLAIM_BOOT_DEBUGGING_DISABLED, said_no(w->boot_debugging)));
+    add(list, service_claim_boolean(CLAIM_NOT_SAFE_MODE, w->safe_mode != FACT_YES));
+    add(list, service_claim_boolean(CLAIM_NOT_WINPE, w->winpe != FACT_YES));
+    add(list, service_claim_boolean(CLAIM_VBS_ENABLED, w->vbs_required == FACT_YES));
+    add(list, service_claim_boolean(CLAIM_IOMMU_ENABLED, w->iommu_required == FACT_YES));
     if (chain->command_line)
-        add(list, policy_claim_string("trueboot.commandLine", bytes_of_string(chain->command_line)));
+        add(list, service_claim_string(CLAIM_COMMAND_LINE, bytes_of_string(chain->command_line)));
 }
 
 /* A log that is not there proves nothing: what must be true to be safe is then false. */
 static void add_claims_without_log(struct claim_list *list)
 {
-    static const char *const names[] = { "secureBootEnabled", "bootDebuggingDisabled", "notSafeMode", "notWinPE",
-                                         "vbsEnabled",        "iommuEnabled" };
+    static const enum claim_id claims[] = { CLAIM_SECURE_BOOT_ENABLED, CLAIM_BOOT_DEBUGGING_DISABLED,
+                                            CLAIM_NOT_SAFE_MODE,       CLAIM_NOT_WINPE,
+                                            CLAIM_VBS_ENABLED,         CLAIM_IOMMU_ENABLED };
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        add(list, policy_claim_boolean(names[i], false));
+    for (size_t i = 0; i < ARRAY_LEN(claims); i++)
+        add(list, service_claim_boolean(claims[i], false));
 }
 
 /* One claim per finding and one with the worst severity, so that a policy can forbid either. */
 static void add_findings(struct claim_list *list, const struct findings *findings)
 {
     for (size_t i = 0; i < findings->n; i++)
-        add(list, policy_claim_string("trueboot.finding", bytes_of_string(finding_kind(findings->items[i].id)->id)));
-    add(list,
-        policy_claim_string("trueboot.worstFinding", bytes_of_string(findings->n ? severity_name(findings_worst(findings)) : "none")));
+        add(list, service_claim_string(CLAIM_FINDING, bytes_of_string(finding_kind(findings->items[i].id)->id)));
+    add(list, service_claim_string(CLAIM_WORST_FINDING, bytes_of_string(findings->n ? severity_name(findings_worst(findings)) : "none")));
 }
 
 char *claims_pcrs_json(struct arena *a, const struct pcr_set *pcrs)
@@ -93,13 +95,14 @@ static bool add_events(struct claim_list *list, struct arena *a, const struct ap
     struct events_claim events;
     struct policy_claim claim;
 
-    if (!request->policy || policy_version(request->policy) < 12 || !policy_may_use(request->policy, BYTES_LIT("events")))
+    if (!request->policy || policy_version(request->policy) < 12 ||
+        !policy_may_use(request->policy, bytes_of_string(service_claims[CLAIM_EVENTS].name)))
         return true;
     if (appraised->ima_progress && !appraised->ima && (request->evidence->ima_from || request->evidence->ima_more))
         return err_set(err, ERR_LIMIT, "the policy asks for the events, and only a piece of the IMA list is here");
     if (!claims_events(a, appraised->replayed, appraised->ima, &events, err))
         return false;
-    claim = policy_claim_string("events", events.text);
+    claim = service_claim_string(CLAIM_EVENTS, events.text);
     claim.json = events.json;
     add(list, claim);
     return true;
@@ -108,21 +111,20 @@ static bool add_events(struct claim_list *list, struct arena *a, const struct ap
 bool claims_build(struct arena *a, const struct appraise_request *request, const struct appraised *appraised,
                   const struct policy_claim **ret, size_t *ret_n, struct err *err)
 {
-    struct claim_list list = { .capacity = SCALAR_CLAIMS + appraised->appraisal.findings.n + request->n_claims };
+    struct claim_list list = { .capacity = CLAIM_COUNT + appraised->appraisal.findings.n + request->n_claims };
     struct digest key_digest;
     const char *key_hash, *pcrs = claims_pcrs_json(a, verified_quote_pcrs(appraised->quote));
-    struct policy_claim pcrs_claim;
 
     digest_compute(DIGEST_SHA256, pubkey_spki(request->ak), &key_digest);
     key_hash = base64_in(a, BASE64_STANDARD, digest_bytes(&key_digest));
     list.items = ARENA_ARRAY(a, list.capacity, struct policy_claim);
     if (!list.items || !key_hash || !pcrs)
         return err_set(err, ERR_NO_MEMORY, "no memory for claims");
-    add(&list, policy_claim_boolean("aikValidated", request->ak_trusted));
-    add(&list, policy_claim_string("aikPubHash", bytes_of_string(key_hash)));
-    add(&list, policy_claim_integer("tpmVersion", 2));
-    add(&list, policy_claim_boolean("vbsReportPresent", false));
-    add(&list, policy_claim_boolean("vsmReportPresent", false));
+    add(&list, service_claim_boolean(CLAIM_AIK_VALIDATED, request->ak_trusted));
+    add(&list, service_claim_string(CLAIM_AIK_PUB_HASH, bytes_of_string(key_hash)));
+    add(&list, service_claim_integer(CLAIM_TPM_VERSION, 2));
+    add(&list, service_claim_boolean(CLAIM_VBS_REPORT_PRESENT, false));
+    add(&list, service_claim_boolean(CLAIM_VSM_REPORT_PRESENT, false));
     if (appraised->chain)
         add_boot_claims(&list, appraised->chain);
     else
@@ -130,11 +132,11 @@ bool claims_build(struct arena *a, const struct appraise_request *request, const
     add_findings(&list, &appraised->appraisal.findings);
     if (!add_events(&list, a, request, appraised, err))
         return false;
-    pcrs_claim = policy_claim_string("pcrs", bytes_of_string(pcrs));
-    pcrs_claim.read_only = true;
-    add(&list, pcrs_claim);
+    add(&list, service_claim_string(CLAIM_PCRS, bytes_of_string(pcrs)));
     for (size_t i = 0; i < request->n_claims; i++)
         add(&list, request->claims[i]);
+    if (list.overflow)
+        return err_set(err, ERR_LIMIT, "there are more claims than there is room for");
     *ret = list.items;
     *ret_n = list.n;
     return true;

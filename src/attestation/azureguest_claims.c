@@ -7,60 +7,61 @@
 #include "eventlog/replay.h"
 #include "eventlog/sipa.h"
 #include "jose/jwk.h"
+#include "policy/claim_list.h"
 
-enum { CLAIMS = 32, SIPA_ELAM_AGGREGATION = 0x40010002, SIPA_VBS_HVCI_POLICY = 0x000a0007 };
+enum { SIPA_ELAM_AGGREGATION = 0x40010002, SIPA_VBS_HVCI_POLICY = 0x000a0007 };
 
 struct building {
     struct arena *a;
-    struct azureguest_claim items[CLAIMS];
+    struct azureguest_claim items[CLAIM_COUNT]; /* each row of the list at most once */
     size_t n;
-    struct policy_claim policy[CLAIMS + LIMIT_PCRS];
+    struct policy_claim policy[CLAIM_COUNT + LIMIT_PCRS];
     size_t n_policy;
     bool bad;
 };
 
 /* ---- one claim: a member of the token, and what the policy sees ---- */
 
-static void put(struct building *b, const char *name, struct writer *value, struct policy_claim claim)
+static void put(struct building *b, enum claim_id id, struct writer *value, struct policy_claim claim)
 {
     struct bytes text;
 
-    if (!writer_ok(value) || !arena_copy(b->a, writer_bytes(value), &text) || b->n == CLAIMS) {
+    if (!writer_ok(value) || !arena_copy(b->a, writer_bytes(value), &text) || b->n == ARRAY_LEN(b->items)) {
         b->bad = true;
         return;
     }
     if (claim.value.type == POLICY_STRING && !claim.value.string.data)
         claim.value.string = text;
-    b->items[b->n++] = (struct azureguest_claim){ name, text };
+    b->items[b->n++] = (struct azureguest_claim){ service_claims[id].name, text };
     if (claim.type.data)
         b->policy[b->n_policy++] = claim;
 }
 
-static void put_boolean(struct building *b, const char *name, bool value)
+static void put_boolean(struct building *b, enum claim_id id, bool value)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
 
     write_string(&w, value ? "true" : "false");
-    put(b, name, &w, policy_claim_boolean(name, value));
+    put(b, id, &w, service_claim_boolean(id, value));
 }
 
-static void put_integer(struct building *b, const char *name, int64_t value)
+static void put_integer(struct building *b, enum claim_id id, int64_t value)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
 
     write_printf(&w, "%lld", (long long)value);
-    put(b, name, &w, policy_claim_integer(name, value));
+    put(b, id, &w, service_claim_integer(id, value));
 }
 
-static void put_text(struct building *b, const char *name, struct bytes value)
+static void put_text(struct building *b, enum claim_id id, struct bytes value)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
 
     json_write_string(&w, value);
-    put(b, name, &w, policy_claim_string(name, value.data ? value : BYTES_LIT("")));
+    put(b, id, &w, service_claim_string(id, value.data ? value : BYTES_LIT("")));
 }
 
-static void put_registers(struct building *b, const char *name, uint32_t set)
+static void put_registers(struct building *b, enum claim_id id, uint32_t set)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
@@ -69,10 +70,10 @@ static void put_registers(struct building *b, const char *name, uint32_t set)
     for (unsigned i = 0; i < LIMIT_PCRS; i++)
         if (set >> i & 1) {
             json_put_integer(&out, NULL, i);
-            b->policy[b->n_policy++] = policy_claim_integer(name, i);
+            b->policy[b->n_policy++] = service_claim_integer(id, i);
         }
     json_end(&out);
-    put(b, name, &w, (struct policy_claim){ .value.type = POLICY_BOOLEAN });
+    put(b, id, &w, (struct policy_claim){ .value.type = POLICY_BOOLEAN });
 }
 
 /* ---- what was measured ---- */
@@ -97,7 +98,7 @@ static void put_vm_id(struct building *b, const struct replayed_log *log)
         text = (struct bytes){ (const uint8_t *)arena_string(b->a, bytes_of_string(uuid)), strlen(uuid) };
         b->bad |= !text.data;
         if (text.data)
-            put_text(b, "x-ms-azurevm-vmid", text);
+            put_text(b, CLAIM_AZ_VM_ID, text);
         return;
     }
 }
@@ -156,17 +157,17 @@ static void put_windows(struct building *b, const struct azureguest_message *m, 
     const struct windows_facts *w = &chain->windows;
     struct windows_details d = read_windows(appraised->replayed);
 
-    put_boolean(b, "x-ms-azurevm-bootdebug-enabled", w->boot_debugging == FACT_YES);
-    put_boolean(b, "x-ms-azurevm-kerneldebug-enabled", w->kernel_debugging == FACT_YES);
-    put_boolean(b, "x-ms-azurevm-hypervisordebug-enabled", w->hypervisor_debug == FACT_YES);
-    put_boolean(b, "x-ms-azurevm-debuggersdisabled",
+    put_boolean(b, CLAIM_AZ_BOOT_DEBUG, w->boot_debugging == FACT_YES);
+    put_boolean(b, CLAIM_AZ_KERNEL_DEBUG, w->kernel_debugging == FACT_YES);
+    put_boolean(b, CLAIM_AZ_HYPERVISOR_DEBUG, w->hypervisor_debug == FACT_YES);
+    put_boolean(b, CLAIM_AZ_DEBUGGERS_DISABLED,
                 is_absent(chain, m->is_windows, w->boot_debugging) && is_absent(chain, m->is_windows, w->kernel_debugging) &&
                     w->hypervisor_debug != FACT_YES);
-    put_boolean(b, "x-ms-azurevm-testsigning-enabled", w->test_signing == FACT_YES);
-    put_boolean(b, "x-ms-azurevm-flightsigning-enabled", w->flight_signing == FACT_YES);
-    put_boolean(b, "x-ms-azurevm-signingdisabled", is_absent(chain, m->is_windows, w->test_signing) && w->flight_signing != FACT_YES);
-    put_integer(b, "x-ms-azurevm-hvci-policy", d.hvci <= INT32_MAX ? (int64_t)d.hvci : 0);
-    put_boolean(b, "x-ms-azurevm-elam-enabled", d.elam);
+    put_boolean(b, CLAIM_AZ_TEST_SIGNING, w->test_signing == FACT_YES);
+    put_boolean(b, CLAIM_AZ_FLIGHT_SIGNING, w->flight_signing == FACT_YES);
+    put_boolean(b, CLAIM_AZ_SIGNING_DISABLED, is_absent(chain, m->is_windows, w->test_signing) && w->flight_signing != FACT_YES);
+    put_integer(b, CLAIM_AZ_HVCI_POLICY, d.hvci <= INT32_MAX ? (int64_t)d.hvci : 0);
+    put_boolean(b, CLAIM_AZ_ELAM, d.elam);
 }
 
 /* ---- known lists ---- */
@@ -245,19 +246,19 @@ static void put_runtime(struct building *b, const struct azureguest_message *m, 
     json_end(&out);
     json_end(&out);
     json_end(&out);
-    put(b, "x-ms-runtime", &w, policy_claim_string("x-ms-runtime", BYTES_NONE));
+    put(b, CLAIM_AZ_RUNTIME, &w, service_claim_string(CLAIM_AZ_RUNTIME, BYTES_NONE));
 }
 
 static void put_request_fields(struct building *b, const struct azureguest_message *m)
 {
-    put_text(b, "x-ms-azurevm-attestation-protocol-ver", m->protocol_version);
-    put_registers(b, "x-ms-azurevm-attested-pcrs", m->pcr_set);
-    put_boolean(b, "x-ms-azurevm-is-windows", m->is_windows);
-    put_text(b, "x-ms-azurevm-ostype", m->os_type);
-    put_text(b, "x-ms-azurevm-osdistro", m->os_distro);
-    put_text(b, "x-ms-azurevm-osbuild", m->os_build);
-    put_integer(b, "x-ms-azurevm-osversion-major", m->os_major);
-    put_integer(b, "x-ms-azurevm-osversion-minor", m->os_minor);
+    put_text(b, CLAIM_AZ_PROTOCOL_VERSION, m->protocol_version);
+    put_registers(b, CLAIM_AZ_ATTESTED_PCRS, m->pcr_set);
+    put_boolean(b, CLAIM_AZ_IS_WINDOWS, m->is_windows);
+    put_text(b, CLAIM_AZ_OS_TYPE, m->os_type);
+    put_text(b, CLAIM_AZ_OS_DISTRO, m->os_distro);
+    put_text(b, CLAIM_AZ_OS_BUILD, m->os_build);
+    put_integer(b, CLAIM_AZ_OS_MAJOR, m->os_major);
+    put_integer(b, CLAIM_AZ_OS_MINOR, m->os_minor);
 }
 
 static void put_extra_data(struct building *b, const struct verified_quote *quote)
@@ -267,7 +268,7 @@ static void put_extra_data(struct building *b, const struct verified_quote *quot
 
     b->bad |= !text;
     if (text && text[0])
-        put_text(b, "x-ms-azurevm-quote-extradata", bytes_of_string(text));
+        put_text(b, CLAIM_AZ_EXTRA_DATA, bytes_of_string(text));
 }
 
 bool azureguest_claims_build(struct arena *a, const struct azureguest_message *message, const struct appraised *appraised,
@@ -285,13 +286,13 @@ bool azureguest_claims_build(struct arena *a, const struct azureguest_message *m
     b->a = a;
     if (!azureguest_dbx_is_known(a, chain, reference, &dbx_known, err))
         return false;
-    put_text(b, "x-ms-attestation-type", BYTES_LIT("azurevm"));
-    put_text(b, "x-ms-ver", BYTES_LIT("1.0"));
-    put_text(b, "x-ms-policy-hash", bytes_of_string(policy_hash));
-    put_boolean(b, "secureboot", chain->secure_boot == SECURE_BOOT_ENABLED);
-    put_boolean(b, "x-ms-azurevm-default-securebootkeysvalidated", azureguest_platform_keys_are_known(chain, reference));
-    put_boolean(b, "x-ms-azurevm-dbvalidated", azureguest_db_is_known(chain, reference));
-    put_boolean(b, "x-ms-azurevm-dbxvalidated", dbx_known);
+    put_text(b, CLAIM_AZ_ATTESTATION_TYPE, BYTES_LIT("azurevm"));
+    put_text(b, CLAIM_AZ_VER, BYTES_LIT("1.0"));
+    put_text(b, CLAIM_AZ_POLICY_HASH, bytes_of_string(policy_hash));
+    put_boolean(b, CLAIM_AZ_SECURE_BOOT, chain->secure_boot == SECURE_BOOT_ENABLED);
+    put_boolean(b, CLAIM_AZ_KEYS_VALIDATED, azureguest_platform_keys_are_known(chain, reference));
+    put_boolean(b, CLAIM_AZ_DB_VALIDATED, azureguest_db_is_known(chain, reference));
+    put_boolean(b, CLAIM_AZ_DBX_VALIDATED, dbx_known);
     put_request_fields(b, message);
     put_vm_id(b, appraised->replayed);
     put_windows(b, message, appraised);

@@ -1,6 +1,7 @@
 #include "attestation/boot_evidence.h"
 #include "appraise/claims.h"
 #include "appraise/claims_events.h"
+#include "policy/claim_list.h"
 
 bool boot_evidence_appraise(struct arena *a, struct vouch_cache *vouched, const struct trust_store *roots,
                             const struct appraise_request *current, const struct evidence *boot, struct boot_evidence *ret, struct err *err)
@@ -36,13 +37,12 @@ bool boot_evidence_claims(struct arena *a, const struct boot_evidence *boot, con
     pcrs = claims_pcrs_json(a, verified_quote_pcrs(appraised->quote));
     if (!pcrs)
         return err_set(err, ERR_NO_MEMORY, "no memory for claims");
-    ret[*ret_n] = policy_claim_string("bootPcrs", bytes_of_string(pcrs));
-    ret[(*ret_n)++].read_only = true;
-    if (policy_version(policy) < 12 || !policy_may_use(policy, BYTES_LIT("bootEvents")))
+    ret[(*ret_n)++] = service_claim_string(CLAIM_BOOT_PCRS, bytes_of_string(pcrs));
+    if (policy_version(policy) < 12 || !policy_may_use(policy, bytes_of_string(service_claims[CLAIM_BOOT_EVENTS].name)))
         return true;
     if (!claims_events(a, appraised->replayed, appraised->ima, &events, err))
         return false;
-    ret[*ret_n] = policy_claim_string("bootEvents", events.text);
+    ret[*ret_n] = service_claim_string(CLAIM_BOOT_EVENTS, events.text);
     ret[(*ret_n)++].json = events.json;
     return true;
 }

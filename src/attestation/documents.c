@@ -2,8 +2,10 @@
 #include "attestation/data_plane.h"
 #include "attestation/service.h"
 #include "attestation/signer.h"
+#include "attestation/token_members.h"
 #include "base/limits.h"
 #include "jose/jwks.h"
+#include "policy/claim_list.h"
 
 static void publish(struct http_response *response)
 {
@@ -58,28 +60,35 @@ bool document_certs(void *context, const struct http_request *request, struct ht
 
 /* ---- metadata ---------------------------------------------------------------------------------------------------------- */
 
-/* What tokens of each profile may say (sections 6.6, 10, 11; docs/ear.md). */
-static const char *const original_claims[] = {
-    "iss", "iat", "nbf", "exp", "jti", "ver", "cnf", "nonce", "rp_data", "x-ms-ver", "x-ms-attestation-type", "x-ms-policy-hash",
-    "x-ms-policy-signer",
-    /* Tpm */
-    "x-ms-tpm-request-key", "x-ms-tpm-other-keys", "aikValidated", "secureBootEnabled", "trueboot",
-    /* AzureGuest */
-    "secureboot", "x-ms-runtime", "x-ms-azurevm-attestation-protocol-ver", "x-ms-azurevm-attested-pcrs", "x-ms-azurevm-vmid",
-    "x-ms-azurevm-is-windows", "x-ms-azurevm-ostype", "x-ms-azurevm-osdistro", "x-ms-azurevm-osbuild", "x-ms-azurevm-osversion-major",
-    "x-ms-azurevm-osversion-minor", "x-ms-azurevm-bootdebug-enabled", "x-ms-azurevm-kerneldebug-enabled",
-    "x-ms-azurevm-hypervisordebug-enabled", "x-ms-azurevm-debuggersdisabled", "x-ms-azurevm-testsigning-enabled",
-    "x-ms-azurevm-flightsigning-enabled", "x-ms-azurevm-signingdisabled", "x-ms-azurevm-hvci-policy", "x-ms-azurevm-elam-enabled",
-    "x-ms-azurevm-default-securebootkeysvalidated", "x-ms-azurevm-dbvalidated", "x-ms-azurevm-dbxvalidated", "x-ms-azurevm-quote-extradata"
-};
-static const char *const ear_claims[] = { "iss",     "iat", "nbf",     "exp", "jti", "eat_profile", "eat_nonce", "ear.verifier-id",
-                                          "submods", "cnf", "trueboot" };
-
 static void put_words(struct json_out *out, const char *name, const char *const *words, size_t n)
 {
     json_begin_array(out, name);
     for (size_t i = 0; i < n; i++)
         json_put_string(out, NULL, words[i]);
+    json_end(out);
+}
+
+static bool is_member(const char *name)
+{
+    for (size_t i = 0; i < token_n_members; i++)
+        if (strcmp(token_members[i].place, name) == 0)
+            return true;
+    return false;
+}
+
+/* What tokens of a profile may say (sections 6.6, 10, 11; docs/claims.md): their members, and in the original's the claims, which for Tpm
+ * stand there when a policy issues them. */
+static void put_claims_supported(struct json_out *out, bool ear)
+{
+    unsigned tokens = ear ? TOKEN_EARS : TOKEN_REPORT | TOKEN_AZUREGUEST;
+
+    json_begin_array(out, "claims_supported");
+    for (size_t i = 0; i < token_n_members; i++)
+        if (token_members[i].tokens & tokens && !strchr(token_members[i].place, '/'))
+            json_put_string(out, NULL, token_members[i].place);
+    for (size_t i = 0; !ear && i < CLAIM_COUNT; i++)
+        if (!(service_claims[i].marks & CLAIM_READ_ONLY) && !is_member(service_claims[i].name))
+            json_put_string(out, NULL, service_claims[i].name);
     json_end(out);
 }
 
@@ -144,10 +153,7 @@ bool document_openid(void *context, const struct http_request *request, struct h
     json_put_string(&out, "revocation_endpoint", arena_printf(request->arena, "%s/revoke", provider->issuer));
     json_put_string(&out, "issuer", provider->issuer);
     json_put_string(&out, "jwks_uri", arena_printf(request->arena, "%s/certs", provider->issuer));
-    if (provider->token_profile == TOKENS_EAR)
-        put_words(&out, "claims_supported", ear_claims, ARRAY_LEN(ear_claims));
-    else
-        put_words(&out, "claims_supported", original_claims, ARRAY_LEN(original_claims));
+    put_claims_supported(&out, provider->token_profile == TOKENS_EAR);
     put_limits(&out, s);
     json_end(&out);
     return true;

@@ -2,6 +2,7 @@
 #include "attestation/message_v1.h"
 #include "base/base64.h"
 #include "json/parse.h"
+#include "policy/claim_list.h"
 
 static bool same_word(struct bytes a, const char *b)
 {
@@ -282,9 +283,9 @@ bool attest_request_claims(struct arena *a, const struct attest_request *request
     if (!claims)
         return err_set(err, ERR_NO_MEMORY, "no memory for claims");
     if (key)
-        claims[n++] = policy_claim_string("x-ms-tpm-request-key", bytes_of_string(key));
+        claims[n++] = service_claim_string(CLAIM_TPM_REQUEST_KEY, bytes_of_string(key));
     if (other_keys)
-        claims[n++] = policy_claim_string("x-ms-tpm-other-keys", bytes_of_string(other_keys));
+        claims[n++] = service_claim_string(CLAIM_TPM_OTHER_KEYS, bytes_of_string(other_keys));
     for (size_t i = 0; i < n_custom; i++)
         if (!read_claim(a, list->array.items[i], prefix, &claims[n++], err))
             return err_within(err, "custom_claims[%zu]", i);

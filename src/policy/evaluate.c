@@ -1,4 +1,5 @@
 /* The steps of attestation-service.md 8.4, around the runs of single sections. */
+#include "policy/claim_list.h"
 #include "policy/eval.h"
 #include "policy/properties.h"
 
@@ -33,14 +34,12 @@ bool policy_configure(struct arena *a, const struct policy *policy, const struct
 /* 8.1, 9.2: claims that policies older than 1.2 do not see. */
 static bool is_hidden(const struct policy *policy, const struct policy_claim *claim)
 {
-    static const char *const since_1_2[] = { "events", "bootEvents", "pcrs", "bootPcrs", "x-ms-tpm-request-key", "x-ms-tpm-other-keys" };
+    const struct service_claim *row;
 
     if (policy->version >= 12 || claim->issuer != POLICY_ISSUER_SERVICE)
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(since_1_2); i++)
-        if (bytes_equal_string(claim->type, since_1_2[i]))
-            return true;
-    return false;
+    row = service_claim_find(claim->type);
+    return row && (row->marks & CLAIM_SINCE_1_2);
 }
 
 /* Every deny and permit has been heard by now: any deny wins. */
