@@ -36,14 +36,18 @@ static const struct record judgement_record = RECORD("judgement", struct store_j
 /* ---- appraisals ---------------------------------------------------------------------------------------------------- */
 
 struct appraisal_and_evidence {
-    const struct store_appraisal *appraisal;
+    struct store_appraisal appraisal;
     struct bytes evidence;
     size_t keep;
 };
 
+/* What came later is the newer one, whatever the clock says: after it stepped back, a verdict that lies in the future must not outrank
+ * the ones that follow it (attack-suite.md S5). */
+static int64_t after(int64_t last_ms, int64_t time_ms) { return time_ms > last_ms ? time_ms : last_ms + 1; }
+
 static bool add_evidence(struct store *tx, const struct appraisal_and_evidence *add, struct err *err)
 {
-    const struct store_appraisal *appraisal = add->appraisal;
+    const struct store_appraisal *appraisal = &add->appraisal;
     struct sql_value row[] = { sql_text(appraisal->vm), sql_integer(appraisal->time_ms), sql_text(appraisal->id),
                                sql_bytes(add->evidence) };
     struct sql_value prune[] = { sql_text(appraisal->vm), sql_integer((int64_t)add->keep) };
@@ -62,23 +66,26 @@ static bool prune_history(struct store *tx, enum statement statement, const char
 
 static bool add_appraisal(struct store *tx, void *context, struct err *err)
 {
-    const struct appraisal_and_evidence *add = context;
-    struct sql_value params[ARRAY_LEN(appraisal_fields)];
-    int64_t changes;
+    struct appraisal_and_evidence *add = context;
+    struct sql_value params[ARRAY_LEN(appraisal_fields)], vm = sql_text(add->appraisal.vm);
+    int64_t changes, last_ms;
 
-    sql_fields(&appraisal_record, add->appraisal, ARRAY_LEN(params), params);
+    if (!sql_get_integer(tx, SQL_APPRAISAL_LAST_TIME, &vm, 1, &last_ms, err))
+        return false;
+    add->appraisal.time_ms = after(last_ms, add->appraisal.time_ms);
+    sql_fields(&appraisal_record, &add->appraisal, ARRAY_LEN(params), params);
     if (!sql_write(tx, SQL_APPRAISAL_ADD, params, ARRAY_LEN(params), &changes, err))
         return false;
     if (changes == 0)
-        return err_set(err, ERR_CONFLICT, "there is an appraisal %s already", add->appraisal->id);
-    return prune_history(tx, SQL_APPRAISAL_PRUNE, add->appraisal->vm, LIMIT_APPRAISALS_KEPT, err) &&
+        return err_set(err, ERR_CONFLICT, "there is an appraisal %s already", add->appraisal.id);
+    return prune_history(tx, SQL_APPRAISAL_PRUNE, add->appraisal.vm, LIMIT_APPRAISALS_KEPT, err) &&
            (!add->evidence.data || add_evidence(tx, add, err));
 }
 
 bool store_appraisal_add(struct store *store, const struct store_appraisal *appraisal, struct bytes evidence, size_t keep_evidence,
                          struct err *err)
 {
-    struct appraisal_and_evidence add = { appraisal, evidence, keep_evidence };
+    struct appraisal_and_evidence add = { *appraisal, evidence, keep_evidence };
 
     return check_vm_uuid(appraisal->vm, err) && check_hex("an appraisal's id", appraisal->id, STORE_ID_TEXT_LEN - 1, err) &&
            check_hex("an evidence digest", appraisal->evidence_sha256, STORE_SHA256_TEXT_LEN - 1, err) &&
@@ -130,7 +137,7 @@ struct judging {
     bool changed;
 };
 
-/* Fills since_ms from the judgement before. */
+/* Fills since_ms from the judgement before, and stands behind it. */
 static bool look_back(struct store *tx, struct judging *j, struct err *err)
 {
     struct arena a = { 0 };
@@ -138,6 +145,8 @@ static bool look_back(struct store *tx, struct judging *j, struct err *err)
     bool found = store_judgement_latest(tx, &a, j->judgement.vm, &last, err);
 
     j->changed = !found || strcmp(last.verdict, j->judgement.verdict) != 0 || strcmp(last.reason, j->judgement.reason) != 0;
+    if (found)
+        j->judgement.judged_ms = after(last.judged_ms, j->judgement.judged_ms);
     j->judgement.since_ms = j->changed ? j->judgement.judged_ms : last.since_ms;
     arena_done(&a);
     return found || err->code == ERR_NOT_FOUND;

@@ -67,6 +67,7 @@
         "(SELECT time_ms, id FROM appraisals WHERE vm = $1 ORDER BY time_ms DESC, id DESC LIMIT 1 OFFSET $2)")                             \
     X(APPRAISAL_GET, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 AND id = $2")                                       \
     X(APPRAISAL_LATEST, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 ORDER BY time_ms DESC, id DESC LIMIT 1")         \
+    X(APPRAISAL_LAST_TIME, READ, "SELECT COALESCE(MAX(time_ms), 0) FROM appraisals WHERE vm = $1")                                         \
     X(APPRAISAL_LIST, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 AND (time_ms, id) < ($2, $3) "                     \
         "ORDER BY time_ms DESC, id DESC LIMIT $4")                                                                                         \
     X(EVIDENCE_ADD, WRITE, "INSERT INTO evidence (vm, time_ms, appraisal_id, evidence) VALUES ($1, $2, $3, $4)")                           \

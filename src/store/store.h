@@ -145,7 +145,8 @@ struct store_appraisal {
     const char *token_id;        /* jti of the token issued; NULL: none */
 };
 
-/* Of each VM the newest LIMIT_APPRAISALS_KEPT stay.
+/* Of each VM the newest LIMIT_APPRAISALS_KEPT stay, in the order in which they were added: a row whose time is not after the last one's gets the
+ * millisecond after that (the record itself keeps its time).
  * Adds the appraisal and, unless `evidence` is BYTES_NONE, its evidence, keeping the newest `keep_evidence` per VM; all or nothing.
  * CONFLICT: the id is taken. The VM need not exist as a row (evidence may outlive it). */
 MUST_CHECK bool store_appraisal_add(struct store *store, const struct store_appraisal *appraisal, struct bytes evidence,
@@ -180,8 +181,7 @@ struct store_judgement {
 };
 
 /* Of each VM the newest LIMIT_JUDGEMENTS_KEPT stay. store_judgement_add appends; `since_ms` of the row is ignored: it is taken from the previous judgement when verdict and reason are the
- * same, else it is judged_ms. *ret_since_ms and *ret_changed may be NULL. Judging the same appraisal again in the same millisecond
- * replaces nothing and is CONFLICT. */
+ * same, else it is judged_ms. *ret_since_ms and *ret_changed may be NULL. As with appraisals, a time that is not after the last one's becomes it. */
 MUST_CHECK bool store_judgement_add(struct store *store, const struct store_judgement *judgement, int64_t *ret_since_ms, bool *ret_changed,
                                     struct err *err);
 MUST_CHECK bool store_judgement_latest(struct store *store, struct arena *a, const char *vm, struct store_judgement *ret, struct err *err);

@@ -167,7 +167,6 @@ TEST(a_judgement_knows_since_when_it_holds)
         REQUIRE_OK(store_judgement_add(f.store, &row, &since, &changed, &f.err), f.err);
         CHECK_INT(since, judgements[i].since);
         CHECK(changed == (judgements[i].since == judgements[i].at));
-        CHECK(!store_judgement_add(f.store, &row, NULL, NULL, &f.err) && f.err.code == ERR_CONFLICT);
     }
     REQUIRE(store_judgement_latest(f.store, &f.arena, VM_A, &got, &f.err));
     CHECK_STRING(got.verdict, "Healthy");
@@ -178,6 +177,33 @@ TEST(a_judgement_knows_since_when_it_holds)
     REQUIRE(n == 2);
     CHECK_INT(list[0].judged_ms, 40);
     CHECK_INT(list[1].judged_ms, 30);
+}
+
+/* After the server's clock stepped back, what it says then is the newer word all the same. */
+TEST(what_comes_later_is_newer_whatever_the_clock_says)
+{
+    FIXTURE(f);
+    struct store_appraisal future = appraisal_row(VM_A, id_of(9), 86400000), now = appraisal_row(VM_A, id_of(1), 1000), got;
+    struct store_judgement of_future = {
+        .vm = VM_A, .appraisal_id = future.id, .verdict = "Healthy", .reason = "", .judged_ms = 86400000, .findings = "[]"
+    };
+    struct store_judgement of_now = { .vm = VM_A,
+                                      .appraisal_id = now.id,
+                                      .verdict = "Unhealthy",
+                                      .reason = "x",
+                                      .judged_ms = 1000,
+                                      .findings = "[]" },
+                           last;
+
+    REQUIRE(store_appraisal_add(f.store, &future, BYTES_LIT("e"), 5, &f.err) &&
+            store_appraisal_add(f.store, &now, BYTES_LIT("e"), 5, &f.err));
+    REQUIRE(store_appraisal_latest(f.store, &f.arena, VM_A, &got, &f.err));
+    CHECK_STRING(got.id, now.id);
+    CHECK_INT(got.time_ms, 86400001);
+    REQUIRE(store_judgement_add(f.store, &of_future, NULL, NULL, &f.err) && store_judgement_add(f.store, &of_now, NULL, NULL, &f.err));
+    REQUIRE(store_judgement_latest(f.store, &f.arena, VM_A, &last, &f.err));
+    CHECK_STRING(last.verdict, "Unhealthy");
+    CHECK_INT(last.since_ms, 86400001);
 }
 
 TEST(a_baseline_follows_the_one_before_it)
