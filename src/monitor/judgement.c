@@ -1,5 +1,8 @@
 #include "jose/jws.h"
+#include "monitor/counters.h"
 #include "monitor/monitor.h"
+
+enum { MISSED_PAGE = 16 };
 
 /* ---- reading records ---- */
 
@@ -49,13 +52,21 @@ bool monitor_read_record(const struct monitor *monitor, struct arena *a, const s
     return true;
 }
 
+/* It never reads as Healthy, and hides no other VM (attack-suite.md S3). */
+bool monitor_is_about_record(const struct err *err)
+{
+    return err->code == ERR_UNTRUSTED || err->code == ERR_MALFORMED || err->code == ERR_TRUNCATED || err->code == ERR_UNSUPPORTED ||
+           err->code == ERR_LIMIT;
+}
+
 /* ---- one judgement ---- */
 
 struct judging {
     const struct monitor *monitor;
     struct arena *a;
     const char *vm;
-    const struct store_appraisal *row; /* the latest */
+    const struct store_appraisal *row; /* the one that is judged: the latest, or one before it that nobody looked at */
+    struct store_appraisal latest;
     struct judged *out;
     struct bytes twin; /* UUID of a VM that claims the same TPM, or empty */
     bool has_before;
@@ -65,48 +76,6 @@ struct judging {
     struct baseline baseline;
     struct vm_memory memory;
 };
-
-/* Within one boot the clock only runs forward; equal counters mean one boot. A second machine with a copy of this TPM shows up here
- * as well: the two take turns in going back. */
-static bool went_back(const struct vm_memory *before, const struct appraisal *now)
-{
-    if (!before->has_counters)
-        return false;
-    if (before->reset_count != now->reset_count)
-        return before->reset_count > now->reset_count;
-    if (before->restart_count != now->restart_count)
-        return before->restart_count > now->restart_count;
-    return now->clock_safe && before->clock_ms > (int64_t)now->clock_ms;
-}
-
-static void remember_counters(struct vm_memory *memory, const struct appraisal *now)
-{
-    memory->has_counters = true;
-    memory->reset_count = now->reset_count;
-    memory->restart_count = now->restart_count;
-    memory->clock_ms = (int64_t)(now->clock_ms & INT64_MAX);
-}
-
-/* Counters that went back: a snapshot was restored, or the TPM was cleared. It stays a finding until a person approves, whatever
- * comes after it. */
-static void note_rollback(struct judging *j)
-{
-    const struct appraisal *now = &j->out->appraisal;
-    struct vm_memory *memory = &j->memory;
-
-    if (now->quote_verified && went_back(memory, now)) {
-        memory->rolled_back = true;
-        findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
-                     "the TPM's counters are lower than when it last attested (resets %u after %u, restarts %u after %u)", now->reset_count,
-                     memory->reset_count, now->restart_count, memory->restart_count);
-        return;
-    }
-    if (now->quote_verified)
-        remember_counters(memory, now);
-    if (memory->rolled_back)
-        findings_add(&j->out->findings, FINDING_TPM_ROLLBACK, FINDING_NO_PCR, FINDING_NO_EVENT,
-                     "the TPM's counters went back at an earlier boot, and nobody has approved that yet");
-}
 
 static void remember_verdict(struct judging *j)
 {
@@ -129,6 +98,7 @@ static bool find_twin(struct judging *j, struct err *err)
 
 static void note_duplicate(struct judging *j)
 {
+    j->out->findings.arena = j->a;
     if (j->twin.len)
         findings_add(&j->out->findings, FINDING_TPM_IDENTITY_DUPLICATED, FINDING_NO_PCR, FINDING_NO_EVENT, "VM %.*s claims the same TPM",
                      BYTES_FMT(bytes_slice(j->twin, 0, UUID_TEXT_LEN - 1)));
@@ -199,7 +169,7 @@ static const char *worst_id(const struct findings *findings)
 static bool may_learn(const struct judging *j)
 {
     return !j->has_baseline && baseline_may_learn(&j->out->appraisal) && !j->twin.len && !j->memory.rolled_back &&
-           !went_back(&j->memory, &j->out->appraisal);
+           !counters_went_back(&j->memory, &j->out->appraisal);
 }
 
 static bool judge_boot(struct judging *j, struct err *err)
@@ -212,7 +182,7 @@ static bool judge_boot(struct judging *j, struct err *err)
     if (!judge(j->a, &j->out->appraisal, NULL, j->has_baseline ? &j->baseline : NULL, j->monitor->reference, &j->out->findings,
                &j->out->verdict, err))
         return false;
-    note_rollback(j);
+    counters_note(&j->memory, &j->out->appraisal, &j->out->findings);
     note_duplicate(j);
     j->out->verdict = verdict_of(&j->out->findings);
     remember_verdict(j);
@@ -232,8 +202,7 @@ static bool make_judgement(struct judging *j, struct err *err)
     if (!row.findings)
         return err_set(err, ERR_NO_MEMORY, "no memory for a judgement");
     j->out->judged_ms = row.judged_ms;
-    /* CONFLICT: another thread judged the same appraisal in this very millisecond, and came to the same end. */
-    return store_judgement_add(j->monitor->store, &row, &j->out->since_ms, NULL, err) || err->code == ERR_CONFLICT;
+    return store_judgement_add(j->monitor->store, &row, &j->out->since_ms, NULL, err);
 }
 
 static bool recall_judgement(struct judging *j, struct err *err)
@@ -247,45 +216,130 @@ static bool recall_judgement(struct judging *j, struct err *err)
                : err_set(err, ERR_MALFORMED, "stored judgement of VM %s has no verdict", j->vm);
 }
 
-/* open_judging reads everything there is; *ret_any false when nothing was appraised yet. */
-static bool open_judging(struct judging *j, struct store_appraisal *row, bool *ret_any, struct err *err)
+/* open_judging reads everything there is. Without an appraisal there is nothing to judge but whether another VM claims the same TPM. */
+static bool open_judging(struct judging *j, struct err *err)
 {
-    *ret_any = store_appraisal_latest(j->monitor->store, j->a, j->vm, row, err);
-    if (!*ret_any)
-        return err->code == ERR_NOT_FOUND;
-    j->row = row;
+    j->out->any = store_appraisal_latest(j->monitor->store, j->a, j->vm, &j->latest, err);
+    if (!j->out->any)
+        return err->code == ERR_NOT_FOUND && find_twin(j, err);
+    j->row = &j->latest;
     j->has_before = store_judgement_latest(j->monitor->store, j->a, j->vm, &j->before, err);
     if (!j->has_before && err->code != ERR_NOT_FOUND)
         return false;
-    j->out->any = true;
-    j->out->token_id = row->token_id;
-    return monitor_read_record(j->monitor, j->a, row, &j->out->appraisal, err) && load_baseline(j, err) && find_twin(j, err);
+    j->out->token_id = j->row->token_id;
+    return monitor_read_record(j->monitor, j->a, j->row, &j->out->appraisal, err) && load_baseline(j, err) && find_twin(j, err);
 }
 
-static bool judge_once(const struct monitor *monitor, struct arena *a, const char *vm, struct judged *ret, struct err *err)
+static struct judging *new_judging(const struct monitor *monitor, struct arena *a, const char *vm, struct err *err)
 {
-    struct judged *out = ARENA_NEW(a, struct judged); /* large: not on the stack */
-    struct judging *j = ARENA_NEW(a, struct judging);
-    struct store_appraisal row;
-    bool any, fine;
+    struct judging *j = ARENA_NEW(a, struct judging); /* large: not on the stack */
+    struct judged *out = ARENA_NEW(a, struct judged);
 
-    if (!out || !j)
-        return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
-    *j = (struct judging){ .monitor = monitor, .a = a, .vm = vm, .out = out };
-    fine = open_judging(j, &row, &any, err);
-    if (fine && any) {
-        fine = is_current(j) ? recall_judgement(j, err) : make_judgement(j, err);
+    if (!j || !out) {
+        err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
+        return NULL;
     }
-    if (!fine)
-        return false;
-    *ret = *out;
+    *j = (struct judging){ .monitor = monitor, .a = a, .vm = vm, .out = out };
+    return j;
+}
+
+/* ---- what nobody looked at ---- */
+
+/* Appraisals after the one judged last and before the latest, newest first. */
+static bool list_missed(struct judging *j, const struct store_appraisal **ret, size_t *ret_n, struct err *err)
+{
+    struct store_appraisal *all = ARENA_ARRAY(j->a, LIMIT_APPRAISALS_KEPT, struct store_appraisal);
+    struct store_cursor before = { j->latest.time_ms, j->latest.id };
+    const struct store_appraisal *page;
+    size_t n = 0, n_page = MISSED_PAGE;
+
+    if (!all)
+        return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
+    while (n_page == MISSED_PAGE && n + MISSED_PAGE <= LIMIT_APPRAISALS_KEPT) {
+        if (!store_appraisal_list(j->monitor->store, j->a, j->vm, before, MISSED_PAGE, &page, &n_page, err))
+            return false;
+        for (size_t i = 0; i < n_page; i++) {
+            if (j->has_before && strcmp(page[i].id, j->before.appraisal_id) == 0) {
+                n_page = 0;
+                break;
+            }
+            all[n++] = page[i];
+            before = (struct store_cursor){ page[i].time_ms, page[i].id };
+        }
+    }
+    *ret = all;
+    *ret_n = n;
     return true;
+}
+
+/* Each in its turn: what a copy's counters gave away, or an Unhealthy, must not be skipped because something else came after it before
+ * anybody looked. One whose record is damaged says nothing. */
+static bool judge_missed(struct judging *j, struct err *err)
+{
+    const struct store_appraisal *missed;
+    struct appraisal *latest = ARENA_NEW(j->a, struct appraisal);
+    size_t n;
+
+    if (j->has_before && strcmp(j->before.appraisal_id, j->latest.id) == 0)
+        return true;
+    if (!latest)
+        return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
+    *latest = j->out->appraisal;
+    if (!list_missed(j, &missed, &n, err))
+        return false;
+    for (size_t i = n; i-- > 0;) {
+        j->row = &missed[i];
+        if (monitor_read_record(j->monitor, j->a, j->row, &j->out->appraisal, err) ? !make_judgement(j, err)
+                                                                                   : !monitor_is_about_record(err))
+            return false;
+    }
+    j->row = &j->latest;
+    j->out->appraisal = *latest;
+    return true;
+}
+
+/* Judging reads what others write (memory, baseline, judgements): one at a time, and all of it or nothing. */
+static bool judge_in(struct store *tx, void *context, struct err *err)
+{
+    struct judging *j = context;
+    struct judged *out = j->out;
+    struct monitor inside = *j->monitor;
+    const struct monitor *outside = j->monitor;
+    bool fine;
+
+    inside.store = tx;
+    *out = (struct judged){ .any = false };
+    *j = (struct judging){ .monitor = &inside, .a = j->a, .vm = j->vm, .out = out };
+    fine = open_judging(j, err);
+    if (fine && out->any)
+        fine = is_current(j) ? recall_judgement(j, err) : judge_missed(j, err) && make_judgement(j, err);
+    j->monitor = outside;
+    return fine;
 }
 
 bool monitor_judge(const struct monitor *monitor, struct arena *a, const char *vm, struct judged *ret, struct err *err)
 {
-    /* CONFLICT: somebody else learned or approved a baseline meanwhile; the second look sees it. */
-    return judge_once(monitor, a, vm, ret, err) || (err->code == ERR_CONFLICT && judge_once(monitor, a, vm, ret, err));
+    struct judging *j = new_judging(monitor, a, vm, err);
+
+    if (!j || !open_judging(j, err))
+        return false;
+    if (!j->out->any)
+        note_duplicate(j);
+    else if (is_current(j) ? !recall_judgement(j, err) : !store_transaction(monitor->store, judge_in, j, err))
+        return false;
+    *ret = *j->out;
+    return true;
+}
+
+bool monitor_duplicate(const struct monitor *monitor, struct arena *a, const char *vm, struct findings *ret, struct err *err)
+{
+    struct judging *j = new_judging(monitor, a, vm, err);
+
+    if (!j || !find_twin(j, err))
+        return false;
+    note_duplicate(j);
+    *ret = j->out->findings;
+    return true;
 }
 
 /* What an operator approves may be a restored TPM, too: its counters count from here on. */
@@ -295,7 +349,7 @@ static bool accept_counters(struct judging *j, struct err *err)
         return err_set(err, ERR_UNTRUSTED, "the last evidence's quote does not verify: there is no boot to approve");
     if (!monitor_memory_get(j->monitor->store, j->a, j->vm, &j->memory, err))
         return false;
-    remember_counters(&j->memory, &j->out->appraisal);
+    counters_remember(&j->memory, &j->out->appraisal);
     j->memory.rolled_back = false;
     return monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
 }
@@ -303,20 +357,14 @@ static bool accept_counters(struct judging *j, struct err *err)
 bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes appraisal, const char *by,
                      const char *reason, struct judged *ret, struct err *err)
 {
-    struct judged *out = ARENA_NEW(a, struct judged);
-    struct judging *j = ARENA_NEW(a, struct judging);
-    struct store_appraisal row;
-    bool any;
+    struct judging *j = new_judging(monitor, a, vm, err);
 
-    if (!out || !j)
-        return err_set(err, ERR_NO_MEMORY, "no memory to approve a boot");
-    *j = (struct judging){ .monitor = monitor, .a = a, .vm = vm, .out = out };
-    if (!open_judging(j, &row, &any, err))
+    if (!j || !open_judging(j, err))
         return false;
-    if (!any)
+    if (!j->out->any)
         return err_set(err, ERR_NOT_FOUND, "this VM has not attested yet: there is no boot to approve");
-    if (appraisal.len && !bytes_equal_string(appraisal, row.id))
-        return err_set(err, ERR_CONFLICT, "the VM has attested again since: look at it once more, then approve appraisal %s", row.id);
+    if (appraisal.len && !bytes_equal_string(appraisal, j->row->id))
+        return err_set(err, ERR_CONFLICT, "the VM has attested again since: look at it once more, then approve appraisal %s", j->row->id);
     if (!accept_counters(j, err) || !store_baseline_of(j, true, by, reason, err))
         return false;
     return monitor_judge(monitor, a, vm, ret, err);

@@ -43,7 +43,7 @@ MUST_CHECK bool monitor_nonce_check(const struct monitor *monitor, const char *v
 
 /* A VM's latest appraisal, read back and proved to be a trusted provider's own. */
 struct judged {
-    bool any; /* false: nothing has been appraised yet; the rest is unset */
+    bool any; /* false: nothing has been appraised yet; the rest is unset, but for findings about the VM's identity */
     struct appraisal appraisal;
     struct findings findings; /* under the baseline */
     enum verdict verdict;
@@ -52,9 +52,11 @@ struct judged {
     const char *token_id;     /* NULL: none was issued */
 };
 
-/* monitor_judge brings the judgement of a VM up to date with its latest appraisal and baseline, learns the first baseline, and
- * reads it. Judging twice changes nothing. */
+/* monitor_judge brings the judgement of a VM up to date with its appraisals, those before the latest included, and its baseline, learns the
+ * first baseline, and reads it. Judging twice changes nothing. */
 MUST_CHECK bool monitor_judge(const struct monitor *monitor, struct arena *a, const char *vm, struct judged *ret, struct err *err);
+/* A finding if another VM claims the same TPM; for VMs that there is nothing else to judge of. */
+MUST_CHECK bool monitor_duplicate(const struct monitor *monitor, struct arena *a, const char *vm, struct findings *ret, struct err *err);
 
 /* monitor_approve makes the latest appraisal's boot the baseline, in an operator's name, and judges again. `appraisal` (may be empty) is the one
  * that the operator has looked at: CONFLICT when it is not the latest any more. */
@@ -79,6 +81,8 @@ MUST_CHECK bool monitor_memory_put(struct store *store, struct arena *a, const c
 /* monitor_verify verifies by the ring's key that `jws` names: ERR_UNTRUSTED when it is unknown, after a second look, or revoked. */
 MUST_CHECK bool monitor_verify(const struct monitor *monitor, struct arena *a, struct keyring *ring, const struct jws *jws,
                                const struct verified_jws **ret, struct err *err);
+/* An error of monitor_read_record's that is about this record: it is damaged, or not ours; no other VM's trouble (attack-suite.md S3). */
+bool monitor_is_about_record(const struct err *err);
 /* monitor_read_record verifies and reads one stored record. */
 MUST_CHECK bool monitor_read_record(const struct monitor *monitor, struct arena *a, const struct store_appraisal *row,
                                     struct appraisal *ret, struct err *err);

@@ -29,6 +29,8 @@ static void gather(const struct vm_status *s, int64_t last_settled, struct healt
     };
     if (s->has_contact)
         ret->last_contact = later(s->contact.last_heartbeat_ms, s->contact.last_report_ms);
+    if (findings_worst(&s->judged.findings) >= SEVERITY_MEDIUM)
+        ret->last = LAST_UNHEALTHY;
     if (!s->judged.any)
         return;
     ret->last_verified = s->judged.appraisal.time_ms;
@@ -66,22 +68,17 @@ static bool recall(const struct monitor *monitor, struct arena *a, const struct 
     return true;
 }
 
-/* A damaged or foreign record is this VM's trouble and nobody else's; it never reads as Healthy (attack-suite.md S3). */
-static bool is_about_this_vm(const struct err *err)
-{
-    return err->code == ERR_UNTRUSTED || err->code == ERR_MALFORMED || err->code == ERR_TRUNCATED || err->code == ERR_UNSUPPORTED ||
-           err->code == ERR_LIMIT;
-}
-
 static bool judge_for_status(const struct monitor *monitor, struct arena *a, struct vm_status *s, struct err *err)
 {
     if (monitor_judge(monitor, a, s->vm.vm, &s->judged, err))
         return true;
-    if (!is_about_this_vm(err))
+    if (!monitor_is_about_record(err))
         return false;
     s->judged = (struct judged){ .any = false };
     s->trouble = arena_string(a, bytes_of_string(err->text));
-    return s->trouble || err_set(err, ERR_NO_MEMORY, "no memory for a status");
+    if (!s->trouble)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a status");
+    return monitor_duplicate(monitor, a, s->vm.vm, &s->judged.findings, err);
 }
 
 bool monitor_status(const struct monitor *monitor, struct arena *a, const struct store_vm *vm, int64_t now_ms, struct vm_status *ret,
@@ -129,7 +126,7 @@ static const char *remedy_for(struct arena *a, const char *remedy, const char *n
 static void write_reasons(struct json_out *out, struct arena *a, const struct vm_status *s, bool brief)
 {
     json_begin_array(out, "reasons");
-    for (size_t i = 0; s->judged.any && i < s->judged.findings.n; i++) {
+    for (size_t i = 0; i < s->judged.findings.n; i++) {
         const struct finding *f = &s->judged.findings.items[i];
         const struct finding_kind *kind = finding_kind(f->id);
         json_begin_object(out, NULL);
@@ -232,7 +229,7 @@ static const char *kernel_of(const struct vm_status *s)
 static const char *error_message(const struct vm_status *s)
 {
     const struct findings *findings = &s->judged.findings;
-    enum severity worst = s->judged.any ? findings_worst(findings) : SEVERITY_INFO;
+    enum severity worst = findings_worst(findings);
 
     if (s->health.status == HEALTH_HEALTHY)
         return NULL;
@@ -242,7 +239,7 @@ static const char *error_message(const struct vm_status *s)
     if (s->health.reason == HEALTH_REASON_JUDGED && s->judged.any && s->judged.verdict == VERDICT_UNKNOWN)
         return health_reason_text(s->health.reason);
     if (s->health.reason == HEALTH_REASON_JUDGED || s->health.reason == HEALTH_REASON_UNSETTLED)
-        for (size_t i = 0; s->judged.any && i < findings->n; i++)
+        for (size_t i = 0; i < findings->n; i++)
             if (findings->items[i].severity == worst)
                 return findings->items[i].text;
     return health_reason_text(s->health.reason);
