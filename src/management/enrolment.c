@@ -164,6 +164,7 @@ static bool read_ak(struct arena *a, const struct json *body, struct enrolment *
 static bool check_identity(const struct management *m, struct arena *a, const struct enrolment *p, struct err *err)
 {
     struct store_identity active;
+    const char *ek_name;
 
     if (p->provider[0]) /* an identity of its own, which store_provider_identity_put compares */
         return true;
@@ -175,6 +176,11 @@ static bool check_identity(const struct management *m, struct arena *a, const st
     }
     if (active.ek_cert_sha256 && strcmp(active.ek_cert_sha256, p->ek_cert_sha256) == 0)
         return true;
+    ek_name = hex_in(a, tpm_name_bytes(&p->ek_name)); /* its host may have renewed the certificate */
+    if (!ek_name)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an identity");
+    if (active.ek_pub_name && strcmp(active.ek_pub_name, ek_name) == 0)
+        return true;
     return err_set(err, ERR_CONFLICT, "this VM is enrolled with another TPM; if that is meant, release it: trueboot vm release-identity");
 }
 
@@ -184,7 +190,7 @@ static bool make_credential(struct arena *a, const struct endorsement *e, struct
     uint8_t id[(ENROL_ID_LEN - 1) / 2];
 
     if (!random_bytes(id, sizeof id, err) || !random_bytes(p->secret, sizeof p->secret, err) ||
-        !random_bytes(p->nonce, sizeof p->nonce, err) || !tpm_public_name(&e->ek, &p->ek_name, err))
+        !random_bytes(p->nonce, sizeof p->nonce, err))
         return false;
     hex_encode(BYTES_OF(id), p->id);
     return credential_make(a, &e->ek, tpm_name_bytes(&p->ak_name), BYTES_OF(p->secret), ret_blob, ret_secret, err);
@@ -234,8 +240,8 @@ static bool begin(const struct management *m, const struct http_request *request
         return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "VM %s is not in the inventory", p->vm) : false;
     p->expires_ms = m->now_ms() + LIMIT_ENROLMENT_SECONDS * INT64_C(1000);
     p->tries_left = TRIES;
-    if (!read_ak(a, body, p, err) || !check_identity(m, a, p, err) || !make_credential(a, e, p, &blob, &secret, err) ||
-        !enrolments_keep(m->enrolments, p, m->now_ms(), err))
+    if (!read_ak(a, body, p, err) || !tpm_public_name(&e->ek, &p->ek_name, err) || !check_identity(m, a, p, err) ||
+        !make_credential(a, e, p, &blob, &secret, err) || !enrolments_keep(m->enrolments, p, m->now_ms(), err))
         return false;
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);

@@ -1,96 +1,10 @@
 /* Attack suite 4.3: whose TPM it is. */
 #include <pthread.h>
-#include <stdlib.h>
-#include "base/base64.h"
-#include "base/reader.h"
-#include "crypto/encrypt.h"
-#include "support/attestation_fixture.h"
+#include "attack/enrolling.h"
 #include "support/test.h"
-#include "tpm/kdf.h"
 #include "unit/x509/cert_builder.h"
 #include "x509/chain.h"
 #include "x509/ek_cert.h"
-
-static char *b64(struct fixture *f, struct bytes b) { return base64_in(&f->a, BASE64_URL, b); }
-
-static void begin(struct fixture *f, const struct test_vm *vm, struct bytes ek_public, struct answer *answer)
-{
-    fixture_ask(f, answer, "POST", "/enroll/v1/begin", "{\"ekCerts\":[\"%s\"],\"ekPub\":\"%s\",\"akPub\":\"%s\"}", b64(f, vm->ek_cert),
-                b64(f, ek_public), b64(f, vm->ak_public));
-}
-
-static struct bytes member(struct fixture *f, const struct answer *answer, const char *name)
-{
-    struct bytes ret = BYTES_NONE;
-    struct err err = ERR_INIT;
-
-    if (!base64_decode_any(&f->a, json_text(json_get(answer->json, name), BYTES_NONE), &ret, &err))
-        return BYTES_NONE;
-    return ret;
-}
-
-/* TPM2_ActivateCredential: opens the secret if it was made for this EK and this AK (Part 1, 24). */
-static bool open_credential(struct fixture *f, const struct privkey *ek, struct bytes ak_name, const struct answer *begun,
-                            uint8_t ret[static 32])
-{
-    struct bytes blob = member(f, begun, "credentialBlob"), encrypted = member(f, begun, "encryptedSecret"), body, integrity, identity;
-    struct reader r = reader_over(encrypted);
-    uint8_t seed[PRIVKEY_PLAIN_MAX], key[32], plain[34];
-    struct digest hmac;
-    struct err err = ERR_INIT;
-    size_t len;
-
-    if (!read_u16be_prefixed(&r, &body) || !privkey_decrypt_oaep(ek, DIGEST_SHA256, BYTES_LIT("IDENTITY\0"), body, seed, &len, &err))
-        return false;
-    r = reader_over(blob);
-    if (!read_u16be_prefixed(&r, &body))
-        return false;
-    r = reader_over(body);
-    if (!read_u16be_prefixed(&r, &integrity))
-        return false;
-    identity = read_rest(&r);
-    tpm_kdf_a(DIGEST_SHA256, (struct bytes){ seed, 32 }, "INTEGRITY", BYTES_NONE, BYTES_NONE, key, 32);
-    hmac_compute(DIGEST_SHA256, (struct bytes){ key, 32 }, (const struct bytes[]){ identity, ak_name }, 2, &hmac);
-    if (!bytes_equal(integrity, digest_bytes(&hmac)) || identity.len != sizeof plain)
-        return false;
-    tpm_kdf_a(DIGEST_SHA256, (struct bytes){ seed, 32 }, "STORAGE", ak_name, BYTES_NONE, key, 16);
-    if (!decrypt_aes_cfb((struct bytes){ key, 16 }, identity, plain, &err))
-        return false;
-    memcpy(ret, plain + 2, 32);
-    return true;
-}
-
-static void prove(const uint8_t secret[static 32], const char *id, struct bytes ak_name, uint8_t ret[static 32])
-{
-    const struct bytes zero = { (const uint8_t *)"", 1 };
-    const struct bytes parts[] = { BYTES_LIT("trueboot-enroll-1"), zero, bytes_of_string(id), zero, ak_name };
-
-    hmac_sha256((struct bytes){ secret, 32 }, parts, ARRAY_LEN(parts), ret);
-}
-
-/* The body of an activation: the quote of `vm` over the server's nonce, and a proof. */
-static struct bytes activation(struct fixture *f, const struct test_vm *vm, const struct answer *begun, const char *id,
-                               const uint8_t proof[static 32])
-{
-    struct attestation t = { .f = f, .vm = vm, .a = &f->a };
-    const char *quote = attestation_object(&t, &vm->boot, vm->ak, member(f, begun, "nonce"));
-    const char *text = arena_printf(&f->a, "%.*s,\"enrollId\":\"%s\",\"proof\":\"%s\"}", (int)strlen(quote) - 1, quote, id,
-                                    b64(f, (struct bytes){ proof, 32 }));
-
-    if (!text)
-        abort();
-    return bytes_of_string(text);
-}
-
-static void activate(struct fixture *f, struct bytes body, struct arena *arena, struct answer *answer)
-{
-    fixture_call(f, &(struct call){ .path = "/enroll/v1/activate", .body = body, .arena = arena }, answer);
-}
-
-static const char *id_of(struct fixture *f, const struct answer *begun)
-{
-    return arena_string(&f->a, json_text(json_get(begun->json, "enrollId"), BYTES_NONE));
-}
 
 static bool is_enrolled(struct fixture *f, const char *vm)
 {
@@ -115,14 +29,14 @@ TEST(I1_the_credential_is_made_for_the_key_of_the_certificate_and_no_other)
     uint8_t secret[32];
     struct answer answer;
 
-    begin(&f, vm, thief->ek_public, &answer); /* another key than the certificate's */
+    enrolling_begin(&f, vm, thief->ek_public, &answer); /* another key than the certificate's */
     CHECK_INT(answer.status, 400);
     CHECK(!json_get(answer.json, "credentialBlob"));
-    begin(&f, vm, vm->ek_public, &answer);
+    enrolling_begin(&f, vm, vm->ek_public, &answer);
     REQUIRE(answer.status == 200);
-    CHECK(!open_credential(&f, thief->ek, vm->ak_name, &answer, secret)); /* another TPM */
-    CHECK(!open_credential(&f, vm->ek, thief->ak_name, &answer, secret)); /* without that AK */
-    CHECK(open_credential(&f, vm->ek, vm->ak_name, &answer, secret));
+    CHECK(!enrolling_open(&f, thief->ek, vm->ak_name, &answer, secret)); /* another TPM */
+    CHECK(!enrolling_open(&f, vm->ek, thief->ak_name, &answer, secret)); /* without that AK */
+    CHECK(enrolling_open(&f, vm->ek, vm->ak_name, &answer, secret));
 }
 
 TEST(I2_an_activation_with_a_wrong_an_absent_or_a_used_proof_is_refused)
@@ -134,40 +48,40 @@ TEST(I2_an_activation_with_a_wrong_an_absent_or_a_used_proof_is_refused)
     struct answer begun, again, answer;
     struct bytes right;
 
-    begin(&f, vm, vm->ek_public, &begun);
-    REQUIRE(begun.status == 200 && open_credential(&f, vm->ek, vm->ak_name, &begun, secret));
-    activate(&f, activation(&f, vm, &begun, id_of(&f, &begun), zeros), NULL, &answer);
+    enrolling_begin(&f, vm, vm->ek_public, &begun);
+    REQUIRE(begun.status == 200 && enrolling_open(&f, vm->ek, vm->ak_name, &begun, secret));
+    enrolling_activate(&f, enrolling_body(&f, vm, &begun, enrolling_id(&f, &begun), zeros), NULL, &answer);
     CHECK_INT(answer.status, 400);
-    prove(secret, "another id", vm->ak_name, proof); /* over another enrolment */
-    activate(&f, activation(&f, vm, &begun, id_of(&f, &begun), proof), NULL, &answer);
-    CHECK_INT(answer.status, 400);
-    CHECK(!is_enrolled(&f, vm->uuid));
-
-    begin(&f, vm, vm->ek_public, &begun);
-    begin(&f, vm, vm->ek_public, &again);
-    REQUIRE(begun.status == 200 && again.status == 200 && open_credential(&f, vm->ek, vm->ak_name, &begun, secret));
-    prove(secret, id_of(&f, &again), vm->ak_name, proof); /* the secret of one, the id of another */
-    activate(&f, activation(&f, vm, &again, id_of(&f, &again), proof), NULL, &answer);
-    CHECK_INT(answer.status, 400);
-    prove(secret, id_of(&f, &begun), vm->ak_name, proof);
-    activate(&f, activation(&f, other, &begun, id_of(&f, &begun), proof), NULL, &answer); /* another key quotes */
-    CHECK_INT(answer.status, 400);
-    activate(&f, activation(&f, vm, &begun, "00000000000000000000000000000000", proof), NULL, &answer);
+    enrolling_proof(secret, "another id", vm->ak_name, proof); /* over another enrolment */
+    enrolling_activate(&f, enrolling_body(&f, vm, &begun, enrolling_id(&f, &begun), proof), NULL, &answer);
     CHECK_INT(answer.status, 400);
     CHECK(!is_enrolled(&f, vm->uuid));
 
-    right = activation(&f, vm, &begun, id_of(&f, &begun), proof);
-    activate(&f, right, NULL, &answer);
+    enrolling_begin(&f, vm, vm->ek_public, &begun);
+    enrolling_begin(&f, vm, vm->ek_public, &again);
+    REQUIRE(begun.status == 200 && again.status == 200 && enrolling_open(&f, vm->ek, vm->ak_name, &begun, secret));
+    enrolling_proof(secret, enrolling_id(&f, &again), vm->ak_name, proof); /* the secret of one, the id of another */
+    enrolling_activate(&f, enrolling_body(&f, vm, &again, enrolling_id(&f, &again), proof), NULL, &answer);
+    CHECK_INT(answer.status, 400);
+    enrolling_proof(secret, enrolling_id(&f, &begun), vm->ak_name, proof);
+    enrolling_activate(&f, enrolling_body(&f, other, &begun, enrolling_id(&f, &begun), proof), NULL, &answer); /* another key quotes */
+    CHECK_INT(answer.status, 400);
+    enrolling_activate(&f, enrolling_body(&f, vm, &begun, "00000000000000000000000000000000", proof), NULL, &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK(!is_enrolled(&f, vm->uuid));
+
+    right = enrolling_body(&f, vm, &begun, enrolling_id(&f, &begun), proof);
+    enrolling_activate(&f, right, NULL, &answer);
     CHECK_INT(answer.status, 200);
     CHECK(is_enrolled(&f, vm->uuid));
-    activate(&f, right, NULL, &answer); /* replayed */
+    enrolling_activate(&f, right, NULL, &answer); /* replayed */
     CHECK_INT(answer.status, 400);
 
-    begin(&f, vm, vm->ek_public, &begun); /* and too late */
-    REQUIRE(begun.status == 200 && open_credential(&f, vm->ek, vm->ak_name, &begun, secret));
-    prove(secret, id_of(&f, &begun), vm->ak_name, proof);
+    enrolling_begin(&f, vm, vm->ek_public, &begun); /* and too late */
+    REQUIRE(begun.status == 200 && enrolling_open(&f, vm->ek, vm->ak_name, &begun, secret));
+    enrolling_proof(secret, enrolling_id(&f, &begun), vm->ak_name, proof);
     fixture_time += LIMIT_ENROLMENT_SECONDS * 1000 + 1;
-    activate(&f, activation(&f, vm, &begun, id_of(&f, &begun), proof), NULL, &answer);
+    enrolling_activate(&f, enrolling_body(&f, vm, &begun, enrolling_id(&f, &begun), proof), NULL, &answer);
     CHECK_INT(answer.status, 400);
 }
 
@@ -210,7 +124,7 @@ static void *contend(void *context)
     struct arena a CLEANUP(arena_done) = { 0 };
     struct answer answer;
 
-    activate(c->f, c->body, &a, &answer);
+    enrolling_activate(c->f, c->body, &a, &answer);
     c->status = answer.status;
     return NULL;
 }
@@ -236,10 +150,10 @@ TEST(I4_a_vm_that_has_an_identity_keeps_it_and_of_many_that_want_one_one_wins)
         REQUIRE_OK(ca_issue_ek(f.host_ca, arena_printf(&f.a, "vm:%s", vms[0]->uuid), privkey_public(vms[i]->ek), fixture_time, &cert, &err),
                    err);
         REQUIRE(arena_copy(&f.a, cert->der, &vms[i]->ek_cert));
-        begin(&f, vms[i], vms[i]->ek_public, &begun);
-        REQUIRE(begun.status == 200 && open_credential(&f, vms[i]->ek, vms[i]->ak_name, &begun, secret));
-        prove(secret, id_of(&f, &begun), vms[i]->ak_name, proof);
-        contenders[i] = (struct contender){ &f, activation(&f, vms[i], &begun, id_of(&f, &begun), proof), 0 };
+        enrolling_begin(&f, vms[i], vms[i]->ek_public, &begun);
+        REQUIRE(begun.status == 200 && enrolling_open(&f, vms[i]->ek, vms[i]->ak_name, &begun, secret));
+        enrolling_proof(secret, enrolling_id(&f, &begun), vms[i]->ak_name, proof);
+        contenders[i] = (struct contender){ &f, enrolling_body(&f, vms[i], &begun, enrolling_id(&f, &begun), proof), 0 };
     }
     for (unsigned i = 0; i < N; i++)
         REQUIRE(pthread_create(&threads[i], NULL, contend, &contenders[i]) == 0);
@@ -252,7 +166,7 @@ TEST(I4_a_vm_that_has_an_identity_keeps_it_and_of_many_that_want_one_one_wins)
     CHECK_INT(won, 1);
     for (unsigned i = 0; i < N; i++) /* and afterwards nobody takes it away */
         if (contenders[i].status != 200) {
-            begin(&f, vms[i], vms[i]->ek_public, &answer);
+            enrolling_begin(&f, vms[i], vms[i]->ek_public, &answer);
             CHECK_INT(answer.status, 409);
         }
     CHECK(is_enrolled(&f, vms[0]->uuid));

@@ -1,0 +1,15 @@
+/* tests/attack/enrolling.h: the machine's side of an enrolment, step by step, so that a test can do one of them wrong. */
+#pragma once
+#include "support/attestation_fixture.h"
+
+void enrolling_begin(struct fixture *f, const struct test_vm *vm, struct bytes ek_public, struct answer *answer);
+/* TPM2_ActivateCredential: opens the secret if it was made for this EK and this AK (Part 1, 24). */
+bool enrolling_open(struct fixture *f, const struct privkey *ek, struct bytes ak_name, const struct answer *begun, uint8_t ret[static 32]);
+const char *enrolling_id(struct fixture *f, const struct answer *begun);
+void enrolling_proof(const uint8_t secret[static 32], const char *id, struct bytes ak_name, uint8_t ret[static 32]);
+/* The body of an activation: the quote of `vm` over the server's nonce, and a proof. */
+struct bytes enrolling_body(struct fixture *f, const struct test_vm *vm, const struct answer *begun, const char *id,
+                            const uint8_t proof[static 32]);
+void enrolling_activate(struct fixture *f, struct bytes body, struct arena *arena /* NULL: the fixture's */, struct answer *answer);
+/* All of it, done right: the status of the step that ended it. After 200 the VM attests with its new certificate. */
+unsigned enrolling_whole(struct fixture *f, struct test_vm *vm, struct answer *ret);
