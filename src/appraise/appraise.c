@@ -1,5 +1,6 @@
 #include "appraise/appraise.h"
 #include "appraise/claims.h"
+#include "appraise/ima_words.h"
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "bootchain/plain.h"
@@ -176,7 +177,8 @@ static bool replay_ima(struct work *w, struct bytes content, struct err *err)
         findings_add(w->findings, FINDING_IMA_INCOMPLETE, 10, FINDING_NO_EVENT,
                      "%u entries of the IMA list have come; the rest is still to come.", p->replay.n);
     else
-        ima_mismatch(w->findings, p->replay.n);
+        ima_explain_mismatch(w->a, e->ima_from ? BYTES_NONE : content, p->replay.n, verified_quote_pcrs(w->out->quote),
+                             replayed_computed(w->out->replayed), w->out->chain, w->findings);
     return true;
 }
 
@@ -280,6 +282,8 @@ static bool check_kernel(struct work *w, struct err *err)
     const struct ima_progress *p = w->out->ima_progress;
     const struct ima_summary *measured = p && p->proved ? ima_replay_summary(&p->replay, &p->fit) : NULL;
 
+    if (w->out->ima)
+        ima_judge_kexec(w->out->ima, w->findings);
     return kernel_judge(w->a, w->request->evidence->kernel, measured, w->out->chain, w->findings, &w->out->appraisal.facts.running, err);
 }
 

@@ -216,7 +216,14 @@ static void unsigned_modules(struct work *w, const struct ima_summary *s)
 static void measured(struct work *w, const struct ima_summary *s)
 {
     unsigned_modules(w, s);
-    if (s->n_kexec)
+    if (s->n_boots > 1)
+        findings_add(w->findings, FINDING_OS_KEXEC, IMA_PCR, FINDING_NO_EVENT,
+                     "IMA's list proves that %u kernels ran one after the other since the TPM was reset (kexec); what the firmware's log "
+                     "says of kernel "
+                     "and command line is about the first.",
+                     s->n_boots)
+            ->severity = SEVERITY_LOW;
+    else if (s->n_kexec)
         findings_add(w->findings, FINDING_OS_KEXEC, IMA_PCR, FINDING_NO_EVENT,
                      "IMA's list proves that a kernel was made ready with kexec.");
     w->facts->modules.text = !s->n_modules ? "IMA measured none"

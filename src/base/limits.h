@@ -11,6 +11,8 @@ enum {
     LIMIT_EVENT_NESTING = 8, /* nested records, e.g. Windows' SIPA aggregates */
     LIMIT_IMA_ENTRIES = 500000,
     LIMIT_IMA_BYTES = 16 * 1024 * 1024,
+    LIMIT_IMA_GAP_BEFORE = 32,               /* entries that a kernel measures before it resumes another one from hibernation */
+    LIMIT_IMA_GAP_AFTER = 64,                /* entries since then, which are told from those of before */
     LIMIT_IMA_PIECE_BYTES = 2 * 1024 * 1024, /* what the agent sends of a list at once */
     LIMIT_IMA_PIECE_ENTRIES = 50000,
     LIMIT_SYSTEMD_RECORDS = 4096,

@@ -89,6 +89,9 @@ const struct ima_entry *verified_ima_entry(const struct verified_ima *ima, size_
 bool verified_ima_proved(const struct verified_ima *ima, size_t i);
 enum ima_bank_mode verified_ima_bank_mode(const struct verified_ima *ima, enum digest_algorithm bank);
 
+/* The first entry of a kernel: after the first one of a list, another kernel took it over through kexec. */
+bool ima_entry_begins_boot(const struct ima_entry *entry);
+
 /* boot_aggregate is the digest over registers 0–9 (0–7 for kernels before 5.8) of the bank of its own algorithm. False when it cannot be
  * judged: another entry, or not all of these registers quoted. */
 MUST_CHECK bool ima_boot_aggregate_fits(const struct ima_entry *entry, const struct pcr_set *quoted, bool *ret_fits);

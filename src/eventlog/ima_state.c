@@ -1,12 +1,12 @@
 /* struct ima_replay as bytes, big-endian:
  *
- *   u8 version (1) | u8 confirmed | u32 entries | u16 TPM_ALG_ID of the list's digests | u8 number of banks
+ *   u8 version (2) | u8 confirmed | u32 entries | u16 TPM_ALG_ID of the list's digests | u8 number of banks
  *   per bank: u16 TPM_ALG_ID | per mode: u8 possible | digest
- *   two summaries: u32 modules, signed, unsigned, kexec | u8 records signatures | names of the first unsigned: u16 length | text */
+ *   two summaries: u32 modules, signed, unsigned, kexec, boots | u8 records signatures | names of the first unsigned: u16 length | text */
 #include "base/reader.h"
 #include "eventlog/ima_replay.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 static uint32_t names_kept(const struct ima_summary *s) { return s->n_unsigned < IMA_SUMMARY_NAMES ? s->n_unsigned : IMA_SUMMARY_NAMES; }
 
@@ -16,6 +16,7 @@ static void write_summary(struct writer *w, const struct ima_summary *s)
     write_u32be(w, s->n_signed);
     write_u32be(w, s->n_unsigned);
     write_u32be(w, s->n_kexec);
+    write_u32be(w, s->n_boots);
     write_u8(w, s->records_signatures);
     for (uint32_t i = 0; i < names_kept(s); i++)
         write_u16be_prefixed(w, bytes_of_string(s->unsigned_names[i]));
@@ -70,7 +71,7 @@ static bool read_summary(struct reader *r, struct ima_summary *s)
     struct bytes name;
 
     if (!read_u32be(r, &s->n_modules) || !read_u32be(r, &s->n_signed) || !read_u32be(r, &s->n_unsigned) || !read_u32be(r, &s->n_kexec) ||
-        !read_flag(r, &s->records_signatures))
+        !read_u32be(r, &s->n_boots) || !read_flag(r, &s->records_signatures))
         return false;
     for (uint32_t i = 0; i < names_kept(s); i++) {
         if (!read_u16be_prefixed(r, &name) || (!kernel_module_name_is_valid(name) && !bytes_equal_string(name, "?")))

@@ -53,6 +53,7 @@ void ima_summary_add(struct ima_summary *summary, const struct ima_entry *entry)
 
     if (entry->violation || entry->template == IMA_TEMPLATE_OTHER)
         return;
+    summary->n_boots += ima_entry_begins_boot(entry);
     if (entry->template == IMA_TEMPLATE_BUF)
         summary->n_kexec += bytes_equal_string(entry->name, "kexec-cmdline");
     else if (module_of(entry->name, &name, &plain))

@@ -14,6 +14,7 @@ struct ima_summary {
     uint32_t n_unsigned; /* of them without one although the kernel was recording appended signatures by then */
     char unsigned_names[IMA_SUMMARY_NAMES][KERNEL_MODULE_NAME_LEN]; /* of the first of these */
     uint32_t n_kexec;                                               /* command lines that kernels were made ready with */
+    uint32_t n_boots; /* kernels that began to measure: more than one since the TPM's reset is kexec */
     bool records_signatures;
 };
 

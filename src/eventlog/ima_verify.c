@@ -88,6 +88,12 @@ static bool aggregate(const struct pcr_set *quoted, enum digest_algorithm algori
     return true;
 }
 
+bool ima_entry_begins_boot(const struct ima_entry *entry)
+{
+    return entry->template != IMA_TEMPLATE_BUF && entry->template != IMA_TEMPLATE_OTHER &&
+           bytes_equal_string(entry->name, "boot_aggregate");
+}
+
 bool ima_boot_aggregate_fits(const struct ima_entry *entry, const struct pcr_set *quoted, bool *ret_fits)
 {
     struct digest with_8_and_9, without;

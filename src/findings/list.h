@@ -109,7 +109,9 @@ X(LOG_CONFIDENTIAL, "log.confidential", HIGH, EVIDENCE, "Log of a confidential V
 X(LOG_COMPONENTS, "log.too_many_components", HIGH, EVIDENCE, "More was measured than can be judged",
   "What lies past the limit is neither looked at nor compared.", "If this boot is genuine, shorten what its loader measures (e.g. GRUB's menu); otherwise treat {vm} as compromised until explained.")
 X(IMA_MISMATCH, "ima.replay_mismatch", HIGH, EVIDENCE, "IMA list does not explain register 10",
-  "The kernel's list of measured files does not reproduce the quoted value.", "Attest again; if it stays, treat {vm} as compromised until explained.")
+  "The kernel's list of measured files does not reproduce the quoted value.", "Attest again. A kernel that was resumed from hibernation, or that kexec started without the list of the first, stays like this until {vm} is restarted; if it is not one of these, or stays after a restart, treat {vm} as compromised until explained.")
+X(IMA_RESUMED, "ima.resumed", HIGH, EVIDENCE, "The kernel outlived the TPM's registers",
+  "So it is after hibernation: the TPM began anew, and the kernel that runs came from the disk, where nothing measured it.", "If {vm} was hibernated, restart it (a full boot, no resume) and attest again; `nohibernate` on its command line prevents it. If not, treat {vm} as compromised until explained.")
 X(IMA_MALFORMED, "ima.malformed", HIGH, EVIDENCE, "IMA list cannot be read",
   "The list breaks its format at the place given.", "Attest again with the complete list.")
 X(IMA_INCOMPLETE, "ima.incomplete", INFO, EVIDENCE, "IMA list has not come completely",

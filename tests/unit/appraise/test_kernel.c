@@ -107,6 +107,33 @@ TEST(a_warning_or_a_worn_memory_cell_is_a_fact_and_no_finding)
     CHECK_STRING(o.facts.taint.text, "for an unknown reason");
 }
 
+TEST(kernels_that_ran_one_after_the_other_are_told_from_one_that_was_made_ready)
+{
+    static const struct ima_summary ready = { .n_kexec = 1, .n_boots = 1 }, ran = { .n_boots = 2 }, one = { .n_boots = 1 };
+    static const struct {
+        const struct ima_summary *list;
+        bool said;
+        enum severity severity;
+        const char *says;
+    } rows[] = { { &ready, true, SEVERITY_INFO, "made ready" },
+                 { &ran, true, SEVERITY_LOW, "2 kernels ran" },
+                 { &one, false, SEVERITY_INFO, "" } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct outcome o CLEANUP(outcome_done) = { 0 };
+        struct bootchain chain = { .secure_boot = SECURE_BOOT_ENABLED };
+        struct err err = ERR_INIT;
+        o.findings = (struct findings){ .arena = &o.a };
+        REQUIRE_OK(kernel_judge(&o.a, NULL, rows[i].list, &chain, &o.findings, &o.facts, &err), err);
+        REQUIRE(findings_have(&o.findings, FINDING_OS_KEXEC) == rows[i].said);
+        if (!rows[i].said)
+            continue;
+        CHECK_INT(o.findings.items[0].severity, rows[i].severity);
+        CHECK(strstr(o.findings.items[0].text, rows[i].says) != NULL);
+        CHECK_INT(verdict_of(&o.findings), VERDICT_HEALTHY);
+    }
+}
+
 TEST(the_measured_command_line_proves_what_it_asks_for)
 {
     struct outcome o CLEANUP(outcome_done) = { 0 };

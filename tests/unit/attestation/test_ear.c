@@ -80,6 +80,7 @@ TEST(each_kind_of_finding_lowers_the_claim_that_it_speaks_of)
         { FINDING_LOG_UNPROVED, EAR_EXECUTABLES, 33, "warning" },
         { FINDING_LOG_REPLAY_MISMATCH, EAR_EXECUTABLES, 99, "contraindicated" },
         { FINDING_IMA_MISMATCH, EAR_FILE_SYSTEM, 99, "contraindicated" },
+        { FINDING_IMA_RESUMED, EAR_FILE_SYSTEM, 99, "contraindicated" },
         { FINDING_AK_UNTRUSTED, EAR_INSTANCE_IDENTITY, 97, "contraindicated" },
         { FINDING_AK_REPLACED, EAR_INSTANCE_IDENTITY, 96, "contraindicated" },
         { FINDING_TPM_ROLLBACK, EAR_INSTANCE_IDENTITY, 96, "contraindicated" },

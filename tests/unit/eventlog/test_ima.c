@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/file.h"
 #include "base/hex.h"
+#include "eventlog/ima_gap.h"
 #include "eventlog/ima_replay.h"
 #include "json/parse.h"
 #include "support/late.h"
@@ -146,6 +147,90 @@ TEST(a_list_that_does_not_explain_the_register_is_a_finding)
     CHECK(findings_have(&findings, FINDING_IMA_MISMATCH));
     quoted->n_banks = 0;
     CHECK(!ima_verify(&a, &list, quoted, NULL, &findings, &ima, &err) && err.code == ERR_NOT_FOUND);
+}
+
+/* The register after the entries [0, before) and [after, end) of a list, in two banks. */
+static void quoted_with_gap(const struct ima_list *list, size_t before, size_t after, size_t end, struct pcr_set *ret)
+{
+    struct ima_list held = { .entries = calloc(list->n + 1, sizeof *list->entries) };
+
+    for (size_t i = 0; i < end; i++)
+        if (i < before || i >= after)
+            held.entries[held.n++] = list->entries[i];
+    *ret = (struct pcr_set){ 0 };
+    quoted_after(&held, held.n, DIGEST_SHA256, false, ret);
+    quoted_after(&held, held.n, DIGEST_SHA384, true, ret);
+    free(held.entries);
+}
+
+static void long_list(struct writer *w, unsigned n)
+{
+    char name[32];
+
+    add_file(w, "ima-ng", "boot_aggregate", BYTES_NONE);
+    for (unsigned i = 1; i < n; i++) {
+        snprintf(name, sizeof name, "/bin/%u", i);
+        add_file(w, "ima-sig", name, BYTES_NONE);
+    }
+}
+
+TEST(a_register_that_began_anew_under_a_list_holds_its_beginning_and_its_end)
+{
+    enum { N = 200 };
+    static const struct {
+        size_t before, after, end;
+        bool found;
+    } rows[] = {
+        { 1, N - 1, N, true },
+        { 1, N - 10, N - 3, true }, /* listed after the quote */
+        { 0, N - 1, N, true },      /* the registers were reset, and nobody measured before the kernel went on */
+        { LIMIT_IMA_GAP_BEFORE, N - LIMIT_IMA_GAP_AFTER, N, true },
+        { LIMIT_IMA_GAP_BEFORE + 1, N - 1, N, false },
+        { 1, N - LIMIT_IMA_GAP_AFTER - 1, N, false },
+    };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct ima_list list;
+    struct pcr_set *quoted = ARENA_NEW(&a, struct pcr_set);
+    struct ima_gap gap;
+
+    long_list(&w, N);
+    REQUIRE_OK(ima_parse(&a, writer_bytes(&w), &list, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct findings findings = { .arena = &a };
+        const struct verified_ima *ima;
+        quoted_with_gap(&list, rows[i].before, rows[i].after, rows[i].end, quoted);
+        CHECK(!ima_verify(&a, &list, quoted, NULL, &findings, &ima, &err));
+        CHECK(ima_find_gap(writer_bytes(&w), quoted, NULL, &gap) == rows[i].found);
+        CHECK(!rows[i].found || (gap.before == rows[i].before && gap.after == rows[i].after && gap.end == rows[i].end));
+        quoted->banks[1].value[10].value[0] ^= 1; /* one bank alone proves nothing */
+        CHECK(!ima_find_gap(writer_bytes(&w), quoted, NULL, &gap));
+    }
+}
+
+TEST(a_list_without_a_gap_or_without_end_has_none)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct ima_list list;
+    struct pcr_set *quoted = ARENA_NEW(&a, struct pcr_set);
+    struct ima_gap gap;
+
+    sample(&w);
+    REQUIRE_OK(ima_parse(&a, writer_bytes(&w), &list, &err), err);
+    for (size_t n = 0; n <= list.n; n++) { /* an untouched register and every beginning */
+        *quoted = (struct pcr_set){ 0 };
+        quoted_after(&list, n, DIGEST_SHA256, false, quoted);
+        CHECK(!ima_find_gap(writer_bytes(&w), quoted, NULL, &gap));
+    }
+    quoted->banks[0].value[10].value[3] ^= 1;
+    for (size_t n = 0; n < w.len; n++) { /* cut anywhere */
+        struct bytes cut = exact_copy(bytes_slice(writer_bytes(&w), 0, n));
+        CHECK(!ima_find_gap(cut, quoted, NULL, &gap));
+        free((void *)cut.data);
+    }
 }
 
 TEST(a_field_changed_after_measurement_is_not_proved)

@@ -1,0 +1,73 @@
+#include "appraise/ima_words.h"
+#include "bootchain/cmdline.h"
+#include "eventlog/ima_gap.h"
+
+enum { IMA_PCR = 10 };
+
+/* A kernel that is told where its image lies resumes from it, if there is one (Linux kernel-parameters: resume=, noresume). */
+static bool may_resume(const struct bootchain *chain)
+{
+    struct bytes rest = chain && chain->command_line ? bytes_of_string(chain->command_line) : BYTES_NONE, word, name, value;
+    bool told = false;
+
+    while (cmdline_next(&rest, &word, &name, &value)) {
+        if (bytes_equal_string(name, "noresume") || bytes_equal_string(name, "nohibernate"))
+            return false;
+        told = told || bytes_equal_string(name, "resume");
+    }
+    return told;
+}
+
+/* Whether the list begins with an aggregate of other registers than the quoted ones. */
+static bool is_of_another_boot(struct arena *a, struct bytes list, const struct pcr_set *quoted)
+{
+    struct err ignored = ERR_INIT;
+    struct ima_cursor c;
+    struct ima_entry entry;
+    bool there, fits;
+
+    return ima_begin(list, &c, &ignored) && ima_next(&c, a, &entry, &there, &ignored) && there &&
+           ima_boot_aggregate_fits(&entry, quoted, &fits) && !fits;
+}
+
+void ima_explain_mismatch(struct arena *a, struct bytes list, uint32_t n, const struct pcr_set *quoted, const struct pcr_set *start,
+                          const struct bootchain *chain, struct findings *findings)
+{
+    const char *resume = may_resume(chain)
+                             ? " The kernel was told from where to resume after hibernation (resume=): if it did, its list is that "
+                               "of the boot before, while the TPM began anew."
+                             : "";
+    struct ima_gap gap;
+
+    if (list.len && ima_find_gap(list, quoted, start, &gap)) {
+        findings_add(
+            findings, FINDING_IMA_RESUMED, IMA_PCR, FINDING_NO_EVENT,
+            "Register %d began anew while the kernel's list went on: it holds the first %u entries and those from %u to %u, and none of "
+            "the %u between.",
+            IMA_PCR, gap.before, gap.after, gap.end - 1, gap.after - gap.before);
+        return;
+    }
+    findings_add(findings, FINDING_IMA_MISMATCH, IMA_PCR, FINDING_NO_EVENT,
+                 "No beginning of the IMA list (%u entries) gives the quoted value of register %d.%s%s", n, IMA_PCR,
+                 list.len && is_of_another_boot(a, list, quoted)
+                     ? " Its boot_aggregate is of other registers 0 to 9 than the quoted ones: the list is of another boot."
+                     : "",
+                 resume);
+}
+
+void ima_judge_kexec(const struct verified_ima *ima, struct findings *findings)
+{
+    struct bytes line = BYTES_NONE;
+
+    for (size_t i = 0; i < verified_ima_n(ima); i++) {
+        const struct ima_entry *entry = verified_ima_entry(ima, i);
+        if (!verified_ima_proved(ima, i))
+            continue;
+        if (entry->template == IMA_TEMPLATE_BUF && bytes_equal_string(entry->name, "kexec-cmdline")) {
+            line = entry->buffer;
+        } else if (i > 0 && ima_entry_begins_boot(entry)) {
+            cmdline_judge(line, IMA_PCR, FINDING_NO_EVENT, findings);
+            line = BYTES_NONE;
+        }
+    }
+}

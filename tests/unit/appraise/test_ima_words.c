@@ -1,0 +1,181 @@
+/* What is said of an IMA list that does not give register 10, and of kernels that kexec started. */
+#include "appraise/appraisal.h"
+#include "appraise/ima_words.h"
+#include "base/writer.h"
+#include "support/test.h"
+
+struct measured {
+    struct arena a;
+    struct writer list;
+    struct pcr_set quoted; /* registers 0 to 10 in bank SHA-256 */
+    struct findings findings;
+};
+
+static void measured_done(struct measured *m)
+{
+    writer_done(&m->list);
+    arena_done(&m->a);
+}
+
+static void begin(struct measured *m)
+{
+    struct pcr_bank *bank = &m->quoted.banks[0];
+
+    m->findings.arena = &m->a;
+    m->quoted.n_banks = 1;
+    bank->algorithm = DIGEST_SHA256;
+    bank->present = 0x7ff;
+    for (unsigned pcr = 0; pcr <= 10; pcr++)
+        pcr_reset_value(DIGEST_SHA256, pcr, &bank->value[pcr]);
+}
+
+static void field(struct writer *w, struct bytes value)
+{
+    write_u32le(w, (uint32_t)value.len);
+    write_bytes(w, value);
+}
+
+enum where { LISTED = 1, EXTENDED = 2 };
+
+/* One entry, into the list, the register, or both. `buffer`: template ima-buf. */
+static void add(struct measured *m, int where, const char *name, const struct digest *file, struct bytes buffer)
+{
+    struct writer data CLEANUP(writer_done) = { 0 };
+    struct digest sha1, sha256;
+
+    write_u32le(&data, 8 + 32);
+    write_bytes(&data, BYTES_LIT("sha256:\0"));
+    write_bytes(&data, digest_bytes(file));
+    field(&data, (struct bytes){ (const uint8_t *)name, strlen(name) + 1 });
+    if (buffer.len)
+        field(&data, buffer);
+    digest_compute(DIGEST_SHA1, writer_bytes(&data), &sha1);
+    digest_compute(DIGEST_SHA256, writer_bytes(&data), &sha256);
+    if (where & EXTENDED)
+        digest_extend(&m->quoted.banks[0].value[10], digest_bytes(&sha256));
+    if (!(where & LISTED))
+        return;
+    write_u32le(&m->list, 10);
+    write_bytes(&m->list, digest_bytes(&sha1));
+    field(&m->list, buffer.len ? BYTES_LIT("ima-buf") : BYTES_LIT("ima-ng"));
+    field(&m->list, writer_bytes(&data));
+}
+
+static void add_file(struct measured *m, int where, const char *name)
+{
+    struct digest file;
+
+    digest_compute(DIGEST_SHA256, bytes_of_string(name), &file);
+    add(m, where, name, &file, BYTES_NONE);
+}
+
+static void add_aggregate(struct measured *m, int where, bool of_these_registers)
+{
+    struct bytes values[10];
+    struct digest aggregate;
+
+    for (unsigned pcr = 0; pcr < 10; pcr++)
+        values[pcr] = digest_bytes(&m->quoted.banks[0].value[pcr]);
+    digest_compute_parts(DIGEST_SHA256, values, of_these_registers ? 10 : 9, &aggregate);
+    add(m, where, "boot_aggregate", &aggregate, BYTES_NONE);
+}
+
+static void add_kexec_line(struct measured *m, const char *line)
+{
+    struct digest digest;
+
+    digest_compute(DIGEST_SHA256, bytes_of_string(line), &digest);
+    add(m, LISTED | EXTENDED, "kexec-cmdline", &digest, bytes_of_string(line));
+}
+
+/* The one finding, with its text. */
+static const struct finding *explained(struct measured *m, const char *command_line, bool piece)
+{
+    struct bootchain chain = { .command_line = command_line };
+
+    ima_explain_mismatch(&m->a, piece ? BYTES_NONE : writer_bytes(&m->list), 3, &m->quoted, NULL, &chain, &m->findings);
+    return m->findings.n == 1 ? &m->findings.items[0] : NULL;
+}
+
+TEST(a_list_that_went_on_while_the_registers_began_anew_is_called_that_and_is_unhealthy)
+{
+    struct measured m CLEANUP(measured_done) = { 0 };
+    const struct finding *f;
+
+    begin(&m);
+    add_aggregate(&m, LISTED | EXTENDED, true);
+    add_file(&m, LISTED | EXTENDED, "/lib/modules/virtio.ko");
+    add_file(&m, LISTED, "/bin/before");
+    add_file(&m, LISTED, "/bin/before-2");
+    add_file(&m, LISTED | EXTENDED, "/bin/since");
+    f = explained(&m, NULL, false);
+    REQUIRE(f && f->id == FINDING_IMA_RESUMED);
+    CHECK(strstr(f->text, "the first 2 entries and those from 4 to 4, and none of the 2 between") != NULL);
+    CHECK_INT(verdict_of(&m.findings), VERDICT_UNHEALTHY);
+}
+
+TEST(what_the_evidence_hints_at_is_named_and_excuses_nothing)
+{
+    static const struct {
+        bool same_boot, piece;
+        const char *line, *says, *not ;
+    } rows[] = {
+        { true, false, "root=/dev/vda1 ro", "(3 entries)", "resume" },
+        { true, false, "root=/dev/vda1 resume=/dev/vda2", "hibernation (resume=)", "another boot" },
+        { true, false, "resume=/dev/vda2 noresume", "(3 entries)", "hibernation" },
+        { true, false, "resume=/dev/vda2 nohibernate", "(3 entries)", "hibernation" },
+        { true, false, "x.resume=/dev/vda2 resume_offset=3", "(3 entries)", "hibernation" },
+        { true, false, NULL, "(3 entries)", "hibernation" },
+        { false, false, "ro", "the list is of another boot", "hibernation" },
+        { false, false, "ro resume=UUID=1", "the list is of another boot. The kernel was told", "x" },
+        { false, true, "ro", "(3 entries)", "another boot" }, /* of a piece nobody knows the beginning */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct measured m CLEANUP(measured_done) = { 0 };
+        const struct finding *f;
+        begin(&m);
+        add_aggregate(&m, LISTED, rows[i].same_boot);
+        add_file(&m, LISTED, "/bin/a");
+        add_file(&m, LISTED, "/bin/b");
+        add_file(&m, EXTENDED, "/bin/never-listed");
+        f = explained(&m, rows[i].line, rows[i].piece);
+        REQUIRE(f && f->id == FINDING_IMA_MISMATCH);
+        CHECK(strstr(f->text, rows[i].says) != NULL);
+        CHECK(rows[i].not [0] == 'x' || strstr(f->text, rows[i].not ) == NULL);
+        CHECK_INT(verdict_of(&m.findings), VERDICT_UNHEALTHY);
+    }
+}
+
+TEST(a_command_line_counts_when_its_kernel_ran)
+{
+    static const struct {
+        const char *first, *second;
+        bool ran, forbidden;
+    } rows[] = {
+        { "ro quiet", NULL, true, false },
+        { "ro init=/bin/sh", NULL, true, true },
+        { "ro init=/bin/sh", NULL, false, false },      /* made ready, as for a crash */
+        { "ro init=/bin/sh", "ro quiet", true, false }, /* the last one that was made ready runs */
+        { "ro quiet", "ro init=/bin/sh", true, true },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct measured m CLEANUP(measured_done) = { 0 };
+        const struct verified_ima *ima;
+        struct ima_list list;
+        struct err err = ERR_INIT;
+        begin(&m);
+        add_aggregate(&m, LISTED | EXTENDED, true);
+        add_kexec_line(&m, rows[i].first);
+        if (rows[i].second)
+            add_kexec_line(&m, rows[i].second);
+        if (rows[i].ran)
+            add_aggregate(&m, LISTED | EXTENDED, true);
+        add_file(&m, LISTED | EXTENDED, "/bin/later");
+        REQUIRE_OK(ima_parse(&m.a, writer_bytes(&m.list), &list, &err) && ima_verify(&m.a, &list, &m.quoted, NULL, &m.findings, &ima, &err),
+                   err);
+        ima_judge_kexec(ima, &m.findings);
+        CHECK(findings_have(&m.findings, FINDING_BOOT_CMDLINE_FORBIDDEN) == rows[i].forbidden);
+    }
+}
