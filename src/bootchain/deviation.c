@@ -188,6 +188,15 @@ static bool is_machine_identity(const struct component *x)
     return x->kind == COMPONENT_USER_SPACE && strcmp(x->key, "systemd:machine-id") == 0;
 }
 
+/* How BitLocker's key was found (TPM, PIN, network) differs from place to place; what runs is measured by itself. */
+static bool is_unlocking(const struct component *x)
+{
+    size_t len = strlen(x->key);
+    static const char ending[] = ":bitlocker-unlock";
+
+    return x->kind == COMPONENT_OS_SETTING && len >= sizeof ending - 1 && strcmp(x->key + len - (sizeof ending - 1), ending) == 0;
+}
+
 static const char *changed_sentence(struct comparison *c, const struct component *was, const struct component *is)
 {
     if (!is->n_digests) /* a hole where something stood */
@@ -204,7 +213,7 @@ void deviation_changed(struct comparison *c, const struct component *was, const 
 {
     const struct verdict_row *row = &verdicts[was->kind];
     enum finding_id id = was->kind == COMPONENT_UKI_SECTION ? uki_finding(was) : row->changed;
-    enum severity severity = is_machine_identity(was) ? SEVERITY_LOW : row->severity;
+    enum severity severity = is_machine_identity(was) || is_unlocking(was) ? SEVERITY_LOW : row->severity;
 
     switch (was->kind) {
     case COMPONENT_SECURE_BOOT_STATE:

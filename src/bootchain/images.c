@@ -33,6 +33,7 @@ static bool add_image(struct walk *w, const struct step *s, const char *path, co
     };
 
     w->n_boot_images += s->pcr != 2 && !s->early;
+    w->early_image = w->early_image || (s->pcr != 2 && s->early);
     if (w->n_components == LIMIT_COMPONENTS) /* left out, as its component is */
         return true;
     if (!walk_digests(w, s->event, &image.n_digests, &image.digests) ||
@@ -69,10 +70,11 @@ bool image_step(struct walk *w, const struct step *s)
     if (action_is(s, "Calling EFI Application")) {
         w->calling = true;
         w->call_first_image = w->n_images;
+        w->n_boot_images += s->early && w->early_image; /* U-Boot measures an image when it is loaded, and starts it then */
     } else if (action_is(s, "Returning from EFI Application")) {
         for (size_t i = w->call_first_image; w->calling && i < w->n_images; i++)
             w->images[i].role = IMAGE_FIRMWARE_APP; /* it came back; images_finish asks where it came from */
-        w->calling = false;
+        w->calling = w->early_image = false;
     }
     title = walk_title(w, s);
     return walk_add(w, s, COMPONENT_BOOT_ATTEMPT, title ? arena_printf(w->a, "attempt:%s", title) : NULL, title) != NULL;

@@ -67,6 +67,7 @@ struct walk {
 
     /* images: where PCR 4's actions say that we are */
     size_t n_firmware_apps; /* named so far, among the images that stayed */
+    bool early_image;       /* an image before the separator that did not come back */
     bool calling;           /* between "Calling …" and "Returning …", both proved */
     size_t call_first_image;
     unsigned n_boot_images; /* after the separator: started by the boot manager, or by what it started */

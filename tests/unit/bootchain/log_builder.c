@@ -183,24 +183,35 @@ struct bytes built_certificate(struct arena *a, const char *common_name, uint8_t
 
 struct bytes built_bytes(const struct built_log *log)
 {
+    static const enum digest_algorithm usual[] = { DIGEST_SHA256 };
+    const enum digest_algorithm *banks = log->n_banks ? log->banks : usual;
+    size_t n_banks = log->n_banks ? log->n_banks : 1;
     struct writer w = { 0 };
 
     write_u32le(&w, 0);
     write_u32le(&w, EVENT_TYPE(EV_NO_ACTION));
     write_bytes(&w, BYTES_LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
-    write_u32le(&w, 33);
-    write_bytes(&w, BYTES_LIT("Spec ID Event03\0\0\0\0\0\0\2\0\2\1\0\0\0\x0b\0\x20\0\0"));
+    write_u32le(&w, (uint32_t)(29 + 4 * n_banks));
+    write_bytes(&w, BYTES_LIT("Spec ID Event03\0\0\0\0\0\0\2\0\2"));
+    write_u32le(&w, (uint32_t)n_banks);
+    for (size_t i = 0; i < n_banks; i++) {
+        write_u16le(&w, digest_tpm_id(banks[i]));
+        write_u16le(&w, (uint16_t)digest_len(banks[i]));
+    }
+    write_u8(&w, 0);
     for (size_t i = 0; i < log->n; i++) {
         const struct built_event *e = &log->events[i];
         struct digest d;
         if (e->gone)
             continue;
-        digest_compute(DIGEST_SHA256, e->hashed, &d);
         write_u32le(&w, e->pcr);
         write_u32le(&w, e->type);
-        write_u32le(&w, 1);
-        write_u16le(&w, digest_tpm_id(DIGEST_SHA256));
-        write_bytes(&w, digest_bytes(&d));
+        write_u32le(&w, (uint32_t)n_banks);
+        for (size_t b = 0; b < n_banks; b++) {
+            digest_compute(banks[b], e->hashed, &d);
+            write_u16le(&w, digest_tpm_id(banks[b]));
+            write_bytes(&w, digest_bytes(&d));
+        }
         write_u32le(&w, (uint32_t)e->data.len);
         write_bytes(&w, e->data);
     }

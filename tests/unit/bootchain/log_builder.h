@@ -1,4 +1,4 @@
-/* tests/unit/bootchain/log_builder.h: crypto-agile logs (sha256) made by hand: a test says only what differs from a stock boot. */
+/* tests/unit/bootchain/log_builder.h: crypto-agile logs made by hand: a test says only what differs from a stock boot. */
 #pragma once
 #include "base/writer.h"
 #include "boot_sample.h"
@@ -15,6 +15,8 @@ struct built_event {
 
 struct built_log {
     struct arena *a;
+    size_t n_banks; /* none: sha256 */
+    enum digest_algorithm banks[LIMIT_LOG_BANKS];
     size_t n;
     struct built_event events[BUILT_EVENTS_MAX];
 };
