@@ -88,7 +88,7 @@ static bool identify_vm(struct attestation *t, struct err *err)
     if (!t->ak.trusted || ak_cert_provider(t->ak.cert).len || !ak_cert_vm_uuid(t->ak.cert, vm, &why))
         return true; /* somebody else's machine, or one that this provider alone believes: appraised, but no VM of ours */
     if (!store_identity_active(t->service->store, t->a, vm, &identity, &why))
-        return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
+        return why.code == ERR_NOT_FOUND || err_copy(err, &why);
     if (!compare_enrolled(&identity, &t->ak, &t->ak_replaced, err))
         return false;
     if (!t->ak_replaced)
@@ -106,7 +106,7 @@ static bool check_key(struct attestation *t, struct err *err)
         return false;
     if (t->ak.trusted && !vouch_counts_for(t->service->store, t->a, t->ak.cert, t->provider->name, &t->ak.why)) {
         if (t->ak.why.code != ERR_UNTRUSTED)
-            return err_set(err, t->ak.why.code, "%s", t->ak.why.text);
+            return err_copy(err, &t->ak.why);
         t->ak.trusted = false;
     }
     return identify_vm(t, err);
@@ -367,11 +367,11 @@ static bool take_draft(struct attestation *t, const struct http_request *http, c
     struct policy_error error = { .kind = POLICY_PARSING_ERROR };
     struct provider *tried = ARENA_NEW(t->a, struct provider);
     struct provider_policy *policy;
-    const char *text;
 
     if (!data_plane_reader(t->service, http, response))
         return false;
     if (draft->type != JSON_STRING || !tried) {
+        err_point(&response->about, "/draftPolicyForAttestation");
         http_response_error(response, 400, "PolicyParsingError", NULL, "draftPolicyForAttestation is not a string");
         return false;
     }
@@ -379,8 +379,8 @@ static bool take_draft(struct attestation *t, const struct http_request *http, c
     policy = &tried->policies[PROVIDER_TPM];
     *policy = (struct provider_policy){ .is_set = true };
     if (!provider_policy_parse(t->a, draft->string, policy, &error)) {
-        text = policy_error_show(t->a, &error);
-        http_response_error(response, 400, policy_error_kind_name(error.kind), NULL, "%s", text ? text : error.err.text);
+        err_point(&response->about, "/draftPolicyForAttestation");
+        refusal_answer_policy(response, t->a, &error);
         return false;
     }
     t->provider = tried;
@@ -422,11 +422,13 @@ bool attest_tpm(struct attestation_service *service, const struct provider *prov
         return err_set(err, ERR_NO_MEMORY, "no memory for a request");
     fine = http_body_json(http, NULL, &body, err);
     draft = fine ? draft_of(body) : NULL;
-    if (!provider->policies[PROVIDER_TPM].is_set && !draft)
+    if (!provider->policies[PROVIDER_TPM].is_set && !draft) {
+        err_advise(&response->about, "docs/policy.md", "trueboot policy set Tpm FILE --provider %s", provider->name);
         return http_response_error(response, 400, "InvalidOperation", NULL,
                                    "A VBS attestation policy has not been set on the attestation provider. Set one with PUT "
                                    "%s/policies/Tpm (trueboot policy set Tpm FILE --provider %s).",
                                    provider->issuer, provider->name);
+    }
     t->service = service;
     t->provider = provider;
     t->a = http->arena;

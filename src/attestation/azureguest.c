@@ -180,7 +180,6 @@ static bool choose_policy(struct azureguest *t, struct http_response *response)
 {
     const struct json *draft = json_get_no_case(t->body, "draftPolicyForAttestation");
     struct policy_error error = { .kind = POLICY_PARSING_ERROR };
-    const char *shown;
 
     if (!draft || draft->type == JSON_NULL)
         return true;
@@ -188,8 +187,10 @@ static bool choose_policy(struct azureguest *t, struct http_response *response)
         return false;
     if (draft->type == JSON_STRING && parse_draft(t, draft->string, &error))
         return true;
-    shown = draft->type == JSON_STRING ? policy_error_show(t->a, &error) : "draftPolicyForAttestation is not a string";
-    http_response_error(response, 400, "PolicyParsingError", NULL, "%s", shown ? shown : error.err.text);
+    if (draft->type != JSON_STRING)
+        err_set(&error.err, ERR_MALFORMED, "draftPolicyForAttestation is not a string");
+    err_point(&response->about, "/draftPolicyForAttestation");
+    refusal_answer_policy(response, t->a, &error);
     return false;
 }
 

@@ -11,6 +11,7 @@ bool data_plane_version(const struct http_request *request, struct http_response
     struct err err = ERR_INIT;
 
     if (!http_query(request, "api-version", &version, &err)) {
+        err_point(&response->about, "api-version");
         http_response_error(response, 400, "MissingApiVersionParameter", NULL,
                             "The api-version query parameter (?api-version=) is required, once.");
         return false;
@@ -18,6 +19,7 @@ bool data_plane_version(const struct http_request *request, struct http_response
     for (size_t i = 0; i < ARRAY_LEN(versions); i++)
         if (bytes_equal_string(version, versions[i]))
             return true;
+    err_point(&response->about, "api-version");
     http_response_error(response, 400, "UnsupportedApiVersion", NULL, "api-version is none of those this service knows; the newest is %s.",
                         versions[ARRAY_LEN(versions) - 1]);
     return false;
@@ -38,7 +40,8 @@ bool data_plane_locate(void *service, struct http_request *request, struct err *
     else if (!providers_by_host(s->providers, http_header(request, "Host"), &p, err))
         return false;
     if (!p)
-        return err_set(err, ERR_NOT_FOUND, "There is no such attestation provider.");
+        return err_set(err, ERR_NOT_FOUND, "There is no such attestation provider.") ||
+               err_remedy(err, "docs/providers.md", "trueboot provider list");
     if (n)
         memcpy(params, request->params.items, n * sizeof *params);
     while (at < n && !bytes_equal_string(params[at].name, "provider"))
@@ -56,10 +59,12 @@ const struct provider *data_plane_provider(const struct attestation_service *ser
     const struct provider *p = providers_get(service->providers, http_param(request, "provider"));
 
     if (!p) {
+        err_advise(&response->about, "docs/providers.md", "trueboot provider list");
         http_response_error(response, 404, "NotFound", NULL, "There is no such attestation provider.");
         return NULL;
     }
     if (!p->public_network && !request->peer.local) {
+        err_advise(&response->about, "docs/providers.md", "trueboot provider update %s --public-network=true", p->name);
         http_response_error(response, 403, "Forbidden", NULL, "Public network access of attestation provider %s is disabled.", p->name);
         provider_free(p);
         return NULL;
@@ -85,6 +90,7 @@ bool data_plane_reader(const struct attestation_service *service, const struct h
     if (http_caller_may(&caller, request, HTTP_READER))
         return true;
     http_response_header(response, "WWW-Authenticate", "Bearer");
+    err_advise(&response->about, "docs/providers.md", "trueboot token create NAME --role reader");
     http_response_error(response, 401, "Unauthorized", NULL, "%s",
                         err.text[0] ? err.text : "This call wants credentials, of a caller with the role reader.");
     return false;
@@ -110,6 +116,7 @@ static bool answer_error(struct http_response *response, const struct err *err)
     case ERR_NOT_FOUND:
     case ERR_CONFLICT:
     case ERR_LIMIT: /* of what the body holds; one that is too large came never so far */
+        response->about = *err;
         return http_response_error(response, 400, "InvalidOperation", NULL, "%s", err->text);
     default:
         return http_response_err(response, err);

@@ -28,8 +28,7 @@ bool ima_piece_find(const struct attestation_service *service, struct arena *a, 
     if (!state || !key)
         return err_set(err, ERR_NO_MEMORY, "no memory for an IMA list");
     if (!store_setting_get(service->store, a, key, &kept, &why))
-        return why.code == ERR_NOT_FOUND ? start_over(err, "nothing is known of the entries before")
-                                         : err_set(err, why.code, "%s", why.text);
+        return why.code == ERR_NOT_FOUND ? start_over(err, "nothing is known of the entries before") : err_copy(err, &why);
     if (!ima_replay_read(kept, state, &why) || state->n != evidence->ima_from)
         return start_over(err, "the piece does not begin where the last one ended");
     *ret = state;

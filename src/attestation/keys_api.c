@@ -79,9 +79,9 @@ static bool rotate(void *context, const struct http_request *request, struct htt
         return false;
     at_once = json_get(body, "now");
     if (!key_use_from_name(name, &use))
-        return err_set(err, ERR_MALFORMED, "use is none of token, report, token-es256, report-es256, record");
+        return err_set(err, ERR_MALFORMED, "use is none of token, report, token-es256, report-es256, record") || err_at(err, "/use");
     if (at_once && !json_as_boolean(at_once, &now))
-        return err_set(err, ERR_MALFORMED, "now is not a Boolean");
+        return err_set(err, ERR_MALFORMED, "now is not a Boolean") || err_at(err, "/now");
     if (!keyring_rotate(s->keys[use], now_ms, now, &next, err))
         return false;
     out = http_response_json(response, 201);
@@ -104,7 +104,8 @@ static bool view_of(const struct attestation_service *s, enum key_use use, struc
             *ret = views[i];
             return true;
         }
-    return err_set(err, ERR_NOT_FOUND, "no signing key has this kid: see `trueboot key list`");
+    return err_set(err, ERR_NOT_FOUND, "no signing key has this kid: see `trueboot key list`") || err_at(err, "/kid") ||
+           err_remedy(err, "docs/keys.md", "trueboot key list");
 }
 
 static bool revoke_key(void *context, const struct http_request *request, struct http_response *response, struct err *err)

@@ -123,7 +123,7 @@ bool operations_resume(struct attestation_service *service, size_t *ret_n, struc
         struct operation o = { .service = service, .a = &a, .row = rows[i], .resumed = true };
         struct err why = ERR_INIT;
         if (!go_on(&o, &why) && why.code == ERR_NO_MEMORY)
-            return err_set(err, why.code, "%s", why.text);
+            return err_copy(err, &why);
     }
     *ret_n = n;
     return true;

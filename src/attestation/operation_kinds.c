@@ -201,7 +201,7 @@ static bool unmark(struct operation *o, const char **ret_did, struct err *err)
 
     if (!store_provider_undelete(o->service->store, o->row.target, &why) &&
         (why.code != ERR_NOT_FOUND || !store_provider_get(o->service->store, o->a, o->row.target, &row, &why)))
-        return err_set(err, why.code, "%s", why.text);
+        return err_copy(err, &why);
     if (!store_provider_get(o->service->store, o->a, o->row.target, &row, err))
         return false;
     return did(ret_did,
@@ -244,7 +244,7 @@ static bool store_policy(struct operation *o, const char **ret_did, struct err *
         return false;
     found = store_policy_latest(o->service->store, o->a, row.provider, row.type, &latest, &why);
     if (!found && why.code != ERR_NOT_FOUND)
-        return err_set(err, why.code, "%s", why.text);
+        return err_copy(err, &why);
     row.version = found ? latest.version : 0;
     /* Done already, by a process that was killed before it could say so. */
     if (!(found && o->resumed && latest.time_ms == row.time_ms && bytes_equal(latest.jws, row.jws)) &&

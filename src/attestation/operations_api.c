@@ -71,7 +71,7 @@ static bool read_page(const struct attestation_service *s, const struct http_req
         for (size_t i = 0; i < text.len && top <= LIMIT_LIST_PAGE; i++)
             top = text.data[i] >= '0' && text.data[i] <= '9' ? top * 10 + (text.data[i] - '0') : LIMIT_LIST_PAGE + 1;
         if (top == 0 || top > LIMIT_LIST_PAGE)
-            return err_set(err, ERR_MALFORMED, "top is not a number from 1 to %d", LIMIT_LIST_PAGE);
+            return err_set(err, ERR_MALFORMED, "top is not a number from 1 to %d", LIMIT_LIST_PAGE) || err_at(err, "top");
         *ret_top = top;
     }
     if (!http_query_count(request, "before"))
@@ -82,7 +82,7 @@ static bool read_page(const struct attestation_service *s, const struct http_req
     if (!id)
         return err_set(err, ERR_NO_MEMORY, "no memory for an id");
     if (!store_operation_get(s->store, request->arena, id, &row, err))
-        return err_within(err, "before");
+        return err_within(err, "before") || err_at(err, "before");
     *ret = (struct store_cursor){ row.started_ms, row.id };
     return true;
 }

@@ -2,6 +2,7 @@
 #include "attestation/management_token.h"
 #include "attestation/operation_kinds.h"
 #include "attestation/policy_text.h"
+#include "attestation/refusal.h"
 #include "attestation/signed_request.h"
 #include "base/base64.h"
 
@@ -11,7 +12,8 @@ static bool refuse_shared(const struct data_plane_call *call, struct err *err)
 {
     return !call->provider->shared ||
            err_set(err, ERR_DENIED, "The policies of the shared provider %s cannot be changed: create a provider of your own.",
-                   call->provider->name);
+                   call->provider->name) ||
+           err_remedy(err, "docs/providers.md", "trueboot provider create NAME");
 }
 
 static const char *caller_name(const struct http_request *request)
@@ -59,14 +61,11 @@ static bool check_text(const struct data_plane_call *call, struct bytes text, co
     struct arena *a = call->request->arena;
     struct policy_error error = { .kind = POLICY_PARSING_ERROR };
     const struct policy *policy;
-    const char *shown;
     struct digest hash;
 
     *ret_hash = NULL;
-    if (!policy_parse(a, text, &policy, &error)) {
-        shown = policy_error_show(a, &error);
-        return http_response_error(call->response, 400, policy_error_kind_name(error.kind), NULL, "%s", shown ? shown : error.err.text);
-    }
+    if (!policy_parse(a, text, &policy, &error))
+        return refusal_answer_policy(call->response, a, &error);
     digest_compute(DIGEST_SHA256, policy_hash_input(policy), &hash);
     *ret_hash = base64_in(a, BASE64_URL, digest_bytes(&hash));
     return *ret_hash || err_set(err, ERR_NO_MEMORY, "no memory for a policy");

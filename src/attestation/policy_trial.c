@@ -120,7 +120,6 @@ static bool read_policy(const struct data_plane_call *call, const struct json *b
     struct arena *a = call->request->arena;
     struct policy_error error = { .kind = POLICY_PARSING_ERROR };
     struct bytes text;
-    const char *shown;
 
     *ret_answered = false;
     if (!needed && !json_get(body, "policy")) {
@@ -131,9 +130,7 @@ static bool read_policy(const struct data_plane_call *call, const struct json *b
         return false;
     if (policy_parse(a, text, ret, &error))
         return true;
-    shown = policy_error_show(a, &error);
-    *ret_answered =
-        http_response_error(call->response, 400, policy_error_kind_name(error.kind), NULL, "%s", shown ? shown : error.err.text);
+    *ret_answered = refusal_answer_policy(call->response, a, &error);
     return false;
 }
 
@@ -161,7 +158,8 @@ static bool answer_dry_run(const struct data_plane_call *call, struct err *err)
     files = evidence && evidence->type == JSON_ARRAY ? evidence->array.items : &evidence;
     n = evidence && evidence->type == JSON_ARRAY ? evidence->array.n : 1;
     if (!evidence || n == 0 || n > POLICY_TRIAL_EVIDENCE)
-        return err_set(err, ERR_MALFORMED, "evidence is not an evidence file or an array of 1 to %d of them", POLICY_TRIAL_EVIDENCE);
+        return err_set(err, ERR_MALFORMED, "evidence is not an evidence file or an array of 1 to %d of them", POLICY_TRIAL_EVIDENCE) ||
+               err_at(err, "/evidence");
     out = http_response_json(call->response, 200);
     json_begin_object(&out, NULL);
     json_begin_array(&out, "value");
@@ -210,7 +208,7 @@ static bool replay_one(struct replay *r, const struct store_vm *vm, struct err *
         return err_set(err, ERR_NO_MEMORY, "no memory for a trial");
     if (!last_evidence(r->call, &a, vm->vm, &appraisal, &evidence, &why)) {
         r->without[r->n_without++] = vm->name;
-        return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
+        return why.code == ERR_NOT_FOUND || err_copy(err, &why);
     }
     if (!try_policy(r->call, &a, r->before, evidence, before, err) || !try_policy(r->call, &a, r->after, evidence, after, err))
         return false;
@@ -235,7 +233,7 @@ static bool read_page(const struct data_plane_call *call, const struct json *bod
     *ret_top = POLICY_TRIAL_PAGE;
     *ret_after = NULL;
     if (json_get(body, "top") && (!json_need_integer(body, "top", ret_top, err) || *ret_top < 1 || *ret_top > POLICY_TRIAL_PAGE))
-        return err_set(err, ERR_MALFORMED, "top is not a number from 1 to %d", POLICY_TRIAL_PAGE);
+        return err_set(err, ERR_MALFORMED, "top is not a number from 1 to %d", POLICY_TRIAL_PAGE) || err_at(err, "/top");
     if (!json_get(body, "after"))
         return true;
     if (!json_need_string(body, "after", &after, err))

@@ -64,12 +64,14 @@ bool provider_version_fine(const struct http_request *request, struct http_respo
     if (bytes_starts_with(request->path, BYTES_LIT("/v1/")))
         return true;
     if (!http_query(request, "api-version", &version, &ignored)) {
+        err_point(&response->about, "api-version");
         http_response_error(response, 400, "MissingApiVersionParameter", NULL,
                             "The api-version query parameter (?api-version=) is required for all requests, once.");
         return false;
     }
     if (is_version(version))
         return true;
+    err_point(&response->about, "api-version");
     http_response_error(
         response, 400, "InvalidApiVersionParameter", NULL,
         "The api-version is invalid. It is a date, YYYY-MM-DD or YYYY-MM-DD-preview, from 2018-09-01 on; current is 2021-06-01.");
@@ -149,9 +151,10 @@ static bool find(const struct attestation_service *s, const struct http_request 
     if (!name)
         return err_set(err, ERR_NO_MEMORY, "no memory for a name");
     if (!store_provider_get(s->store, request->arena, name, &row, err))
-        return false;
+        return err->code == ERR_NOT_FOUND && err_remedy(err, "docs/providers.md", "trueboot provider list");
     if (!is_below(request, &row))
-        return err_set(err, ERR_NOT_FOUND, "there is no such attestation provider");
+        return err_set(err, ERR_NOT_FOUND, "there is no such attestation provider") ||
+               err_remedy(err, "docs/providers.md", "trueboot provider list");
     *ret = row;
     return true;
 }
@@ -204,11 +207,12 @@ static bool name_is_free(struct attestation_service *s, struct arena *a, const c
     if (!deleted_providers_expire(s, a, err))
         return false;
     if (!store_provider_get_deleted(s->store, a, name, &deleted, &why))
-        return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
+        return why.code == ERR_NOT_FOUND || err_copy(err, &why);
     return err_set(err, ERR_CONFLICT,
                    "an attestation provider %s was deleted and can still be brought back: `trueboot provider undelete %s`, or end it for "
                    "good with `trueboot provider purge %s`, then create a new one",
-                   name, name, name);
+                   name, name, name) ||
+           err_remedy(err, "docs/providers.md", "trueboot provider undelete %s", name);
 }
 
 static bool create(struct attestation_service *s, const struct http_request *request, const struct json *body,
@@ -315,7 +319,7 @@ static bool read_page(const struct http_request *request, struct page *ret, stru
         for (size_t i = 0; i < top.len && top.len <= 4 && top.data[i] >= '0' && top.data[i] <= '9'; i++)
             ret->top = ret->top * 10 + (size_t)(top.data[i] - '0');
         if (ret->top == 0 || ret->top > LIMIT_LIST_PAGE)
-            return err_set(err, ERR_MALFORMED, "%s is a number from 1 to %d", top_name, LIMIT_LIST_PAGE);
+            return err_set(err, ERR_MALFORMED, "%s is a number from 1 to %d", top_name, LIMIT_LIST_PAGE) || err_at(err, "%s", top_name);
     }
     if (http_query(request, after_name, &after, &ignored)) {
         ret->after = arena_lower(request->arena, after);

@@ -16,6 +16,8 @@ void err_record(struct err *err, enum err_code code, const char *fmt, ...)
     va_list args;
 
     err->code = code;
+    err->target[0] = err->command[0] = '\0';
+    err->doc = NULL;
     va_start(args, fmt);
     vsnprintf(err->text, sizeof err->text, fmt, args);
     va_end(args);
@@ -43,6 +45,34 @@ void err_prefix(struct err *err, const char *fmt, ...)
     memcpy(err->text + used, after, more);
     err->text[used + more] = '\0';
     make_printable(err->text);
+}
+
+static void PRINTF_LIKE(3, 0) write_whole(char *ret, size_t size, const char *fmt, va_list args)
+{
+    int n = vsnprintf(ret, size, fmt, args);
+
+    if (n < 0 || (size_t)n >= size)
+        ret[0] = '\0';
+    make_printable(ret);
+}
+
+void err_point(struct err *err, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    write_whole(err->target, sizeof err->target, fmt, args);
+    va_end(args);
+}
+
+void err_advise(struct err *err, const char *doc, const char *fmt, ...)
+{
+    va_list args;
+
+    err->doc = doc;
+    va_start(args, fmt);
+    write_whole(err->command, sizeof err->command, fmt, args);
+    va_end(args);
 }
 
 const char *err_slug(enum err_code code)

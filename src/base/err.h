@@ -35,12 +35,20 @@ enum err_code {
 struct err {
     enum err_code code;
     char text[320]; /* a sentence in UTF-8; control characters of input never get in unescaped */
+    /* For programs that caused it (control-plane.md 1.1). `target` is a JSON pointer (RFC 6901) into the document that was given, or the name of a
+     * parameter; `command` is the next step, as one would type it: names in it were checked, free text is quoted nowhere; "": none.
+     * `doc` is the file below docs/ that says more: a literal; NULL: none. */
+    char target[128];
+    char command[128];
+    const char *doc;
 };
 
-#define ERR_INIT ((struct err){ ERR_NONE, "" })
+#define ERR_INIT ((struct err){ .code = ERR_NONE })
 
 void err_record(struct err *err, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void err_point(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void err_advise(struct err *err, const char *doc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Visible to the compiler as always false, so that it knows what a failed check has not written. */
 static inline bool err_failed(void) { return false; }
@@ -50,5 +58,17 @@ static inline bool err_failed(void) { return false; }
 
 /* err_within puts where we were in front of the sentence ("event 17: …") and is false. */
 #define err_within(err, ...) (err_prefix((err), __VA_ARGS__), err_failed())
+
+/* err_at says which member of the document is meant, err_remedy what to do about it, after err_set; both are false:
+ * return err_set(…) || err_at(err, "/tags"); A pointer or a command that does not fit is left out: half of one leads astray. */
+#define err_at(err, ...)     (err_point((err), __VA_ARGS__), err_failed())
+#define err_remedy(err, ...) (err_advise((err), __VA_ARGS__), err_failed())
+
+/* err_copy hands on what another one says, and is false. */
+static inline bool err_copy(struct err *err, const struct err *from)
+{
+    *err = *from;
+    return false;
+}
 
 const char *err_slug(enum err_code code);

@@ -352,6 +352,10 @@ static bool within_budget(const struct http_server_config *config, struct exchan
 
 static bool refuse_caller(struct exchange *x, unsigned status, const char *text)
 {
+    enum http_role needed = x->request.route->role;
+
+    if (needed >= HTTP_READER) /* not an agent's key: that is made by enrolling */
+        err_advise(&x->response.about, "docs/providers.md", "trueboot token create NAME --role %s", http_role_name(needed));
     if (status == 401)
         http_response_header(&x->response, "WWW-Authenticate",
                              http_header_count(&x->request, "Authorization") ? "Bearer error=\"invalid_token\"" : "Bearer");

@@ -110,6 +110,7 @@ static bool is_header_text(const char *text)
 /* A mistake of ours in making a response; the caller learns only that it was one. */
 static void spoil(struct http_response *response, const char *why)
 {
+    response->about = ERR_INIT;
     http_response_error(response, 500, "InternalError", NULL, "Something went wrong in the server; its log says more.");
     response->internal = why;
 }
@@ -151,6 +152,26 @@ static void set_error_code(struct http_response *response, const char *code)
         response->headers[response->n_headers++] = (struct http_field){ BYTES_LIT("x-ms-error-code"), bytes_of_string(code) };
 }
 
+/* Members of the generic error body (control-plane.md 1.1); left out where there is nothing to say. */
+static void put_about(struct json_out *out, const struct err *about)
+{
+    if (about->target[0])
+        json_put_string(out, "target", about->target);
+    if (!about->command[0] && !about->doc)
+        return;
+    json_begin_array(out, "additionalInfo");
+    json_begin_object(out, NULL);
+    json_put_string(out, "type", "Remedy");
+    json_begin_object(out, "info");
+    if (about->command[0])
+        json_put_string(out, "command", about->command);
+    if (about->doc)
+        json_put_string(out, "doc", about->doc);
+    json_end(out);
+    json_end(out);
+    json_end(out);
+}
+
 bool http_response_error(struct http_response *response, unsigned status, const char *code, const char *inner, const char *fmt, ...)
 {
     char message[1024];
@@ -165,6 +186,7 @@ bool http_response_error(struct http_response *response, unsigned status, const 
     json_begin_object(&out, "error");
     json_put_string(&out, "code", code);
     json_put_string(&out, "message", message);
+    put_about(&out, &response->about);
     if (inner) {
         json_begin_object(&out, "innererror");
         json_put_string(&out, "code", inner);
@@ -172,6 +194,7 @@ bool http_response_error(struct http_response *response, unsigned status, const 
     }
     json_end(&out);
     json_end(&out);
+    response->about = ERR_INIT;
     response->cache_control = NULL;
     response->error_text = arena_string(response->arena, bytes_of_string(message));
     if (code_copy && is_header_text(code_copy))
@@ -219,6 +242,7 @@ bool http_response_err(struct http_response *response, const struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         if (answers[i].err != err->code || answers[i].internal)
             continue;
+        response->about = *err;
         http_response_error(response, answers[i].status, answers[i].code, NULL, "%s", err->text);
         if (answers[i].retry_after)
             http_response_header(response, "Retry-After", answers[i].retry_after);

@@ -71,6 +71,9 @@ struct http_response {
     const char *internal;   /* for the log: the sentence that was kept from the caller; NULL: none */
     const char *error_text; /* of the error body, for the audit log; NULL: none */
     const char *outcome;    /* for metrics, a fixed word; NULL: the status says it all */
+    /* For programs, in the next error body (control-plane.md 1.1): err_point(&response->about, …) becomes `target`, err_advise(&response->about, …)
+     * a Remedy under `additionalInfo`. Code and text are not looked at. */
+    struct err about;
 };
 
 /* Adds a header; text is copied. A value with control characters, or a 17th header, is a mistake of ours and turns the answer into a 500. */
@@ -85,6 +88,6 @@ bool http_response_error(struct http_response *response, unsigned status, const 
     PRINTF_LIKE(5, 6);
 /* 429 with Retry-After: "There are too many calls WHOSE; try again in N s." */
 bool http_response_busy(struct http_response *response, unsigned retry_seconds, const char *whose);
-/* From an err, through one table: MALFORMED, TRUNCATED, UNSUPPORTED, UNTRUSTED 400 · LIMIT 413 · DENIED 403 · NOT_FOUND 404 · CONFLICT 409 ·
+/* From an err, with its target and remedy, through one table: MALFORMED, TRUNCATED, UNSUPPORTED, UNTRUSTED 400 · LIMIT 413 · DENIED 403 · NOT_FOUND 404 · CONFLICT 409 ·
  * UNREACHABLE, LATE 503 and RATE 429 with Retry-After · IO, NO_MEMORY, INTERNAL 500 without the sentence (nothing internal leaves the house). */
 bool http_response_err(struct http_response *response, const struct err *err);

@@ -170,6 +170,7 @@ static const struct json *need(const struct json *v, const char *name, enum json
     if (member && member->type == type)
         return member;
     err_set(err, ERR_MALFORMED, "\"%s\" must be %s, but is %s", name, wanted[type], type_name(member));
+    err_point(err, "/%s", name);
     return NULL;
 }
 

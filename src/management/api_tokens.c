@@ -26,7 +26,7 @@ static bool role_from_text(struct bytes text, enum http_role *ret, struct err *e
             *ret = r;
             return true;
         }
-    return err_set(err, ERR_MALFORMED, "role is not \"reader\", \"contributor\" or \"owner\"");
+    return err_set(err, ERR_MALFORMED, "role is not \"reader\", \"contributor\" or \"owner\"") || err_at(err, "/role");
 }
 
 /* The credentials behind "Bearer ", in any case of letters. */
@@ -105,7 +105,7 @@ static bool read_scope(struct arena *a, const struct json *body, const char **re
     name = bytes_slice(scope, bytes_find(scope, BYTES_LIT("/")), scope.len);
     if (!(bytes_starts_with(scope, BYTES_LIT("provider/")) || bytes_starts_with(scope, BYTES_LIT("vm/"))) || name.len < 2 ||
         name.len > LIMIT_NAME_BYTES + 1)
-        return err_set(err, ERR_MALFORMED, "scope is \"provider/NAME\" or \"vm/NAME\"");
+        return err_set(err, ERR_MALFORMED, "scope is \"provider/NAME\" or \"vm/NAME\"") || err_at(err, "/scope");
     *ret = arena_string(a, scope);
     return *ret || err_set(err, ERR_NO_MEMORY, "no memory for a token");
 }
@@ -122,7 +122,7 @@ static bool read_wish(const struct http_request *request, int64_t now_ms, struct
         !json_need_string(body, "role", &role_text, err) || !role_from_text(role_text, &role, err))
         return false;
     if (json_get(body, "days") && (!json_need_integer(body, "days", &days, err) || days < 1 || days > DAYS_MAX))
-        return err_set(err, ERR_MALFORMED, "days is 1 to %d", DAYS_MAX);
+        return err_set(err, ERR_MALFORMED, "days is 1 to %d", DAYS_MAX) || err_at(err, "/days");
     if (!read_scope(request->arena, body, &row->scope, err))
         return false;
     row->name = arena_string(request->arena, name);
@@ -208,7 +208,7 @@ bool api_token_remove(void *context, const struct http_request *request, struct 
         return err_set(err, ERR_NO_MEMORY, "no memory for an id");
     if (id.len != ID_LEN || !store_api_token_list(m->store, request->arena, after, 1, &rows, &n, err) || n == 0 ||
         !bytes_starts_with(bytes_of_string(rows[0].sha256), id))
-        return err_set(err, ERR_NOT_FOUND, "there is no such API token");
+        return err_set(err, ERR_NOT_FOUND, "there is no such API token") || err_remedy(err, "docs/providers.md", "trueboot token list");
     if (!store_api_token_delete(m->store, rows[0].sha256, err))
         return false;
     response->status = 204;

@@ -260,13 +260,16 @@ static bool answer_refusal(struct http_response *response, const struct err *err
 {
     switch (err->code) {
     case ERR_CONFLICT:
+        err_advise(&response->about, "docs/operations.md", "trueboot vm release-identity NAME");
         return http_response_error(response, 409, "IdentityDuplicated", "tpm.identity_duplicated", "%s", err->text);
     case ERR_NOT_FOUND:
+        err_advise(&response->about, "docs/operations.md", "trueboot vm add NAME --uuid UUID");
         return http_response_error(response, 404, "UnknownVm", NULL, "%s", err->text);
     case ERR_UNTRUSTED:
     case ERR_MALFORMED:
     case ERR_TRUNCATED:
     case ERR_UNSUPPORTED:
+        err_advise(&response->about, "docs/providers.md", "trueboot root add --kind ek FILE");
         return http_response_error(response, 400, "EnrolmentRefused", "tpm.ek_refused", "%s", err->text);
     default:
         return http_response_err(response, err);

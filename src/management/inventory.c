@@ -15,7 +15,8 @@ static bool find_vm(const struct management *m, const struct http_request *reque
         return err_set(err, ERR_NO_MEMORY, "no memory for a name");
     found = uuid_canonical(wanted, uuid) ? store_vm_get(m->store, request->arena, uuid, ret, err)
                                          : store_vm_by_name(m->store, request->arena, name, ret, err);
-    return found || (err->code == ERR_NOT_FOUND && err_set(err, ERR_NOT_FOUND, "there is no VM named %.64s", name));
+    return found || (err->code == ERR_NOT_FOUND && (err_set(err, ERR_NOT_FOUND, "there is no VM named %.64s", name) ||
+                                                    err_remedy(err, "docs/operations.md", "trueboot vm list")));
 }
 
 static void write_vm(struct json_out *out, const struct store_vm *vm)
@@ -59,8 +60,10 @@ static bool check_name(struct bytes name, struct err *err)
     for (size_t i = 0; i < name.len; i++)
         fine =
             fine && ((name.data[i] >= 'a' && name.data[i] <= 'z') || (name.data[i] >= '0' && name.data[i] <= '9') || name.data[i] == '-');
-    return fine || err_set(err, ERR_MALFORMED, "name: lower-case letters, digits and hyphens, at most %d, not a hyphen first",
-                           LIMIT_NAME_BYTES - 1);
+    return fine ||
+           err_set(err, ERR_MALFORMED, "name: lower-case letters, digits and hyphens, at most %d, not a hyphen first",
+                   LIMIT_NAME_BYTES - 1) ||
+           err_at(err, "/name");
 }
 
 static bool read_flag(const struct json *body, const char *name, bool otherwise, bool *ret, struct err *err)
@@ -68,7 +71,8 @@ static bool read_flag(const struct json *body, const char *name, bool otherwise,
     const struct json *member = json_get(body, name);
 
     *ret = otherwise;
-    return !member || json_as_boolean(member, ret) || err_set(err, ERR_MALFORMED, "%s is not true or false", name);
+    return !member || json_as_boolean(member, ret) || err_set(err, ERR_MALFORMED, "%s is not true or false", name) ||
+           err_at(err, "/%s", name);
 }
 
 static bool read_power(const struct json *body, struct store_vm *vm, int64_t now_ms, struct err *err)
@@ -85,7 +89,7 @@ static bool read_power(const struct json *body, struct store_vm *vm, int64_t now
     else if (json_is_string(member, "unknown"))
         power = STORE_POWER_UNKNOWN;
     else
-        return err_set(err, ERR_MALFORMED, "power is not \"running\", \"off\" or \"unknown\"");
+        return err_set(err, ERR_MALFORMED, "power is not \"running\", \"off\" or \"unknown\"") || err_at(err, "/power");
     vm->power = power;
     vm->power_since_ms = now_ms;
     return true;
@@ -123,10 +127,10 @@ bool vm_post(void *context, const struct http_request *request, struct http_resp
         !json_need_string(body, "uuid", &uuid_text, err))
         return false;
     if (!uuid_canonical(uuid_text, uuid))
-        return err_set(err, ERR_MALFORMED, "uuid is not a UUID");
+        return err_set(err, ERR_MALFORMED, "uuid is not a UUID") || err_at(err, "/uuid");
     type = json_text(json_get(body, "securityType"), BYTES_LIT("TrustedLaunch"));
     if (!bytes_equal_string(type, "TrustedLaunch") && !bytes_equal_string(type, "Standard"))
-        return err_set(err, ERR_MALFORMED, "securityType is not \"TrustedLaunch\" or \"Standard\"");
+        return err_set(err, ERR_MALFORMED, "securityType is not \"TrustedLaunch\" or \"Standard\"") || err_at(err, "/securityType");
     vm.vm = uuid;
     vm.name = arena_string(request->arena, name);
     vm.security_type = arena_string(request->arena, type);
@@ -136,7 +140,8 @@ bool vm_post(void *context, const struct http_request *request, struct http_resp
         return false;
     if (!store_vm_create(m->store, &vm, err))
         return err->code == ERR_CONFLICT
-                   ? err_set(err, ERR_CONFLICT, "a VM with this name or UUID exists already: `trueboot vm show %s`", vm.name)
+                   ? err_set(err, ERR_CONFLICT, "a VM with this name or UUID exists already: `trueboot vm show %s`", vm.name) ||
+                         err_remedy(err, "docs/operations.md", "trueboot vm show %s", vm.name)
                    : false;
     out = http_response_json(response, 201);
     write_vm(&out, &vm);

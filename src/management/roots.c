@@ -15,7 +15,7 @@ static bool kind_from_text(struct bytes text, enum store_root_kind *ret, struct 
             *ret = k;
             return true;
         }
-    return err_set(err, ERR_MALFORMED, "kind is not \"ak\" or \"ek\"");
+    return err_set(err, ERR_MALFORMED, "kind is not \"ak\" or \"ek\"") || err_at(err, "/kind");
 }
 
 static enum trust_kind trust_kind_of(enum store_root_role role)
@@ -84,7 +84,8 @@ static bool read_scope(const struct management *m, struct arena *a, struct bytes
         if (!name)
             return err_set(err, ERR_NO_MEMORY, "no memory for a name");
         if (!store_provider_get(m->store, a, name, &row, err))
-            return err_within(err, "provider %s", name);
+            return err_within(err, "provider %s", name) || err_at(err, "/provider") ||
+                   err_remedy(err, "docs/providers.md", "trueboot provider list");
         scope.provider = row.name;
         scope.server_ak_ca = scope.kind == STORE_ROOT_AK && row.server_ak_ca;
     }
@@ -221,7 +222,7 @@ static bool read_flag(const struct json *body, const char *name, bool *ret, stru
     const struct json *v = json_get(body, name);
 
     *ret = false;
-    return !v || json_as_boolean(v, ret) || err_set(err, ERR_MALFORMED, "%s is not true or false", name);
+    return !v || json_as_boolean(v, ret) || err_set(err, ERR_MALFORMED, "%s is not true or false", name) || err_at(err, "/%s", name);
 }
 
 static bool read_addition(const struct management *m, const struct http_request *request, struct addition *t, struct err *err)
@@ -236,9 +237,9 @@ static bool read_addition(const struct management *m, const struct http_request 
         !read_scope(m, request->arena, kind, provider, &t->scope, err) || !json_need_string(body, "pem", &pem, err))
         return false;
     if (pin && intermediate)
-        return err_set(err, ERR_MALFORMED, "pin and intermediate exclude each other");
+        return err_set(err, ERR_MALFORMED, "pin and intermediate exclude each other") || err_at(err, "/pin");
     t->wish = pin ? WISH_PIN : intermediate ? WISH_INTERMEDIATE : WISH_BY_CERTIFICATE;
-    return cert_parse_bundle(pem, t->certs, BUNDLE_MAX, &t->n, err);
+    return cert_parse_bundle(pem, t->certs, BUNDLE_MAX, &t->n, err) || err_at(err, "/pem");
 }
 
 bool roots_post(void *context, const struct http_request *request, struct http_response *response, struct err *err)

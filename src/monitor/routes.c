@@ -8,7 +8,8 @@ static bool find(const struct monitor *monitor, const struct http_request *reque
 
     if (monitor_find_vm(monitor, request->arena, name, ret, err))
         return true;
-    return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no VM named %.*s", BYTES_FMT(bytes_slice(name, 0, 64)))
+    return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no VM named %.*s", BYTES_FMT(bytes_slice(name, 0, 64))) ||
+                                            err_remedy(err, "docs/operations.md", "trueboot vm list")
                                       : false;
 }
 

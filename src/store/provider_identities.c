@@ -27,7 +27,7 @@ static bool put(struct store *tx, void *context, struct err *err)
                 "this VM is enrolled with another TPM at provider %s; if that is meant, release it: trueboot vm release-identity",
                 identity->provider);
     } else if (why.code != ERR_NOT_FOUND) {
-        return err_set(err, why.code, "%s", why.text);
+        return err_copy(err, &why);
     }
     sql_fields(&identity_record, identity, ARRAY_LEN(params), params);
     return sql_write(tx, SQL_PROVIDER_IDENTITY_PUT, params, ARRAY_LEN(params), NULL, err);

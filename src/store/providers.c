@@ -88,11 +88,12 @@ static bool name_taken(struct store *tx, const char *name, struct err *err)
 
     if (!store_provider_get_deleted(tx, &a, name, &deleted, &why))
         return why.code == ERR_NOT_FOUND ? err_set(err, ERR_CONFLICT, "there is an attestation provider %s already", name)
-                                         : err_set(err, why.code, "%s", why.text);
+                                         : err_copy(err, &why);
     return err_set(err, ERR_CONFLICT,
                    "an attestation provider %s was deleted and can still be brought back: `trueboot provider undelete %s`, or end it for "
                    "good with `trueboot provider purge %s`, then create a new one",
-                   name, name, name);
+                   name, name, name) ||
+           err_remedy(err, "docs/providers.md", "trueboot provider undelete %s", name);
 }
 
 /* An issuer is one provider's, a deleted one included: its tokens are still out there. */
@@ -103,7 +104,8 @@ static bool uri_is_free(struct store *tx, const struct store_provider *p, struct
 
     if (!sql_get_integer(tx, SQL_PROVIDER_URI_COUNT, params, ARRAY_LEN(params), &n, err))
         return false;
-    return n == 0 || err_set(err, ERR_CONFLICT, "attestUri %s is another provider's", p->attest_uri);
+    return n == 0 || err_set(err, ERR_CONFLICT, "attestUri %s is another provider's", p->attest_uri) ||
+           err_at(err, "/properties/trueboot/attestUri");
 }
 
 struct creation {

@@ -104,3 +104,26 @@ TEST(an_error_says_where_it_was_and_prints_no_control_characters)
     CHECK_STRING(err.text, "event 17: bad?[31m name");
     CHECK(err.code == ERR_MALFORMED);
 }
+
+TEST(what_an_error_points_at_and_advises_stays_until_the_next_one_and_is_never_half)
+{
+    struct err err = ERR_INIT, copy = ERR_INIT;
+    char name[200] = "";
+
+    CHECK(!(err_set(&err, ERR_MALFORMED, "tags is not an object") || err_at(&err, "/tags/%s", "a~1b") ||
+            err_remedy(&err, "docs/providers.md", "trueboot provider show %s", "p\nq")));
+    CHECK(!err_within(&err, "the request's body"));
+    CHECK(!err_copy(&copy, &err));
+    CHECK_STRING(copy.text, "the request's body: tags is not an object");
+    CHECK_STRING(copy.target, "/tags/a~1b");
+    CHECK_STRING(copy.command, "trueboot provider show p?q");
+    CHECK_STRING(copy.doc, "docs/providers.md");
+    memset(name, 'x', sizeof err.target - 6); /* with "/tags" and the slash one more than there is room for */
+    CHECK(!err_at(&err, "/tags/%s", name));
+    CHECK_STRING(err.target, "");
+    name[sizeof err.target - 7] = '\0';
+    CHECK(!err_at(&err, "/tags/%s", name));
+    CHECK_INT(strlen(err.target), sizeof err.target - 1);
+    CHECK(!err_set(&err, ERR_IO, "something else"));
+    CHECK(!err.target[0] && !err.command[0] && !err.doc);
+}

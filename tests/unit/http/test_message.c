@@ -71,6 +71,25 @@ TEST(errors_map_to_a_status_and_internal_ones_keep_their_sentence)
     }
 }
 
+TEST(an_error_body_says_for_programs_what_is_meant_and_what_to_do_once)
+{
+    RESPONSE(m);
+    struct err err = ERR_INIT;
+
+    CHECK(!(err_set(&err, ERR_MALFORMED, "bad") || err_at(&err, "/tags") || err_remedy(&err, "docs/x.md", "trueboot %s list", "vm")));
+    CHECK(http_response_err(&m.response, &err));
+    CHECK_BYTES(
+        writer_bytes(&m.response.body),
+        BYTES_LIT(
+            "{\"error\":{\"code\":\"InvalidParameter\",\"message\":\"bad\",\"target\":\"/tags\",\"additionalInfo\":[{\"type\":\"Remedy\","
+            "\"info\":{\"command\":\"trueboot vm list\",\"doc\":\"docs/x.md\"}}]}}"));
+    CHECK(http_response_error(&m.response, 404, "NotFound", NULL, "gone"));
+    CHECK_BYTES(writer_bytes(&m.response.body), BYTES_LIT("{\"error\":{\"code\":\"NotFound\",\"message\":\"gone\"}}"));
+    CHECK(!(err_set(&err, ERR_IO, "/secret/path") || err_at(&err, "/secret") || err_remedy(&err, "docs/x.md", "cat /secret/path")));
+    CHECK(http_response_err(&m.response, &err));
+    CHECK(bytes_find(writer_bytes(&m.response.body), BYTES_LIT("secret")) == SIZE_MAX);
+}
+
 TEST(a_header_with_a_line_break_is_our_mistake_and_not_sent)
 {
     RESPONSE(m);

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""The management API as programs see it (control-plane.md 1.1, 1.5; attestation-service.md 12): which member an error means and what to do about
+it. Each row is a request to a running truebootd and what must come of it. Prints TAP.
+
+usage: wire_management.py BUILD_FOLDER"""
+import os
+import sys
+
+from tap import ok, tap
+from wire_rig import API, GROUP, JSON, MANAGEMENT, PLAIN, end_server, error_of, folder, jws, make_token, owner, start, tls
+
+DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SIGNERS = "/properties/policySigningCertificates"
+
+
+def put(properties, **more):
+    return {"location": "x", "properties": properties, **more}
+
+
+def remedy_of(error):
+    found = [i["info"] for i in error.get("additionalInfo", []) if i["type"] == "Remedy"]
+    return found[0] if found else {}
+
+
+def points_at():
+    """what, method, path, body, status, target (None: nothing to point at), a word of the command (None: no remedy)"""
+    new, aad = f"{GROUP}/news{MANAGEMENT}", f"{GROUP}/wire{MANAGEMENT}"
+    for what, method, path, body, status, target, command in [
+        ("no location", "PUT", new, {"properties": {}}, 400, "/location", None),
+        ("no properties", "PUT", new, {"location": "x"}, 400, "/properties", None),
+        ("properties that are none", "PUT", new, {"location": "x", "properties": 7}, 400, "/properties", None),
+        ("a switch that is neither", "PUT", new, put({"publicNetworkAccess": "on"}), 400, "/properties/publicNetworkAccess", None),
+        ("a switch in another case of its name", "PUT", new, put({"TPMATTESTATIONAUTHENTICATION": True}), 400, "/properties/tpmAttestationAuthentication", None),
+        ("tags that are a list", "PUT", new, put({}, tags=[]), 400, "/tags", None),
+        ("a tag that is a number", "PUT", new, put({}, tags={"a": "b", "c": 1}), 400, "/tags/c", None),
+        ("a tag whose name needs escapes", "PUT", new, put({}, tags={"a/b~c": None}), 400, "/tags/a~1b~0c", None),
+        ("a tag whose pointer would be too long", "PUT", new, put({}, tags={"x" * 200: 1}), 400, None, None),
+        ("signers that are none", "PUT", new, put({"policySigningCertificates": {"keys": []}}), 400, f"{SIGNERS}/keys", None),
+        ("a key without a certificate", "PUT", new, put({"policySigningCertificates": {"keys": [{"kty": "RSA"}]}}), 400, f"{SIGNERS}/keys/0", None),
+        ("a certificate that is none", "PUT", new, put({"policySigningCertificates": {"keys": [{"X5C": ["AAAA"]}]}}), 400, f"{SIGNERS}/keys/0", None),
+        ("own settings that are none", "PUT", new, put({"trueboot": 1}), 400, "/properties/trueboot", None),
+        ("an own switch", "PUT", new, put({"trueboot": {"serverAkCa": 1}}), 400, "/properties/trueboot/serverAkCa", None),
+        ("a token profile that is none", "PUT", new, put({"trueboot": {"tokenProfile": "x"}}), 400, "/properties/trueboot/tokenProfile", None),
+        ("an address that is none", "PUT", new, put({"trueboot": {"attestUri": "ftp://x"}}), 400, "/properties/trueboot/attestUri", None),
+        ("an address that is another's", "PUT", new, put({"trueboot": {"attestUri": "https://own.example"}}), 409, "/properties/trueboot/attestUri", None),
+        ("another location", "PUT", aad, {"location": "y", "properties": {}}, 409, "/location", None),
+        ("signers for AAD", "PUT", aad, put({"policySigningCertificates": {"keys": []}}), 409, SIGNERS, None),
+        ("a merge of a bad switch", "PATCH", aad, {"properties": {"publicNetworkAccess": 0}}, 400, "/properties/publicNetworkAccess", None),
+        ("no api-version", "GET", GROUP, None, 400, "api-version", None),
+        ("an api-version that is none", "GET", f"{GROUP}?api-version=1", None, 400, "api-version", None),
+        ("no api-version of the data plane", "GET", "/providers/wire/policies/Tpm", None, 400, "api-version", None),
+        ("an api-version that the data plane does not know", "GET", "/providers/wire/policies/Tpm?api-version=2019-01-01", None, 400, "api-version", None),
+        ("a page that is none", "GET", f"{GROUP}{MANAGEMENT}&$top=0", None, 400, "$top", None),
+        ("an own page that is none", "GET", "/v1/providers?top=x", None, 400, "top", None),
+        ("a provider that is none", "GET", f"{GROUP}/nobody{MANAGEMENT}", None, 404, None, "trueboot provider list"),
+        ("a provider of another group", "GET", f"{GROUP.replace('/g1/', '/g2/')}/wire{MANAGEMENT}", None, 404, None, "trueboot provider list"),
+        ("a provider that is none, of the data plane", "GET", f"/providers/nobody/policies/Tpm{API}", None, 404, None, "trueboot provider list"),
+        ("a provider that was deleted", "PUT", f"{GROUP}/gone{MANAGEMENT}", put({}), 409, None, "trueboot provider undelete gone"),
+        ("attesting before a policy was set", "POST", f"/providers/wire/attest/Tpm{API}", {"data": "e30"}, 400, None, "trueboot policy set Tpm FILE --provider wire"),
+        ("a draft policy that is no text", "POST", f"/providers/wire/attest/Tpm{API}", {"draftPolicyForAttestation": 1}, 400, "/draftPolicyForAttestation", None),
+        ("a policy to try that is none", "POST", f"/providers/wire/policies/Tpm:dryRun{API}", {"policy": 1}, 400, "/policy", None),
+        ("a policy to try that does not parse", "POST", f"/providers/wire/policies/Tpm:dryRun{API}", {"policy": "x"}, 400, None, "trueboot policy lint FILE"),
+        ("a trial without evidence", "POST", f"/providers/wire/policies/Tpm:dryRun{API}", {}, 400, "/evidence", None),
+        ("a VM that is none", "GET", "/v1/vms/nobody", None, 404, None, "trueboot vm list"),
+        ("the status of a VM that is none", "GET", "/v1/vms/nobody/status", None, 404, None, "trueboot vm list"),
+        ("a VM without a name", "POST", "/v1/vms", {"uuid": "x"}, 400, "/name", None),
+        ("a VM whose name is none", "POST", "/v1/vms", {"name": "A b"}, 400, "/name", None),
+        ("a VM without a UUID", "POST", "/v1/vms", {"name": "a"}, 400, "/uuid", None),
+        ("a VM whose UUID is none", "POST", "/v1/vms", {"name": "a", "uuid": "1"}, 400, "/uuid", None),
+        ("a root of no kind", "POST", "/v1/roots", {"kind": "x", "pem": ""}, 400, "/kind", None),
+        ("a root that is none", "POST", "/v1/roots", {"kind": "ak", "pem": "x"}, 400, "/pem", None),
+        ("a root for a provider that is none", "POST", "/v1/roots", {"kind": "ak", "pem": "x", "provider": "nobody"}, 404, "/provider", "trueboot provider list"),
+        ("a token of no role", "POST", "/v1/tokens", {"name": "a", "role": "x"}, 400, "/role", None),
+        ("a token for too long", "POST", "/v1/tokens", {"name": "a", "role": "reader", "days": 0}, 400, "/days", None),
+        ("a token for nothing", "POST", "/v1/tokens", {"name": "a", "role": "reader", "scope": "x"}, 400, "/scope", None),
+        ("a key for no use", "POST", "/v1/keys:rotate", {"use": "x"}, 400, "/use", None),
+        ("a key that is none", "POST", "/v1/keys:revoke", {"kid": "x"}, 404, "/kid", "trueboot key list"),
+    ]:
+        status_got, _, content = owner(method, path, body)
+        error = error_of(content)
+        remedy = remedy_of(error)
+        fine = status_got == status and error.get("target") == target and remedy.get("command") == command
+        fine = fine and (not remedy or os.path.isfile(os.path.join(DOCS, remedy["doc"])))
+        ok(f"{what}: {status} {target or ''} {command or ''}", fine, f"{status_got} {content[:300]!r}")
+
+
+def who_may():
+    """Who lacks a role is told which token would do."""
+    reader = {"Authorization": "Bearer " + make_token("a reader", "reader")}
+    for what, method, path, headers, status, role in [
+        ("a stranger who lists", "GET", "/v1/vms", {}, 401, "reader"),
+        ("a stranger who sets a policy", "PUT", f"/providers/wire/policies/Tpm{API}", PLAIN, 401, "contributor"),
+        ("a reader who sets a policy", "PUT", f"/providers/wire/policies/Tpm{API}", {**PLAIN, **reader}, 401, "contributor"),
+        ("a reader who creates a provider", "PUT", f"{GROUP}/news{MANAGEMENT}", {**JSON, **reader}, 403, "owner"),
+    ]:
+        got, _, content = tls(method, path, jws() if method == "PUT" else None, headers)
+        ok(f"{what}: {status}, and a {role} is needed", got == status and remedy_of(error_of(content)).get("command") == f"trueboot token create NAME --role {role}", content)
+
+
+def main():
+    if not start():
+        print("1..1\nnot ok 1 - the server starts")
+        print(open(folder + "/log").read())
+        return 1
+    owner("PUT", f"{GROUP}/wire{MANAGEMENT}", put({"tpmAttestationAuthentication": "Disabled"}))
+    owner("PUT", f"{GROUP}/own{MANAGEMENT}", put({"trueboot": {"attestUri": "https://own.example"}}))
+    owner("PUT", f"{GROUP}/gone{MANAGEMENT}", put({}))
+    owner("DELETE", f"{GROUP}/gone{MANAGEMENT}")
+    points_at()
+    who_may()
+    ok("the server stops when asked", end_server() == 0)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
