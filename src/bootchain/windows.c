@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "bootchain/walk.h"
+#include "bootchain/windows.h"
 #include "eventlog/shim.h"
 #include "eventlog/sipa.h"
 #include <strings.h>
@@ -35,11 +36,12 @@ enum join { JOIN_ANY, JOIN_ALL };
 struct fact_row {
     uint32_t id;
     size_t fact; /* offset in struct windows_facts */
+    const char *member;
     enum join join;
     const char *key, *words;
 };
 
-#define FACT_AT(member) offsetof(struct windows_facts, member)
+#define FACT_AT(member) offsetof(struct windows_facts, member), #member
 static const struct fact_row facts[] = {
     { SIPA_BOOTDEBUGGING, FACT_AT(boot_debugging), JOIN_ANY, "boot-debugging", "boot debugging" },
     { SIPA_OSKERNELDEBUG, FACT_AT(kernel_debugging), JOIN_ANY, "kernel-debugging", "kernel debugging" },
@@ -169,10 +171,37 @@ static bool leave(void *context, const struct sipa_record *record)
 }
 
 /* attestation-service.md 9.1: after a dynamic launch Windows speaks in 19 and 20, too. */
-static bool is_windows_register(const struct step *s) { return (s->pcr >= 11 && s->pcr <= 14) || s->pcr == 19 || s->pcr == 20; }
+bool windows_register(unsigned pcr) { return (pcr >= 11 && pcr <= 14) || pcr == 19 || pcr == 20; }
+
+bool windows_record_speaks_of(uint32_t id, const char *fact)
+{
+    for (size_t i = 0; i < ARRAY_LEN(facts); i++)
+        if (facts[i].id == id && strcmp(facts[i].member, fact) == 0)
+            return true;
+    return false;
+}
+
+bool windows_fact_is_protection(const char *fact)
+{
+    for (size_t i = 0; i < ARRAY_LEN(facts); i++)
+        if (strcmp(facts[i].member, fact) == 0)
+            return facts[i].join == JOIN_ALL;
+    return false;
+}
+
+const char *windows_fact_words(const char *fact)
+{
+    for (size_t i = 0; i < ARRAY_LEN(facts); i++)
+        if (strcmp(facts[i].member, fact) == 0)
+            return facts[i].words;
+    return "";
+}
 
 /* By the bytes: the type of an event is covered by no digest. */
-static bool is_windows(const struct step *s) { return is_windows_register(s) && step_proved(s) && sipa_is_windows(s->mark->proved); }
+static bool is_windows(const struct step *s)
+{
+    return windows_register((unsigned)s->pcr) && step_proved(s) && sipa_is_windows(s->mark->proved);
+}
 
 bool windows_step(struct walk *w, const struct step *s, bool *ret_taken)
 {

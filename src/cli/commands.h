@@ -10,7 +10,7 @@ extern const struct cli_command command_root_add, command_root_list, command_roo
 extern const struct cli_command command_audit_verify, command_audit_show, command_audit_checkpoint;
 extern const struct cli_command command_server_status;
 extern const struct cli_command command_data_show, command_data_update, command_data_trust, command_data_pack;
-extern const struct cli_command command_evidence_get;
+extern const struct cli_command command_evidence_get, command_evidence_claims;
 extern const struct cli_command command_policy_show, command_policy_set, command_policy_reset, command_policy_history, command_policy_lint,
     command_policy_diff, command_policy_test;
 extern const struct cli_command command_provider_create, command_provider_show, command_provider_list, command_provider_delete,

@@ -1,5 +1,6 @@
 #include "cli/offline.h"
 #include <stdlib.h>
+#include "appraise/claims.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "cli/pcrs_file.h"
@@ -564,6 +565,9 @@ static bool judge_evidence(struct run *r)
         findings_add(&o->appraised.appraisal.findings, FINDING_EK_REFUSED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s",
                      o->identity.sentence ? o->identity.sentence : "out of memory");
     o->appraised.appraisal.verdict = verdict_of(&o->appraised.appraisal.findings);
+    if (o->wants_claims && o->appraised.quote &&
+        !claims_build(&r->cli->arena, &r->request, &o->appraised, &o->claims, &o->n_claims, &r->err))
+        return false;
     if (o->has_file)
         memcpy(o->appraised.appraisal.vm, o->file.vm, sizeof o->appraised.appraisal.vm);
     o->findings.arena = &r->cli->arena;

@@ -48,6 +48,9 @@ struct offline {
     struct appraised appraised;
     struct findings findings; /* as judged under the baseline */
     enum verdict verdict;
+    bool wants_claims;                 /* set by the caller */
+    const struct policy_claim *claims; /* then: what the service says, when the quote holds */
+    size_t n_claims;
 };
 
 /* offline_appraise reads the options' files and judges. EXIT_OK when there is a verdict, whichever; else the sentence has been printed. */

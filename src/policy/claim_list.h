@@ -39,7 +39,7 @@
     X(VBS_REPORT_PRESENT,      "vbsReportPresent",      TPM, BOOLEAN, PLAIN, NOTHING, "", \
       "false: reports of enclaves are refused") \
     X(VSM_REPORT_PRESENT,      "vsmReportPresent",      TPM, BOOLEAN, PLAIN, NOTHING, "", \
-      "the same under the name that a published sample writes") \
+      "false, as `vbsReportPresent`; a published sample writes the name so") \
     X(PCRS,                    "pcrs",                  TPM, JSON, SINCE_1_2 | READ_ONLY, QUOTE, "pcrDigest", \
       "the quoted register values, as b64u (`Digests`) and hex (`HexDigests`)") \
     X(EVENTS,                  "events",                TPM, JSON, SINCE_1_2, LOG, "", \
