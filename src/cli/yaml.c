@@ -1,18 +1,18 @@
 /* YAML out (block style, strings quoted where they must be): a superset of what JSON can say. */
+#include <strings.h>
 #include "cli/cli.h"
 
 static void indent(FILE *to, int depth) { fprintf(to, "%*s", 2 * depth, ""); }
 
 static bool needs_quotes(struct bytes s)
 {
-    static const struct bytes words[] = { BYTES_LIT("true"), BYTES_LIT("false"), BYTES_LIT("null"),
-                                          BYTES_LIT("yes"),  BYTES_LIT("no"),    BYTES_LIT("~") };
-    bool digits = true;
+    /* In any case of letters: what YAML 1.1, which most programs read, takes for a Boolean or nothing, and numbers without digits. */
+    static const char *const words[] = { "true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", ".inf", ".nan" };
 
-    if (s.len == 0)
+    if (s.len == 0 || s.data[s.len - 1] == ' ' || (s.data[0] >= '0' && s.data[0] <= '9')) /* numbers, dates, times */
         return true;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (bytes_equal(s, words[i]))
+        if (strlen(words[i]) == s.len && strncasecmp((const char *)s.data, words[i], s.len) == 0)
             return true;
     for (size_t i = 0; i < s.len; i++) {
         uint8_t c = s.data[i];
@@ -20,9 +20,8 @@ static bool needs_quotes(struct bytes s)
         bool digit = c >= '0' && c <= '9';
         if (!word && !digit)
             return true;
-        digits = digits && (digit || c == 'e' || c == 'E' || c == 'x' || c == '.' || c == '_' || (c >= 'a' && c <= 'f'));
     }
-    return digits || s.data[s.len - 1] == ' ';
+    return false;
 }
 
 static void print_scalar(const struct json *v, FILE *to)

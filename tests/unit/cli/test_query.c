@@ -40,6 +40,21 @@ TEST(an_error_names_kind_and_place_and_shows_a_caret)
     }
 }
 
+TEST(words_that_yaml_takes_for_something_else_are_quoted)
+{
+    static const char input[] =
+        "{\"on\":\"On\",\"y\":\"NO\",\"Null\":\"~\",\"d\":\"2026-11-30\",\"e\":\"1e3\",\"f\":\".inf\",\"g\":\"-1\",\"h\":\"only\"}";
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct command c = { .n = 0 };
+    struct ran r;
+
+    command_add(&c, "query", "@", "-o", "yaml", NULL);
+    r = run(&a, &c, input);
+    CHECK_BYTES(
+        r.out,
+        BYTES_LIT("---\n\"on\": \"On\"\n\"y\": \"NO\"\n\"Null\": \"~\"\nd: \"2026-11-30\"\ne: \"1e3\"\nf: \".inf\"\ng: \"-1\"\nh: only\n"));
+}
+
 TEST(a_table_is_made_of_any_value)
 {
     static const struct {
