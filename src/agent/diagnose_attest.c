@@ -95,7 +95,9 @@ void diagnose_attest(struct diagnosis *d, const struct agent_config *config)
         diagnose_failed(d, CHECK_ATTEST, why.id == FAILURE_NOT_ENROLLED ? RESULT_SKIP : RESULT_FAIL, &why);
     } else {
         keep_claims(d, result.token);
-        diagnosis_add(d, CHECK_ATTEST, RESULT_PASS, "accepted, appraisal %.*s", BYTES_FMT(bytes_slice(result.appraisal, 0, 80)));
+        /* The appraisal's id is beside the answer only when evidence is refused; else it is one of the claims. */
+        diagnosis_add(d, CHECK_ATTEST, RESULT_PASS, "accepted%s%.*s", result.appraisal.len ? ", appraisal " : "",
+                      BYTES_FMT(bytes_slice(result.appraisal, 0, 80)));
     }
     if (!reports)
         diagnosis_add(d, CHECK_REPORT, RESULT_SKIP, is_enrolled(&session) ? "this relying party takes no dry run" : "not enrolled");

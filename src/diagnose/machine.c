@@ -108,38 +108,27 @@ struct bytes machine_run(struct diagnosis *d, const char *const argv[], size_t l
 
 /* The kernel's log. */
 
-static bool names_one(const char *line, const char *const *words)
-{
-    for (; *words; words++)
-        if (strstr(line, *words))
-            return true;
-    return false;
-}
-
 /* A record is a line, and lines that begin with a blank behind it; a read gives one record. */
-static void keep_lines(struct diagnosis *d, char *record, const char *const *words, const char **ret, size_t most, size_t *n)
+static void keep_last(struct diagnosis *d, char *record, bool (*wants)(const char *line), const char **last)
 {
     char *rest = NULL;
 
     for (char *line = strtok_r(record, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         const char *text = *line == ' ' ? NULL : strchr(line, ';');
 
-        if (!text || !names_one(text, words) || !(text = arena_printf(d->arena, "%.200s", text + 1)))
-            continue;
-        if (*n == most) /* the last ones count */
-            memmove(ret, ret + 1, --*n * sizeof *ret);
-        ret[(*n)++] = text;
+        if (text && wants(text + 1) && (text = arena_printf(d->arena, "%.400s", text + 1)))
+            *last = text;
     }
 }
 
-size_t machine_kernel_lines(struct diagnosis *d, const struct machine_places *places, const char *const *words, const char **ret,
-                            size_t most, bool *ret_readable)
+const char *machine_last_kernel_line(struct diagnosis *d, const struct machine_places *places, bool (*wants)(const char *line),
+                                     bool *ret_readable)
 {
     enum { RECORDS_MAX = 20000 };
     char *path = arena_printf(d->arena, "%s/dev/kmsg", places->root);
     int fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    const char *last = NULL;
     char record[8192];
-    size_t n = 0;
 
     *ret_readable = fd >= 0;
     for (unsigned i = 0; fd >= 0 && i < RECORDS_MAX; i++) {
@@ -150,9 +139,9 @@ size_t machine_kernel_lines(struct diagnosis *d, const struct machine_places *pl
         if (len <= 0)
             break;
         record[len] = 0;
-        keep_lines(d, record, words, ret, most, &n);
+        keep_last(d, record, wants, &last);
     }
     if (fd >= 0)
         close(fd);
-    return n;
+    return last;
 }

@@ -22,6 +22,6 @@ bool machine_has(struct diagnosis *d, const struct machine_places *places, const
 /* Runs a program for at most `seconds`, with no input; what it writes to standard output (cut at `limit`), empty when it cannot be run. */
 struct bytes machine_run(struct diagnosis *d, const char *const argv[], size_t limit, unsigned seconds);
 
-/* The last lines of the kernel's log that name one of `words` (NULL ends them), at most `most`; *ret_readable false: not for us. */
-size_t machine_kernel_lines(struct diagnosis *d, const struct machine_places *places, const char *const *words, const char **ret,
-                            size_t most, bool *ret_readable);
+/* The last line of the kernel's log that is wanted, cut at 400 bytes; NULL: none. *ret_readable false: the log is not for us. */
+const char *machine_last_kernel_line(struct diagnosis *d, const struct machine_places *places, bool (*wants)(const char *line),
+                                     bool *ret_readable);

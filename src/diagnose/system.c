@@ -193,21 +193,25 @@ static void check_space(struct diagnosis *d, const char *folder, const char *roo
         checked_remedy(d, c, "make room: the agent goes on from memory, but forgets at every start");
 }
 
+/* The records of AppArmor and of SELinux; a refusal by the system call filter (UNIT.03) names us, too, and is neither. */
+static bool is_lsm_denial_of_us(const char *line)
+{
+    return (strstr(line, "apparmor=\"DENIED\"") || strstr(line, "avc:  denied")) && strstr(line, "trueboot-agent");
+}
+
 static void check_lsm(struct diagnosis *d, const struct machine_places *places)
 {
-    static const char *const words[] = { "apparmor=\"DENIED\" operation=\"exec\" profile=\"trueboot", "comm=\"trueboot-agent\"", NULL };
     struct bytes selinux = machine_read(d, places, 16, "/sys/fs/selinux/enforce");
     struct bytes apparmor = machine_read(d, places, 16, "/sys/module/apparmor/parameters/enabled");
-    const char *lines[3], *mode;
     bool readable;
-    size_t n = machine_kernel_lines(d, places, words, lines, ARRAY_LEN(lines), &readable);
+    const char *denial = machine_last_kernel_line(d, places, is_lsm_denial_of_us, &readable), *mode;
     struct checked *c;
 
     mode = bytes_equal_string(selinux, "1")    ? "SELinux enforces"
            : bytes_equal_string(apparmor, "Y") ? "AppArmor is on"
                                                : "neither enforces";
-    if (n) {
-        c = diagnosis_add(d, CHECK_LSM, RESULT_FAIL, "%s, and refused us: %s", mode, lines[n - 1]);
+    if (denial) {
+        c = diagnosis_add(d, CHECK_LSM, RESULT_FAIL, "%s, and refused us: %s", mode, denial);
         checked_remedy(d, c, "allow what the line names in the policy of trueboot-agent");
     } else {
         diagnosis_add(d, CHECK_LSM, RESULT_PASS, "%s%s", mode,

@@ -210,8 +210,31 @@ static void filtered(struct fake_root *f)
     CHECK(fake_put_text(
         f, "/dev/kmsg",
         "6,1,2,-;audit: type=1326 audit(1.2:3): auid=1 comm=\"other\"\n5,2,3,-;audit: type=1326 audit(1.2:4): comm=\"trueboot-agent\" "
-        "syscall=101\n"));
+        "exe=\"/usr/bin/trueboot-agent\" sig=31 arch=c000003e syscall=101 compat=0\n"));
 }
+
+static void avc(struct fake_root *f)
+{
+    CHECK(fake_put_text(f, "/dev/kmsg",
+                        "6,1,2,-;audit: type=1400 audit(1.2:3): avc:  denied  { open } for  pid=7 comm=\"trueboot-agent\" name=\"tpmrm0\"\n"
+                        "6,2,3,-;audit: type=1400 audit(1.2:4): avc:  denied  { open } for  pid=8 comm=\"other\" name=\"x\"\n"));
+}
+
+#define REFUSED(arch, call, sig) \
+    "5,2,3,-;audit: type=1326 audit(1.2:4): comm=\"trueboot-agent\" sig=" sig " arch=" arch " syscall=" call " compat=0 code=0x50000\n"
+
+/* As with SYSTEMD_LOG_SECCOMP=1: what the filter answers with an error, and nobody misses. */
+static void gently_filtered(struct fake_root *f)
+{
+    CHECK(fake_put_text(f, "/dev/kmsg", REFUSED("c000003e", "317", "0") REFUSED("c000003e", "435", "0") REFUSED("c00000b7", "277", "0")));
+}
+
+static void filtered_with_an_error(struct fake_root *f)
+{
+    CHECK(fake_put_text(f, "/dev/kmsg", REFUSED("c000003e", "277", "0") REFUSED("c000003e", "435", "0")));
+}
+
+static void killed_by_the_filter(struct fake_root *f) { CHECK(fake_put_text(f, "/dev/kmsg", REFUSED("c000003e", "435", "31"))); }
 
 static void no_status_file(struct fake_root *f)
 {
@@ -278,7 +301,13 @@ TEST(each_check_of_the_machine_fails_for_its_own_reason)
         { unlocked, CHECK_LOCKDOWN, RESULT_WARN, "none" },
         { unsynchronised, CHECK_CLOCK_SYNC, RESULT_WARN, "no" },
         { denied, CHECK_LSM, RESULT_FAIL, "DENIED" },
+        { denied, CHECK_UNIT_DENIALS, RESULT_PASS, "none" },
+        { avc, CHECK_LSM, RESULT_FAIL, "tpmrm0" },
         { filtered, CHECK_UNIT_DENIALS, RESULT_FAIL, "syscall=101" },
+        { filtered, CHECK_LSM, RESULT_PASS, "no refusal" },
+        { gently_filtered, CHECK_UNIT_DENIALS, RESULT_PASS, "none" },
+        { filtered_with_an_error, CHECK_UNIT_DENIALS, RESULT_FAIL, "syscall=277" },
+        { killed_by_the_filter, CHECK_UNIT_DENIALS, RESULT_FAIL, "sig=31" },
         { broken_record, CHECK_MODE, RESULT_WARN, "is not JSON" },
         { no_status_file, CHECK_HANDLER_STATUS, RESULT_WARN, "status missing" },
         { old_heartbeat, CHECK_HANDLER_STATUS, RESULT_WARN, "heartbeat 36" },
