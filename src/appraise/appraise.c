@@ -60,7 +60,7 @@ static bool check_quote(struct work *w, bool *ret_verified, struct err *err)
         .attest = r->evidence->quote, .signature = r->evidence->signature, .form = r->form, .pcrs = &r->evidence->pcrs
     };
     const struct quote_expectations want = {
-        .ak = r->ak, .any_nonce = r->any_nonce, .nonce = r->nonce, .required_pcr_mask = required_pcr_mask(w)
+        .ak = r->ak, .ak_public = r->ak_public, .any_nonce = r->any_nonce, .nonce = r->nonce, .required_pcr_mask = required_pcr_mask(w)
     };
     struct appraisal *appraisal = &w->out->appraisal;
     size_t before = w->findings->n;

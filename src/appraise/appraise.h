@@ -14,8 +14,9 @@
 struct appraise_request {
     const struct evidence *evidence;
     enum signature_form form;
-    const struct pubkey *ak; /* whose signature it must be; whether to believe in it is ak_trusted */
-    bool ak_trusted;         /* a certificate chains to a root that the provider trusts */
+    const struct pubkey *ak;            /* whose signature it must be; whether to believe in it is ak_trusted */
+    const struct tpm_public *ak_public; /* what its public area says, or NULL (tpm/quote.h) */
+    bool ak_trusted;                    /* a certificate chains to a root that the provider trusts */
     bool any_nonce;
     struct bytes nonce;                /* exact qualifying data, unless any_nonce */
     const struct policy *policy;       /* NULL: none is set, which is never Healthy... */

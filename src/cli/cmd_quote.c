@@ -10,6 +10,7 @@ struct quote_files {
     struct bytes attest, signature, nonce;
     enum signature_form form;
     struct pubkey *ak;
+    const struct tpm_public *ak_public; /* NULL: not known */
     bool any_nonce;
     struct pcr_set pcrs;
     struct findings findings;
@@ -20,8 +21,11 @@ static void quote_files_done(struct quote_files *q) { pubkey_free(q->ak); }
 
 static bool read_files(struct cli *cli, struct quote_files *q, struct err *err)
 {
+    struct tpm_public *pub = ARENA_NEW(&cli->arena, struct tpm_public);
     struct bytes key;
 
+    if (!pub)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a key");
     if (!cli_read(cli, cli_option(cli, "quote"), LIMIT_SMALL_BODY_BYTES, &q->attest, err) ||
         !cli_read(cli, cli_option(cli, "signature"), LIMIT_SMALL_BODY_BYTES, &q->signature, err) ||
         !cli_read(cli, cli_option(cli, "ak"), LIMIT_CERT_BYTES, &key, err))
@@ -31,9 +35,11 @@ static bool read_files(struct cli *cli, struct quote_files *q, struct err *err)
         return false;
     if (!tools_key(key, &q->ak, err))
         return err_within(err, "%s", cli_option(cli, "ak"));
+    q->ak_public = tools_key_public(key, pub) ? pub : NULL;
     q->any_nonce = !cli_was_given(cli, "nonce");
     q->attest = tools_attest(q->attest);
-    return offline_nonce(cli, &q->nonce, err) && tools_signature(&cli->arena, q->signature, q->ak, q->attest, &q->signature, &q->form, err);
+    return offline_nonce(cli, &q->nonce, err) &&
+           tools_signature(&cli->arena, q->signature, q->ak, q->ak_public, q->attest, &q->signature, &q->form, err);
 }
 
 /* The quote's digest stands for values; without --pcrs there is nothing to show but the digest, and only the signature is checked. */
@@ -153,7 +159,7 @@ static int run_verify(struct cli *cli)
     if (!read_files(cli, &q, &err) || (has_values && !read_values(cli, &q, &err)))
         return offline_fail(&err);
     claim = (struct quote_claim){ q.attest, q.signature, q.form, &q.pcrs };
-    want = (struct quote_expectations){ .ak = q.ak, .any_nonce = q.any_nonce, .nonce = q.nonce };
+    want = (struct quote_expectations){ .ak = q.ak, .ak_public = q.ak_public, .any_nonce = q.any_nonce, .nonce = q.nonce };
     verified = quote_verify(&cli->arena, &claim, &want, &q.findings, &q.quote, &err);
     if (!verified && !q.findings.n)
         return offline_fail(&err);

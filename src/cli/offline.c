@@ -156,14 +156,18 @@ static bool key_from_evidence(struct run *r)
 /* Whoever names the key with --ak vouches for it. */
 static bool read_key(struct run *r)
 {
+    struct tpm_public *pub = ARENA_NEW(&r->cli->arena, struct tpm_public);
     struct bytes content;
 
     if (!cli_was_given(r->cli, "ak"))
         return key_from_evidence(r);
+    if (!pub)
+        return err_set(&r->err, ERR_NO_MEMORY, "no memory for a key");
     if (!read_option(r, "ak", LIMIT_CERT_BYTES, &content))
         return false;
     if (!tools_binary(&r->cli->arena, content, NULL, &content, &r->err) || !tools_key(content, &r->ak, &r->err))
         return err_within(&r->err, "%s", cli_option(r->cli, "ak"));
+    r->request.ak_public = tools_key_public(content, pub) ? pub : NULL;
     r->request.ak_trusted = true;
     return true;
 }
@@ -378,7 +382,7 @@ static bool read_quote(struct run *r)
             !tools_binary(&r->cli->arena, e->signature, "sig", &e->signature, &r->err))
             return false;
         e->quote = tools_attest(e->quote);
-        if (!tools_signature(&r->cli->arena, e->signature, r->ak, e->quote, &e->signature, &r->request.form, &r->err))
+        if (!tools_signature(&r->cli->arena, e->signature, r->ak, r->request.ak_public, e->quote, &e->signature, &r->request.form, &r->err))
             return false;
     }
     if (!e->digest.algorithm)

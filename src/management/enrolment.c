@@ -300,7 +300,8 @@ static bool check_proof(const struct enrolment *p, struct bytes proof, struct er
 }
 
 /* The first quote of this key: it works, and the server has seen it work. */
-static bool check_quote(struct arena *a, const struct json *body, const struct enrolment *p, const struct pubkey *ak, struct err *err)
+static bool check_quote(struct arena *a, const struct json *body, const struct enrolment *p, const struct pubkey *ak,
+                        const struct tpm_public *ak_public, struct err *err)
 {
     struct evidence *evidence = ARENA_NEW(a, struct evidence);
     struct findings reasons = { .arena = a };
@@ -321,7 +322,7 @@ static bool check_quote(struct arena *a, const struct json *body, const struct e
     const struct quote_claim claim = {
         .attest = evidence->quote, .signature = evidence->signature, .form = SIGNATURE_FORM_TPMT, .pcrs = &evidence->pcrs
     };
-    const struct quote_expectations want = { .ak = ak, .nonce = BYTES_OF(p->nonce), .required_pcr_mask = 0xff };
+    const struct quote_expectations want = { .ak = ak, .ak_public = ak_public, .nonce = BYTES_OF(p->nonce), .required_pcr_mask = 0xff };
     if (!quote_verify(a, &claim, &want, &reasons, &quote, err))
         return err_set(err, ERR_UNTRUSTED, "quote: %s", reasons.n ? reasons.items[0].text : err->text);
     return true;
@@ -405,7 +406,7 @@ static bool activate(const struct management *m, const struct http_request *requ
         return err_set(err, ERR_UNTRUSTED, "enrollId is unknown, expired or used up: begin again");
     if (!decode(a, json_get(body, "proof"), "proof", 64, &proof, err) || !check_proof(p, proof, err) ||
         !tpm_public_decode_2b((struct bytes){ p->ak_public, p->ak_public_len }, &ak_public, err) || !tpm_public_key(&ak_public, &ak, err) ||
-        !check_quote(a, body, p, ak, err) ||
+        !check_quote(a, body, p, ak, &ak_public, err) ||
         !(p->provider[0] ? ca_issue_ak_for_provider(m->ak_ca, p->vm, p->provider, ak, m->now_ms(), &cert, err)
                          : ca_issue_ak(m->ak_ca, p->vm, ak, m->now_ms(), &cert, err)))
         return false;

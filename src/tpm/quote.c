@@ -1,5 +1,6 @@
 #include "tpm/quote.h"
 #include <stdio.h>
+#include "tpm/key_profile.h"
 #include "tpm/signature.h"
 
 /* What the checks look at. The decoded halves are there only when their error says ERR_NONE. */
@@ -48,10 +49,22 @@ static bool type_is_quote(const struct evidence *e, struct err *err)
     return true;
 }
 
+/* attack-suite.md Q8: a key that may sign anything may have signed a forged quote. */
+static bool key_attests_only(const struct evidence *e, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct findings reasons = { .arena = &a };
+
+    if (!e->want->ak_public || key_profile_check(KEY_PROFILE_AK, e->want->ak_public, FINDING_AK_ATTRIBUTES, &reasons))
+        return true;
+    return err_set(err, ERR_UNTRUSTED, "%s", reasons.n ? reasons.items[0].text : "not an attestation key");
+}
+
 static bool algorithm_is_accepted(const struct evidence *e, struct err *err)
 {
     if (has_signature(e))
-        return tpm_signature_suits(&e->signature, e->want->ak, e->want->allow_sha1, err);
+        return tpm_signature_suits(&e->signature, e->want->ak, e->want->allow_sha1, err) &&
+               (!e->want->ak_public || tpm_signature_is_of_scheme(&e->signature, &e->want->ak_public->scheme, err));
     if (e->signature_err.code != ERR_UNSUPPORTED)
         return true; /* unreadable: is_signed_by_the_ak says so */
     *err = e->signature_err;
@@ -193,6 +206,7 @@ static const struct check {
     { FINDING_QUOTE_MALFORMED, always, is_well_formed },
     { FINDING_QUOTE_MAGIC, has_attest, magic_is_the_tpms },
     { FINDING_QUOTE_TYPE, has_attest, type_is_quote },
+    { FINDING_AK_ATTRIBUTES, always, key_attests_only },
     { FINDING_QUOTE_ALGORITHM, always, algorithm_is_accepted },
     { FINDING_QUOTE_SIGNATURE, always, is_signed_by_the_ak },
     { FINDING_QUOTE_NONCE, has_attest, nonce_is_ours },

@@ -11,6 +11,7 @@
 #include "crypto/pubkey.h"
 #include "findings/finding.h"
 #include "tpm/attest.h"
+#include "tpm/public.h"
 
 enum signature_form {
     SIGNATURE_FORM_TPMT,       /* TPMT_SIGNATURE: native evidence, tpm2-tools */
@@ -25,11 +26,12 @@ struct quote_claim {
 };
 
 struct quote_expectations {
-    const struct pubkey *ak;    /* whose signature it must be; vouched for elsewhere */
-    bool any_nonce;             /* do not look at the qualifying data (AzureGuest, boot attestation) */
-    struct bytes nonce;         /* else it must be exactly this; may be empty */
-    uint32_t required_pcr_mask; /* every one of these in one and the same bank of SHA-256 or better */
-    bool allow_sha1;            /* as hash of the signature; registers of a sha1 bank alone never suffice */
+    const struct pubkey *ak;            /* whose signature it must be; vouched for elsewhere */
+    const struct tpm_public *ak_public; /* the same key's public area, where it is known: what it may sign, and how; or NULL */
+    bool any_nonce;                     /* do not look at the qualifying data (AzureGuest, boot attestation) */
+    struct bytes nonce;                 /* else it must be exactly this; may be empty */
+    uint32_t required_pcr_mask;         /* every one of these in one and the same bank of SHA-256 or better */
+    bool allow_sha1;                    /* as hash of the signature; registers of a sha1 bank alone never suffice */
 };
 
 struct verified_quote; /* opaque; lives in the arena */

@@ -101,6 +101,20 @@ bool tpm_signature_suits(const struct tpm_signature *signature, const struct pub
     return true;
 }
 
+bool tpm_signature_is_of_scheme(const struct tpm_signature *signature, const struct tpm_scheme *scheme, struct err *err)
+{
+    const char *signs = NULL, *signed_with = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        signs = schemes[i].algorithm == scheme->algorithm ? schemes[i].name : signs;
+        signed_with = schemes[i].scheme == signature->scheme ? schemes[i].name : signed_with;
+    }
+    if (scheme->algorithm == TPM_ALG_NULL || (signs == signed_with && digest_from_tpm_id(scheme->hash) == signature->hash))
+        return true;
+    return err_set(err, ERR_UNTRUSTED, "the key signs with %s and hash 0x%04x only; this is %s with %s", signs ? signs : "another scheme",
+                   scheme->hash, signed_with, digest_name(signature->hash));
+}
+
 static void put_padded(uint8_t *out, size_t width, struct bytes number)
 {
     memset(out, 0, width - number.len);

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/writer.h"
 #include "crypto/pubkey.h"
+#include "tpm/public.h"
 #include "tpm/ids.h"
 
 struct tpm_signature {
@@ -29,6 +30,8 @@ void tpm_signature_encode(struct writer *w, const struct tpm_signature *signatur
 /* tpm_signature_suits refuses a scheme that is not the key type's and hashes weaker than SHA-256 (SHA-1 only with
  * allow_sha1). tpm_signature_verify does that too, and then verifies over `message`. */
 MUST_CHECK bool tpm_signature_suits(const struct tpm_signature *signature, const struct pubkey *key, bool allow_sha1, struct err *err);
+/* tpm_signature_is_of_scheme: the key's public area fixes scheme and hash of what it signs (Part 2, 12.2.3.5); TPM_ALG_NULL fixes nothing. */
+MUST_CHECK bool tpm_signature_is_of_scheme(const struct tpm_signature *signature, const struct tpm_scheme *scheme, struct err *err);
 MUST_CHECK bool tpm_signature_verify(const struct tpm_signature *signature, const struct pubkey *key, bool allow_sha1, struct bytes message,
                                      struct err *err);
 /* The form that crypto/pubkey.h and JWS want: the RSA signature itself, or r || s, each padded to the key's curve. */

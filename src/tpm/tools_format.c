@@ -75,15 +75,29 @@ bool tools_public(struct bytes file, struct tpm_public *ret, struct err *err)
     return is_2b(file) ? tpm_public_decode_2b(file, ret, err) : tpm_public_decode(file, ret, err);
 }
 
+static bool is_pem(struct bytes file) { return bytes_starts_with(bytes_trim(file), BYTES_LIT("-----BEGIN ")); }
+
+static bool is_der(struct bytes file) /* a DER sequence; a TPMT_PUBLIC begins with 00 */
+{
+    return file.len > 0 && file.data[0] == 0x30 && !is_2b(file);
+}
+
 bool tools_key(struct bytes file, struct pubkey **ret, struct err *err)
 {
     struct tpm_public pub;
 
-    if (bytes_starts_with(bytes_trim(file), BYTES_LIT("-----BEGIN ")))
+    if (is_pem(file))
         return pubkey_from_pem(file, ret, err);
-    if (file.len > 0 && file.data[0] == 0x30 && !is_2b(file)) /* a DER sequence; a TPMT_PUBLIC begins with 00 */
+    if (is_der(file))
         return pubkey_from_spki(file, ret, err);
     return tools_public(file, &pub, err) && tpm_public_key(&pub, ret, err);
+}
+
+bool tools_key_public(struct bytes file, struct tpm_public *ret)
+{
+    struct err ignored = ERR_INIT;
+
+    return !is_pem(file) && !is_der(file) && tools_public(file, ret, &ignored);
 }
 
 enum signature_form tools_signature_form(struct bytes file, const struct pubkey *key)
@@ -125,8 +139,8 @@ static enum digest_algorithm hash_of_quote(struct bytes attest)
     return DIGEST_SHA256;
 }
 
-bool tools_signature(struct arena *a, struct bytes file, const struct pubkey *key, struct bytes attest, struct bytes *ret,
-                     enum signature_form *ret_form, struct err *err)
+bool tools_signature(struct arena *a, struct bytes file, const struct pubkey *key, const struct tpm_public *key_public, struct bytes attest,
+                     struct bytes *ret, enum signature_form *ret_form, struct err *err)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct tpm_signature bare = { .hash = hash_of_quote(attest) }, decoded;
@@ -139,7 +153,7 @@ bool tools_signature(struct arena *a, struct bytes file, const struct pubkey *ke
     if (pubkey_type(key) == KEY_EC && bare_ecdsa(file, ec_curve_len(pubkey_curve(key)), &bare)) {
         bare.scheme = SIGNATURE_ECDSA;
     } else if (tools_signature_form(file, key) == SIGNATURE_FORM_RAW_RSASSA) {
-        bare.scheme = SIGNATURE_RSASSA;
+        bare.scheme = key_public && key_public->scheme.algorithm == TPM_ALG_RSAPSS ? SIGNATURE_RSAPSS : SIGNATURE_RSASSA;
         bare.rsa = file;
     } else {
         return true; /* quote_verify says what is wrong with it */

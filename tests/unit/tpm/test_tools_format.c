@@ -205,7 +205,7 @@ TEST(an_ecdsa_signature_is_read_in_every_form)
         struct tpm_signature got;
         enum signature_form form;
         struct bytes read;
-        REQUIRE_OK(tools_signature(&a, forms[i], privkey_public(ec), BYTES_NONE, &read, &form, &err), err);
+        REQUIRE_OK(tools_signature(&a, forms[i], privkey_public(ec), NULL, BYTES_NONE, &read, &form, &err), err);
         REQUIRE_OK(tpm_signature_decode(read, &got, &err), err);
         CHECK(form == SIGNATURE_FORM_TPMT && got.scheme == SIGNATURE_ECDSA && got.hash == DIGEST_SHA256);
         CHECK_BYTES(got.r, BYTES_OF(r));
@@ -214,7 +214,7 @@ TEST(an_ecdsa_signature_is_read_in_every_form)
     for (size_t n = 0; n < forms[2].len; n++) { /* cut anywhere: handed on as it is, for quote_verify to refuse */
         struct bytes read, cut = bytes_slice(forms[2], 0, n);
         enum signature_form form;
-        REQUIRE_OK(tools_signature(&a, cut, privkey_public(ec), BYTES_NONE, &read, &form, &err), err);
+        REQUIRE_OK(tools_signature(&a, cut, privkey_public(ec), NULL, BYTES_NONE, &read, &form, &err), err);
         if (n != 64)
             CHECK_BYTES(read, cut);
     }
