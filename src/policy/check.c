@@ -141,6 +141,7 @@ static bool check_condition(struct checker *ck, size_t index)
 {
     const struct condition *c = &ck->rule->conditions[index];
 
+    ck->place.production = "section > rule > condition";
     if (c->negated && !needs_1_2(ck, c->offset, "a negated condition"))
         return false;
     for (size_t i = 0; c->name.len && !c->negated && i < index; i++) /* a negated condition binds nothing */
@@ -186,6 +187,7 @@ static bool check_value_type(struct checker *ck, const struct expression *e)
 
 static bool check_action(struct checker *ck, struct action *action)
 {
+    ck->place.production = "section > rule > action";
     if (!(section_verbs[ck->place.section].verbs & 1U << action->verb))
         return fail_at(ck, action->offset, section_verbs[ck->place.section].error) ||
                policy_suggest(ck->error, "%s", section_verbs[ck->place.section].fix);
@@ -222,6 +224,7 @@ static bool check_section(struct checker *ck, enum policy_section section)
 
     ck->place.section = section;
     ck->place.rule = 0;
+    ck->place.production = "section";
     if (section == POLICY_CONFIGURATION && list->present && ck->policy->version < 11)
         return fail_at(ck, ck->policy->section_offset[section], "configurationrules in a policy of version 1.0: write version=1.1;");
     for (size_t i = 0; i < list->n; i++)

@@ -88,12 +88,57 @@ static void show_source(struct policy_error *error, struct bytes text, size_t li
     append_shown(error->source, sizeof error->source, bytes_slice(text, offset, to - offset));
 }
 
+static bool is_word(uint8_t c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
+
+/* What stands at a place, as one would point at it: a word, a string, an operator, else one character. It need not be a token. */
+static struct bytes symbol_at(struct bytes text, size_t offset)
+{
+    static const char *const operators[] = { "==", "!=", "<=", ">=", "&&", "=>", "//" };
+    struct bytes rest = bytes_slice(text, offset, SIZE_MAX);
+    size_t end = 0;
+
+    while (end < rest.len && is_word(rest.data[end]))
+        end++;
+    if (end || !rest.len)
+        return bytes_slice(rest, 0, end);
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++)
+        if (bytes_starts_with(rest, bytes_of_string(operators[i])))
+            return bytes_slice(rest, 0, 2);
+    end = 1;
+    if (rest.data[0] == '"') {
+        while (end < rest.len && rest.data[end] != '"' && rest.data[end] != '\n' && rest.data[end] != '\r')
+            end += 1 + (rest.data[end] == '\\' && end + 1 < rest.len);
+        end += end < rest.len && rest.data[end] == '"';
+    }
+    while (end < rest.len && continues_character(rest.data[end]))
+        end++;
+    return bytes_slice(rest, 0, end);
+}
+
+static void show_symbol(struct policy_error *error, struct policy_place place, size_t offset)
+{
+    enum { SHOWN = 40 };
+    struct bytes symbol = symbol_at(place.text, offset);
+    bool cut = symbol.len > SHOWN;
+
+    if (cut)
+        for (symbol.len = SHOWN; symbol.len && continues_character(symbol.data[symbol.len]);)
+            symbol.len--;
+    error->symbol[0] = '\'';
+    error->symbol[1] = 0;
+    append_shown(error->symbol, sizeof error->symbol - 5, symbol.len ? symbol : BYTES_LIT("<EOF>"));
+    strcat(error->symbol, cut ? "…'" : "'");
+    snprintf(error->failing_rule, sizeof error->failing_rule, "policy%s%s", place.production ? " > " : "",
+             place.production ? place.production : "");
+}
+
 bool policy_fail(struct policy_error *error, struct policy_place place, enum err_code code, const char *fmt, ...)
 {
     static const char *const sections[] = { "configuration", "authorization", "issuance" };
     size_t offset = place.offset < place.text.len ? place.offset : place.text.len, line_start;
+    bool in_rule = place.section != POLICY_NO_SECTION && place.rule != 0;
+    char text[200], rule[48] = "";
     va_list args;
-    char text[240];
 
     *error = (struct policy_error){ .kind = place.kind, .section = place.section, .rule = place.rule };
     error->line = policy_line(place.text, offset, &line_start);
@@ -102,10 +147,14 @@ bool policy_fail(struct policy_error *error, struct policy_place place, enum err
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if (place.section == POLICY_NO_SECTION || place.rule == 0)
-        return err_set(&error->err, code, "line %u, column %u: %s", error->line, error->column, text);
-    return err_set(&error->err, code, "%s rule %u, line %u, column %u: %s", sections[place.section], place.rule, error->line, error->column,
-                   text);
+    if (in_rule)
+        snprintf(rule, sizeof rule, "%s rule %u", sections[place.section], place.rule);
+    if (place.kind == POLICY_EVALUATION_ERROR)
+        return err_set(&error->err, code, "%s%sline %u, column %u: %s", rule, in_rule ? ", " : "", error->line, error->column, text);
+    /* attestation-service.md 2.5: in this order. */
+    show_symbol(error, place, offset);
+    return err_set(&error->err, code, "offending symbol %s, line %u, column %u%s%s: %s (%s)", error->symbol, error->line, error->column,
+                   in_rule ? ", " : "", rule, text, error->failing_rule);
 }
 
 bool policy_suggest(struct policy_error *error, const char *fmt, ...)

@@ -8,6 +8,7 @@ struct policy_place {
     enum policy_section section;
     unsigned rule;
     size_t offset;
+    const char *production; /* of the grammar, what was being read: "versionInfo"; NULL: nothing yet */
 };
 
 /* policy_fail fills *error and returns false. */

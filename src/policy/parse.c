@@ -22,8 +22,7 @@ struct parser {
     struct policy *policy;
     struct policy_error *error;
     struct policy_token current;
-    size_t previous_end;    /* of the token before */
-    const char *production; /* what is being read, as the original's errors name it: "versionInfo" */
+    size_t previous_end; /* of the token before */
     unsigned depth, n_rules;
     size_t line_offset; /* how far lines are counted: places only move forward, and the text is read once */
     unsigned line;
@@ -45,18 +44,19 @@ static bool no_memory(struct parser *ps)
     return fail_at(ps, ps->current.offset, ERR_NO_MEMORY, "the policy needs more memory than allowed");
 }
 
-/* The words of the original, which people search for: offending symbol, what was expected, and the failing rule (attestation-service.md 2.5). */
+/* The words of the original, which people search for (attestation-service.md 2.5). */
 static bool unexpected(struct parser *ps, const char *wanted)
 {
     struct bytes symbol = bytes_slice(ps->lexer.place.text, ps->current.offset, ps->current.end - ps->current.offset);
+    size_t shown = symbol.len > SYMBOL_SHOWN ? SYMBOL_SHOWN : symbol.len;
 
     ps->lexer.place.offset = ps->current.offset;
     if (is_end(ps))
-        return policy_fail(ps->error, ps->lexer.place, ERR_TRUNCATED, "mismatched input '<EOF>' expecting %s (policy%s%s)", wanted,
-                           ps->production ? " > " : "", ps->production ? ps->production : "");
-    return policy_fail(ps->error, ps->lexer.place, ERR_MALFORMED, "mismatched input '%.*s%s' expecting %s (policy%s%s)",
-                       BYTES_FMT(bytes_slice(symbol, 0, symbol.len > SYMBOL_SHOWN ? SYMBOL_SHOWN : symbol.len)),
-                       symbol.len > SYMBOL_SHOWN ? "…" : "", wanted, ps->production ? " > " : "", ps->production ? ps->production : "");
+        return policy_fail(ps->error, ps->lexer.place, ERR_TRUNCATED, "mismatched input '<EOF>' expecting %s", wanted);
+    while (shown < symbol.len && shown && (symbol.data[shown] & 0xc0) == 0x80) /* whole characters */
+        shown--;
+    return policy_fail(ps->error, ps->lexer.place, ERR_MALFORMED, "mismatched input '%.*s%s' expecting %s",
+                       BYTES_FMT(bytes_slice(symbol, 0, shown)), shown < symbol.len ? "…" : "", wanted);
 }
 
 static bool advance(struct parser *ps)
@@ -374,13 +374,13 @@ static bool parse_rule(struct parser *ps, struct rule *rule)
 {
     rule->offset = ps->current.offset;
     rule->line = current_line(ps);
-    ps->production = "section > rule > condition";
+    ps->lexer.place.production = "section > rule > condition";
     if (!parse_conditions(ps, rule) || !expect(ps, POLICY_TOKEN_ARROW))
         return false;
-    ps->production = "section > rule > action";
+    ps->lexer.place.production = "section > rule > action";
     if (!parse_action(ps, &rule->action))
         return false;
-    ps->production = "section > rule";
+    ps->lexer.place.production = "section > rule";
     if (is(ps, POLICY_TOKEN_SEMICOLON)) {
         rule->end = ps->current.end;
         return advance(ps);
@@ -425,7 +425,7 @@ static bool parse_section(struct parser *ps)
     enum policy_section section = named_section(ps);
     struct rule_list *list;
 
-    ps->production = "section";
+    ps->lexer.place.production = "section";
     if (section == POLICY_NO_SECTION)
         return wrong_word(ps, "configurationrules, authorizationrules or issuancerules", section_names, ARRAY_LEN(section_names));
     list = &ps->policy->sections[section];
@@ -437,7 +437,7 @@ static bool parse_section(struct parser *ps)
     if (!advance(ps) || !expect(ps, POLICY_TOKEN_LBRACE) || !parse_rules(ps, list))
         return false;
     ps->lexer.place.section = POLICY_NO_SECTION;
-    ps->production = "section";
+    ps->lexer.place.production = "section";
     if (is(ps, POLICY_TOKEN_END))
         return true;
     return is(ps, POLICY_TOKEN_SEMICOLON) ? advance(ps) : missing_semicolon(ps, "';' behind the section");
@@ -450,7 +450,7 @@ static bool parse_version(struct parser *ps)
         unsigned version;
     } versions[] = { { "1.0", 10 }, { "1.1", 11 }, { "1.2", 12 } };
 
-    ps->production = "versionInfo";
+    ps->lexer.place.production = "versionInfo";
     if (is(ps, POLICY_TOKEN_LBRACE))
         return fail_at(ps, ps->current.offset, ERR_UNSUPPORTED, "policies in JSON form are older than version 1.0: write version=1.0;");
     if (!is(ps, POLICY_TOKEN_IDENTIFIER) || !bytes_equal_string(ps->current.text, "version"))

@@ -62,12 +62,15 @@ enum policy_error_kind { POLICY_PARSING_ERROR, POLICY_EVALUATION_ERROR };
 
 struct policy_error {
     enum policy_error_kind kind;
-    struct err err;                   /* the sentence names section, rule, line and column */
+    struct err
+        err; /* the sentence: of a parsing error symbol, line, column, what is wrong, failing rule (2.5); of an evaluation section, rule, line, column */
     enum policy_section section;      /* POLICY_NO_SECTION outside of rules */
     unsigned rule;                    /* number in its section from 1; 0 outside of rules */
     unsigned line, column;            /* from 1; columns count characters; 0 when no place is to blame */
     char source[128];                 /* that line of the policy, or the part of it around the column; safe to show */
     unsigned caret;                   /* characters of `source` before the place */
+    char symbol[64];                  /* of a parsing error: what stands there, "'['", "'<EOF>'"; safe to show */
+    char failing_rule[48];            /* and what of the grammar was being read: "policy > versionInfo" */
     char fix[160];                    /* what to write instead; "" when that cannot be guessed */
     const struct policy_trace *trace; /* of an evaluation: the rules before the one that failed */
     size_t n_trace;

@@ -70,6 +70,10 @@ void policy_error_write(struct json_out *out, const char *name, const struct pol
     json_put_integer(out, "column", error->column);
     json_put_string(out, "source", error->source);
     json_put_integer(out, "caret", error->caret);
+    if (error->symbol[0]) {
+        json_put_string(out, "symbol", error->symbol);
+        json_put_string(out, "failingRule", error->failing_rule);
+    }
     if (error->fix[0])
         json_put_string(out, "fix", error->fix);
     json_end(out);

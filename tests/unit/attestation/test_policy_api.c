@@ -218,8 +218,9 @@ TEST(what_is_wrong_with_a_policy_is_said_in_the_words_people_search_for)
         { "eyJhbGciOiJub25lIn0.e30.", NULL, "InvalidOperation", "Could not find \"AttestationPolicy\" claim" },
         { "eyJhbGciOiJub25lIn0.W10.", NULL, "InvalidOperation", "AttestationPolicy" },
         { "eyJhbGciOiJub25lIn0.e30.AAAA", NULL, "InvalidOperation", "signature" },
-        { NULL, "version=1.0; authorizationrules{ => allow(); }; issuancerules{};", "PolicyParsingError", "line 1" },
-        { NULL, "", "PolicyParsingError", "" },
+        { NULL, "version=1.0; authorizationrules{ => allow(); }; issuancerules{};", "PolicyParsingError",
+          "offending symbol 'allow', line 1, column 37, authorization rule 1: mismatched input 'allow' expecting permit" },
+        { NULL, "", "PolicyParsingError", "(policy > versionInfo)\n" },
     };
     FIXTURE(f);
     struct answer answer;

@@ -139,6 +139,18 @@ static void expect_number(const struct json *want, const char *name, int64_t got
         CHECK_INT(got, number);
 }
 
+/* attestation-service.md 2.5: offending symbol, line, column, failure message, failing rule; nothing is cut off. */
+static void expect_order(struct arena *a, const struct policy_error *error)
+{
+    const char *head = arena_printf(a, "offending symbol %s, line %u, column %u", error->symbol, error->line, error->column);
+    const char *tail = arena_printf(a, " (%s)", error->failing_rule);
+    struct bytes text = bytes_of_string(error->err.text);
+
+    CHECK(bytes_starts_with(text, bytes_of_string(head)) && bytes_ends_with(text, bytes_of_string(tail)));
+    CHECK(strlen(error->symbol) > 2 && strncmp(error->failing_rule, "policy", 6) == 0);
+    CHECK(text.len > strlen(head) + strlen(tail));
+}
+
 static void expect_error(struct policy_case *c, const struct policy_error *error)
 {
     const struct json *section = json_get(c->want, "section");
@@ -148,6 +160,8 @@ static void expect_error(struct policy_case *c, const struct policy_error *error
     expect_number(c->want, "line", error->line);
     expect_number(c->want, "column", error->column);
     expect_number(c->want, "rule", error->rule);
+    if (error->kind == POLICY_PARSING_ERROR)
+        expect_order(&c->arena, error);
     CHECK(!section || json_is_string(section, policy_section_name(error->section)));
     CHECK(bytes_find(bytes_of_string(error->err.text), text) != SIZE_MAX);
     CHECK(bytes_find(bytes_of_string(error->fix), json_text(json_get(c->want, "fix"), BYTES_NONE)) != SIZE_MAX);

@@ -62,11 +62,51 @@ TEST(an_error_shows_the_line_and_a_caret)
 
     CHECK(!policy_parse(&arena, bytes_of_string(text), &policy, &error));
     CHECK_STRING(policy_error_show(&arena, &error),
-                 "PolicyParsingError: issuance rule 1, line 3, column 27: there is no function Sum()\n"
+                 "PolicyParsingError: offending symbol 'Sum', line 3, column 27, issuance rule 1: there is no function Sum() "
+                 "(policy > section > rule > action)\n"
                  "   => issue(type=\"\u00fc\", value=Sum(1));\n"
                  "                            ^\n"
                  "  fix: there are JmesPath, JsonToClaimValue, IsSubsetOf, AppendString, NegateBool and ContainsOnlyValue");
     arena_done(&arena);
+}
+
+TEST(a_parsing_error_says_symbol_line_column_message_and_failing_rule_in_this_order)
+{
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        { "version=1.0 [",
+          "offending symbol '[', line 1, column 13: mismatched input '[' expecting ';' behind the version (policy > versionInfo)" },
+        { "", "offending symbol '<EOF>', line 1, column 1: mismatched input '<EOF>' expecting version= (policy > versionInfo)" },
+        { "version=1.2;\nissuancerules\n",
+          "offending symbol '<EOF>', line 3, column 1: mismatched input '<EOF>' expecting '{' (policy > section)" },
+        { "version=1.2; rules {}", "offending symbol 'rules', line 1, column 14: mismatched input 'rules' expecting configurationrules, "
+                                   "authorizationrules or issuancerules (policy > section)" },
+        { "version=1.2;\nissuancerules { c:[type=\"a\"] => permit(); };",
+          "offending symbol '=', line 2, column 24, issuance rule 1: a single '=' in a condition: write '==' (policy > section > rule > "
+          "condition)" },
+        { "version=1.2; authorizationrules { [type==\"\u20ac\" \"a\\\"b\"] => permit(); };",
+          "offending symbol '\"a\\\"b\"', line 1, column 46, authorization rule 1: mismatched input '\"a\\\"b\"' expecting ']' "
+          "(policy > section > rule > condition)" },
+        { "version=1.2; authorizationrules { => permit(\u20ac); };", "offending symbol '\u20ac', line 1, column 45, authorization rule 1: "
+                                                                     "unexpected character U+20AC (policy > section > rule > action)" },
+        { "version=1.0; authorizationrules { ![type==\"a\"] => permit(); };",
+          "offending symbol '!', line 1, column 35, authorization rule 1: a negated condition in a policy of version 1.0: write "
+          "version=1.2; "
+          "(policy > section > rule > condition)" },
+        { "{\"$version\":1}",
+          "offending symbol '{', line 1, column 1: policies in JSON form are older than version 1.0: write version=1.0; "
+          "(policy > versionInfo)" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct policy_error error;
+        const struct policy *policy;
+
+        CHECK(!policy_parse(&arena, bytes_of_string(rows[i].text), &policy, &error));
+        CHECK_STRING(error.err.text, rows[i].says);
+        arena_done(&arena);
+    }
 }
 
 TEST(an_error_in_a_literal_query_points_into_it)
@@ -76,11 +116,11 @@ TEST(an_error_in_a_literal_query_points_into_it)
     const struct policy *policy;
 
     CHECK(!policy_parse(&arena, bytes_of_string(text), &policy, &error));
-    CHECK_STRING(
-        policy_error_show(&arena, &error),
-        "PolicyParsingError: issuance rule 1, line 2, column 50: JmesPath(): in the query: a single '='; comparison is written '=='\n"
-        "  => issue(type=\"a\", value=JmesPath(\"{}\", \"a.\\\"b\\\" = `\\\"c\\\"`\"));};\n"
-        "                                                   ^");
+    CHECK_STRING(policy_error_show(&arena, &error),
+                 "PolicyParsingError: offending symbol '=', line 2, column 50, issuance rule 1: JmesPath(): in the query: a single '='; "
+                 "comparison is written '==' (policy > section > rule > action)\n"
+                 "  => issue(type=\"a\", value=JmesPath(\"{}\", \"a.\\\"b\\\" = `\\\"c\\\"`\"));};\n"
+                 "                                                   ^");
     arena_done(&arena);
 }
 
