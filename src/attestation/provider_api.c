@@ -4,6 +4,7 @@
 #include "attestation/operation_kinds.h"
 #include "attestation/operations_api.h"
 #include "attestation/provider_body.h"
+#include "http/condition.h"
 
 #define RESOURCE_TYPE "Microsoft.Attestation/attestationProviders"
 /* What /v1/providers stands for. */
@@ -103,6 +104,24 @@ const char *provider_id(struct arena *a, const struct store_provider *p)
                         p->name);
 }
 
+/* API tokens are keys; everybody else is taken for a person. */
+static const char *kind_of_caller(const char *who) { return bytes_starts_with(bytes_of_string(who), BYTES_LIT("token ")) ? "Key" : "User"; }
+
+static void put_system_data(struct json_out *out, const struct store_provider *p)
+{
+    bool changed = p->modified_ms != 0 && p->modified_by;
+    const char *by = changed ? p->modified_by : p->created_by;
+
+    json_begin_object(out, "systemData");
+    json_put_string(out, "createdBy", p->created_by);
+    json_put_string(out, "createdByType", kind_of_caller(p->created_by));
+    json_put_time(out, "createdAt", p->created_ms);
+    json_put_string(out, "lastModifiedBy", by);
+    json_put_string(out, "lastModifiedByType", kind_of_caller(by));
+    json_put_time(out, "lastModifiedAt", changed ? p->modified_ms : p->created_ms);
+    json_end(out);
+}
+
 void provider_write(struct arena *a, struct json_out *out, const struct store_provider *p)
 {
     json_begin_object(out, NULL);
@@ -113,11 +132,7 @@ void provider_write(struct arena *a, struct json_out *out, const struct store_pr
     json_put_raw(out, "tags", bytes_of_string(p->tags));
     put_properties(out, p->attest_uri, p->isolated, p->public_network_access, p->tpm_authentication, p->server_ak_ca, p->tpm_v1,
                    p->token_profile);
-    json_begin_object(out, "systemData");
-    json_put_string(out, "createdBy", p->created_by);
-    json_put_string(out, "createdByType", "User");
-    json_put_time(out, "createdAt", p->created_ms);
-    json_end(out);
+    put_system_data(out, p);
     json_end(out);
 }
 
@@ -159,11 +174,19 @@ static bool find(const struct attestation_service *s, const struct http_request 
     return true;
 }
 
+static const char *etag_of(const struct http_request *request, const struct store_provider *p)
+{
+    const char *etag = http_etag(request->arena, p->created_ms, p->version);
+
+    return etag ? etag : "";
+}
+
 static bool answer(const struct http_request *request, struct http_response *response, unsigned status, const struct store_provider *p)
 {
     struct json_out out = http_response_json(response, status);
 
     provider_write(request->arena, &out, p);
+    http_response_header(response, "ETag", etag_of(request, p));
     return true;
 }
 
@@ -172,13 +195,22 @@ static bool get_one(void *context, const struct http_request *request, struct ht
     const struct attestation_service *s = context;
     struct store_provider p;
 
-    return !provider_version_fine(request, response) || (find(s, request, &p, err) && answer(request, response, 200, &p));
+    if (!provider_version_fine(request, response))
+        return true;
+    if (!find(s, request, &p, err))
+        return false;
+    return !http_condition_holds(request, response, etag_of(request, &p)) || answer(request, response, 200, &p);
 }
 
-static bool store_change(const struct attestation_service *s, const struct http_request *request, const struct store_provider *p,
+static bool store_change(const struct attestation_service *s, const struct http_request *request, struct store_provider *p,
                          struct http_response *response, struct err *err)
 {
-    return store_provider_update(s->store, p, err) && providers_reload(s->providers, p->name, err) && answer(request, response, 200, p);
+    p->modified_ms = s->now_ms();
+    p->modified_by = provider_caller(request);
+    if (!store_provider_update(s->store, p, err) || !providers_reload(s->providers, p->name, err))
+        return false;
+    p->version++;
+    return answer(request, response, 200, p);
 }
 
 /* Stored and in force, as a tracked operation that has ended when this answers: creating is synchronous (control-plane.md 1.5). */
@@ -255,10 +287,12 @@ static bool put_one(void *context, const struct http_request *request, struct ht
     if (!http_body_json(request, &strict, &body, err))
         return false;
     if (!store_provider_get(s->store, request->arena, name, &p, err))
-        return err->code == ERR_NOT_FOUND && create(s, request, body, response, err);
+        return err->code == ERR_NOT_FOUND && (!http_condition_holds(request, response, NULL) || create(s, request, body, response, err));
     if (!is_below(request, &p))
         return err_set(err, ERR_CONFLICT, "the name %s is taken by an attestation provider of another subscription or resource group",
                        name);
+    if (!http_condition_holds(request, response, etag_of(request, &p)))
+        return true;
     return provider_body_replace(request->arena, body, &p, err) && store_change(s, request, &p, response, err);
 }
 
@@ -269,9 +303,12 @@ static bool patch_one(void *context, const struct http_request *request, struct 
     struct store_provider p;
     const struct json *body;
 
-    return !provider_version_fine(request, response) ||
-           (http_body_json(request, &strict, &body, err) && find(s, request, &p, err) &&
-            provider_body_merge(request->arena, body, &p, err) && store_change(s, request, &p, response, err));
+    if (!provider_version_fine(request, response))
+        return true;
+    if (!http_body_json(request, &strict, &body, err) || !find(s, request, &p, err))
+        return false;
+    return !http_condition_holds(request, response, etag_of(request, &p)) ||
+           (provider_body_merge(request->arena, body, &p, err) && store_change(s, request, &p, response, err));
 }
 
 static bool delete_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
@@ -288,6 +325,8 @@ static bool delete_one(void *context, const struct http_request *request, struct
     found = find(s, request, &p, err);
     if (!found && err->code != ERR_NOT_FOUND)
         return false;
+    if (!http_condition_holds(request, response, found ? etag_of(request, &p) : NULL))
+        return true;
     if (found) {
         if (!operation_run(s, request->arena, OPERATION_PROVIDER_DELETE, p.name, BYTES_LIT("{}"), provider_caller(request), &operation,
                            err))
@@ -409,7 +448,40 @@ static bool get_default(void *context, const struct http_request *request, struc
     return true;
 }
 
-/* Private links are a matter of the network that a self-hosted server stands in: there are none here, and asking is no mistake. */
+/* Private links are a matter of the network that a self-hosted server stands in: there are none here, and asking is no mistake; taking away one that
+ * is not there is none either, but making one would promise what nobody keeps. */
+static bool get_private_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    struct store_provider p;
+
+    if (!provider_version_fine(request, response))
+        return true;
+    return find(context, request, &p, err) &&
+           err_set(err, ERR_NOT_FOUND, "attestation provider %s has no private endpoint connections", p.name);
+}
+
+static bool put_private(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    struct store_provider p;
+
+    if (!provider_version_fine(request, response))
+        return true;
+    return find(context, request, &p, err) &&
+           http_response_error(response, 400, "NotSupported", NULL,
+                               "Private endpoints are made in the network that this server stands in, not here; publicNetworkAccess "
+                               "Disabled leaves a provider to the local socket.");
+}
+
+static bool delete_private(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    struct store_provider p;
+
+    if (!provider_version_fine(request, response))
+        return true;
+    response->status = 204;
+    return find(context, request, &p, err);
+}
+
 static bool get_private(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     struct store_provider p;
@@ -429,7 +501,16 @@ static bool get_private(void *context, const struct http_request *request, struc
 
 static bool get_operations(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
-    static const char *const names[] = { "read", "write", "delete", "attestation/read", "attestation/write", "attestation/delete" };
+    static const struct {
+        const char *name, *resource, *operation, *description;
+    } rows[] = {
+        { "read", "Attestation provider", "Get attestation providers", "Shows and lists attestation providers." },
+        { "write", "Attestation provider", "Create or update an attestation provider", "Creates and changes attestation providers." },
+        { "delete", "Attestation provider", "Delete an attestation provider", "Deletes attestation providers; they can be brought back." },
+        { "attestation/read", "Policies and policy signers", "Get policies and signers", "Shows policies and their signers; attests." },
+        { "attestation/write", "Policies and policy signers", "Set policies and add signers", "Sets policies, adds their signers." },
+        { "attestation/delete", "Policies and policy signers", "Reset policies and remove signers", "Resets policies, removes signers." },
+    };
     struct json_out out;
 
     (void)context;
@@ -439,9 +520,16 @@ static bool get_operations(void *context, const struct http_request *request, st
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
     json_begin_array(&out, "value");
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         json_begin_object(&out, NULL);
-        json_put_string(&out, "name", arena_printf(request->arena, RESOURCE_TYPE "/%s", names[i]));
+        json_put_string(&out, "name", arena_printf(request->arena, RESOURCE_TYPE "/%s", rows[i].name));
+        json_put_boolean(&out, "isDataAction", false);
+        json_begin_object(&out, "display");
+        json_put_string(&out, "provider", "Microsoft Attestation");
+        json_put_string(&out, "resource", rows[i].resource);
+        json_put_string(&out, "operation", rows[i].operation);
+        json_put_string(&out, "description", rows[i].description);
+        json_end(&out);
         json_end(&out);
     }
     json_end(&out);
@@ -471,6 +559,9 @@ const struct http_route provider_routes[] = {
     { "GET", SUBSCRIPTION SERVICE "/locations/{location}/defaultProvider", HTTP_READER, 0, HTTP_NO_BODY, get_default, 0 },
     { "GET", SERVICE "/operations", HTTP_READER, 0, HTTP_NO_BODY, get_operations, 0 },
     { "GET", GROUP "/{name}/privateEndpointConnections", HTTP_READER, 0, HTTP_NO_BODY, get_private, 0 },
+    { "GET", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_READER, 0, HTTP_NO_BODY, get_private_one, 0 },
+    { "PUT", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, put_private, 0 },
+    { "DELETE", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_OWNER, 0, HTTP_NO_BODY, delete_private, 0 },
     { "GET", GROUP "/{name}/privateLinkResources", HTTP_READER, 0, HTTP_NO_BODY, get_private, 0 },
     { "POST", GROUP "/{name}/undelete", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, deleted_undelete, 0 },
     { "POST", "/v1/providers/{name}:undelete", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, deleted_undelete, 0 },

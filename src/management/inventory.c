@@ -1,6 +1,7 @@
 /* The inventory: which VMs there are and how they are meant to be. */
 #include "base/limits.h"
 #include "base/uuid.h"
+#include "http/condition.h"
 #include "management/management.h"
 #include "store/providers.h"
 
@@ -32,6 +33,22 @@ static void write_vm(struct json_out *out, const struct store_vm *vm)
     json_put_string(out, "power", store_power_name(vm->power));
     json_put_string(out, "host", vm->host);
     json_end(out);
+}
+
+static const char *etag_of(const struct http_request *request, const struct store_vm *vm)
+{
+    const char *etag = http_etag(request->arena, vm->created_ms, vm->version);
+
+    return etag ? etag : "";
+}
+
+static bool answer(const struct http_request *request, struct http_response *response, unsigned status, const struct store_vm *vm)
+{
+    struct json_out out = http_response_json(response, status);
+
+    write_vm(&out, vm);
+    http_response_header(response, "ETag", etag_of(request, vm));
+    return true;
 }
 
 bool server_get(void *context, const struct http_request *request, struct http_response *response, struct err *err)
@@ -121,7 +138,6 @@ bool vm_post(void *context, const struct http_request *request, struct http_resp
     struct bytes name, uuid_text, type;
     char uuid[UUID_TEXT_LEN];
     const struct json *body;
-    struct json_out out;
 
     if (!http_body_json(request, &options, &body, err) || !json_need_string(body, "name", &name, err) || !check_name(name, err) ||
         !json_need_string(body, "uuid", &uuid_text, err))
@@ -143,9 +159,8 @@ bool vm_post(void *context, const struct http_request *request, struct http_resp
                    ? err_set(err, ERR_CONFLICT, "a VM with this name or UUID exists already: `trueboot vm show %s`", vm.name) ||
                          err_remedy(err, "docs/operations.md", "trueboot vm show %s", vm.name)
                    : false;
-    out = http_response_json(response, 201);
-    write_vm(&out, &vm);
-    return true;
+    vm.version = 1;
+    return answer(request, response, 201, &vm);
 }
 
 bool vm_list_get(void *context, const struct http_request *request, struct http_response *response, struct err *err)
@@ -175,13 +190,10 @@ bool vm_list_get(void *context, const struct http_request *request, struct http_
 bool vm_get_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     struct store_vm vm;
-    struct json_out out;
 
     if (!find_vm(context, request, &vm, err))
         return false;
-    out = http_response_json(response, 200);
-    write_vm(&out, &vm);
-    return true;
+    return !http_condition_holds(request, response, etag_of(request, &vm)) || answer(request, response, 200, &vm);
 }
 
 bool vm_patch(void *context, const struct http_request *request, struct http_response *response, struct err *err)
@@ -190,14 +202,13 @@ bool vm_patch(void *context, const struct http_request *request, struct http_res
     const struct management *m = context;
     const struct json *body;
     struct store_vm vm;
-    struct json_out out;
 
-    if (!http_body_json(request, &options, &body, err) || !find_vm(m, request, &vm, err) || !read_settings(body, &vm, m->now_ms(), err) ||
-        !store_vm_update(m->store, &vm, NULL, err))
+    if (!http_body_json(request, &options, &body, err) || !find_vm(m, request, &vm, err))
         return false;
-    out = http_response_json(response, 200);
-    write_vm(&out, &vm);
-    return true;
+    if (!http_condition_holds(request, response, etag_of(request, &vm)))
+        return true;
+    return read_settings(body, &vm, m->now_ms(), err) && store_vm_update(m->store, &vm, &vm.version, err) &&
+           answer(request, response, 200, &vm);
 }
 
 /* What the monitor remembers of a TPM means nothing for the next one. */
@@ -219,7 +230,11 @@ bool vm_remove(void *context, const struct http_request *request, struct http_re
     const struct management *m = context;
     struct store_vm vm;
 
-    if (!find_vm(m, request, &vm, err) || !store_vm_delete(m->store, vm.vm, true, err) || !forget_tpm(m, request->arena, vm.vm, err))
+    if (!find_vm(m, request, &vm, err))
+        return false;
+    if (!http_condition_holds(request, response, etag_of(request, &vm)))
+        return true;
+    if (!store_vm_delete(m->store, vm.vm, true, err) || !forget_tpm(m, request->arena, vm.vm, err))
         return false;
     response->status = 204;
     return true;

@@ -96,6 +96,10 @@ static const char provider_identities[] = "CREATE TABLE provider_identities ("
                                           " enrolled_ms BIGINT NOT NULL, PRIMARY KEY (vm, provider));"
                                           "CREATE INDEX provider_identities_by_provider ON provider_identities (provider);";
 
+/* Who changed a provider's settings last. */
+static const char provider_changes[] = "ALTER TABLE providers ADD COLUMN modified_ms BIGINT NOT NULL DEFAULT 0;"
+                                       "ALTER TABLE providers ADD COLUMN modified_by TEXT;";
+
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
@@ -103,5 +107,6 @@ const struct migration migrations[] = {
     { "use and scope of API tokens", token_use },
     { "providers that can be brought back, tracked operations", provider_life },
     { "identities that count at one provider", provider_identities },
+    { "who changed a provider last", provider_changes },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

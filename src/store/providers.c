@@ -37,6 +37,8 @@ static const struct field provider_fields[] = {
     { FIELD_BOOLEAN, offsetof(struct store_provider, tpm_v1), NULL },
     { FIELD_INTEGER, offsetof(struct store_provider, deleted_ms), NULL },
     { FIELD_TEXT, offsetof(struct store_provider, deleted_by), NULL },
+    { FIELD_INTEGER, offsetof(struct store_provider, modified_ms), NULL },
+    { FIELD_TEXT, offsetof(struct store_provider, modified_by), NULL },
 };
 static const struct record provider_record = RECORD("attestation provider", struct store_provider, provider_fields);
 
@@ -122,8 +124,8 @@ static bool create(struct store *tx, void *context, struct err *err)
     int64_t changes;
 
     row.version = 1;
-    row.deleted_ms = 0;
-    row.deleted_by = NULL;
+    row.deleted_ms = row.modified_ms = 0;
+    row.deleted_by = row.modified_by = NULL;
     sql_fields(&provider_record, &row, ARRAY_LEN(params), params);
     if (!sql_write(tx, SQL_PROVIDER_ADD, params, ARRAY_LEN(params), &changes, err))
         return false;
@@ -159,10 +161,13 @@ bool store_provider_update(struct store *store, const struct store_provider *p, 
                                   sql_integer(p->version),
                                   sql_text(token_profile_name(p->token_profile)),
                                   sql_integer(p->server_ak_ca),
-                                  sql_integer(p->tpm_v1) };
+                                  sql_integer(p->tpm_v1),
+                                  sql_integer(p->modified_ms),
+                                  sql_text(p->modified_by) };
     int64_t changes;
 
-    if (!check_provider(p, err) || !sql_write(store, SQL_PROVIDER_UPDATE, params, ARRAY_LEN(params), &changes, err))
+    if (!check_provider(p, err) || (p->modified_by && !check_text("who changed it", p->modified_by, WHO_MAX_BYTES, err)) ||
+        !sql_write(store, SQL_PROVIDER_UPDATE, params, ARRAY_LEN(params), &changes, err))
         return false;
     if (changes == 0)
         return err_set(err, ERR_CONFLICT, "attestation provider %s was changed meanwhile: read it again", p->name);

@@ -30,6 +30,8 @@ struct store_provider {
     bool tpm_v1;            /* answers /attest/Tpm messages of version 1 */
     int64_t deleted_ms;     /* 0: it is there; else when it was deleted: it can be brought back until it is purged */
     const char *deleted_by; /* NULL: it is there */
+    int64_t modified_ms;    /* 0: never since it was made */
+    const char *modified_by;
 };
 
 struct store_signer {
@@ -40,12 +42,12 @@ struct store_signer {
     const char *by;
 };
 
-/* A new provider with its first signers (none for AAD); `version` and the last two of the row are ignored. CONFLICT: the name is taken, by a
+/* A new provider with its first signers (none for AAD); `version` and what came later (deleted, modified) are ignored. CONFLICT: the name is taken, by a
  * deleted provider too, or attest_uri is another's. The functions below see only providers that are there, unless their name says it. */
 MUST_CHECK bool store_provider_create(struct store *store, const struct store_provider *provider, const struct store_signer *signers,
                                       size_t n_signers, struct err *err);
 MUST_CHECK bool store_provider_get(struct store *store, struct arena *a, const char *name, struct store_provider *ret, struct err *err);
-/* Compare and set as store_vm_update: switches, tags and the token profile change, the rest stays. */
+/* Compare and set as store_vm_update: switches, tags, the token profile and modified_ms and _by change, the rest stays. */
 MUST_CHECK bool store_provider_update(struct store *store, const struct store_provider *provider, struct err *err);
 /* Marks it: policies with their history, signers, roots and switches stay. */
 MUST_CHECK bool store_provider_delete(struct store *store, const char *name, int64_t now_ms, const char *by, struct err *err);

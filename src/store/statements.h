@@ -17,7 +17,7 @@
     "ak_counter, ak_counter_boot"
 #define PROVIDER_COLUMNS                                                                                                                \
     "name, subscription, resource_group, location, attest_uri, isolated, tpm_authentication, public_network_access, tags, created_ms, " \
-    "created_by, version, token_profile, server_ak_ca, tpm_v1, deleted_ms, deleted_by"
+    "created_by, version, token_profile, server_ak_ca, tpm_v1, deleted_ms, deleted_by, modified_ms, modified_by"
 #define OPERATION_COLUMNS         "id, kind, target, state, step, input, steps, failure, started_ms, ended_ms, by_whom"
 #define SIGNER_COLUMNS            "provider, sha256, der, added_ms, by_whom"
 #define POLICY_COLUMNS            "provider, type, version, jws, hash, by_whom, time_ms"
@@ -120,10 +120,11 @@
     X(SETTING_DROP, WRITE, "DELETE FROM settings WHERE key = $1")                                                                          \
                                                                                                                                            \
     X(PROVIDER_ADD, WRITE, "INSERT INTO providers (" PROVIDER_COLUMNS ") "                                                                 \
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (name) DO NOTHING")               \
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT (name) DO NOTHING")     \
     X(PROVIDER_GET, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name = $1 AND deleted_ms = 0")                                 \
     X(PROVIDER_UPDATE, WRITE, "UPDATE providers SET tpm_authentication = $2, public_network_access = $3, tags = $4, "                      \
-        "token_profile = $6, server_ak_ca = $7, tpm_v1 = $8, version = $5 + 1 WHERE name = $1 AND version = $5 AND deleted_ms = 0")        \
+        "token_profile = $6, server_ak_ca = $7, tpm_v1 = $8, modified_ms = $9, modified_by = $10, version = $5 + 1 "                         \
+        "WHERE name = $1 AND version = $5 AND deleted_ms = 0")                                                                             \
     X(PROVIDER_MARK, WRITE, "UPDATE providers SET deleted_ms = $2, deleted_by = $3, version = version + 1 "                                \
         "WHERE name = $1 AND deleted_ms = 0")                                                                                              \
     X(PROVIDER_UNMARK, WRITE, "UPDATE providers SET deleted_ms = 0, deleted_by = NULL, version = version + 1 "                             \

@@ -1,4 +1,4 @@
-// The unmodified clients of the cloud's attestation service, and jose, against trueboot. Prints TAP.
+// The unmodified clients of the cloud's attestation service, and those who verify its tokens (jose, jsonwebtoken with jwks-rsa), against trueboot. Prints TAP.
 // usage: node clients.mjs URL FOLDER      (FOLDER: the server's data, signers' keys, a report made by a software TPM)
 import { request } from "node:http";
 import { readFileSync } from "node:fs";
@@ -6,6 +6,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { AttestationAdministrationClient, AttestationClient } from "@azure/attestation";
 import { createLocalJWKSet, createRemoteJWKSet, decodeProtectedHeader, importX509, jwtVerify } from "jose";
+import jsonwebtoken from "jsonwebtoken";
+import jwksRsa from "jwks-rsa";
+import { managementTests } from "./arm.mjs";
 
 const [url, folder] = process.argv.slice(2);
 const file = (name) => readFileSync(`${folder}/${name}`, "utf8");
@@ -164,6 +167,27 @@ test("jose verifies a management token by kid, with n and e and with x5c", async
   const der = keys.find((k) => k.kid === header.kid).x5c[0];
   await jwtVerify(compact, await importX509(`-----BEGIN CERTIFICATE-----\n${der}\n-----END CERTIFICATE-----`, "RS256"));
 });
+
+managementTests({ test, url, owner: await token("owner"), reader, certificate: x5c(signers[0].certificate) });
+
+// What Express and its like do: the key by kid from jwks_uri, the issuer compared, the algorithm pinned.
+function withJwksRsa(compact, place, algorithm) {
+  const keys = jwksRsa({ jwksUri: `${place}/certs` });
+  const find = ({ kid }, done) => keys.getSigningKey(kid, (e, key) => done(e, key?.getPublicKey()));
+  return new Promise((resolve, reject) =>
+    jsonwebtoken.verify(compact, find, { issuer: place, algorithms: [algorithm] }, (e, claims) => (e ? reject(e) : resolve(claims))));
+}
+
+for (const [profile, algorithm] of [["original", "RS256"], ["es256", "ES256"]])
+  test(`jsonwebtoken and jwks-rsa verify a token of profile ${profile}, and no other issuer's`, async () => {
+    const name = `jwks${profile}`, place = `${url}/providers/${name}`;
+    await owner("PUT", `${subscription}/${name}?api-version=2021-06-01`, { location: "x", properties: { trueboot: { tokenProfile: profile } } });
+    const bearer = { authorization: `Bearer ${(await reader.getToken()).token}` };
+    const compact = (await (await fetch(`${place}/policies/Tpm?api-version=2022-08-01`, { headers: bearer })).json()).token;
+    assert.ok((await withJwksRsa(compact, place, algorithm))["x-ms-policy"]);
+    await assert.rejects(withJwksRsa(compact, places.aad, algorithm), /issuer invalid/);
+    await owner("DELETE", `${subscription}/${name}?api-version=2021-06-01`);
+  });
 
 // Tokens of evidence, made by the same code over a TPM in software.
 const made = JSON.parse(file("report.json")).tokens;

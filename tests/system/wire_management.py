@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The management API as programs see it (control-plane.md 1.1, 1.5; attestation-service.md 12): which member an error means and what to do about
-it. Each row is a request to a running truebootd and what must come of it. Prints TAP.
+it, ETags, private links, who changed a resource. Each row is a request to a running truebootd and what must come of it. Prints TAP.
 
 usage: wire_management.py BUILD_FOLDER"""
+import json
 import os
 import sys
 
@@ -97,6 +98,81 @@ def who_may():
         ok(f"{what}: {status}, and a {role} is needed", got == status and remedy_of(error_of(content)).get("command") == f"trueboot token create NAME --role {role}", content)
 
 
+def row(what, got, status, code=None, words=None):
+    error = error_of(got[2])
+    fine = got[0] == status and (code is None or error.get("code") == code) and (words is None or words in error.get("message", ""))
+    ok(f"{what}: {status} {code or ''}", fine, f"{got[0]} {got[2][:300]!r}")
+    return got
+
+
+def private_links():
+    """What clients ask of every resource, and there is none of: control-plane.md 1.5."""
+    base = f"{GROUP}/wire/privateEndpointConnections"
+    body = {"properties": {"privateLinkServiceConnectionState": {"status": "Approved"}}}
+    row("private endpoint connections are listed", owner("GET", f"{base}{MANAGEMENT}"), 200)
+    row("one that is not there is shown", owner("GET", f"{base}/c1{MANAGEMENT}"), 404, "NotFound", "no private endpoint connections")
+    row("one is approved", owner("PUT", f"{base}/c1{MANAGEMENT}", body), 400, "NotSupported", "network")
+    row("one that is not there is deleted", owner("DELETE", f"{base}/c1{MANAGEMENT}"), 204)
+    row("of a provider that is none", owner("DELETE", f"{base.replace('wire', 'nobody')}/c1{MANAGEMENT}"), 404, "NotFound")
+    row("without an api-version", owner("GET", f"{base}/c1"), 400, "MissingApiVersionParameter")
+    row("private link resources are listed", owner("GET", f"{GROUP}/wire/privateLinkResources{MANAGEMENT}"), 200)
+
+
+def operations():
+    """A list for people: every row says what it is."""
+    content = json.loads(owner("GET", f"/providers/Microsoft.Attestation/operations{MANAGEMENT}")[2])
+    shown = all(o["name"].startswith("Microsoft.Attestation/") and all(o["display"][m] for m in ("provider", "resource", "operation", "description"))
+                for o in content["value"])
+    ok("every operation of the resource provider says what it is", len(content["value"]) == 6 and shown, content)
+
+
+def conditions():
+    """ETags: control-plane.md 10. The same of each kind of resource that has settings."""
+    vm = owner("POST", "/v1/vms", {"name": "etag1", "uuid": "11111111-2222-4333-8444-555555555555"})
+    for what, path, create, change in [
+        ("provider", f"{GROUP}/etags{MANAGEMENT}", put({}, tags={"a": "1"}), {"tags": {"a": "2"}}),
+        ("provider by its short path", "/v1/providers/etagv", put({}, tags={"a": "1"}), {"tags": {"a": "2"}}),
+        ("VM", "/v1/vms/etag1", None, {"power": "off"}),
+    ]:
+        def at(etag, name="If-Match"):
+            return {**JSON, name: etag}
+
+        if create:
+            row(f"{what}: If-Match of what is not there", owner("PUT", path, create, at('"x"')), 412, "PreconditionFailed")
+            row(f"{what}: and nothing was made", owner("GET", path), 404)
+            made = row(f"{what}: made if it is not there", owner("PUT", path, create, at("*", "If-None-Match")), 201)
+            row(f"{what}: not made over what is there", owner("PUT", path, create, at("*", "If-None-Match")), 412, "PreconditionFailed")
+        first = (made if create else vm)[1].get("etag", "")
+        ok(f"{what}: has an ETag when it is made, and the same when it is read", first and first == owner("GET", path)[1].get("etag"), first)
+        got = row(f"{what}: no news", owner("GET", path, headers={"If-None-Match": first}), 304)
+        ok(f"{what}: no news has no body", got[2] == b"" and got[1].get("etag") == first, got)
+        second = row(f"{what}: changed as it was read", owner("PATCH", path, change, at(first)), 200)[1].get("etag")
+        ok(f"{what}: another ETag, the one that is read", second != first and second == owner("GET", path)[1].get("etag"), second)
+        row(f"{what}: changed as it was read before", owner("PATCH", path, change, at(first)), 412, "PreconditionFailed")
+        ok(f"{what}: and nothing changed", owner("GET", path)[1].get("etag") == second)
+        row(f"{what}: news", owner("GET", path, headers={"If-None-Match": first}), 200)
+        if create:
+            third = row(f"{what}: replaced as it was read", owner("PUT", path, create, at(second)), 200)[1].get("etag")
+            row(f"{what}: replaced as it was read before", owner("PUT", path, create, at(second)), 412, "PreconditionFailed")
+            second = third
+        row(f"{what}: deleted as it was read before", owner("DELETE", path, headers={"If-Match": first}), 412, "PreconditionFailed")
+        row(f"{what}: is still there", owner("GET", path), 200)
+        ok(f"{what}: deleted as it was read", owner("DELETE", path, headers={"If-Match": second})[0] in (200, 204))
+        row(f"{what}: is gone", owner("GET", path), 404)
+
+
+def who_changed_it():
+    """systemData: control-plane.md 1.1."""
+    by_token = {**JSON, "Authorization": "Bearer " + make_token("an owner", "owner")}
+    path = f"{GROUP}/whose{MANAGEMENT}"
+    data = json.loads(owner("PUT", path, put({}))[2])["systemData"]
+    ok("who made it changed it last", data["createdBy"] == data["lastModifiedBy"] and data["createdAt"] == data["lastModifiedAt"] and data["createdByType"] == "User", data)
+    changed = json.loads(tls("PATCH", path, '{"tags":{"x":"y"}}', by_token)[2])["systemData"]
+    kept = changed["createdBy"] == data["createdBy"] and changed["createdAt"] == data["createdAt"]
+    ok("who changed it is named, and what kind of caller", kept and "an owner" in changed["lastModifiedBy"] and changed["lastModifiedByType"] == "Key", changed)
+    ok("and read back", json.loads(owner("GET", path)[2])["systemData"] == changed)
+
+
 def main():
     if not start():
         print("1..1\nnot ok 1 - the server starts")
@@ -108,6 +184,10 @@ def main():
     owner("DELETE", f"{GROUP}/gone{MANAGEMENT}")
     points_at()
     who_may()
+    private_links()
+    operations()
+    conditions()
+    who_changed_it()
     ok("the server stops when asked", end_server() == 0)
     return tap.done()
 
