@@ -1,15 +1,14 @@
 #include "attestation/provider_api.h"
 #include <strings.h>
 #include "attestation/deleted_api.h"
+#include "attestation/directory_api.h"
 #include "attestation/operation_kinds.h"
 #include "attestation/operations_api.h"
 #include "attestation/provider_body.h"
 #include "http/condition.h"
 
 #define RESOURCE_TYPE "Microsoft.Attestation/attestationProviders"
-/* What /v1/providers stands for. */
 enum { LIST_PAGE = 100 /* control-plane.md 10 */ };
-static const char no_subscription[] = "00000000-0000-0000-0000-000000000000", no_group[] = "trueboot";
 
 const char *provider_caller(const struct http_request *request)
 {
@@ -46,37 +45,40 @@ static bool is_digits(struct bytes text, size_t from, size_t n, unsigned least, 
 
 /* YYYY-MM-DD or YYYY-MM-DD-preview, not older than the first one there was: tools of tomorrow ask for dates that nobody knows today, and what
  * is served does not depend on them (control-plane.md 11). */
-static bool is_version(struct bytes text)
+static bool is_version(struct bytes text, const char *oldest)
 {
-    static const char oldest[] = "2018-09-01", preview[] = "-preview";
-    size_t n = sizeof oldest - 1;
+    static const char preview[] = "-preview";
+    size_t n = strlen(oldest);
 
     return (text.len == n ||
             (text.len == n + sizeof preview - 1 && strncasecmp((const char *)text.data + n, preview, text.len - n) == 0)) &&
-           is_digits(text, 0, 4, 2018, 2999) && text.data[4] == '-' && is_digits(text, 5, 2, 1, 12) && text.data[7] == '-' &&
+           is_digits(text, 0, 4, 2000, 2999) && text.data[4] == '-' && is_digits(text, 5, 2, 1, 12) && text.data[7] == '-' &&
            is_digits(text, 8, 2, 1, 31) && memcmp(text.data, oldest, n) >= 0;
 }
 
-bool provider_version_fine(const struct http_request *request, struct http_response *response)
+bool provider_version_since(const struct http_request *request, struct http_response *response, const char *oldest)
 {
     struct bytes version;
     struct err ignored = ERR_INIT;
 
     if (bytes_starts_with(request->path, BYTES_LIT("/v1/")))
         return true;
-    if (!http_query(request, "api-version", &version, &ignored)) {
-        err_point(&response->about, "api-version");
-        http_response_error(response, 400, "MissingApiVersionParameter", NULL,
-                            "The api-version query parameter (?api-version=) is required for all requests, once.");
-        return false;
-    }
-    if (is_version(version))
+    if (http_query(request, "api-version", &version, &ignored) && is_version(version, oldest))
         return true;
     err_point(&response->about, "api-version");
-    http_response_error(
-        response, 400, "InvalidApiVersionParameter", NULL,
-        "The api-version is invalid. It is a date, YYYY-MM-DD or YYYY-MM-DD-preview, from 2018-09-01 on; current is 2021-06-01.");
+    if (http_query_count(request, "api-version") != 1)
+        http_response_error(response, 400, "MissingApiVersionParameter", NULL,
+                            "The api-version query parameter (?api-version=) is required for all requests, once.");
+    else
+        http_response_error(
+            response, 400, "InvalidApiVersionParameter", NULL,
+            "The api-version is invalid. It is a date, YYYY-MM-DD or YYYY-MM-DD-preview, from %s on; current is 2021-06-01.", oldest);
     return false;
+}
+
+bool provider_version_fine(const struct http_request *request, struct http_response *response)
+{
+    return provider_version_since(request, response, "2018-09-01");
 }
 
 static void put_properties(struct json_out *out, const char *attest_uri, bool isolated, bool public_network, bool tpm_authentication,
@@ -251,8 +253,8 @@ static bool create(struct attestation_service *s, const struct http_request *req
                    struct http_response *response, struct err *err)
 {
     struct store_provider p = { .name = arena_lower(request->arena, http_param(request, "name")),
-                                .subscription = param(request, "subscription", no_subscription),
-                                .resource_group = param(request, "group", no_group),
+                                .subscription = param(request, "subscription", DIRECTORY_NO_SUBSCRIPTION),
+                                .resource_group = param(request, "group", DIRECTORY_NO_GROUP),
                                 .tpm_authentication = true,
                                 .public_network_access = true,
                                 .server_ak_ca = true,
@@ -557,6 +559,12 @@ const struct http_route provider_routes[] = {
     { "GET", "/v1/providers", HTTP_READER, 0, HTTP_NO_BODY, get_list, 0 },
     { "GET", SUBSCRIPTION SERVICE "/defaultProviders", HTTP_READER, 0, HTTP_NO_BODY, get_defaults, 0 },
     { "GET", SUBSCRIPTION SERVICE "/locations/{location}/defaultProvider", HTTP_READER, 0, HTTP_NO_BODY, get_default, 0 },
+    { "GET", "/tenants", HTTP_READER, 0, HTTP_NO_BODY, directory_tenants, 0 },
+    { "GET", "/subscriptions", HTTP_READER, 0, HTTP_NO_BODY, directory_subscriptions, 0 },
+    { "GET", SUBSCRIPTION, HTTP_READER, 0, HTTP_NO_BODY, directory_subscription, 0 },
+    { "GET", SUBSCRIPTION "/providers", HTTP_READER, 0, HTTP_NO_BODY, directory_namespaces, 0 },
+    { "GET", SUBSCRIPTION "/providers/{namespace}", HTTP_READER, 0, HTTP_NO_BODY, directory_namespace, 0 },
+    { "POST", SUBSCRIPTION "/providers/{namespace}/register", HTTP_READER, LIMIT_SMALL_BODY_BYTES, HTTP_ANY_BODY, directory_namespace, 0 },
     { "GET", SERVICE "/operations", HTTP_READER, 0, HTTP_NO_BODY, get_operations, 0 },
     { "GET", GROUP "/{name}/privateEndpointConnections", HTTP_READER, 0, HTTP_NO_BODY, get_private, 0 },
     { "GET", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_READER, 0, HTTP_NO_BODY, get_private_one, 0 },

@@ -15,3 +15,5 @@ const char *provider_id(struct arena *a, const struct store_provider *provider);
 const char *provider_caller(const struct http_request *request);
 bool provider_same_id(struct bytes given, const char *stored);
 bool provider_version_fine(const struct http_request *request, struct http_response *response);
+/* The same for calls that are older than attestation providers: a date from `oldest` on. */
+bool provider_version_since(const struct http_request *request, struct http_response *response, const char *oldest);

@@ -161,6 +161,36 @@ def conditions():
         row(f"{what}: is gone", owner("GET", path), 404)
 
 
+def directory():
+    """What az asks when somebody logs in, and before it touches a resource."""
+    def answer(path, version="2022-12-01"):
+        got = owner("GET", f"{path}?api-version={version}")
+        return json.loads(got[2]) if got[0] == 200 else {}
+
+    nothing = "00000000-0000-0000-0000-000000000000"
+    owner("PUT", f"{GROUP.replace('/s1/', '/S1/')}/dir1{MANAGEMENT}", put({}))
+    owner("PUT", f"{GROUP.replace('/s1/', '/other/')}/dir2{MANAGEMENT}", put({}))
+    listed = answer("/subscriptions")["value"]
+    ok("subscriptions are what providers were created under, each once in any case, and that of /v1",
+       sorted(s["subscriptionId"].lower() for s in listed) == sorted([nothing, "s1", "other"]), listed)
+    ok("each is enabled and has a tenant", all(s["state"] == "Enabled" and s["tenantId"] and s["id"] == f"/subscriptions/{s['subscriptionId']}" for s in listed), listed)
+    ok("one is shown before anything was created under it", answer("/subscriptions/new").get("id") == "/subscriptions/new")
+    ok("there is a tenant", len(answer("/tenants", "2016-06-01")["value"]) == 1)
+    found = answer("/subscriptions/s1/providers/microsoft.attestation", "2015-11-01")
+    types = {t["resourceType"]: t["apiVersions"] for t in found.get("resourceTypes", [])}
+    ok("the resource provider is registered, with types and api-versions", found.get("registrationState") == "Registered" and "2021-06-01" in types["attestationProviders"], found)
+    ok("and among all of them", [n["namespace"] for n in answer("/subscriptions/s1/providers")["value"]] == ["Microsoft.Attestation"])
+    row("registering it changes nothing", owner("POST", "/subscriptions/s1/providers/Microsoft.Attestation/register?api-version=2016-02-01"), 200)
+    row("another one is not here", owner("GET", "/subscriptions/s1/providers/Microsoft.Compute?api-version=2022-12-01"), 404, "NotFound", "Microsoft.Compute")
+    row("another one is not registered either", owner("POST", "/subscriptions/s1/providers/Microsoft.Compute/register?api-version=2022-12-01"), 404, "NotFound")
+    row("without an api-version", owner("GET", "/subscriptions"), 400, "MissingApiVersionParameter")
+    row("with one from before there was any", owner("GET", "/subscriptions?api-version=2014-03-31"), 400, "InvalidApiVersionParameter")
+    row("a stranger", tls("GET", "/subscriptions?api-version=2022-12-01"), 401, "Unauthorized")
+    row("a caller for one provider", tls("GET", "/subscriptions?api-version=2022-12-01", headers={"Authorization": "Bearer " + make_token("one", "owner", "provider/dir1")}), 403, "Forbidden")
+    for name, subscription in [("dir1", "S1"), ("dir2", "other")]:
+        owner("DELETE", f"{GROUP.replace('/s1/', f'/{subscription}/')}/{name}{MANAGEMENT}")
+
+
 def who_changed_it():
     """systemData: control-plane.md 1.1."""
     by_token = {**JSON, "Authorization": "Bearer " + make_token("an owner", "owner")}
@@ -187,6 +217,7 @@ def main():
     private_links()
     operations()
     conditions()
+    directory()
     who_changed_it()
     ok("the server stops when asked", end_server() == 0)
     return tap.done()
