@@ -236,6 +236,18 @@ static bool uri_holds_nul(const struct exchange *x, const char *version)
     return next > end + 1 && next - end < CONNECTION_BUFFER_BYTES;
 }
 
+/* RFC 9110, 5.6.2. A name with a blank before its colon is one that some programs see and others do not (RFC 9112, 5.1). */
+static bool is_token(struct bytes name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'), digit = c >= '0' && c <= '9';
+        if (!letter && !digit && !memchr("!#$%&'*+-.^_`|~", c, 15))
+            return false;
+    }
+    return name.len > 0;
+}
+
 /* Two readings of where a request ends are how requests are smuggled past a proxy. */
 static bool head_is_plain(struct exchange *x)
 {
@@ -250,6 +262,12 @@ static bool head_is_plain(struct exchange *x)
     if (x->header_overflow || x->header_bytes + request->path.len + x->query.len > LIMIT_HTTP_HEADER_BYTES) {
         x->close = true;
         return refuse(x, 431, "RequestHeaderFieldsTooLarge", "The request's headers are larger than 16 KiB.");
+    }
+    for (size_t i = 0; i < x->n_headers; i++) {
+        if (!is_token(x->headers[i].name)) {
+            x->close = true;
+            return refuse(x, 400, "InvalidParameter", "A header's name is not well formed.");
+        }
     }
     for (size_t i = 0; i < ARRAY_LEN(once); i++) {
         if (http_header_count(request, once[i]) > 1) {

@@ -280,6 +280,9 @@ TEST(requests_that_could_be_read_in_two_ways_end_the_connection)
         "GET /v1/vms/a HTTP/1.1\r\n" HOST HOST "\r\n",
         "GET /v1/vms/a HTTP/1.1\r\n" HOST "Authorization: a\r\nAuthorization: b\r\n\r\n",
         "GET /v1/vms/a HTTP/1.1\r\n\r\n",
+        "POST /optional HTTP/1.1\r\n" HOST "Content-Length : 4\r\n\r\n{}  ",
+        "GET /v1/vms/a HTTP/1.1\r\n" HOST "X\t: y\r\n\r\n",
+        "GET /v1/vms/a HTTP/1.1\r\n" HOST "X(y): z\r\n\r\n",
     };
     SERVER(f, tables);
 
@@ -298,6 +301,71 @@ TEST(requests_that_could_be_read_in_two_ways_end_the_connection)
             test_note("%s -> %s", twofold[i], h.text);
         close(fd);
     }
+}
+
+/* What the library refuses by itself: our error body all the same, and an id. */
+TEST(what_is_no_http_is_refused_in_our_words)
+{
+    static const struct {
+        const char *request;
+        int status;
+        const char *code;
+    } cases[] = {
+        { "GET /v1/vms/a\r\n\r\n", 400, "InvalidParameter" },
+        { "GET /v1/vms/a HTTX/1.1\r\n" HOST "\r\n", 400, "InvalidParameter" },
+        { "GET /v1/vms/a HTTP/9.9\r\n" HOST "\r\n", 505, "InvalidParameter" },
+        { "GET /v1/vms/a HTTP/1.1\r\n\r\n", 400, "InvalidParameter" },
+        { "GET /v1/vms/a HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 400, "InvalidParameter" },
+        { "POST /optional HTTP/1.1\r\n" HOST "Content-Length: many\r\n\r\n{}", 400, "InvalidParameter" },
+        { "POST /optional HTTP/1.1\r\n" HOST "Content-Length: 99999999999999999999999999\r\n\r\n{}", 413, "PayloadTooLarge" },
+        { "POST /optional HTTP/1.1\r\n" HOST "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400,
+          "InvalidParameter" },
+        { "POST /optional HTTP/1.1\r\n" HOST "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}xx0\r\n\r\n", 400,
+          "InvalidParameter" },
+        { "POST /optional HTTP/1.1\r\n" HOST "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+          413, "PayloadTooLarge" },
+    };
+    SERVER(f, tables);
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char body[64], header[64];
+        bool before = test_failed();
+        struct heard h;
+
+        ask(&f, cases[i].request, &h);
+        CHECK_INT(status_of(&h), cases[i].status);
+        snprintf(body, sizeof body, "\r\n\r\n{\"error\":{\"code\":\"%s\",\"message\":\"", cases[i].code);
+        snprintf(header, sizeof header, "\r\nx-ms-error-code: %s\r\n", cases[i].code);
+        CHECK(strstr(h.text, body) && strstr(h.text, header) && strstr(h.text, "\r\nx-ms-request-id: "));
+        CHECK(strstr(h.text, "\r\nContent-Type: application/json; charset=utf-8\r\n") != NULL);
+        CHECK(!strstr(h.text, "html"));
+        if (test_failed() && !before)
+            test_note("%s -> %s", cases[i].request, h.text);
+    }
+}
+
+TEST(a_head_beyond_the_library_s_memory_is_refused_in_our_words)
+{
+    enum { LEN = 200000 };
+    static const char *const begins[] = { "GET /small HTTP/1.1\r\n" HOST "X-Long: ", "GET /" };
+    char *request = malloc(LEN + 100);
+    SERVER(f, tables);
+
+    REQUIRE(request);
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+        int fd = dial(&f), status;
+        struct heard h;
+
+        memset(request, 'x', LEN);
+        memcpy(request, begins[i], strlen(begins[i]));
+        (void)!say(fd, request, LEN); /* the server need not read it all */
+        hear(fd, 0, &h);
+        status = status_of(&h);
+        CHECK(status == 431 || status == 414);
+        CHECK(strstr(h.text, "{\"error\":{\"code\":\"RequestHeaderFieldsTooLarge\"") != NULL);
+        close(fd);
+    }
+    free(request);
 }
 
 TEST(a_raw_nul_in_the_address_reaches_no_handler)
