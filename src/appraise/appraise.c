@@ -127,10 +127,12 @@ static bool join_logs(struct work *w, struct eventlog *log, bool *ret_any, struc
 static bool keep_entries(struct work *w, struct bytes content, struct err *err)
 {
     struct findings said_already = { .arena = w->a };
-    struct ima_list list;
+    struct ima_list *list = ARENA_NEW(w->a, struct ima_list); /* verified_ima goes on looking at it */
 
-    return ima_parse(w->a, content, &list, err) && ima_verify(w->a, &list, verified_quote_pcrs(w->out->quote),
-                                                              replayed_computed(w->out->replayed), &said_already, &w->out->ima, err);
+    if (!list)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an IMA list");
+    return ima_parse(w->a, content, list, err) && ima_verify(w->a, list, verified_quote_pcrs(w->out->quote),
+                                                             replayed_computed(w->out->replayed), &said_already, &w->out->ima, err);
 }
 
 /* Where the replay of this list begins: at the register's start, or where the service left off. */

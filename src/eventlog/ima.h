@@ -76,7 +76,7 @@ struct verified_ima;
 /* ima_verify looks for the shortest-to-longest prefix that reproduces the quoted register 10 in every quoted bank, from `start` (the
  * value that register 10 has after the firmware log; NULL: the reset value). An untouched register with an empty prefix counts. On
  * failure adds ima.replay_mismatch and returns false with ERR_UNTRUSTED. Entries of other registers are skipped. Register 10 not
- * quoted: ERR_NOT_FOUND, no finding. */
+ * quoted: ERR_NOT_FOUND, no finding. `list` must outlive *ret. */
 MUST_CHECK bool ima_verify(struct arena *a, const struct ima_list *list, const struct pcr_set *quoted, const struct pcr_set *start,
                            struct findings *findings, const struct verified_ima **ret, struct err *err);
 

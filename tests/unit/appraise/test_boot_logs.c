@@ -3,6 +3,7 @@
 #include "appraise/baseline.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "eventlog/ima.h"
 #include "json/parse.h"
 #include "support/quote_builder.h"
 #include "support/test.h"
@@ -88,6 +89,42 @@ static bool learn(struct arena *a, const char *boot, struct baseline *ret)
     request = request_of(&s);
     out = appraised_of(a, &request);
     return out && baseline_learn(a, &out->appraisal, false, ret, &err);
+}
+
+/* Uses the stack that the appraisal used. */
+static unsigned overwrite_stack(void)
+{
+    volatile uint8_t bytes[32768];
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = 0xa5;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        sum += bytes[i];
+    return sum;
+}
+
+TEST(the_entries_of_an_ima_list_are_there_as_long_as_the_appraisal)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    CLEANUP(sent_done) struct sent s = { 0 };
+    struct appraise_request request;
+    struct appraised *out;
+    struct err err = ERR_INIT;
+    const char *folder = shared_data("boot-logs/debian-sb-boot1");
+
+    if (!folder)
+        SKIP("no shared data");
+    folder = arena_string(&a, bytes_of_string(folder));
+    REQUIRE(folder && read_sent(&a, "debian-sb-boot1", &s));
+    s.evidence.logs[s.evidence.n_logs].kind = EVIDENCE_LOG_IMA;
+    REQUIRE_OK(read_part(&a, folder, "ima_binary_runtime_measurements", &s.evidence.logs[s.evidence.n_logs++].content, &err), err);
+    request = request_of(&s);
+    REQUIRE((out = appraised_of(&a, &request)) != NULL);
+    CHECK_INT(out->appraisal.verdict, VERDICT_HEALTHY);
+    REQUIRE(out->ima && overwrite_stack() && verified_ima_n(out->ima) > 1);
+    CHECK_BYTES(verified_ima_entry(out->ima, 0)->name, BYTES_LIT("boot_aggregate"));
+    CHECK(verified_ima_proved(out->ima, verified_ima_n(out->ima) - 1));
 }
 
 TEST(every_recorded_boot_gets_the_verdict_that_it_should)
