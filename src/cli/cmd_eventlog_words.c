@@ -1,6 +1,7 @@
 /* trueboot eventlog explain, eventlog diff: what a boot's events mean, and what changed between two boots, in words. */
 #include "bootchain/plain.h"
 #include "cli/commands.h"
+#include "cli/confidential_diff.h"
 #include "cli/findings_show.h"
 #include "cli/log_tool.h"
 #include "cli/offline.h"
@@ -165,18 +166,100 @@ static void diff_table(struct cli *cli, const struct json *v)
     }
 }
 
+/* ---- diff of a confidential VM's logs ---- */
+
+static void put_measured(struct cli *cli, struct json_out *out, const char *name, const struct eventlog *log, const struct event *event)
+{
+    if (!event) {
+        json_put_null(out, name);
+        return;
+    }
+    json_begin_object(out, name);
+    json_put_integer(out, "event", event->number);
+    json_put_string(out, "type", event_type_name(event->type));
+    json_put_string(out, "text", event_describe(&cli->arena, log, event, NULL));
+    json_end(out);
+}
+
+static const struct json *confidential_difference(struct cli *cli, const struct two_boots *b, const struct measured_difference *found,
+                                                  size_t n)
+{
+    static const char *const changes[] = { [MEASURED_NEW] = "new", [MEASURED_MISSING] = "missing", [MEASURED_CHANGED] = "changed" };
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_COMPACT);
+
+    json_begin_object(&out, NULL);
+    json_put_boolean(&out, "same", n == 0);
+    json_put_string(&out, "registersAre", "measurement registers");
+    json_begin_array(&out, "differences");
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(&out, NULL);
+        json_put_string(&out, "change", changes[found[i].change]);
+        json_put_integer(&out, "register", found[i].is ? found[i].is->pcr : found[i].was->pcr);
+        put_measured(cli, &out, "was", &b->was.log, found[i].was);
+        put_measured(cli, &out, "is", &b->is.log, found[i].is);
+        json_end(&out);
+    }
+    json_end(&out);
+    put_registers(&out, &b->was.computed, &b->is.computed);
+    json_end(&out);
+    return offline_value(cli, &w);
+}
+
+static void confidential_diff_table(struct cli *cli, const struct json *v)
+{
+    const struct json *differences = json_get(v, "differences"), *registers = json_get(v, "registers");
+
+    if (!differences->array.n)
+        puts(registers->array.n ? "The same was measured, in another order." : "The same boot: nothing that was measured differs.");
+    for (size_t i = 0; i < differences->array.n; i++) {
+        const struct json *d = differences->array.items[i];
+        const char *was = show_member(cli, json_get(d, "was"), "text"), *is = show_member(cli, json_get(d, "is"), "text");
+        struct cmdline_diff words;
+        int64_t number = 0;
+        if (json_as_integer(json_get(d, "register"), &number))
+            printf("MR %lld, %s\n", (long long)number, show_member(cli, d, "change"));
+        if (was)
+            printf("  was  %s\n", was);
+        if (is)
+            printf("  is   %s\n", is);
+        if (was && is && strchr(is, '=') && plain_cmdline_diff(&cli->arena, was, is, &words) && (words.added[0] || words.removed[0]))
+            printf("  words removed: %s; added: %s\n", words.removed[0] ? words.removed : "none", words.added[0] ? words.added : "none");
+    }
+    if (registers->array.n)
+        puts("\nRegisters that differ");
+    for (size_t i = 0; i < registers->array.n; i++) {
+        int64_t number = 0;
+        if (json_as_integer(json_get(registers->array.items[i], "pcr"), &number))
+            printf("  %-8s MR %-2lld  %s\n", show_member(cli, registers->array.items[i], "bank"), (long long)number,
+                   measurement_register_purpose((unsigned)number));
+    }
+}
+
+static int diff_confidential(struct cli *cli, const struct two_boots *b)
+{
+    const struct measured_difference *found;
+    struct err err = ERR_INIT;
+    const struct json *v;
+    size_t n;
+    int code;
+
+    if (!confidential_differences(&cli->arena, &b->was.log, &b->is.log, &n, &found, &err))
+        return offline_fail(&err);
+    v = confidential_difference(cli, b, found, n);
+    code = v ? cli_print(cli, v, confidential_diff_table) : EXIT_ERROR;
+    return code == EXIT_OK && (n || json_get(v, "registers")->array.n) ? EXIT_JUDGED_UNHEALTHY : code;
+}
+
+static bool is_confidential(const struct log_tool *t) { return t->log.registers == REGISTERS_CONFIDENTIAL; }
+
 static int open_boot(struct cli *cli, const char *path, struct log_tool *t)
 {
     int code = log_tool_open(cli, &path, 1, t);
 
     if (code == EXIT_OK)
-        code = t->log.registers == REGISTERS_CONFIDENTIAL
-                   ? cli_fail(EXIT_ERROR,
-                              "%s is the log of a confidential VM's own registers, which is shown and replayed, but not compared", path)
-                   : EXIT_OK;
-    if (code == EXIT_OK)
         code = log_tool_state(t); /* what a broken log leaves out would look like a change */
-    return code == EXIT_OK ? log_tool_boot(cli, t) : code;
+    return code == EXIT_OK && !is_confidential(t) ? log_tool_boot(cli, t) : code;
 }
 
 static int run_diff(struct cli *cli)
@@ -190,6 +273,10 @@ static int run_diff(struct cli *cli)
         code = open_boot(cli, cli->arguments[1], &b->is);
     if (code != EXIT_OK)
         return code;
+    if (is_confidential(&b->was) != is_confidential(&b->is))
+        return cli_fail(EXIT_ERROR, "one is the log of a TPM's registers, the other of a confidential VM's own: they cannot be compared");
+    if (is_confidential(&b->was))
+        return diff_confidential(cli, b);
     b->differences.arena = &cli->arena;
     if (!bootchain_compare(&cli->arena, &b->was.record, &b->is.record, &b->is.chain, NULL, &b->differences, &err))
         return offline_fail(&err);

@@ -275,6 +275,100 @@ TEST(two_boots_differ_in_words)
                  "boot.cmdline_changed");
 }
 
+/* ---- a confidential VM's log ---- */
+
+static void measured_event(struct writer *w, uint32_t number, uint32_t type, struct bytes data, struct bytes hashed)
+{
+    struct digest d;
+
+    digest_compute(DIGEST_SHA384, hashed, &d);
+    write_u32le(w, number);
+    write_u32le(w, type);
+    write_u32le(w, 1);
+    write_u16le(w, digest_tpm_id(DIGEST_SHA384));
+    write_bytes(w, digest_bytes(&d));
+    write_u32le(w, (uint32_t)data.len);
+    write_bytes(w, data);
+}
+
+/* `image`: what shim's digest is of; `application`: extended into RTMR 3, or NULL; `fill` bytes of 0xff behind the last event. */
+static const char *confidential_log(struct arena *a, const char *name, const char *image, const char *application, size_t fill)
+{
+    static const char secure_boot[] = "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c\x0a\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0"
+                                      "S\0e\0c\0u\0r\0e\0B\0o\0o\0t\0\x01";
+    struct bytes variable = { (const uint8_t *)secure_boot, sizeof secure_boot - 1 };
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct bytes zeros = BYTES_LIT("\0\0\0\0");
+
+    write_u32le(&w, 1);
+    write_u32le(&w, EVENT_TYPE(EV_NO_ACTION));
+    write_bytes(&w, BYTES_LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+    write_u32le(&w, 33);
+    write_bytes(&w, BYTES_LIT("Spec ID Event03\0\0\0\0\0\0\2\0\2\1\0\0\0\x0c\0\x30\0\0"));
+    measured_event(&w, 1, EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG), variable, variable);
+    measured_event(&w, 1, EVENT_TYPE(EV_SEPARATOR), zeros, zeros);
+    measured_event(&w, 2, EVENT_TYPE(EV_EFI_BOOT_SERVICES_APPLICATION), BYTES_LIT("shim"), bytes_of_string(image));
+    measured_event(&w, 3, EVENT_TYPE(EV_IPL), BYTES_LIT("/boot/grub.cfg"), BYTES_LIT("menu"));
+    measured_event(&w, 3, EVENT_TYPE(EV_IPL), BYTES_LIT("/boot/grub.cfg"), BYTES_LIT("menu"));
+    if (application)
+        measured_event(&w, 4, EVENT_TYPE(EV_IPL), bytes_of_string(application), bytes_of_string(application));
+    while (fill--)
+        write_u8(&w, 0xff);
+    return temporary_file(a, name, writer_bytes(&w));
+}
+
+static const struct json *difference(struct arena *a, const char *was, const char *is, int code)
+{
+    struct command c = { .n = 0 };
+    struct ran r;
+
+    command_add(&c, "eventlog", "diff", was, is, "-o", "json", NULL);
+    r = run(a, &c, NULL);
+    CHECK_INT(r.code, code);
+    return code == 1 ? NULL : run_json(a, &r);
+}
+
+TEST(two_logs_of_a_confidential_vm_differ_event_by_event)
+{
+    static const struct {
+        const char *image, *application, *change;
+        size_t fill;
+        int64_t number;
+    } rows[] = {
+        { "shim", NULL, NULL, 0, 0 },
+        { "shim", NULL, NULL, 1000, 0 },
+        { "another shim", NULL, "changed", 0, 2 },
+        { "shim", "app", "new", 1000, 4 },
+    };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *was = confidential_log(&a, "cc-was.bin", "shim", NULL, 0);
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *is = confidential_log(&a, "cc-is.bin", rows[i].image, rows[i].application, rows[i].fill);
+        const struct json *v = difference(&a, was, is, rows[i].change ? 10 : 0), *list;
+        int64_t number = 0;
+        REQUIRE(v && (list = json_get(v, "differences")));
+        CHECK_INT(list->array.n, rows[i].change != NULL);
+        CHECK_INT(json_get(v, "registers")->array.n, rows[i].change != NULL);
+        if (!list->array.n)
+            continue;
+        CHECK(json_is_string(json_get(list->array.items[0], "change"), rows[i].change));
+        CHECK(json_as_integer(json_get(list->array.items[0], "register"), &number) && number == rows[i].number);
+        v = difference(&a, is, was, 10); /* the other way round: what was new is missing */
+        REQUIRE(v && (list = json_get(v, "differences")) && list->array.n == 1);
+        CHECK(json_is_string(json_get(list->array.items[0], "change"), strcmp(rows[i].change, "new") ? "changed" : "missing"));
+    }
+}
+
+TEST(a_log_of_a_tpm_and_one_of_a_confidential_vm_are_not_compared)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *confidential = confidential_log(&a, "cc.bin", "shim", NULL, 0), *usual = own_log(&a, "pc.bin", "/vmlinuz quiet", 0);
+
+    difference(&a, confidential, usual, 1);
+    difference(&a, usual, confidential, 1);
+}
+
 TEST(every_event_is_explained_with_its_mark)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
