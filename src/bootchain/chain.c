@@ -179,6 +179,7 @@ static bool one_step(struct walk *w, size_t i)
         return true;
     s.early = replayed_before_separator(w->log, i);
     w->os_events[event->pcr] = true;
+    loader_watch_esxi(w, &s);
     return steps[event->pcr](w, &s);
 }
 

@@ -396,6 +396,22 @@ static bool profile(struct walk *w, const struct step *s)
     return true;
 }
 
+/* VMware ESXi's loader: tagged events; a module's tag has its name, its digest is the module's; the command line stands in register 14. */
+enum { ESXI_MODULE = 2, ESXI_COMMAND_LINE = 4 };
+
+static bool is_esxi(const struct event *event, uint32_t id)
+{
+    struct tagged_event tag;
+
+    return event->type == EVENT_TYPE(EV_EVENT_TAG) && tagged_event_parse(event->data, &tag) && tag.id == id && tag.content.len;
+}
+
+void loader_watch_esxi(struct walk *w, const struct step *s)
+{
+    w->n_esxi_modules += s->pcr == 12 && !step_proved(s) && is_esxi(s->event, ESXI_MODULE);
+    w->esxi_line = w->esxi_line || (s->pcr == 14 && step_proved(s) && is_esxi(s->event, ESXI_COMMAND_LINE));
+}
+
 /* Register 12: command lines, credentials and add-ons of systemd-boot and stubs. What is not proved may be any of them, whatever its
  * type says. */
 static bool options_step(struct walk *w, const struct step *s)

@@ -64,13 +64,21 @@ static void key_generations(struct walk *w)
         findings_add(w->findings, FINDING_SECUREBOOT_CA_2011, 7, chain->db.event, "Of Microsoft's keys only those of 2011 are enrolled.");
 }
 
+/* ESXi's modules are known by their digests, as files are. Its form is a label, under which another loader's line could stand: so nothing else
+ * may have left a trace, and a person has to accept them once. */
+static bool is_esxi(const struct walk *w)
+{
+    return w->esxi_line && w->n_esxi_modules == w->n_unproved_commands && !w->os_events[8] && !w->os_events[9] && !w->shim_seen &&
+           !w->systemd_boot_seen;
+}
+
 /* GRUB always hashes what it shows: another text in register 8 was put there, and may hide any option. In register 12 it may as well be
  * credentials, of which the log has only the name: the stub of a unified kernel image measures them, or else the kernel's own stub proves
  * that its command line is known. */
 static void unproved_commands(struct walk *w)
 {
     unsigned n = w->n_unproved_commands;
-    bool may_be_the_line = !w->uki_seen && (w->n_unresolved_options || !w->load_options_seen);
+    bool may_be_the_line = !w->uki_seen && !is_esxi(w) && (w->n_unresolved_options || !w->load_options_seen);
     struct finding *f = NULL;
     const char *title = w->first_unproved_title ? w->first_unproved_title : "";
 

@@ -99,7 +99,9 @@ struct walk {
     int64_t first_unproved_command;
     int first_unproved_pcr;
     const char *first_unproved_title;
-    unsigned n_unproved_os; /* events of registers 11 to 14 of which only the digest is known */
+    unsigned n_esxi_modules; /* unproved events of register 12 that have the form of ESXi's modules */
+    bool esxi_line;          /* register 14 proves a command line in ESXi's form */
+    unsigned n_unproved_os;  /* events of registers 11 to 14 of which only the digest is known */
     int64_t first_unproved_os;
     int first_unproved_os_pcr;
     unsigned n_boundaries[LIMIT_PCRS]; /* trust boundaries of Windows, by register */
@@ -162,6 +164,9 @@ void loader_command_line(struct walk *w, const struct step *s, struct bytes text
 
 /* A proved text of register 8 that its label calls something else may be GRUB's command to measure no more. */
 void loader_watch_command(struct walk *w, const struct step *s, struct bytes text);
+
+/* Registers 12 and 14: whether ESXi's loader may have run. */
+void loader_watch_esxi(struct walk *w, const struct step *s);
 
 /* After the last event: what needs to know them all. */
 MUST_CHECK bool images_finish(struct walk *w);
