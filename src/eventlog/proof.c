@@ -73,18 +73,14 @@ static void add_grub(struct candidates *list, struct bytes data)
     }
 }
 
-/* systemd-stub writes section names in UTF-16 and hashes them in ASCII, both with NUL. */
+/* Stubs write section names in UTF-16 and hash them in ASCII with NUL. */
 static void add_section_name(struct candidates *list, struct bytes data)
 {
-    for (int i = UKI_SECTION_NONE + 1; uki_section_name(i); i++) {
-        const char *name = uki_section_name(i);
-        size_t len = strlen(name) + 1;
-        bool same = data.len == 2 * len;
-        for (size_t j = 0; same && j < len; j++)
-            same = data.data[2 * j] == (uint8_t)name[j] && data.data[2 * j + 1] == 0;
-        if (same)
-            add(list, PROOF_RULE_SECTION_NAME, (struct bytes){ (const uint8_t *)name, len });
-    }
+    enum uki_section section = uki_section_of(data);
+    const char *name = uki_section_name(section);
+
+    if (section != UKI_SECTION_NONE)
+        add(list, PROOF_RULE_SECTION_NAME, (struct bytes){ (const uint8_t *)name, strlen(name) + 1 });
 }
 
 static void add_flags(struct candidates *list)

@@ -52,12 +52,12 @@ const char *uki_section_name(enum uki_section section) { return (size_t)section 
 
 const char *uki_section_text(enum uki_section section) { return (size_t)section < ARRAY_LEN(sections) ? sections[section].words : ""; }
 
-static enum uki_section section_of(struct bytes data)
+enum uki_section uki_section_of(struct bytes data)
 {
     for (size_t i = 1; i < ARRAY_LEN(sections); i++) {
-        size_t len = strlen(sections[i].name) + 1;
-        bool same = data.len == 2 * len;
-        for (size_t j = 0; same && j < len; j++)
+        size_t len = strlen(sections[i].name);
+        bool same = data.len == 2 * len || data.len == 2 * len + 2;
+        for (size_t j = 0; same && 2 * j < data.len; j++) /* the name's own NUL with it, where the data has one */
             same = data.data[2 * j] == (uint8_t)sections[i].name[j] && data.data[2 * j + 1] == 0;
         if (same)
             return (enum uki_section)i;
@@ -77,7 +77,7 @@ bool uki_events(struct arena *a, const struct eventlog *log, const struct event_
         enum uki_section section;
         if (event->pcr != UKI_PCR || event->type == EVENT_TYPE(EV_NO_ACTION))
             continue;
-        section = event->type == EVENT_TYPE(EV_IPL) ? section_of(event->data) : UKI_SECTION_NONE;
+        section = event->type == EVENT_TYPE(EV_IPL) ? uki_section_of(event->data) : UKI_SECTION_NONE;
         if (section != UKI_SECTION_NONE && section == open) {
             events[i] = (struct uki_event){ section, true };
             open = UKI_SECTION_NONE;

@@ -2,6 +2,7 @@
  *
  *   register 11  systemd-stub: each section of the UKI twice: its name (ASCII with NUL), then its content. The data is the name
  *                in UTF-16 both times, so only the first one is proved by itself; the second one's digest is the section's.
+ *                lanzaboote (NixOS) writes the names without their NUL
  *   register 12  systemd-boot and systemd-stub: command line (UTF-16), credentials, add-ons
  *   register 13  systemd-stub: system extensions
  *   register 9   Linux EFI stub: tagged events (PFP 10.4.2) whose digest is that of the command line (UTF-16 with NUL) or of the initramfs
@@ -81,6 +82,8 @@ struct uki_event {
 struct event_mark;
 MUST_CHECK bool uki_events(struct arena *a, const struct eventlog *log, const struct event_mark *marks, struct uki_event **ret,
                            struct err *err);
+/* Which section an event's data names: UTF-16, with or without a NUL. */
+enum uki_section uki_section_of(struct bytes data);
 const char *uki_section_name(enum uki_section section); /* ".linux" */
 const char *uki_section_text(enum uki_section section); /* "Linux kernel" */
 

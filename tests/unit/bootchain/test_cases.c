@@ -285,9 +285,9 @@ static bool build_image(struct arena *a, struct built_log *log, struct bytes res
     return true;
 }
 
-static bool build_section(struct arena *a, struct built_log *log, struct bytes rest, bool with_content)
+static bool build_section(struct arena *a, struct built_log *log, struct bytes rest, bool with_content, bool with_nul)
 {
-    struct bytes name = next_word(&rest), data = wide(a, name, true);
+    struct bytes name = next_word(&rest), data = wide(a, name, with_nul);
     const char *text = text_of(a, name);
 
     built_add(log, 11, EVENT_TYPE(EV_IPL), data, (struct bytes){ (const uint8_t *)text, name.len + 1 });
@@ -356,9 +356,11 @@ static bool build_line(struct arena *a, struct built_log *log, struct bytes line
         return cut_at(rest, ">>", &word, &rest) && (built_add(log, pcr, EVENT_TYPE(EV_IPL), wide(a, word, true), rest), true);
     }
     if (begins(line, "section", &rest))
-        return build_section(a, log, rest, true);
+        return build_section(a, log, rest, true, true);
+    if (begins(line, "section0", &rest))
+        return build_section(a, log, rest, true, false);
     if (begins(line, "name", &rest))
-        return build_section(a, log, rest, false);
+        return build_section(a, log, rest, false, true);
     if (begins(line, "authority", &rest))
         return build_authority(a, log, rest);
     if (begins(line, "raw", &rest))
