@@ -197,9 +197,15 @@ static enum image_role role_of(const struct walk *w, const size_t *kept, size_t 
     return IMAGE_LOADER;
 }
 
+/* What an image is called that no file names: long paths of network cards say nothing to a person. */
+static const char *place_words(const char *path)
+{
+    return strstr(path, "/MAC(") ? strstr(path, "/Uri(http") ? "from the network, by HTTP" : "from the network" : path;
+}
+
 static bool name_image(struct walk *w, struct boot_image *image, struct component *c, size_t place, size_t n_loaders)
 {
-    const char *file = image->name[0] ? image->name : image->path, *words = NULL;
+    const char *file = image->name[0] ? image->name : place_words(image->path), *words = NULL;
 
     switch (image->role) {
     case IMAGE_KERNEL:

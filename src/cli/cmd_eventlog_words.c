@@ -53,6 +53,9 @@ static void explain_table(struct cli *cli, const struct json *v)
         else
             printf("%4lld  %-6s  %-8s  %s\n", (long long)number, "-", proof, text ? text : "");
     }
+    if (strcmp(unit, "MR") == 0)
+        for (unsigned i = 1; i <= 4; i++)
+            printf("%sMR %u: %s", i == 1 ? "\n" : "; ", i, measurement_register_purpose(i));
     printf("\nBoot: %s; Secure Boot: %s\n", show_member(cli, v, "boot"), show_member(cli, v, "secureBoot"));
     if (!json_as_boolean(json_get(v, "registersGiven"), &given) || !given)
         puts("No register values were given: this is what the log says of itself. Compare with --pcrs, or judge a quote with `trueboot "
