@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "agent/config.h"
 #include "agent/file_part.h"
 #include "agent/folder.h"
 #include "agent/kernel_look.h"
@@ -18,7 +19,8 @@
 
 enum { AGAIN_WAIT_MS = 5000, AGAIN_POLL_MS = 50, OLD_SECONDS = 15 * 60 };
 
-static const char firmware_name[] = "bios.log", ima_name[] = "ima.bin", kernel_name[] = "kernel.json", ids_name[] = "ids.json";
+static const char firmware_name[] = "bios.log", ima_name[] = "ima.bin", kernel_name[] = "kernel.json", ids_name[] = "ids.json",
+                  host_name[] = CONFIG_HOST_COPY;
 
 struct copier {
     int folder;
@@ -129,8 +131,20 @@ static bool write_kernel_state(struct copier *c, const char *root, struct err *e
                          : err_set(err, ERR_NO_MEMORY, "out of memory");
 }
 
+static bool copy_host_item(struct copier *c, const char *source, struct err *err)
+{
+    struct bytes item CLEANUP(file_free) = BYTES_NONE;
+    struct err none = ERR_INIT;
+
+    if (*source && file_read(source, LIMIT_SMALL_BODY_BYTES, &item, &none))
+        return folder_write_for(c->folder, host_name, item, 0640, geteuid(), c->gid, err);
+    return remove_copy(c, host_name, err);
+}
+
 static bool copy_all(struct copier *c, const struct collect_sources *s, int64_t now_ms, struct err *err)
 {
+    if (!copy_host_item(c, or (s->host_item, CONFIG_HOST_ITEM), err))
+        return false;
     json_begin_object(&c->out, NULL);
     json_put_integer(&c->out, "schema", COLLECT_SCHEMA);
     put_line_of(&c->out, "bootId", or (s->boot_id, "/proc/sys/kernel/random/boot_id"));

@@ -2,6 +2,7 @@
  *
  *   RUN/bios.log    the firmware's event log      RUN/ima.bin  the kernel's IMA list, when asked for       0640, root's, daemon's group
  *   RUN/kernel.json what the kernel says of its modules, eventlog/kernel_state.h
+ *   RUN/host.json   the hypervisor's item (config.h), which the kernel shows to root only; not there when there is none
  *   RUN/ids.json    {"schema":1,"bootId":"…","productUuid":"…"|null,"collectedTime":…,
  *                    "firmwareLog":{"source":"/…","length":n,"sha256":"hex"}|{"source":"/…","reason":"…"},"ima":{same, "from":n,"more":bool}|null,"kernelState":bool} */
 #pragma once
@@ -14,6 +15,7 @@ enum { COLLECT_SCHEMA = 1 };
 struct collect_sources { /* NULL: the kernel's path */
     const char *firmware_log, *ima_log, *boot_id, *product_uuid;
     const char *kernel_root; /* kernel_look.h */
+    const char *host_item;   /* "": do not look */
     bool with_ima, with_kernel;
 };
 

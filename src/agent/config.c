@@ -297,12 +297,16 @@ bool config_parse_fw_cfg(struct agent_config *config, struct arena *a, struct by
 
 static bool load_fw_cfg(struct agent_config *config, struct arena *a, const char *path, struct err *err)
 {
+    const char *copy = arena_printf(a, "%s/" CONFIG_HOST_COPY, config->run_dir);
     struct bytes text;
 
     if (!*path)
         return true;
-    if (!file_read_in(a, path, LIMIT_SMALL_BODY_BYTES, &text, err))
-        return err->code == ERR_NOT_FOUND || err->code == ERR_IO; /* no such device, or not for us: as if it were not there */
+    if (!copy)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    /* Neither a device nor a copy: as if nothing had been said. */
+    if (!file_read_in(a, path, LIMIT_SMALL_BODY_BYTES, &text, err) && !file_read_in(a, copy, LIMIT_SMALL_BODY_BYTES, &text, err))
+        return err->code == ERR_NOT_FOUND || err->code == ERR_IO;
     return config_parse_fw_cfg(config, a, text, err);
 }
 
@@ -360,7 +364,7 @@ static bool load(struct agent_config *ret, struct arena *a, const struct config_
     const char *root = places->root ? places->root : "";
     const char *file = places->file ? places->file : arena_printf(a, "%s/etc/trueboot-agent/agent.conf", root);
     const char *handler = arena_printf(a, "%s/etc/trueboot-agent/handler.conf", root);
-    const char *fw_cfg = places->fw_cfg ? places->fw_cfg : "/sys/firmware/qemu_fw_cfg/by_name/opt/org.trueboot/agent/raw";
+    const char *fw_cfg = places->fw_cfg ? places->fw_cfg : CONFIG_HOST_ITEM;
 
     config_defaults(ret);
     if (*root) {

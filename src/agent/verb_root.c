@@ -16,6 +16,7 @@ int verb_collect_logs(struct invocation *in)
                                              .ima_log = in->config.ima_log,
                                              .with_ima = in->config.ima,
                                              .kernel_root = in->config.kernel_root,
+                                             .host_item = in->places.fw_cfg,
                                              .with_kernel = in->config.kernel };
     struct err err = ERR_INIT;
     uid_t uid;

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "agent/collect.h"
+#include "agent/config.h"
 #include "agent/evidence.h"
 #include "agent/kernel_look.h"
 #include "agent/logfile.h"
@@ -256,6 +257,36 @@ TEST(what_the_kernel_says_of_its_modules_is_collected_with_the_logs)
     sources.with_kernel = false;
     REQUIRE_OK(collect_logs(&p, &sources, geteuid(), getegid(), 1000, &err), err);
     CHECK(collect_find(&g.a, p.run_dir, BOOT_ID, &found) && !found.kernel_state);
+}
+
+TEST(the_hypervisors_item_reaches_a_daemon_that_may_not_read_it)
+{
+    struct collect_sources sources = { .firmware_log = "", .boot_id = "", .product_uuid = "" };
+    struct ground g CLEANUP(ground_done);
+    struct config_places where;
+    struct agent_config c;
+    struct err err = ERR_INIT;
+    struct places p;
+
+    REQUIRE(ground_make(&g));
+    REQUIRE_OK(places_init(&p, &g.a, g.dir, NULL, NULL, &err), err);
+    REQUIRE(put_in(&g, "item", "{\"endpoint\":\"https://10.0.2.2:8443\",\"ca_pem\":\"c\"}"));
+    sources.host_item = below(&g, "item");
+    REQUIRE_OK(collect_logs(&p, &sources, geteuid(), getegid(), 1000, &err), err);
+    where = (struct config_places){ .root = g.dir, .fw_cfg = below(&g, "closed") };
+    REQUIRE_OK(config_load(&c, &g.a, &where, &err), err);
+    CHECK(c.has_fw_cfg && c.endpoint);
+    CHECK_STRING(c.endpoint, "https://10.0.2.2:8443");
+
+    where.fw_cfg = ""; /* told not to look */
+    REQUIRE_OK(config_load(&c, &g.a, &where, &err), err);
+    CHECK(!c.has_fw_cfg);
+
+    sources.host_item = below(&g, "closed"); /* the hypervisor says nothing any more */
+    where.fw_cfg = sources.host_item;
+    REQUIRE_OK(collect_logs(&p, &sources, geteuid(), getegid(), 1000, &err), err);
+    REQUIRE_OK(config_load(&c, &g.a, &where, &err), err);
+    CHECK(!c.has_fw_cfg && !c.endpoint);
 }
 
 TEST(a_kernel_that_tells_nothing_is_a_kernel_of_which_nothing_is_known)
