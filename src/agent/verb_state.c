@@ -1,6 +1,7 @@
 /* The verbs about what the agent keeps: status, reset. */
 #include <stdio.h>
 #include <unistd.h>
+#include "agent/folder.h"
 #include "agent/session.h"
 #include "agent/verb_handler.h"
 #include "base/file.h"
@@ -19,36 +20,58 @@ int verb_status(struct invocation *in)
     return verb_put_out("-", text);
 }
 
-/* What belongs to this machine only, besides key and state: logs and secrets of the run folder, tokens and reports that wait. */
-static void forget_copies(const struct invocation *in)
+/* Whether it is the installed agent's state that is wiped, and not that of a folder that was named. */
+static bool is_of_this_machine(struct invocation *in)
 {
-    static const char *const files[] = { "bios.log",
-                                         "ima.bin",
-                                         "ids.json",
-                                         "out/status.json",
-                                         "out/changed",
-                                         "out/heartbeat.json",
-                                         "secrets/enrollment-token",
-                                         "secrets/client.crt",
-                                         "secrets/reporting-token",
-                                         "secrets/client.key",
-                                         "secrets/proxy-credentials" };
-    char path[1024];
+    struct places usual;
+    struct err none = ERR_INIT;
 
-    for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        if (snprintf(path, sizeof path, "%s/%s", in->config.run_dir, files[i]) < (int)sizeof path)
-            unlink(path);
+    return places_init(&usual, &in->arena, in->places.root, NULL, NULL, &none) && strcmp(usual.state_dir, in->config.state_dir) == 0;
 }
 
-/* The daemon of this machine, when it is its state that is wiped: it would write it again. */
+enum { COPIES_MAX = 1024 };
+
+/* Without names: all of them. The last part of `folder` may be no link: the daemon could have put one there. */
+static void forget_files(struct invocation *in, const char *folder, const char *const *names, size_t n)
+{
+    int fd CLEANUP(folder_close_at) = -1;
+    struct err none = ERR_INIT;
+    const char **all;
+
+    if (!folder || !folder_open(folder, &fd, &none))
+        return;
+    if (!names) {
+        if (!folder_list(fd, &in->arena, COPIES_MAX, &all, &n, &none))
+            return;
+        names = all;
+    }
+    for (size_t i = 0; i < n; i++)
+        (void)!unlinkat(fd, names[i], 0);
+}
+
+/* What belongs to this machine only, besides key and state: copies of its logs, what it said last, its own log, tokens and reports that wait. */
+static void forget_copies(struct invocation *in)
+{
+    static const char *const run[] = { "bios.log", "ima.bin", "kernel.json", "ids.json", CONFIG_HOST_COPY };
+    static const char *const out[] = { "status.json", "changed", "heartbeat.json", "collect-request" };
+    static const char *const logs[] = { "trueboot-agent.log", "trueboot-agent.log.1", "trueboot-agent.log.2" };
+    const char *dir = in->config.run_dir;
+
+    forget_files(in, dir, run, ARRAY_LEN(run));
+    forget_files(in, arena_printf(&in->arena, "%s/out", dir), out, ARRAY_LEN(out));
+    forget_files(in, arena_printf(&in->arena, "%s/out/events", dir), NULL, 0);
+    forget_files(in, arena_printf(&in->arena, "%s/secrets", dir), NULL, 0);
+    if (in->config.log_dir || is_of_this_machine(in))
+        forget_files(in, in->config.log_dir ? in->config.log_dir : in->places_of.log_dir, logs, ARRAY_LEN(logs));
+}
+
+/* The daemon of this machine would write its state again. */
 static void stop_daemon(struct invocation *in)
 {
     struct service_control services;
-    struct places usual;
     struct err err = ERR_INIT;
 
-    if (geteuid() != 0 || !places_init(&usual, &in->arena, in->places.root, NULL, NULL, &err) ||
-        strcmp(usual.state_dir, in->config.state_dir) != 0)
+    if (geteuid() != 0 || !is_of_this_machine(in))
         return;
     if (!verb_services(in, &services, &err) || !services.ops->pause(&services, &err))
         fprintf(stderr, "trueboot-agent: reset: the daemon may still run: %s\n", err.text);

@@ -157,7 +157,7 @@ def other_user(work, rig, common):
         process.terminate()
         process.wait(20)
     reset = subprocess.run([rig.agent, "reset", "--tcti", f"swtpm:path={rig.tpm_socket}"], env=env, capture_output=True, text=True, timeout=60)
-    left = [n for n in ("var/lib/trueboot-agent/ak.json", "var/lib/trueboot-agent/ak.crt", "run/trueboot-agent/bios.log") if os.path.exists(os.path.join(root, n))]
+    left = [os.path.join(at, n) for at, _, names in os.walk(root) for n in names if n != "lock"]
     tap.check(reset.returncode == 0 and not left, "reset wipes identity, state and copied logs", f"{left} {reset.stderr}")
 
 
