@@ -154,6 +154,7 @@ void appraisal_write(struct json_out *out, const struct appraisal *a)
     json_put_string(out, "policyHash", a->policy_hash);
     json_put_boolean(out, "quoteVerified", a->quote_verified);
     json_put_boolean(out, "akTrusted", a->ak_trusted);
+    json_put_string(out, "assurance", a->assurance);
     json_put_hex(out, "evidence", digest_bytes(&a->evidence_digest));
     json_put_string(out, "reference", a->reference);
     json_begin_object(out, "tpm");

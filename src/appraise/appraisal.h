@@ -36,6 +36,12 @@ struct appraisal_facts {
     struct kernel_facts running; /* of the kernel that runs; each says whether it is proved */
 };
 
+/* How a machine is known (attack-suite.md I6): the first two are of VMs that enrolled here. */
+#define ASSURANCE_EK_CERTIFIED   "ek-certified"   /* a CA that is registered vouches for its TPM */
+#define ASSURANCE_EK_PINNED      "ek-pinned"      /* an operator does, for this one TPM */
+#define ASSURANCE_CLOUD_AK       "cloud-ak-cert"  /* somebody else's CA vouches for the attestation key alone */
+#define ASSURANCE_ADMIN_APPROVED "admin-approved" /* an operator does, for this one key */
+
 struct appraisal {
     char id[APPRAISAL_ID_LEN]; /* "" until the service names it */
     char vm[UUID_TEXT_LEN];    /* "" when the evidence belongs to no known VM */
@@ -46,7 +52,8 @@ struct appraisal {
     const char *policy_hash; /* b64u, or NULL */
     bool quote_verified;     /* registers and everything below rest on a genuine quote; the counters also of one that was raced */
     bool ak_trusted;
-    uint64_t clock_ms; /* TPM clock */
+    const char *assurance; /* what says that the key lives in a TPM, and in whose: ASSURANCE_…; NULL: nothing, or not known */
+    uint64_t clock_ms;     /* TPM clock */
     uint32_t reset_count, restart_count;
     bool clock_safe;
     uint64_t firmware_version;

@@ -326,7 +326,7 @@ static bool read_head(struct arena *a, const struct json *v, struct appraisal *r
             r->decision = d;
     return optional_text(a, v, "provider", &r->provider, err) && optional_text(a, v, "policyHash", &r->policy_hash, err) &&
            optional_text(a, v, "reference", &r->reference, err) && need_boolean(v, "quoteVerified", &r->quote_verified, err) &&
-           need_boolean(v, "akTrusted", &r->ak_trusted, err) &&
+           need_boolean(v, "akTrusted", &r->ak_trusted, err) && optional_text(a, v, "assurance", &r->assurance, err) &&
            read_digest("sha256", json_text(json_get(v, "evidence"), BYTES_NONE), &r->evidence_digest, err);
 }
 

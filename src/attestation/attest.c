@@ -30,6 +30,8 @@ struct attestation {
     struct trust_store *roots;
     struct vouched_key ak;
     char vm[UUID_TEXT_LEN]; /* "" unless the key is the active identity of a VM that we know */
+    const char *ak_name;    /* of that identity */
+    bool ek_pinned;         /* as that identity's certificate says */
     bool ak_replaced;       /* the certificate names a VM whose active key is another */
     struct appraised appraised;
     struct boot_evidence *boot;         /* NULL: none came */
@@ -65,16 +67,19 @@ static bool read_request(struct attestation *t, struct err *err)
 }
 
 /* The certificate that was stored is nearly always the one that was sent; a renewed one may be for the same key. */
-static bool compare_enrolled(const struct store_identity *identity, const struct vouched_key *ak, bool *ret_replaced, struct err *err)
+static bool compare_enrolled(struct attestation *t, const struct store_identity *identity, struct err *err)
 {
     struct cert *enrolled CLEANUP(cert_free_at) = NULL;
 
-    *ret_replaced = false;
-    if (bytes_equal(identity->ak_cert, ak->cert->der))
+    t->ak_replaced = false;
+    if (bytes_equal(identity->ak_cert, t->ak.cert->der)) {
+        t->ek_pinned = ak_cert_ek_is_pinned(t->ak.cert);
         return true;
+    }
     if (!cert_parse(identity->ak_cert, &enrolled, err))
         return err_within(err, "stored AK certificate");
-    *ret_replaced = !enrolled->key || !pubkey_equal(enrolled->key, ak->key);
+    t->ak_replaced = !enrolled->key || !pubkey_equal(enrolled->key, t->ak.key);
+    t->ek_pinned = ak_cert_ek_is_pinned(enrolled);
     return true;
 }
 
@@ -89,10 +94,12 @@ static bool identify_vm(struct attestation *t, struct err *err)
         return true; /* somebody else's machine, or one that this provider alone believes: appraised, but no VM of ours */
     if (!store_identity_active(t->service->store, t->a, vm, &identity, &why))
         return why.code == ERR_NOT_FOUND || err_copy(err, &why);
-    if (!compare_enrolled(&identity, &t->ak, &t->ak_replaced, err))
+    if (!compare_enrolled(t, &identity, err))
         return false;
-    if (!t->ak_replaced)
-        memcpy(t->vm, vm, sizeof vm);
+    if (t->ak_replaced)
+        return true;
+    memcpy(t->vm, vm, sizeof vm);
+    t->ak_name = identity.ak_name;
     return true;
 }
 
@@ -112,6 +119,18 @@ static bool check_key(struct attestation *t, struct err *err)
     return identify_vm(t, err);
 }
 
+/* What says that the key lives in a TPM; never the same words for less. */
+static const char *assurance_of(const struct attestation *t)
+{
+    if (!t->ak.trusted)
+        return NULL;
+    if (t->vm[0])
+        return t->ek_pinned ? ASSURANCE_EK_PINNED : ASSURANCE_EK_CERTIFIED;
+    if (ak_cert_provider(t->ak.cert).len) /* enrolled by an endorsement root of this provider's */
+        return ak_cert_ek_is_pinned(t->ak.cert) ? ASSURANCE_EK_PINNED : ASSURANCE_EK_CERTIFIED;
+    return t->ak.pinned ? ASSURANCE_ADMIN_APPROVED : ASSURANCE_CLOUD_AK;
+}
+
 static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, struct err *err)
 {
     uint8_t id[(APPRAISAL_ID_LEN - 1) / 2];
@@ -121,6 +140,7 @@ static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, s
     hex_encode(BYTES_OF(id), appraisal->id);
     memcpy(appraisal->vm, t->vm, sizeof appraisal->vm);
     appraisal->provider = t->provider->issuer;
+    appraisal->assurance = assurance_of(t);
     appraisal->policy_hash = t->provider->policies[PROVIDER_TPM].hash;
     if (t->ak_replaced)
         findings_add(&appraisal->findings, FINDING_AK_REPLACED, FINDING_NO_PCR, FINDING_NO_EVENT,
@@ -218,7 +238,7 @@ static bool store_record(struct attestation *t, const char *jti, struct err *err
         return true;
     if (!evidence_file(t, &evidence))
         return err_set(err, ERR_NO_MEMORY, "no memory for evidence");
-    return record_store(t->service, t->a, &t->appraised.appraisal, writer_bytes(&evidence), jti, err);
+    return record_store(t->service, t->a, &t->appraised.appraisal, t->ak_name, writer_bytes(&evidence), jti, err);
 }
 
 /* How far the list has come: the next piece begins there. */

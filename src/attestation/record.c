@@ -37,8 +37,29 @@ bool record_make(const struct attestation_service *service, struct arena *a, con
     return jws_sign(a, key->key, key->algorithm, writer_bytes(&header), writer_bytes(&payload), ret, err);
 }
 
-bool record_store(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal, struct bytes evidence_text,
-                  const char *jti, struct err *err)
+struct storing {
+    const struct store_appraisal *row;
+    struct bytes evidence;
+    size_t keep_evidence;
+    const char *ak_name;
+};
+
+/* Compare and set: whoever deleted the VM, or enrolled it anew, while its evidence was verified has had the last word. */
+static bool store_for_identity(struct store *tx, void *context, struct err *err)
+{
+    const struct storing *s = context;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct store_identity active;
+
+    if (!store_identity_active(tx, &a, s->row->vm, &active, err) && err->code != ERR_NOT_FOUND)
+        return false;
+    if (err->code == ERR_NOT_FOUND || strcmp(active.ak_name, s->ak_name) != 0)
+        return err_set(err, ERR_CONFLICT, "the VM was deleted, or enrolled anew, while its evidence was verified: attest again");
+    return store_appraisal_add(tx, s->row, s->evidence, s->keep_evidence, err);
+}
+
+bool record_store(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal, const char *ak_name,
+                  struct bytes evidence_text, const char *jti, struct err *err)
 {
     char evidence_sha256[2 * 32 + 1];
     struct store_appraisal row = {
@@ -54,12 +75,13 @@ bool record_store(const struct attestation_service *service, struct arena *a, co
         .policy_hash = appraisal->policy_hash,
         .token_id = jti,
     };
+    struct storing storing = { &row, evidence_text, service->keep_evidence, ak_name };
 
     hex_encode(digest_bytes(&appraisal->evidence_digest), evidence_sha256);
     if (!record_make(service, a, appraisal, &row.record, err))
         return false;
-    if (!store_appraisal_add(service->store, &row, evidence_text, service->keep_evidence, err))
-        return err_within(err, "storing an appraisal");
+    if (!store_transaction(service->store, store_for_identity, &storing, err))
+        return err->code == ERR_CONFLICT ? false : err_within(err, "storing an appraisal");
     if (service->on_appraisal)
         service->on_appraisal(service->on_appraisal_context, appraisal->vm);
     return true;

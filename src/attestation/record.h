@@ -15,6 +15,7 @@ bool record_is_due(const struct appraisal *appraisal);
 /* record_make writes and signs; *ret lives in `a`. */
 MUST_CHECK bool record_make(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal,
                             struct bytes *ret, struct err *err);
-/* record_store makes and stores; `evidence_text` is the evidence file to keep (BYTES_NONE: none), `jti` of the token or NULL. */
+/* record_store makes and stores; `evidence_text` is the evidence file to keep (BYTES_NONE: none), `jti` of the token or NULL. `ak_name` is the key that
+ * the VM was known by when its evidence was read: CONFLICT when it is not the VM's any more, or the VM is gone (attack-suite.md S7). */
 MUST_CHECK bool record_store(const struct attestation_service *service, struct arena *a, const struct appraisal *appraisal,
-                             struct bytes evidence_text, const char *jti, struct err *err);
+                             const char *ak_name, struct bytes evidence_text, const char *jti, struct err *err);

@@ -86,6 +86,7 @@ static void put_appraisal(struct json_out *out, const struct appraisal *appraisa
 {
     json_put_string(out, "appraisal", appraisal->id);
     json_put_string(out, "vm", appraisal->vm[0] ? appraisal->vm : NULL);
+    json_put_string(out, "assurance", appraisal->assurance);
     json_put_string(out, "verdict", verdict_name(appraisal->verdict));
     json_put_hex(out, "evidence", digest_bytes(&appraisal->evidence_digest));
     json_put_integer(out, "resetCount", appraisal->reset_count);

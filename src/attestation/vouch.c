@@ -12,6 +12,7 @@ struct entry {
     struct cert *cert;         /* parsed, with its key built: NULL when free */
     struct trust_store *roots; /* the very set that vouched; holding a reference keeps its address unique */
     int64_t good_until_ms;
+    bool pinned;
 };
 
 struct vouch_cache {
@@ -61,23 +62,28 @@ static struct entry *slot_of(struct vouch_cache *cache, const struct digest *der
     return &cache->entries[hash % cache->n];
 }
 
-static struct cert *recall(struct vouch_cache *cache, const struct trust_store *roots, const struct digest *der, int64_t now_ms)
+static struct cert *recall(struct vouch_cache *cache, const struct trust_store *roots, const struct digest *der, int64_t now_ms,
+                           bool *ret_pinned)
 {
     struct cert *cert = NULL;
     struct entry *e;
 
     pthread_mutex_lock(&cache->lock);
     e = slot_of(cache, der);
-    if (e->cert && e->roots == roots && now_ms <= e->good_until_ms && memcmp(e->cert->sha256, der->value, CERT_SHA256_LEN) == 0)
+    if (e->cert && e->roots == roots && now_ms <= e->good_until_ms && memcmp(e->cert->sha256, der->value, CERT_SHA256_LEN) == 0) {
         cert = cert_ref(e->cert);
+        *ret_pinned = e->pinned;
+    }
     pthread_mutex_unlock(&cache->lock);
     return cert;
 }
 
-static void remember(struct vouch_cache *cache, const struct trust_store *roots, const struct cert *cert, int64_t good_until_ms)
+static void remember(struct vouch_cache *cache, const struct trust_store *roots, const struct verified_chain *chain)
 {
     struct digest der = { .algorithm = DIGEST_SHA256 };
-    struct entry fresh = { cert_ref(cert), trust_store_ref(roots), good_until_ms }, old;
+    const struct cert *cert = verified_chain_leaf(chain);
+    struct entry fresh = { cert_ref(cert), trust_store_ref(roots), verified_chain_not_after_ms(chain), verified_chain_len(chain) == 1 },
+                 old;
     struct entry *e;
 
     memcpy(der.value, cert->sha256, CERT_SHA256_LEN);
@@ -100,8 +106,9 @@ static bool verify(struct vouch_cache *cache, const struct trust_store *roots, s
     if (!k->cert->key)
         return err_set(err, ERR_UNSUPPORTED, "aik_cert: %s", k->cert->key_problem);
     k->trusted = chain_verify(roots, k->cert, NULL, 0, &options, &chain, &k->why);
+    k->pinned = k->trusted && verified_chain_len(chain) == 1;
     if (k->trusted)
-        remember(cache, roots, k->cert, verified_chain_not_after_ms(chain));
+        remember(cache, roots, chain);
     return true;
 }
 
@@ -140,7 +147,7 @@ bool vouch_for(struct vouch_cache *cache, const struct trust_store *roots, struc
         fine = take_bare_key(aik_pub, &k, err);
     } else {
         digest_compute(DIGEST_SHA256, aik_cert, &der);
-        k.cert = recall(cache, roots, &der, now_ms);
+        k.cert = recall(cache, roots, &der, now_ms, &k.pinned);
         k.trusted = k.cert != NULL;
         fine = k.trusted || verify(cache, roots, aik_cert, now_ms, &k, err);
         if (fine)

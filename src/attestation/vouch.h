@@ -16,6 +16,7 @@ struct vouched_key {
     struct pubkey *bare;      /* set when there is no certificate */
     const struct pubkey *key; /* view into either */
     bool trusted;             /* chains to a root */
+    bool pinned;              /* is one itself */
     struct err why;           /* why not */
 };
 

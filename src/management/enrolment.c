@@ -30,6 +30,7 @@ static bool decode(struct arena *a, const struct json *text, const char *what, s
 /* The endorsement key of one certificate: parsed once, and that one object is what the credential is made for (CVE-2021-3406). */
 struct endorsement {
     struct cert *cert;
+    bool pinned;      /* itself among the roots */
     bool of_provider; /* vouched for by a root of the one provider only */
     struct tpm_public ek;
     struct ek_identity identity;
@@ -76,10 +77,13 @@ static bool check_chain(const struct management *m, const struct believed *b, co
     struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
     struct err ignored = ERR_INIT;
 
-    if (chain_verify(b->everybodys, e->cert, extra, n_extra, &options, &chain, b->providers ? &ignored : err))
-        return true;
-    e->of_provider = b->providers && chain_verify(b->providers, e->cert, extra, n_extra, &options, &chain, err);
-    return e->of_provider;
+    if (!chain_verify(b->everybodys, e->cert, extra, n_extra, &options, &chain, b->providers ? &ignored : err)) {
+        e->of_provider = b->providers && chain_verify(b->providers, e->cert, extra, n_extra, &options, &chain, err);
+        if (!e->of_provider)
+            return false;
+    }
+    e->pinned = verified_chain_len(chain) == 1;
+    return true;
 }
 
 static bool try_certificate(const struct management *m, struct arena *a, const struct believed *b, const struct json *entry,
@@ -235,6 +239,7 @@ static bool begin(const struct management *m, const struct http_request *request
     if (!e->identity.vm_uuid[0])
         return err_set(err, ERR_UNTRUSTED, "the endorsement certificate names no VM: its subject holds no UUID");
     memcpy(p->vm, e->identity.vm_uuid, sizeof p->vm);
+    p->ek_pinned = e->pinned;
     hex_encode((struct bytes){ e->cert->sha256, CERT_SHA256_LEN }, p->ek_cert_sha256);
     if (!store_vm_get(m->store, a, p->vm, &vm, err))
         return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "VM %s is not in the inventory", p->vm) : false;
@@ -398,17 +403,17 @@ static bool activate(const struct management *m, const struct http_request *requ
     struct bytes id, proof;
     const struct json *body;
     struct tpm_public ak_public;
+    struct ca_ak_terms terms;
     struct json_out out;
 
     if (!http_body_json(request, NULL, &body, err) || !json_need_string(body, "enrollId", &id, err))
         return false;
     if (!enrolments_take(m->enrolments, id, m->now_ms(), p))
         return err_set(err, ERR_UNTRUSTED, "enrollId is unknown, expired or used up: begin again");
+    terms = (struct ca_ak_terms){ p->provider[0] ? p->provider : NULL, p->ek_pinned };
     if (!decode(a, json_get(body, "proof"), "proof", 64, &proof, err) || !check_proof(p, proof, err) ||
         !tpm_public_decode_2b((struct bytes){ p->ak_public, p->ak_public_len }, &ak_public, err) || !tpm_public_key(&ak_public, &ak, err) ||
-        !check_quote(a, body, p, ak, &ak_public, err) ||
-        !(p->provider[0] ? ca_issue_ak_for_provider(m->ak_ca, p->vm, p->provider, ak, m->now_ms(), &cert, err)
-                         : ca_issue_ak(m->ak_ca, p->vm, ak, m->now_ms(), &cert, err)))
+        !check_quote(a, body, p, ak, &ak_public, err) || !ca_issue_ak_on_terms(m->ak_ca, p->vm, &terms, ak, m->now_ms(), &cert, err))
         return false;
     if (!enrolments_remove(m->enrolments, p->id))
         return err_set(err, ERR_UNTRUSTED, "enrollId was used already: begin again");

@@ -11,6 +11,7 @@ struct enrolment {
     char id[ENROL_ID_LEN]; /* "" when free */
     char vm[UUID_TEXT_LEN];
     char provider[ENROL_PROVIDER_MAX]; /* that alone believes it; "": everybody */
+    bool ek_pinned;                    /* its endorsement certificate was pinned, not vouched for by a CA */
     int64_t expires_ms;
     unsigned tries_left;
     uint8_t secret[ENROL_SECRET_LEN], nonce[ENROL_NONCE_LEN];

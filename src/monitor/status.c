@@ -173,6 +173,7 @@ static void write_last_verdict(struct json_out *out, const struct vm_status *s)
     json_put_string(out, "appraisal", last->id);
     json_put_string(out, "provider", last->provider);
     json_put_string(out, "policyHash", last->policy_hash);
+    json_put_string(out, "assurance", last->assurance);
     json_put_string(out, "tokenId", s->judged.token_id);
     json_put_integer(out, "resetCount", last->reset_count);
     json_put_integer(out, "restartCount", last->restart_count);

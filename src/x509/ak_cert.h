@@ -16,5 +16,8 @@ MUST_CHECK bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TE
  * provider's name; BYTES_NONE: it counts everywhere. */
 #define AK_CERT_PROVIDER_URI "urn:trueboot:provider:"
 struct bytes ak_cert_provider(const struct cert *cert);
+/* The endorsement certificate that it rests on was pinned, not vouched for by a CA (attack-suite.md I6). */
+#define AK_CERT_EK_PINNED_URI "urn:trueboot:ek:pinned"
+bool ak_cert_ek_is_pinned(const struct cert *cert);
 /* A platform's stand-in until the real one is there: issuer CN "MICROSOFT AZURE TRUSTED VM RSA…" (guest-agent.md 2.2). */
 bool ak_cert_is_placeholder(const struct cert *cert);

@@ -131,18 +131,24 @@ size_t ca_chain_len(const struct ca *ca) { return ca->n; }
 
 const struct cert *ca_cert(const struct ca *ca, size_t i) { return ca->chain[i]; }
 
-static bool issue_ak(const struct ca *ca, const char *vm_uuid, const char *uri /* or NULL */, const struct pubkey *ak, int64_t now_ms,
-                     struct cert **ret, struct err *err)
+bool ca_issue_ak_on_terms(const struct ca *ca, const char *vm_uuid, const struct ca_ak_terms *terms, const struct pubkey *ak,
+                          int64_t now_ms, struct cert **ret, struct err *err)
 {
-    char uuid[UUID_TEXT_LEN];
+    char uuid[UUID_TEXT_LEN], provider[128];
+    const char *uris[2];
     CLEANUP(cert_free_at) struct cert *cert = NULL;
     struct ca_request request;
 
     if (!uuid_canonical(bytes_of_string(vm_uuid), uuid))
         return err_set(err, ERR_MALFORMED, "an attestation key's certificate needs the VM's UUID");
     request = request_for(CA_PROFILE_AK, uuid, ak, now_ms, CA_AK_VALIDITY_MS);
-    request.names = &uri;
-    request.n_names = uri != NULL;
+    request.names = uris;
+    if (terms->provider && snprintf(provider, sizeof provider, AK_CERT_PROVIDER_URI "%s", terms->provider) >= (int)sizeof provider)
+        return err_set(err, ERR_LIMIT, "the provider's name is too long for a certificate");
+    if (terms->provider)
+        uris[request.n_names++] = provider;
+    if (terms->ek_pinned)
+        uris[request.n_names++] = AK_CERT_EK_PINNED_URI;
     if (!issue(ca, request, &cert, err))
         return false;
     if (cert->der.len >= CA_AK_CERT_BYTES_MAX)
@@ -154,17 +160,7 @@ static bool issue_ak(const struct ca *ca, const char *vm_uuid, const char *uri /
 
 bool ca_issue_ak(const struct ca *ca, const char *vm_uuid, const struct pubkey *ak, int64_t now_ms, struct cert **ret, struct err *err)
 {
-    return issue_ak(ca, vm_uuid, NULL, ak, now_ms, ret, err);
-}
-
-bool ca_issue_ak_for_provider(const struct ca *ca, const char *vm_uuid, const char *provider, const struct pubkey *ak, int64_t now_ms,
-                              struct cert **ret, struct err *err)
-{
-    char uri[128];
-
-    if (snprintf(uri, sizeof uri, AK_CERT_PROVIDER_URI "%s", provider) >= (int)sizeof uri)
-        return err_set(err, ERR_LIMIT, "the provider's name is too long for a certificate");
-    return issue_ak(ca, vm_uuid, uri, ak, now_ms, ret, err);
+    return ca_issue_ak_on_terms(ca, vm_uuid, &(struct ca_ak_terms){ .provider = NULL }, ak, now_ms, ret, err);
 }
 
 bool ca_issue_tls_server(const struct ca *ca, const char *const *names, size_t n_names, const struct pubkey *key, int64_t now_ms,

@@ -30,9 +30,13 @@ const struct cert *ca_cert(const struct ca *ca, size_t i);
 /* Subject CN = the VM's UUID in lower case, EKU 2.23.133.8.3, digitalSignature, one year. */
 MUST_CHECK bool ca_issue_ak(const struct ca *ca, const char *vm_uuid, const struct pubkey *ak, int64_t now_ms, struct cert **ret,
                             struct err *err);
-/* The same, good for one attestation provider only: a subjectAltName of the form AK_CERT_PROVIDER_URI (x509/ak_cert.h). */
-MUST_CHECK bool ca_issue_ak_for_provider(const struct ca *ca, const char *vm_uuid, const char *provider, const struct pubkey *ak,
-                                         int64_t now_ms, struct cert **ret, struct err *err);
+/* The same, and what it says besides, as subjectAltNames (x509/ak_cert.h). */
+struct ca_ak_terms {
+    const char *provider; /* it is good for this attestation provider only; NULL: for all */
+    bool ek_pinned;       /* the endorsement certificate that it rests on was pinned */
+};
+MUST_CHECK bool ca_issue_ak_on_terms(const struct ca *ca, const char *vm_uuid, const struct ca_ak_terms *terms, const struct pubkey *ak,
+                                     int64_t now_ms, struct cert **ret, struct err *err);
 /* Each name is a DNS name (a first label of * is fine) or an IP address as text; the first one is the CN, too. */
 MUST_CHECK bool ca_issue_tls_server(const struct ca *ca, const char *const *names, size_t n_names, const struct pubkey *key, int64_t now_ms,
                                     int64_t validity_ms, struct cert **ret, struct err *err);

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include "attack/enrolling.h"
 #include "base/base64.h"
-#include "base/hex.h"
+#include "crypto/pem.h"
+#include "jose/jws.h"
 #include "json/parse.h"
 #include "support/test.h"
 
@@ -50,6 +51,106 @@ static bool attests_as(struct fixture *f, const struct test_vm *vm, const char *
     return is_called(f, vm, health, finding);
 }
 
+/* ---- I6: machines without a certified TPM ------------------------------------------------------------------------------------------ */
+
+static bool token_says(struct fixture *f, const struct test_vm *vm, const char *assurance)
+{
+    struct attestation t;
+    struct answer answer;
+    struct jws jws;
+    const struct json *claims;
+    struct err err = ERR_INIT;
+
+    fixture_time += MINUTE;
+    if (!attestation_begin(f, vm, &t))
+        return false;
+    attestation_send(&t, &answer);
+    return jws_parse(&f->a, answer_token(f, &answer), 0, &jws, &err) && json_parse(&f->a, jws.claimed_payload, NULL, &claims, &err) &&
+           json_is_string(json_at(claims, "trueboot", "assurance", NULL), assurance);
+}
+
+/* Line ends as JSON writes them. */
+static const char *json_lines(struct fixture *f, struct bytes text)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+
+    for (size_t i = 0; i < text.len; i++)
+        write_string(&w, text.data[i] == '\n' ? "\\n" : (const char[]){ (char)text.data[i], 0 });
+    return arena_string(&f->a, writer_bytes(&w));
+}
+
+static void add_root(struct fixture *f, const char *kind, bool pin, struct bytes der)
+{
+    struct writer pem CLEANUP(writer_done) = { 0 };
+    struct answer answer;
+
+    pem_write(&pem, "CERTIFICATE", der);
+    fixture_ask(f, &answer, "POST", "/v1/roots", "{\"kind\":\"%s\",\"pin\":%s,\"pem\":\"%s\"}", kind, pin ? "true" : "false",
+                json_lines(f, writer_bytes(&pem)));
+    CHECK(answer.status < 300);
+    if (test_failed())
+        test_note("%u %s", answer.status, answer.message);
+}
+
+TEST(I6_how_a_machine_is_known_stands_in_its_token_and_nothing_less_passes_for_certified)
+{
+    FIXTURE(f);
+    struct test_vm *certified = fixture_machine(&f, "certified", 1), *pinned = fixture_machine(&f, "pinned", 2),
+                   *cloud = fixture_machine(&f, "cloud", 3), *approved = fixture_machine(&f, "approved", 4);
+    struct ca *other_host CLEANUP(ca_free_at) = NULL, *ak_issuer CLEANUP(ca_free_at) = NULL, *nobody CLEANUP(ca_free_at) = NULL;
+    struct cert *ek CLEANUP(cert_free_at) = NULL, *ak CLEANUP(cert_free_at) = NULL, *loose CLEANUP(cert_free_at) = NULL;
+    struct attestation t;
+    struct answer answer;
+    struct err err = ERR_INIT;
+
+    REQUIRE(fixture_add_to_inventory(&f, certified) && fixture_add_to_inventory(&f, pinned));
+    CHECK_INT(enrolling_whole(&f, certified, &answer), 200);
+    CHECK(token_says(&f, certified, "ek-certified"));
+
+    /* Without a certificate there is no enrolment, and no silent stand-in for one. */
+    fixture_ask(&f, &answer, "POST", "/enroll/v1/begin", "{\"ekCerts\":[],\"ekPub\":\"%s\",\"akPub\":\"%s\"}",
+                base64_in(&f.a, BASE64_URL, pinned->ek_public), base64_in(&f.a, BASE64_URL, pinned->ak_public));
+    CHECK(answer.status == 400 && strcmp(answer.inner, "tpm.ek_refused") == 0);
+    /* A certificate of a CA that nobody registered is as good as none, until an operator pins it. */
+    REQUIRE_OK(
+        ca_new("another host's CA", fixture_time, &other_host, &err) &&
+            ca_issue_ek(other_host, arena_printf(&f.a, "pinned:%s", pinned->uuid), privkey_public(pinned->ek), fixture_time, &ek, &err),
+        err);
+    pinned->ek_cert = ek->der;
+    CHECK_INT(enrolling_whole(&f, pinned, &answer), 400);
+    add_root(&f, "ek", true, ek->der);
+    CHECK_INT(enrolling_whole(&f, pinned, &answer), 200);
+    CHECK(token_says(&f, pinned, "ek-pinned"));
+    CHECK(attests_as(&f, pinned, "Healthy", NULL) && says(status_of(&f, pinned), "\"assurance\":\"ek-pinned\""));
+
+    /* Somebody else's CA vouches for the attestation key alone; or an operator for the one key. */
+    REQUIRE_OK(ca_new("a cloud's AK CA", fixture_time, &ak_issuer, &err) &&
+                   ca_issue_ak(ak_issuer, cloud->uuid, privkey_public(cloud->ak), fixture_time, &ak, &err) &&
+                   ca_new("nobody's CA", fixture_time, &nobody, &err) &&
+                   ca_issue_ak(nobody, approved->uuid, privkey_public(approved->ak), fixture_time, &loose, &err),
+               err);
+    cloud->ak_cert = ak->der;
+    approved->ak_cert = loose->der;
+    CHECK_STRING(attest(&f, cloud), "tpm.ak_untrusted");
+    CHECK_STRING(attest(&f, approved), "tpm.ak_untrusted");
+    add_root(&f, "ak", false, ca_cert(ak_issuer, 0)->der);
+    add_root(&f, "ak", true, loose->der);
+    for (int again = 0; again < 2; again++) { /* the second time the chain is remembered */
+        CHECK(token_says(&f, cloud, "cloud-ak-cert"));
+        CHECK(token_says(&f, approved, "admin-approved"));
+    }
+    CHECK_INT(fixture_appraisals(&f, cloud->uuid, NULL), 0); /* neither is a VM of ours */
+
+    /* A key that nobody vouches for. */
+    REQUIRE(attestation_begin(&f, certified, &t));
+    t.aik_cert = BYTES_NONE;
+    t.aik_pub = arena_printf(&f.a, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"}",
+                             base64_in(&f.a, BASE64_URL, pubkey_ec_x(privkey_public(certified->ak))),
+                             base64_in(&f.a, BASE64_URL, pubkey_ec_y(privkey_public(certified->ak))));
+    attestation_send(&t, &answer);
+    CHECK(answer.status == 400 && strcmp(answer.inner, "tpm.ak_untrusted") == 0);
+}
+
 /* ---- I7: relayed evidence ---------------------------------------------------------------------------------------------------- */
 
 TEST(I7_evidence_made_for_another_session_is_refused)
@@ -57,14 +158,16 @@ TEST(I7_evidence_made_for_another_session_is_refused)
     FIXTURE(f);
     struct test_vm *victim = fixture_vm(&f, "victim"), *thief = fixture_vm(&f, "thief");
     struct attestation theirs, ours;
+    struct digest signed_for;
     struct answer answer;
 
     /* What the victim's TPM signed, in a session of the thief's: the challenge differs. */
     REQUIRE(attestation_begin(&f, victim, &theirs));
-    (void)attestation_message(&theirs);
+    digest_compute_parts(DIGEST_SHA256, (const struct bytes[]){ bytes_of_string(theirs.jwk), { (const uint8_t *)"", 1 }, theirs.challenge },
+                         3, &signed_for);
     REQUIRE(attestation_begin(&f, victim, &ours));
     ours.own_nonce = true;
-    ours.quote.attest.extra_data = theirs.quote.attest.extra_data;
+    ours.quote.attest.extra_data = digest_bytes(&signed_for);
     attestation_send(&ours, &answer);
     CHECK(answer.status == 400 && strcmp(answer.inner, "quote.nonce") == 0);
     CHECK_INT(fixture_appraisals(&f, victim->uuid, NULL), 0); /* nor does it harm the victim: anybody can replay */

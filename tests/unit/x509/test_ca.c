@@ -215,6 +215,9 @@ TEST(an_endorsement_certificate_of_ours_passes_for_one_of_swtpm)
 
 TEST(an_ak_certificate_for_one_provider_names_it_and_fits_an_nv_index)
 {
+    static const struct ca_ak_terms endless = {
+        .provider = "a-name-that-is-far-too-long-for-any-provider-and-goes-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and"
+    };
     CLEANUP(ca_free_at) struct ca *ca = new_ca();
     CLEANUP(cert_free_at) struct cert *cert = NULL;
     CLEANUP(cert_free_at) struct cert *other = NULL;
@@ -223,13 +226,11 @@ TEST(an_ak_certificate_for_one_provider_names_it_and_fits_an_nv_index)
     struct err err = ERR_INIT;
 
     REQUIRE(ca);
-    REQUIRE_OK(ca_issue_ak_for_provider(ca, UUID, "tenant-1", ak, PLAN_NOW, &cert, &err), err);
+    REQUIRE_OK(ca_issue_ak_on_terms(ca, UUID, &(struct ca_ak_terms){ "tenant-1", true }, ak, PLAN_NOW, &cert, &err), err);
     CHECK_BYTES(ak_cert_provider(cert), BYTES_LIT("tenant-1"));
+    CHECK(ak_cert_ek_is_pinned(cert));
     CHECK(ak_cert_check(cert, &err) && cert->der.len < CA_AK_CERT_BYTES_MAX);
     REQUIRE_OK(ca_issue_ak(ca, UUID, ak, PLAN_NOW, &everybodys, &err), err);
-    CHECK_INT(ak_cert_provider(everybodys).len, 0);
-    CHECK(!ca_issue_ak_for_provider(
-              ca, UUID, "a-name-that-is-far-too-long-for-any-provider-and-goes-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and", ak,
-              PLAN_NOW, &other, &err) &&
-          err.code == ERR_LIMIT);
+    CHECK(ak_cert_provider(everybodys).len == 0 && !ak_cert_ek_is_pinned(everybodys));
+    CHECK(!ca_issue_ak_on_terms(ca, UUID, &endless, ak, PLAN_NOW, &other, &err) && err.code == ERR_LIMIT);
 }
