@@ -84,6 +84,7 @@ static bool copy_config(struct http_client *client, const struct http_client_con
     client->tls_timeout_ms = or_else(config->tls_timeout_ms, TLS_TIMEOUT_MS);
     client->first_byte_timeout_ms = or_else(config->first_byte_timeout_ms, FIRST_BYTE_TIMEOUT_MS);
     client->total_timeout_ms = or_else(config->total_timeout_ms, TOTAL_TIMEOUT_MS);
+    client->refuse_link_local = config->refuse_link_local;
     client->max_response = config->max_response ? config->max_response : MAX_RESPONSE;
     return copy_text(&client->unix_socket, config->unix_socket) && copy_text(&client->ca_file, config->ca_file) &&
            copy_text(&client->proxy, config->proxy) && copy_text(&client->no_proxy, config->no_proxy) &&
@@ -340,6 +341,7 @@ static bool exchange(struct http_client *client, struct arena *a, const struct h
     long status = 0;
 
     client->trace = (struct http_trace){ .peer = &client->peer };
+    client->met_link_local = false;
     *failure = HTTP_FAILURE_LOCAL;
     if (!choose_proxy(client, call, a, &proxy, failure, err))
         return false;
@@ -353,6 +355,8 @@ static bool exchange(struct http_client *client, struct arena *a, const struct h
         client->trace.has_server_time = true;
         client->trace.server_ahead_ms -= clock_now_ms();
     }
+    if (*failure != HTTP_FAILURE_NONE && client->met_link_local)
+        return err_set(err, ERR_UNREACHABLE, "%.100s leads to a link-local address, where nothing is asked", call->url);
     if (*failure != HTTP_FAILURE_NONE) {
         client_explain(client, call->url, &t, err);
         return false;

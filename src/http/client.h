@@ -45,6 +45,7 @@ struct http_client;
 
 struct http_client_config {        /* zeroed: the defaults; everything is copied */
     const char *unix_socket;       /* connect there instead of to the URL's host */
+    bool refuse_link_local;        /* for addresses that others name: not to 169.254.0.0/16 and fe80::/10, where clouds keep credentials */
     const char *ca_file;           /* PEM bundle instead of the system's */
     struct bytes ca_pem;           /* the same, in memory */
     const char *proxy, *no_proxy;  /* instead of the environment's */

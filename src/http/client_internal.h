@@ -24,7 +24,8 @@ struct http_client {
     CURLM *multi;
     CURL *curl;
     char *unix_socket, *ca_file, *proxy, *no_proxy, *proxy_credentials, *pins, *user_agent;
-    struct curl_blob ca_pem; /* data is ours */
+    struct curl_blob ca_pem;                /* data is ours */
+    bool refuse_link_local, met_link_local; /* the second: in this exchange */
     unsigned connect_timeout_ms, tls_timeout_ms, first_byte_timeout_ms, total_timeout_ms;
     size_t max_response;
     char error[CURL_ERROR_SIZE];

@@ -26,6 +26,34 @@ static int on_small_socket(void *context, curl_socket_t fd, curlsocktype purpose
     return on_socket(context, fd, purpose);
 }
 
+static bool is_link_local(const struct sockaddr *address)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    if (address->sa_family == AF_INET) {
+        memcpy(&v4, address, sizeof v4);
+        return (ntohl(v4.sin_addr.s_addr) & 0xffff0000) == 0xa9fe0000;
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    memcpy(&v6, address, sizeof v6);
+    return IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 169 && v6.sin6_addr.s6_addr[13] == 254);
+}
+
+/* Here the name is resolved: no answer of a name server gets around it. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose UNUSED, struct curl_sockaddr *address)
+{
+    struct http_client *client = context;
+
+    if (is_link_local(&address->addr)) {
+        client->met_link_local = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static int on_close(void *context, curl_socket_t fd)
 {
     struct http_client *client = context;
@@ -85,6 +113,10 @@ bool client_set_options(struct http_client *client, CURL *curl, const char *prox
     SET(&o, CURLOPT_NOPROXY, "");               /* proxy_choose() has decided */
     SET(&o, CURLOPT_SOCKOPTFUNCTION, small ? on_small_socket : on_socket);
     SET(&o, CURLOPT_SOCKOPTDATA, client);
+    if (client->refuse_link_local) {
+        SET(&o, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        SET(&o, CURLOPT_OPENSOCKETDATA, client);
+    }
     SET(&o, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     SET(&o, CURLOPT_CLOSESOCKETDATA, client);
     SET(&o, CURLOPT_SSL_CTX_FUNCTION, on_tls);

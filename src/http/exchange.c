@@ -140,6 +140,8 @@ static void add_headers(const struct exchange *x, struct MHD_Response *out)
     }
     MHD_add_response_header(out, "Cache-Control", response->cache_control ? response->cache_control : "no-store");
     MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
+    /* Nothing of ours is a page; what a browser is made to open all the same runs nothing and stands in no frame (attack-suite.md S18). */
+    MHD_add_response_header(out, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     if (response->body.len > 0)
         MHD_add_response_header(out, "Content-Type", response->content_type ? response->content_type : "application/json; charset=utf-8");
     for (size_t i = 0; i < response->n_headers; i++)

@@ -225,21 +225,6 @@ static bool forget_tpm(const struct management *m, struct arena *a, const char *
     return true;
 }
 
-bool vm_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err)
-{
-    const struct management *m = context;
-    struct store_vm vm;
-
-    if (!find_vm(m, request, &vm, err))
-        return false;
-    if (!http_condition_holds(request, response, etag_of(request, &vm)))
-        return true;
-    if (!store_vm_delete(m->store, vm.vm, true, err) || !forget_tpm(m, request->arena, vm.vm, err))
-        return false;
-    response->status = 204;
-    return true;
-}
-
 /* forget_duplicate takes the mark off the VM and off the one it shared a TPM with. */
 static bool forget_duplicate(const struct management *m, struct arena *a, const char *vm, struct err *err)
 {
@@ -257,6 +242,22 @@ static bool forget_duplicate(const struct management *m, struct arena *a, const 
     if (!key)
         return err_set(err, ERR_NO_MEMORY, "no memory for a note");
     return store_setting_delete(m->store, key, err) || err->code == ERR_NOT_FOUND;
+}
+
+bool vm_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+{
+    const struct management *m = context;
+    struct store_vm vm;
+
+    if (!find_vm(m, request, &vm, err))
+        return false;
+    if (!http_condition_holds(request, response, etag_of(request, &vm)))
+        return true;
+    if (!forget_duplicate(m, request->arena, vm.vm, err) || !store_vm_delete(m->store, vm.vm, true, err) ||
+        !forget_tpm(m, request->arena, vm.vm, err))
+        return false;
+    response->status = 204;
+    return true;
 }
 
 bool vm_release_identity(void *context, const struct http_request *request, struct http_response *response, struct err *err)

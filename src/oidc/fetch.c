@@ -47,7 +47,8 @@ static bool discover(const struct oidc_settings *s, struct http_client *client, 
 static bool fetch_list(const struct oidc_settings *s, struct arena *a, const struct json **ret, struct err *err)
 {
     CLEANUP(http_client_free_at) struct http_client *client = NULL;
-    const struct http_client_config config = { .ca_file = s->ca_file[0] ? s->ca_file : NULL,
+    const struct http_client_config config = { .refuse_link_local = true, /* jwks_uri is somebody else's word (attack-suite.md S16) */
+                                               .ca_file = s->ca_file[0] ? s->ca_file : NULL,
                                                .connect_timeout_ms = s->timeout_ms < CONNECT_MS ? s->timeout_ms : CONNECT_MS,
                                                .total_timeout_ms = s->timeout_ms,
                                                .max_response = DOCUMENT_MAX };

@@ -183,9 +183,14 @@ static void print_certificates(const struct server *s, struct writer *w, struct 
 
     metrics_print_head(w, "trueboot_certificate_days_left", "gauge", "Days until a certificate of the server's own ends.");
     for (int i = 0; i < n; i++) {
-        print_certificate(w, a, folder, entries[i]->d_name);
+        if (strcmp(entries[i]->d_name, "tls.pem") != 0) /* the one in use may be the operator's */
+            print_certificate(w, a, folder, entries[i]->d_name);
         free(entries[i]);
     }
+    for (size_t i = 0; i < s->attestation.n_certs; i++)
+        if (strcmp(s->attestation.certs[i].name, "tls") == 0)
+            metrics_print_value(w, "trueboot_certificate_days_left", "certificate=\"tls\"",
+                                (double)((s->attestation.certs[i].cert->not_after_ms - clock_now_ms()) / DAY_MS));
     if (n >= 0)
         free(entries);
 }
