@@ -256,18 +256,20 @@ TEST(I11_names_of_machines_that_are_more_than_names_are_refused)
     REQUIRE(endless);
     memset(endless, 'a', 10 * 1024);
     for (size_t i = 0; i <= ARRAY_LEN(names); i++) {
-        fixture_ask(&f, &answer, "POST", "/v1/vms", "{\"name\":\"%s\",\"vmId\":\"11111111-2222-4333-8444-555555555555\"}",
+        fixture_ask(&f, &answer, "POST", "/v1/vms", "{\"name\":\"%s\",\"uuid\":\"11111111-2222-4333-8444-555555555555\"}",
                     i < ARRAY_LEN(names) ? names[i] : endless);
         CHECK_INT(answer.status, 400);
         if (answer.status != 400)
             test_note("name \"%.40s\": %u", i < ARRAY_LEN(names) ? names[i] : endless, answer.status);
     }
     for (size_t i = 0; i <= ARRAY_LEN(names); i++) {
-        fixture_ask(&f, &answer, "POST", "/v1/vms", "{\"name\":\"web1\",\"vmId\":\"%s\"}", i < ARRAY_LEN(names) ? names[i] : endless);
+        fixture_ask(&f, &answer, "POST", "/v1/vms", "{\"name\":\"web1\",\"uuid\":\"%s\"}", i < ARRAY_LEN(names) ? names[i] : endless);
         CHECK_INT(answer.status, 400);
         if (answer.status != 400)
             test_note("UUID \"%.40s\": %u", i < ARRAY_LEN(names) ? names[i] : endless, answer.status);
     }
     REQUIRE_OK(store_vm_count(f.store, &n, &err), err);
     CHECK_INT(n, 0);
+    fixture_ask(&f, &answer, "POST", "/v1/vms", "{\"name\":\"web1\",\"uuid\":\"11111111-2222-4333-8444-555555555555\"}");
+    CHECK_INT(answer.status, 201); /* it was the names */
 }

@@ -59,7 +59,7 @@ bool quote_builder_sign(struct arena *a, const struct quote_builder *b, const st
     struct digest pcr_digest;
     size_t raw_len;
 
-    if (b->pcrs && attest.pcr_digest.len == 0) {
+    if (b->pcrs && !attest.pcr_digest.data) {
         if (!pcr_set_digest(b->pcrs, b->hash, &pcr_digest, err))
             return false;
         attest.pcr_digest = digest_bytes(&pcr_digest);

@@ -8,7 +8,7 @@
 
 struct quote_builder {
     struct attest attest;         /* what will be written */
-    const struct pcr_set *pcrs;   /* pcr_digest is made of these, unless attest.pcr_digest is set */
+    const struct pcr_set *pcrs;   /* pcr_digest is made of these, unless attest.pcr_digest is set (to no bytes, too) */
     enum signature_scheme scheme; /* as the key's type wants it */
     enum digest_algorithm hash;   /* SHA-256 */
     struct bytes trailing;        /* put after the TPMS_ATTEST, and signed with it */
