@@ -327,6 +327,10 @@ static bool decide(struct attestation *t, struct http_response *response, struct
     if (!report_token_make(t->service, t->provider, t->a, &t->appraised, &t->request, &token, jti, err) || !store_record(t, jti, err) ||
         (t->draft && !take_signature_off(t, &token, err)))
         return false;
+    for (size_t i = 0; i < t->appraised.outcome->n_outgoing; i++)
+        if (policy_name_is_reserved(t->appraised.outcome->outgoing[i].type))
+            response->warning =
+                "the policy issues a claim under a name of the service's, which is left out of the token (trueboot policy lint)";
     return answer_token(t, response, token);
 }
 

@@ -419,6 +419,10 @@ static bool decide(struct azureguest *t, struct http_response *response, struct 
     f = refusal_of_policy(&t->findings);
     if (f)
         return refuse_with(response, "PolicyEvaluationError", f);
+    for (size_t i = 0; i < t->outcome.n_outgoing; i++)
+        if (is_taken(t, t->outcome.outgoing[i].type))
+            response->warning =
+                "the policy issues a claim under a name of the service's, which is left out of the token (trueboot policy lint)";
     return answer(t, response, err);
 }
 

@@ -94,10 +94,7 @@ static void put_trial(struct json_out *out, const struct trial *t)
     } else {
         appraised_put_rules(out, &t->appraised);
     }
-    json_begin_array(out, "claims");
-    for (size_t i = 0; outcome && permitted(t) && i < outcome->n_outgoing; i++)
-        policy_claim_write(out, &outcome->outgoing[i]);
-    json_end(out);
+    policy_outgoing_write(out, permitted(t) ? outcome : NULL);
     json_end(out);
 }
 

@@ -34,16 +34,6 @@ static int by_name(const void *a, const void *b)
     return bytes_compare(((const struct named_json *)a)->name, ((const struct named_json *)b)->name);
 }
 
-static bool is_reserved(struct bytes name)
-{
-    static const char *const names[] = { "nbf", "exp", "iat", "iss", "jti", "ver", "rp_data", "nonce", "cnf", "aud", "sub", "trueboot" };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (bytes_equal_string(name, names[i]))
-            return true;
-    return bytes_starts_with(name, BYTES_LIT("x-ms-"));
-}
-
 static void write_value(struct json_out *out, struct policy_value value)
 {
     if (value.type == POLICY_BOOLEAN)
@@ -121,7 +111,7 @@ static bool policy_claims(struct arena *a, const struct policy_outcome *outcome,
     if (!m.items)
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
     for (size_t i = 0; i < outcome->n_outgoing; i++)
-        if (!is_reserved(outcome->outgoing[i].type) && token_claim_is_first(outcome, i))
+        if (!policy_name_is_reserved(outcome->outgoing[i].type) && token_claim_is_first(outcome, i))
             m.items[m.n++] = (struct named_json){ outcome->outgoing[i].type, token_claim_json(a, outcome, i) };
     *ret = m;
     return true;

@@ -22,10 +22,7 @@ static void put_outcome(struct json_out *out, const char *file, const struct off
     json_put_string(out, "decision", permitted ? "permitted" : evidence || !policy ? "not decided" : "denied");
     json_put_boolean(out, "keyAssumedTrusted", assumed_ak);
     appraised_put_rules(out, &o->appraised);
-    json_begin_array(out, "claims");
-    for (size_t i = 0; permitted && i < outcome->n_outgoing; i++)
-        policy_claim_write(out, &outcome->outgoing[i]);
-    json_end(out);
+    policy_outgoing_write(out, permitted ? outcome : NULL);
     json_begin_array(out, "reasons");
     if (evidence || policy)
         json_put_string(out, NULL, evidence ? evidence->text : policy->text);
@@ -108,8 +105,8 @@ static void print_token(struct cli *cli, const struct json *claims)
 static void outcome_table(struct cli *cli, const struct json *v)
 {
     for (size_t i = 0; i < v->array.n; i++) {
-        const struct json *one = v->array.items[i], *rules = json_get(one, "rules"), *reasons = json_get(one, "reasons");
-
+        const struct json *one = v->array.items[i], *rules = json_get(one, "rules"), *reasons = json_get(one, "reasons"),
+                          *left_out = json_get(one, "leftOut");
         bool assumed = false;
 
         printf("%s: %s\n", show_member(cli, one, "evidence"), show_member(cli, one, "decision"));
@@ -121,6 +118,9 @@ static void outcome_table(struct cli *cli, const struct json *v)
             print_rule(cli, rules->array.items[k]);
         print_fault(json_get(one, "policyError"), cli);
         print_token(cli, json_get(one, "claims"));
+        for (size_t k = 0; left_out && k < left_out->array.n; k++)
+            printf("  left out of the token, a name of the service's: %s\n",
+                   text_for_people(&cli->arena, json_text(left_out->array.items[k], BYTES_NONE)));
     }
 }
 

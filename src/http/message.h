@@ -70,6 +70,7 @@ struct http_response {
     struct writer body;
     const char *internal;   /* for the log: the sentence that was kept from the caller; NULL: none */
     const char *error_text; /* of the error body, for the audit log; NULL: none */
+    const char *warning;    /* for the log, of an answer that is fine; NULL: none */
     const char *outcome;    /* for metrics, a fixed word; NULL: the status says it all */
     /* For programs, in the next error body (control-plane.md 1.1): err_point(&response->about, …) becomes `target`, err_advise(&response->about, …)
      * a Remedy under `additionalInfo`. Code and text are not looked at. */

@@ -43,3 +43,13 @@ struct policy_claim policy_claim_string(const char *type, struct bytes value)
 {
     return (struct policy_claim){ .type = bytes_of_string(type), .value = { .type = POLICY_STRING, .string = value } };
 }
+
+bool policy_name_is_reserved(struct bytes name)
+{
+    static const char *const names[] = { "nbf", "exp", "iat", "iss", "jti", "ver", "rp_data", "nonce", "cnf", "aud", "sub", "trueboot" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (bytes_equal_string(name, names[i]))
+            return true;
+    return bytes_starts_with(name, BYTES_LIT("x-ms-"));
+}

@@ -127,6 +127,8 @@ static void look_at_action(struct linter *l)
         look_at_property(l, action);
     if (issues && bytes_starts_with(name, BYTES_LIT("x-ms-")))
         lint_warn(l, type->offset, NULL, "names beginning with x-ms- are the service's: this claim is left out of the token");
+    else if (issues && name.len && policy_name_is_reserved(name))
+        lint_warn(l, type->offset, NULL, "%.*s is a name of the service's: this claim is left out of the token", BYTES_FMT(name));
     if (issues || action->verb == POLICY_ISSUEPROPERTY)
         look_at_read_only(l, action);
     look_at_value_type(l, action);

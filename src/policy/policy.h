@@ -174,6 +174,9 @@ MUST_CHECK bool policy_evaluate(struct arena *a, const struct policy *policy, co
                                 const struct policy_limits *limits /* may be NULL */, struct policy_outcome *ret,
                                 struct policy_error *error);
 
+/* Names of the service's own in tokens of type Tpm (6.6): what a policy issues under one is left out. */
+bool policy_name_is_reserved(struct bytes name);
+
 /* "A Deny claim was issued, authorization failed." and the like: what a PolicyEvaluationError for this decision says, with the
  * rule to blame. NULL: no memory. */
 MUST_CHECK char *policy_refusal_text(struct arena *a, const struct policy_outcome *outcome);
@@ -184,3 +187,5 @@ void policy_trace_write(struct json_out *out, const struct policy_trace *rule);
 /* An error with its place, as one object. */
 void policy_error_write(struct json_out *out, const char *name, const struct policy_error *error);
 void policy_claim_write(struct json_out *out, const struct policy_claim *claim);
+/* The members "claims", what a token would hold, and "leftOut", the names that are reserved. NULL: none was made. */
+void policy_outgoing_write(struct json_out *out, const struct policy_outcome *outcome);

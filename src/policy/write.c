@@ -91,3 +91,25 @@ void policy_claim_write(struct json_out *out, const struct policy_claim *claim)
         json_put_bytes(out, "value", claim->value.string);
     json_end(out);
 }
+
+void policy_outgoing_write(struct json_out *out, const struct policy_outcome *outcome)
+{
+    size_t n = outcome ? outcome->n_outgoing : 0;
+    bool any = false;
+
+    json_begin_array(out, "claims");
+    for (size_t i = 0; i < n; i++) {
+        bool reserved = policy_name_is_reserved(outcome->outgoing[i].type);
+        any |= reserved;
+        if (!reserved)
+            policy_claim_write(out, &outcome->outgoing[i]);
+    }
+    json_end(out);
+    if (!any)
+        return;
+    json_begin_array(out, "leftOut");
+    for (size_t i = 0; i < n; i++)
+        if (policy_name_is_reserved(outcome->outgoing[i].type))
+            json_put_bytes(out, NULL, outcome->outgoing[i].type);
+    json_end(out);
+}

@@ -162,6 +162,8 @@ static void log_request(struct server *s, const struct http_request *request, co
 {
     char status[12], duration[24];
 
+    if (response->warning)
+        log_event(LOG_WARNING, response->warning, "id", request->id, NULL);
     if (!s->log_all && response->status < 400)
         return;
     snprintf(status, sizeof status, "%u", response->status);

@@ -84,6 +84,31 @@ TEST(es256_changes_the_signature_and_no_member)
     CHECK_INT(integer(json_get(es256.payload, "nbf")), fixture_time / 1000 - 300);
 }
 
+TEST(a_claim_under_a_name_of_the_services_is_left_out_with_a_warning)
+{
+    static const char *const names[] = { "iss", "exp", "jti", "cnf", "trueboot", "rp_data", "x-ms-anything" };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+
+    for (size_t i = 0; i <= ARRAY_LEN(names); i++) {
+        const char *name = i < ARRAY_LEN(names) ? names[i] : "mine";
+        struct attestation t;
+        struct answer answer;
+        struct verified got;
+
+        REQUIRE(fixture_provider(&f, "myprov", "original",
+                                 arena_printf(&f.a,
+                                              "version=1.0; authorizationrules { => permit(); }; issuancerules { => issue(type=\"%s\", "
+                                              "value=\"forged\"); };",
+                                              name)));
+        REQUIRE(attestation_begin(&f, vm, &t));
+        attestation_send(&t, &answer);
+        REQUIRE(answer.status == 200 && verify(&f, answer_token(&f, &answer), &got));
+        CHECK(json_is_string(json_get(got.payload, name), "forged") == (i == ARRAY_LEN(names)));
+        CHECK((answer.response.warning != NULL) == (i < ARRAY_LEN(names)));
+    }
+}
+
 TEST(a_provider_with_es256_signs_its_answers_about_policies_with_it_too_and_its_metadata_say_so)
 {
     static const struct {

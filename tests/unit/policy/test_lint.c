@@ -96,6 +96,8 @@ static const struct {
       { { 2, 23, "belongs into configurationrules", "" } } },
     { "version=1.2; authorizationrules { => permit(); }; issuancerules {\n=> issueproperty(type=\"report_validity_in_minutes\", value=0); };",
       { { 2, 59, "out of range", "" } } },
+    { "version=1.2; authorizationrules { => permit(); }; issuancerules {\n=> issue(type=\"iss\", value=1); };",
+      { { 2, 15, "iss is a name of the service's", "" } } },
     { "version=1.2; authorizationrules { => permit(); }; issuancerules {\n=> issue(type=\"x-ms-mine\", value=1); };",
       { { 2, 15, "left out", "" } } },
     { "version=1.2; authorizationrules { => permit(); }; issuancerules {\nc:[type==\"site\", issuer==\"CustomClaim\"] => add(type=c.value, value=1);\n[type==\"anything\"] => issue(type=\"a\", value=1); };", { { 0 } } },
