@@ -288,9 +288,22 @@ static void fewer_registers(struct guest *g)
     g->pcrs.banks[0].present = 0x7f;
     pcr_selection_of(&g->pcrs, &g->quote.attest.selection);
 }
+static void ak_that_does_not_sign(struct guest *g) { g->ak_public.attributes &= ~(uint32_t)OBJECT_SIGN; }
+static void movable_ak(struct guest *g) { g->ak_public.attributes &= ~(uint32_t)OBJECT_FIXED_TPM; }
+static void foster_ak(struct guest *g) { g->ak_public.attributes &= ~(uint32_t)OBJECT_FIXED_PARENT; }
+static void forged_quote(struct guest *g) { g->quote.attest.magic = 1; }
+static void tdx(struct guest *g) { g->isolation = "{\"Type\":\"Tdx\",\"Evidence\":{\"Proof\":\"AA==\",\"RunTimeData\":\"AA==\"}}"; }
+static void unheard_of_isolation(struct guest *g) { g->isolation = "{\"Type\":\"trustedlaunch \"}"; }
 static void confidential(struct guest *g)
 {
     g->isolation = "{\"Type\":\"SevSnp\",\"Evidence\":{\"Proof\":\"AA==\",\"RunTimeData\":\"AA==\"}}";
+}
+
+/* Never taken for Trusted Launch in silence (7.8), whatever the protocol's version. */
+static void old_confidential(struct guest *g)
+{
+    confidential(g);
+    g->version = "\"1.0\"";
 }
 
 static const struct wrong wrongs[] = {
@@ -310,7 +323,14 @@ static const struct wrong wrongs[] = {
     { "AK not restricted", "tpm.ak_attributes", unrestricted_ak },
     { "AikPub of another key", "tpm.ak_public", other_ak },
     { "register 7 not quoted", "quote.pcr_missing", fewer_registers },
+    { "AK does not sign", "tpm.ak_attributes", ak_that_does_not_sign },
+    { "AK not fixedTPM", "tpm.ak_attributes", movable_ak },
+    { "AK not fixedParent", "tpm.ak_attributes", foster_ak },
+    { "quote not made by a TPM", "quote.magic", forged_quote },
     { "hardware report", "isolation.unsupported", confidential },
+    { "report of a trust domain", "isolation.unsupported", tdx },
+    { "isolation nobody knows", "isolation.unsupported", unheard_of_isolation },
+    { "hardware report in a protocol without it", "isolation.unsupported", old_confidential },
 };
 
 TEST(every_check_refuses_evidence_that_is_signed_all_right)
@@ -383,6 +403,28 @@ TEST(clients_that_deviate_in_known_ways_are_served)
     service_post(&s, guest_request(&g), "", &answer);
     CHECK_STRING(answer.message, "");
     CHECK_INT(answer.status, 200);
+}
+
+TEST(the_clients_payload_comes_back_as_it_was_and_is_absent_without_one)
+{
+    static const struct {
+        const char *sent, *back; /* NULL: absent */
+    } rows[] = { { "{\"nonce\":\"\",\"ArmID\":\"L3N1YnM=\"}", "{\"nonce\":\"\",\"ArmID\":\"L3N1YnM=\"}" }, { "null", NULL } };
+    SERVICE(s);
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(guest_done) struct guest g;
+        const struct verified_jws *jws = NULL;
+        const struct json *payload;
+        struct sample_answer answer;
+
+        REQUIRE(setup(&s, &g));
+        g.client_payload = rows[i].sent;
+        service_post(&s, guest_request(&g), "", &answer);
+        REQUIRE(answer.status == 200);
+        payload = json_at(token_payload(&s, guest_open(&g, answer.sealed), &jws), "x-ms-runtime", "client-payload", NULL);
+        CHECK_STRING(payload ? json_to_string(&s.a, payload, JSON_COMPACT) : "absent", rows[i].back ? rows[i].back : "absent");
+    }
 }
 
 TEST(what_a_policy_issues_stands_in_the_token_but_never_in_place_of_our_claims)
