@@ -233,7 +233,7 @@ static bool read_files(struct cli *cli, struct refdata_file files[CLI_ARGUMENTS_
     for (int i = 0; i < cli->n_arguments; i++) {
         const char *slash = strrchr(cli->arguments[i], '/');
         files[i].name = slash ? slash + 1 : cli->arguments[i];
-        if (!file_read_in(&cli->arena, cli->arguments[i], REFDATA_MAX_BYTES, &files[i].content, err))
+        if (!cli_read(cli, cli->arguments[i], REFDATA_MAX_BYTES, &files[i].content, err))
             return false;
     }
     return true;
@@ -289,7 +289,7 @@ static bool trust_at(struct cli *cli, const char *pack, const char *who, struct 
     if (!refdata_keys_read(&cli->arena, path, &keys, err))
         return false;
     for (int i = 0; i < cli->n_arguments; i++)
-        if (!file_read_in(&cli->arena, cli->arguments[i], REFDATA_MAX_BYTES, &file, err) ||
+        if (!cli_read(cli, cli->arguments[i], REFDATA_MAX_BYTES, &file, err) ||
             !refdata_keys_add(&cli->arena, &keys, file, cli_option(cli, "name"), &added, err))
             return err_within(err, "%s", cli->arguments[i]);
     if (gone && !refdata_keys_remove(&keys, gone))

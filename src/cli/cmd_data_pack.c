@@ -51,11 +51,11 @@ static bool take_certificates(struct cli *cli, struct refdata_making *m, struct 
     int generation;
 
     for (size_t i = 0; (path = cli_option_at(cli, "forbid", i)) != NULL; i++)
-        if (!file_read_in(&cli->arena, path, INPUT_MAX, &file, err) || !refdata_forbid(m, file, last_part(path), err))
+        if (!cli_read(cli, path, INPUT_MAX, &file, err) || !refdata_forbid(m, file, last_part(path), err))
             return err_within(err, "%s", path);
     for (size_t i = 0; (path = cli_option_at(cli, "known", i)) != NULL; i++) {
         path = generation_of(path, &generation);
-        if (!file_read_in(&cli->arena, path, INPUT_MAX, &file, err) || !refdata_know(m, file, generation, err))
+        if (!cli_read(cli, path, INPUT_MAX, &file, err) || !refdata_know(m, file, generation, err))
             return err_within(err, "%s", path);
     }
     return true;
@@ -70,8 +70,7 @@ static bool make(struct cli *cli, struct boot_reference *ret, struct err *err)
     if (!data_date(cli, "as-of", &m.as_of_ms))
         return err_set(err, ERR_MALFORMED, "--as-of is not a date such as 2026-07-14");
     for (int i = 0; i < cli->n_arguments; i++)
-        if (!file_read_in(&cli->arena, cli->arguments[i], INPUT_MAX, &file, err) ||
-            !refdata_take(&m, file, last_part(cli->arguments[i]), err))
+        if (!cli_read(cli, cli->arguments[i], INPUT_MAX, &file, err) || !refdata_take(&m, file, last_part(cli->arguments[i]), err))
             return err_within(err, "%s", cli->arguments[i]);
     if (!take_certificates(cli, &m, err) || !refdata_made(&m, ret, err))
         return false;

@@ -1,7 +1,6 @@
 /* trueboot policy: reading, setting and trying attestation policies. */
 #include <string.h>
 #include "base/base64.h"
-#include "base/file.h"
 #include "cli/cmd_policy.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
@@ -27,7 +26,10 @@ static const char *policy_route(struct cli *cli, const char *type, const char *r
                         type, rest);
 }
 
-static int bad_route(void) { return cli_fail(EXIT_USAGE, "a provider and an attestation type are letters and digits"); }
+static int bad_route(void)
+{
+    return cli_fail(EXIT_USAGE, "a provider and an attestation type (Tpm, AzureGuest, …) are letters and digits; the type comes first");
+}
 
 int policy_call(struct cli *cli, const char *method, const char *type, const char *rest, const char *body, const struct json **ret)
 {
@@ -125,9 +127,9 @@ static bool sign(struct cli *cli, const char *key_file, const char *cert_file, s
     const char *der, *header;
     enum jws_algorithm algorithm = JWS_RS256;
 
-    if (!file_read_in(&cli->arena, key_file, KEY_MAX, &content, err) || !privkey_from_pem(content, &key, err))
+    if (!cli_read(cli, key_file, KEY_MAX, &content, err) || !privkey_from_pem(content, &key, err))
         return err_within(err, "%s", key_file);
-    if (!file_read_in(&cli->arena, cert_file, KEY_MAX, &content, err) || !cert_parse_any(content, &cert, err))
+    if (!cli_read(cli, cert_file, KEY_MAX, &content, err) || !cert_parse_any(content, &cert, err))
         return err_within(err, "%s", cert_file);
     if (pubkey_type(privkey_public(key)) == KEY_EC)
         while (algorithm < JWS_ALGORITHM_COUNT && !(jws_algorithms_of(privkey_public(key)) & JWS_ALLOW(algorithm)))
@@ -155,6 +157,15 @@ static const char *wrap(struct cli *cli, struct bytes payload, struct err *err)
     return arena_string(&cli->arena, compact);
 }
 
+static void change_table(struct cli *cli, const struct json *v)
+{
+    const char *hash = show_member(cli, v, "x-ms-policy-token-hash");
+
+    printf("%s\n", show_member(cli, v, "x-ms-policy-result"));
+    if (hash)
+        printf("  submitted token: SHA-256 %s\n", hash);
+}
+
 static int send(struct cli *cli, const char *method, const char *rest, struct bytes payload)
 {
     const struct json *answer, *claims;
@@ -165,7 +176,7 @@ static int send(struct cli *cli, const char *method, const char *rest, struct by
     if (code != EXIT_OK)
         return code;
     claims = claims_of(cli, answer, &err);
-    return claims ? cli_print(cli, claims, NULL) : cli_fail_err(&err);
+    return claims ? cli_print(cli, claims, change_table) : cli_fail_err(&err);
 }
 
 int policy_read_file(struct cli *cli, const char *file, const struct policy **ret)
@@ -175,8 +186,8 @@ int policy_read_file(struct cli *cli, const char *file, const struct policy **re
     const char *shown;
     struct bytes text;
 
-    if (!file_read_in(&cli->arena, file, LIMIT_POLICY_TEXT_BYTES, &text, &err))
-        return cli_fail_err(&err);
+    if (!cli_read(cli, file, LIMIT_POLICY_TEXT_BYTES, &text, &err))
+        return offline_fail(&err);
     if (policy_parse(&cli->arena, text, ret, &why))
         return EXIT_OK;
     shown = policy_error_show(&cli->arena, &why);

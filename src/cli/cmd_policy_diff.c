@@ -1,7 +1,6 @@
 /* trueboot policy diff: a local text against the policy of the server, or two versions of its history; as a patch, and in words. */
 #include <stdlib.h>
 #include <string.h>
-#include "base/file.h"
 #include "base/utf8.h"
 #include "cli/cmd_policy.h"
 #include "cli/commands.h"
@@ -58,8 +57,8 @@ static int side_of_file(struct cli *cli, const char *file, struct side *ret)
 {
     struct err err = ERR_INIT;
 
-    if (!file_read_in(&cli->arena, file, LIMIT_POLICY_TEXT_BYTES, &ret->text, &err))
-        return cli_fail_err(&err);
+    if (!cli_read(cli, file, LIMIT_POLICY_TEXT_BYTES, &ret->text, &err))
+        return offline_fail(&err);
     ret->name = file;
     return EXIT_OK;
 }

@@ -1,6 +1,5 @@
 /* trueboot provider, token: attestation providers, and tokens for callers. */
 #include <string.h>
-#include "base/file.h"
 #include "base/base64.h"
 #include "cli/commands.h"
 #include "x509/cert.h"
@@ -56,7 +55,7 @@ static bool put_signers(struct cli *cli, struct json_out *out, struct err *err)
     for (size_t i = 0; cli_option_at(cli, "signer", i); i++) {
         struct cert *certs[SIGNERS_MAX];
         size_t n;
-        if (!file_read_in(&cli->arena, cli_option_at(cli, "signer", i), BUNDLE_MAX, &content, err))
+        if (!cli_read(cli, cli_option_at(cli, "signer", i), BUNDLE_MAX, &content, err))
             return false;
         if (!cert_parse_bundle(content, certs, SIGNERS_MAX, &n, err))
             return err_within(err, "%s", cli_option_at(cli, "signer", i));

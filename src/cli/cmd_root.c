@@ -1,6 +1,5 @@
 /* trueboot root: who is believed when they vouch for endorsement and attestation keys. */
 #include <string.h>
-#include "base/file.h"
 #include "cli/commands.h"
 #include "x509/cert.h"
 
@@ -13,7 +12,7 @@ static bool read_files(struct cli *cli, struct writer *pem, struct err *err)
         struct cert *certs[BUNDLE_MAX];
         struct bytes content;
         size_t n;
-        if (!file_read_in(&cli->arena, cli->arguments[i], ROOT_FILE_MAX, &content, err))
+        if (!cli_read(cli, cli->arguments[i], ROOT_FILE_MAX, &content, err))
             return false;
         if (!cert_parse_bundle(content, certs, BUNDLE_MAX, &n, err))
             return err_within(err, "%s", cli->arguments[i]);

@@ -51,6 +51,22 @@ TEST(lint_counts_rules_or_shows_the_place_with_a_caret)
     CHECK(says(r.error, "line 2") && says(r.error, "\n  authorizationrules{ => allow(); };\n") && says(r.error, "^"));
 }
 
+TEST(a_policy_may_come_from_standard_input_and_a_file_that_is_not_there_is_an_error_of_the_command)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct command good = { .n = 0 }, missing = { .n = 0 };
+    struct ran r;
+
+    command_add(&good, "policy", "lint", "-", "-o", "json", NULL);
+    r = run(&a, &good, "version=1.1; authorizationrules{ => permit(); };");
+    CHECK_INT(r.code, 0);
+    CHECK(json_is_string(json_get(run_json(&a, &r), "version"), "1.1"));
+    command_add(&missing, "policy", "lint", "/nowhere/a.policy", NULL);
+    r = run(&a, &missing, NULL);
+    CHECK_INT(r.code, 1); /* 3 means that the server knows no such thing */
+    CHECK(says(r.error, "/nowhere/a.policy"));
+}
+
 TEST(lint_shows_what_is_hardly_meant_and_can_be_strict)
 {
     static const char text[] = "version=1.2;\nauthorizationrules {\n\t[type==\"secureBootEnabld\"] => deny();\n\t=> permit();\n};";
