@@ -209,6 +209,24 @@ TEST(a_register_that_began_anew_under_a_list_holds_its_beginning_and_its_end)
     }
 }
 
+TEST(a_real_kernels_list_after_hibernation_is_seen_for_what_it_is)
+{
+    static const char value[] = "7a3fb89a0617e48b9e95012768150784ed25d15fd01fd6817b49fae8daf42d16"; /* register 10 of the quote */
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct pcr_set *quoted = ARENA_NEW(&a, struct pcr_set);
+    struct err err = ERR_INIT;
+    struct bytes list;
+    struct ima_gap gap;
+
+    REQUIRE_OK(file_read_in(&a, test_case("ima/hibernated.list"), LIMIT_IMA_BYTES, &list, &err), err);
+    quoted->n_banks = 1;
+    quoted->banks[0] = (struct pcr_bank){ .algorithm = DIGEST_SHA256, .present = 1u << 10 };
+    quoted->banks[0].value[10].algorithm = DIGEST_SHA256;
+    REQUIRE(hex_decode_into(bytes_of_string(value), quoted->banks[0].value[10].value, 32));
+    REQUIRE(ima_find_gap(list, quoted, NULL, &gap));
+    CHECK(gap.before == 19 && gap.after == 30 && gap.end == 44);
+}
+
 TEST(a_list_without_a_gap_or_without_end_has_none)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
