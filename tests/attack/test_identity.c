@@ -1,6 +1,6 @@
 /* Attack suite 4.3: whose TPM it is. */
 #include <pthread.h>
-#include "attack/enrolling.h"
+#include "support/enrolling.h"
 #include "support/test.h"
 #include "unit/x509/cert_builder.h"
 #include "x509/chain.h"

@@ -1,6 +1,6 @@
 /* Attack suite 4.3, I6 to I10: one machine, told from its copies, its past and its stand-ins. What counts is the answer of the service. */
 #include <stdlib.h>
-#include "attack/enrolling.h"
+#include "support/enrolling.h"
 #include "base/base64.h"
 #include "crypto/pem.h"
 #include "jose/jws.h"

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include "base/base64.h"
 #include "base/hex.h"
-#include "crypto/encrypt.h"
 #include "support/attestation_fixture.h"
+#include "support/enrolling.h"
 #include "support/test.h"
-#include "tpm/kdf.h"
 #include "x509/ak_cert.h"
 
 /* ---- the guest's side ---------------------------------------------------------------------------------------------------- */
@@ -31,36 +30,6 @@ static void begin(struct fixture *f, struct arena *a, const struct beginning *b,
     fixture_call(
         f, &(struct call){ .path = arena_printf(a, "%s/enroll/v1/begin", f->at ? f->at : ""), .body = bytes_of_string(body), .arena = a },
         ret);
-}
-
-/* TPM2_ActivateCredential in software: Part 1, 24.4 and 24.5, backwards. False: the blob was made for another name or key. */
-static bool activate_credential(const struct privkey *ek, struct bytes ak_name, struct bytes blob, struct bytes encrypted,
-                                uint8_t ret_secret[static 32])
-{
-    uint8_t seed[PRIVKEY_PLAIN_MAX], key[32], plain[34];
-    struct reader r = reader_over(encrypted);
-    struct bytes body, integrity, identity;
-    struct err err = ERR_INIT;
-    struct digest hmac;
-    size_t len;
-
-    if (!read_u16be_prefixed(&r, &body) || !privkey_decrypt_oaep(ek, DIGEST_SHA256, BYTES_LIT("IDENTITY\0"), body, seed, &len, &err))
-        return false;
-    r = reader_over(blob);
-    if (!read_u16be_prefixed(&r, &body))
-        return false;
-    r = reader_over(body);
-    if (!read_u16be_prefixed(&r, &integrity))
-        return false;
-    identity = read_rest(&r);
-    tpm_kdf_a(DIGEST_SHA256, (struct bytes){ seed, 32 }, "INTEGRITY", BYTES_NONE, BYTES_NONE, key, 32);
-    hmac_compute(DIGEST_SHA256, BYTES_OF(key), (const struct bytes[]){ identity, ak_name }, 2, &hmac);
-    tpm_kdf_a(DIGEST_SHA256, (struct bytes){ seed, 32 }, "STORAGE", ak_name, BYTES_NONE, key, 16);
-    if (!bytes_equal(integrity, digest_bytes(&hmac)) || identity.len != sizeof plain ||
-        !decrypt_aes_cfb((struct bytes){ key, 16 }, identity, plain, &err))
-        return false;
-    memcpy(ret_secret, plain + 2, 32);
-    return true;
 }
 
 struct activation {

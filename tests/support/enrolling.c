@@ -1,4 +1,4 @@
-#include "attack/enrolling.h"
+#include "support/enrolling.h"
 #include <stdlib.h>
 #include "base/base64.h"
 #include "base/reader.h"
@@ -23,9 +23,9 @@ static struct bytes member(struct fixture *f, const struct answer *answer, const
     return ret;
 }
 
-bool enrolling_open(struct fixture *f, const struct privkey *ek, struct bytes ak_name, const struct answer *begun, uint8_t ret[static 32])
+bool activate_credential(const struct privkey *ek, struct bytes ak_name, struct bytes blob, struct bytes encrypted, uint8_t ret[static 32])
 {
-    struct bytes blob = member(f, begun, "credentialBlob"), encrypted = member(f, begun, "encryptedSecret"), body, integrity, identity;
+    struct bytes body, integrity, identity;
     struct reader r = reader_over(encrypted);
     uint8_t seed[PRIVKEY_PLAIN_MAX], key[32], plain[34];
     struct digest hmac;
@@ -50,6 +50,11 @@ bool enrolling_open(struct fixture *f, const struct privkey *ek, struct bytes ak
         return false;
     memcpy(ret, plain + 2, 32);
     return true;
+}
+
+bool enrolling_open(struct fixture *f, const struct privkey *ek, struct bytes ak_name, const struct answer *begun, uint8_t ret[static 32])
+{
+    return activate_credential(ek, ak_name, member(f, begun, "credentialBlob"), member(f, begun, "encryptedSecret"), ret);
 }
 
 void enrolling_proof(const uint8_t secret[static 32], const char *id, struct bytes ak_name, uint8_t ret[static 32])

@@ -1,9 +1,11 @@
-/* tests/attack/enrolling.h: the machine's side of an enrolment, step by step, so that a test can do one of them wrong. */
+/* tests/support/enrolling.h: the machine's side of an enrolment, step by step, so that a test can do one of them wrong. */
 #pragma once
 #include "support/attestation_fixture.h"
 
 void enrolling_begin(struct fixture *f, const struct test_vm *vm, struct bytes ek_public, struct answer *answer);
-/* TPM2_ActivateCredential: opens the secret if it was made for this EK and this AK (Part 1, 24). */
+/* TPM2_ActivateCredential in software (Part 1, 24.4 and 24.5, backwards). False: it was made for another EK or another AK's name. */
+bool activate_credential(const struct privkey *ek, struct bytes ak_name, struct bytes blob, struct bytes encrypted, uint8_t ret[static 32]);
+/* The same of an answer to the beginning. */
 bool enrolling_open(struct fixture *f, const struct privkey *ek, struct bytes ak_name, const struct answer *begun, uint8_t ret[static 32]);
 const char *enrolling_id(struct fixture *f, const struct answer *begun);
 void enrolling_proof(const uint8_t secret[static 32], const char *id, struct bytes ak_name, uint8_t ret[static 32]);
