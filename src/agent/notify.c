@@ -31,3 +31,14 @@ void notify_send(const char *text)
     if (channel >= 0)
         (void)!sendto(channel, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (const struct sockaddr *)&address, address_len);
 }
+
+int64_t notify_watchdog_ms(void)
+{
+    const char *text = getenv("WATCHDOG_USEC"), *whom = getenv("WATCHDOG_PID");
+    char *end;
+    long long us = text ? strtoll(text, &end, 10) : 0;
+
+    if (!text || end == text || *end || us <= 0 || (whom && strtoll(whom, NULL, 10) != (long long)getpid()))
+        return 0;
+    return us / 1000;
+}

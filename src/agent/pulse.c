@@ -24,6 +24,13 @@ struct pulse {
     bool ends;
 };
 
+int64_t pulse_period_ms(void)
+{
+    int64_t third = notify_watchdog_ms() / 3;
+
+    return third > 0 && third < PULSE_PERIOD_MS ? third : PULSE_PERIOD_MS;
+}
+
 /* With the lock held. */
 static void beat(struct pulse *p)
 {
@@ -35,10 +42,16 @@ static void beat(struct pulse *p)
 
 static void wait_a_period(struct pulse *p)
 {
+    int64_t ms = pulse_period_ms();
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PULSE_PERIOD_MS / 1000;
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
     pthread_cond_timedwait(&p->wake, &p->lock, &until);
 }
 
@@ -55,7 +68,7 @@ static void *beat_while_busy(void *context)
             continue;
         }
         wait_a_period(p);
-        if (!p->ends && p->busy_until && clock_monotonic_ms() < p->busy_until && clock_monotonic_ms() >= p->last_beat + PULSE_PERIOD_MS)
+        if (!p->ends && p->busy_until && clock_monotonic_ms() < p->busy_until && clock_monotonic_ms() >= p->last_beat + pulse_period_ms())
             beat(p);
     }
     pthread_mutex_unlock(&p->lock);
@@ -136,7 +149,7 @@ void pulse_beat(struct pulse *p)
     if (!p)
         return;
     pthread_mutex_lock(&p->lock);
-    if (clock_monotonic_ms() >= p->last_beat + PULSE_PERIOD_MS / 2)
+    if (clock_monotonic_ms() >= p->last_beat + pulse_period_ms() / 2)
         beat(p);
     pthread_mutex_unlock(&p->lock);
 }

@@ -6,9 +6,12 @@
 #include <stdint.h>
 #include "base/err.h"
 
-enum { PULSE_PERIOD_MS = 60 * 1000 };
+enum { PULSE_PERIOD_MS = 60 * 1000 }; /* at most, see pulse_period_ms */
 
 struct pulse;
+
+/* Between two beats at most: a minute, and a third of what the service manager's watchdog allows. */
+int64_t pulse_period_ms(void);
 
 /* NULL: no memory or no thread; everything below takes NULL and does nothing. The file is made when the folder is there. */
 struct pulse *pulse_start(const char *out_dir);

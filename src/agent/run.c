@@ -23,7 +23,6 @@
 
 enum {
     HEARTBEAT_RETRY_MS = 60 * 1000,
-    WAIT_MAX_MS = 60 * 1000,      /* a resume from suspend is noticed within that */
     WORK_MAX_MS = 15 * 60 * 1000, /* a cycle has ten minutes; who works longer hangs */
     STOP_SECONDS = 9,             /* CANCELLED: within 10 s (9.5) */
 };
@@ -126,6 +125,7 @@ static void warn_of_outage(struct daemon *d)
  * between. */
 static void wait_until(struct daemon *d, int64_t due)
 {
+    int64_t longest = pulse_period_ms(); /* a resume from suspend is noticed within that, too */
     sigset_t stop, before;
 
     sigemptyset(&stop);
@@ -147,8 +147,8 @@ static void wait_until(struct daemon *d, int64_t due)
 
         if (left <= 0)
             break;
-        if (left > WAIT_MAX_MS)
-            left = WAIT_MAX_MS;
+        if (left > longest)
+            left = longest;
         pause = (struct timespec){ .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
         FD_ZERO(&readable);
         if (d->wake.socket >= 0)

@@ -146,6 +146,31 @@ TEST(the_service_manager_hears_that_we_live)
     close(fd);
 }
 
+TEST(a_watchdog_is_fed_three_times_before_it_bites)
+{
+    static const struct {
+        const char *usec, *pid; /* NULL: not given */
+        int64_t watchdog_ms, period_ms;
+    } cases[] = {
+        { NULL, NULL, 0, 60000 },      { "180000000", NULL, 180000, 60000 }, { "15000000", NULL, 15000, 5000 },
+        { "15000000", "1", 0, 60000 }, { "15000000x", NULL, 0, 60000 },      { "", NULL, 0, 60000 },
+        { "0", NULL, 0, 60000 },       { "-3000000", NULL, 0, 60000 },       { "600000000", NULL, 600000, 60000 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        unsetenv("WATCHDOG_USEC");
+        unsetenv("WATCHDOG_PID");
+        if (cases[i].usec)
+            setenv("WATCHDOG_USEC", cases[i].usec, 1);
+        if (cases[i].pid)
+            setenv("WATCHDOG_PID", cases[i].pid, 1);
+        CHECK_INT(notify_watchdog_ms(), cases[i].watchdog_ms);
+        CHECK_INT(pulse_period_ms(), cases[i].period_ms);
+    }
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+}
+
 TEST(events_have_valid_names_and_stay_few)
 {
     struct ground g CLEANUP(ground_done);
