@@ -68,21 +68,21 @@ static bool get_health(void *context, const struct http_request *request, struct
 
 /* clang-format off */
 const struct http_route attestation_routes[] = {
-    ROUTE_AT("POST", "/attest/{type}",                HTTP_ANONYMOUS,   LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, HTTP_COSTLY),
-    ROUTE_AT("POST", "/attest/Tee/{type}",            HTTP_ANONYMOUS,   LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, HTTP_COSTLY), /* 2018-09-01-preview */
-    ROUTE("GET",  "/certs",                           HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  document_certs),
-    ROUTE("GET",  "/.well-known/openid-configuration", HTTP_ANONYMOUS,  0,                       HTTP_NO_BODY,  document_openid),
-    { "GET",      "/servicehealth",                   HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, NULL }, /* whatever Host a probe sends */
+    ROUTE_AT("POST", "/attest/{type}",                HTTP_ANONYMOUS,    LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, HTTP_COSTLY),
+    ROUTE_AT("POST", "/attest/Tee/{type}",            HTTP_ANONYMOUS,    LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, HTTP_COSTLY), /* 2018-09-01-preview */
+    ROUTE("GET",  "/certs",                           HTTP_ANONYMOUS,    0,                       HTTP_NO_BODY,  document_certs),
+    ROUTE("GET",  "/.well-known/openid-configuration", HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  document_openid),
+    { "GET",      "/servicehealth",                   HTTP_ANONYMOUS,    0,                       HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, NULL }, /* whatever Host a probe sends */
     { "GET",      "/providers/{provider}/servicehealth", HTTP_ANONYMOUS, 0,                      HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, data_plane_locate },
-    ROUTE("GET",  "/policies/{type}",                 HTTP_READER,      0,                       HTTP_NO_BODY,  policy_get),
-    ROUTE("PUT",  "/policies/{type}",                 HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_put),
-    ROUTE("POST", "/policies/{type}:reset",           HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_reset),
-    ROUTE("GET",  "/policies/{type}/history",         HTTP_READER,      0,                       HTTP_NO_BODY,  policy_history),
-    ROUTE("POST", "/policies/{type}:dryRun",          HTTP_READER,      LIMIT_ATTEST_BODY_BYTES, HTTP_JSON,     policy_dry_run),
-    ROUTE("POST", "/policies/{type}:replay",          HTTP_READER,      LIMIT_POLICY_BODY_BYTES, HTTP_JSON,     policy_replay),
-    ROUTE("GET",  "/certificates",                    HTTP_READER,      0,                       HTTP_NO_BODY,  signers_get),
-    ROUTE("POST", "/certificates:add",                HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, signers_add),
-    ROUTE("POST", "/certificates:remove",             HTTP_CONTRIBUTOR, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, signers_remove),
+    ROUTE("GET",  "/policies/{type}",                 HTTP_READER,       0,                       HTTP_NO_BODY,  policy_get),
+    ROUTE("PUT",  "/policies/{type}",                 HTTP_POLICY_ADMIN, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_put),
+    ROUTE("POST", "/policies/{type}:reset",           HTTP_POLICY_ADMIN, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_reset),
+    ROUTE("GET",  "/policies/{type}/history",         HTTP_READER,       0,                       HTTP_NO_BODY,  policy_history),
+    ROUTE("POST", "/policies/{type}:dryRun",          HTTP_READER,       LIMIT_ATTEST_BODY_BYTES, HTTP_JSON,     policy_dry_run),
+    ROUTE("POST", "/policies/{type}:replay",          HTTP_READER,       LIMIT_POLICY_BODY_BYTES, HTTP_JSON,     policy_replay),
+    ROUTE("GET",  "/certificates",                    HTTP_READER,       0,                       HTTP_NO_BODY,  signers_get),
+    ROUTE("POST", "/certificates:add",                HTTP_POLICY_ADMIN, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, signers_add),
+    ROUTE("POST", "/certificates:remove",             HTTP_POLICY_ADMIN, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, signers_remove),
 };
 /* clang-format on */
 const size_t attestation_n_routes = ARRAY_LEN(attestation_routes);

@@ -266,7 +266,7 @@ static int run_token_create(struct cli *cli)
     const char *role = cli_option(cli, "role"), *days = cli_option(cli, "days"), *scope = cli_option(cli, "scope"), *body;
 
     if (!role)
-        return cli_fail(EXIT_USAGE, "--role reader, --role contributor or --role owner is needed");
+        return cli_fail(EXIT_USAGE, "--role reader, policy-admin, security-admin, contributor or owner is needed");
     if (days && (!*days || strspn(days, "0123456789") != strlen(days) || strlen(days) > 4))
         return cli_fail(EXIT_USAGE, "--days is a number");
     json_begin_object(&out, NULL);
@@ -290,7 +290,7 @@ static int run_token_revoke(struct cli *cli)
 }
 
 static const struct cli_option token_options[] = {
-    { "role", "ROLE", "reader, contributor or owner" },
+    { "role", "ROLE", "reader, policy-admin, security-admin, contributor or owner" },
     { "days", "N", "until it ends (default: 90)" },
     { "scope", "provider/NAME|vm/NAME", "good for that provider's endpoints, or that VM's addresses, only" },
 };

@@ -3,20 +3,26 @@
 #include <stdio.h>
 #include <strings.h>
 
-const char *http_role_name(enum http_role role)
-{
-    static const char *const names[] = { "anonymous", "agent", "reader", "contributor", "owner" };
+static const struct {
+    const char *name;
+    unsigned includes; /* a bit of each role whose routes it may call */
+} roles[HTTP_ROLE_COUNT] = {
+#define BIT(role) (1u << HTTP_##role)
+    [HTTP_ANONYMOUS] = { "anonymous", BIT(ANONYMOUS) },
+    [HTTP_AGENT] = { "agent", BIT(ANONYMOUS) | BIT(AGENT) },
+    [HTTP_READER] = { "reader", BIT(ANONYMOUS) | BIT(READER) },
+    [HTTP_POLICY_ADMIN] = { "policy-admin", BIT(ANONYMOUS) | BIT(READER) | BIT(POLICY_ADMIN) },
+    [HTTP_SECURITY_ADMIN] = { "security-admin", BIT(ANONYMOUS) | BIT(READER) | BIT(SECURITY_ADMIN) },
+    [HTTP_CONTRIBUTOR] = { "contributor", BIT(ANONYMOUS) | BIT(READER) | BIT(POLICY_ADMIN) | BIT(SECURITY_ADMIN) | BIT(CONTRIBUTOR) },
+    [HTTP_OWNER] = { "owner", BIT(ANONYMOUS) | BIT(READER) | BIT(POLICY_ADMIN) | BIT(SECURITY_ADMIN) | BIT(CONTRIBUTOR) | BIT(OWNER) },
+#undef BIT
+};
 
-    return (size_t)role < ARRAY_LEN(names) ? names[role] : "nobody";
-}
+const char *http_role_name(enum http_role role) { return (size_t)role < HTTP_ROLE_COUNT ? roles[role].name : "nobody"; }
 
 bool http_role_suffices(enum http_role has, enum http_role needed)
 {
-    if (needed == HTTP_ANONYMOUS)
-        return true;
-    if (needed == HTTP_AGENT || has == HTTP_AGENT)
-        return has == needed;
-    return has >= needed;
+    return (size_t)has < HTTP_ROLE_COUNT && (size_t)needed < HTTP_ROLE_COUNT && (roles[has].includes & (1u << needed)) != 0;
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------------ */

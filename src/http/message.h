@@ -9,10 +9,20 @@
 #include "json/parse.h"
 #include "json/write.h"
 
-/* Who may call. Above AGENT each role includes the one before; AGENT stands apart: it is a VM's own key and nobody else. */
-enum http_role { HTTP_ANONYMOUS, HTTP_AGENT, HTTP_READER, HTTP_CONTRIBUTOR, HTTP_OWNER };
+/* Who may call (control-plane.md 7.2). AGENT stands apart: it is a VM's own key and nobody else. From READER on each role includes READER; POLICY_ADMIN
+ * (policies and their signers) and SECURITY_ADMIN (baselines) do not include each other, CONTRIBUTOR includes both, OWNER everything. */
+enum http_role {
+    HTTP_ANONYMOUS,
+    HTTP_AGENT,
+    HTTP_READER,
+    HTTP_POLICY_ADMIN,
+    HTTP_SECURITY_ADMIN,
+    HTTP_CONTRIBUTOR,
+    HTTP_OWNER,
+    HTTP_ROLE_COUNT
+};
 
-const char *http_role_name(enum http_role role); /* "anonymous", "agent", … */
+const char *http_role_name(enum http_role role); /* "anonymous", "agent", "reader", "policy-admin", … */
 bool http_role_suffices(enum http_role has, enum http_role needed);
 
 struct http_peer {

@@ -172,7 +172,7 @@ const struct http_route monitor_routes[] = {
     { "GET", "/v1/status", HTTP_READER, 0, HTTP_NO_BODY, list_status, 0 },
     { "GET", "/v1/vms/{vm}/status", HTTP_READER, 0, HTTP_NO_BODY, get_status, 0 },
     { "GET", "/v1/vms/{vm}/baseline", HTTP_READER, 0, HTTP_NO_BODY, get_baseline, 0 },
-    { "POST", "/v1/vms/{vm}/baseline:approve", HTTP_CONTRIBUTOR, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, approve_baseline, 0 },
+    { "POST", "/v1/vms/{vm}/baseline:approve", HTTP_SECURITY_ADMIN, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, approve_baseline, 0 },
     { "GET", "/v1/vms/{vm}/appraisals", HTTP_READER, 0, HTTP_NO_BODY, list_appraisals, 0 },
     { "GET", "/v1/vms/{vm}/appraisals/{appraisal}/evidence", HTTP_READER, 0, HTTP_NO_BODY, get_evidence, 0 },
 };

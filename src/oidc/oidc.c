@@ -62,42 +62,52 @@ static bool check_audience(const struct oidc_settings *s, const struct json *aud
 
 /* ---- the role ------------------------------------------------------------------------------------------------------------ */
 
-static enum http_role role_of_value(const struct oidc_settings *s, struct bytes value)
+/* A bit of each role that was given. */
+static unsigned role_of_value(const struct oidc_settings *s, struct bytes value)
 {
-    return is_word(bytes_of_string(s->owner), ",", value)         ? HTTP_OWNER
-           : is_word(bytes_of_string(s->contributor), ",", value) ? HTTP_CONTRIBUTOR
-           : is_word(bytes_of_string(s->reader), ",", value)      ? HTTP_READER
-                                                                  : HTTP_ANONYMOUS;
-}
+    const struct {
+        const char *values;
+        enum http_role role;
+    } rows[] = { { s->reader, HTTP_READER },
+                 { s->policy_admin, HTTP_POLICY_ADMIN },
+                 { s->security_admin, HTTP_SECURITY_ADMIN },
+                 { s->contributor, HTTP_CONTRIBUTOR },
+                 { s->owner, HTTP_OWNER } };
+    unsigned given = 0;
 
-static void raise(enum http_role *role, enum http_role to)
-{
-    if (to > *role)
-        *role = to;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].values && is_word(bytes_of_string(rows[i].values), ",", value))
+            given |= 1u << rows[i].role;
+    return given;
 }
 
 /* A text counts as a whole and word by word (RFC 8693 4.2: scope), an array by its texts. */
-static void read_roles(const struct oidc_settings *s, const struct json *v, enum http_role *role)
+static unsigned read_roles(const struct oidc_settings *s, const struct json *v)
 {
+    unsigned given = 0;
     struct bytes rest;
 
     if (v && v->type == JSON_STRING) {
-        raise(role, role_of_value(s, v->string));
+        given |= role_of_value(s, v->string);
         for (rest = v->string; rest.len > 0;) {
             size_t space = bytes_find(rest, BYTES_LIT(" "));
 
-            raise(role, role_of_value(s, bytes_slice(rest, 0, space)));
+            given |= role_of_value(s, bytes_slice(rest, 0, space));
             rest = space == SIZE_MAX ? BYTES_NONE : bytes_slice(rest, space + 1, rest.len);
         }
     }
     for (size_t i = 0; v && v->type == JSON_ARRAY && i < v->array.n; i++)
-        raise(role, role_of_value(s, json_text(v->array.items[i], BYTES_NONE)));
+        given |= role_of_value(s, json_text(v->array.items[i], BYTES_NONE));
+    return given;
 }
 
-static enum http_role role_of(const struct oidc_settings *s, const struct json *claims)
+/* The highest one. Who sets policies and who approves baselines are two people (control-plane.md 7.2: separation of duties): a token that gives both, and
+ * nothing that includes them, gives neither. */
+static bool role_of(const struct oidc_settings *s, const struct json *claims, enum http_role *ret, struct err *err)
 {
-    enum http_role role = s->otherwise;
+    const unsigned both = 1u << HTTP_POLICY_ADMIN | 1u << HTTP_SECURITY_ADMIN;
     struct bytes names = bytes_of_string(s->role_claims);
+    unsigned given = 1u << s->otherwise;
 
     while (names.len > 0) {
         size_t n = 0;
@@ -105,10 +115,16 @@ static enum http_role role_of(const struct oidc_settings *s, const struct json *
         while (n < names.len && names.data[n] != ' ' && names.data[n] != ',')
             n++;
         if (n > 0)
-            read_roles(s, json_get_bytes(claims, bytes_slice(names, 0, n)), &role);
+            given |= read_roles(s, json_get_bytes(claims, bytes_slice(names, 0, n)));
         names = bytes_slice(names, n + 1, names.len);
     }
-    return role;
+    if ((given & both) == both && given < 1u << HTTP_CONTRIBUTOR)
+        return err_set(err, ERR_DENIED, "token: it gives both policy-admin and security-admin, which exclude each other");
+    *ret = HTTP_ANONYMOUS;
+    for (enum http_role role = HTTP_ANONYMOUS; role < HTTP_ROLE_COUNT; role++)
+        if (given & 1u << role)
+            *ret = role;
+    return true;
 }
 
 /* For histories and the audit log: the subject, and a name when there is one. */
@@ -178,7 +194,8 @@ bool oidc_identify(struct oidc *o, const struct http_request *request, bool *ret
     caller.subject = name_of(request->arena, &claims);
     if (!caller.subject)
         return err_set(err, ERR_NO_MEMORY, "no memory for a caller");
-    caller.role = role_of(oidc_settings(o), claims.claims);
+    if (!role_of(oidc_settings(o), claims.claims, &caller.role, err))
+        return false;
     if (caller.role == HTTP_ANONYMOUS)
         return err_set(err, ERR_DENIED,
                        "The token is genuine, but gives no role here: none of its claims (%s) holds a value that is mapped to one.",

@@ -48,6 +48,8 @@
     X("oidc",    "ca_file",                 oidc_ca_file,           TEXT,     "",              0,     4000,       START, NULL,                 "CA certificates for the issuer's addresses (default: the system's)") \
     X("oidc",    "role_claims",             oidc_role_claims,       TEXT,     "roles groups scp scope", 1, 1000,  START, NULL,                 "claims that hold roles: texts of words, or arrays of texts") \
     X("oidc",    "reader",                  oidc_reader,            TEXT,     "trueboot.reader", 0,   4000,       START, NULL,                 "values that make a reader, separated by commas") \
+    X("oidc",    "policy_admin",            oidc_policy_admin,      TEXT,     "trueboot.policy-admin", 0, 4000,   START, NULL,                 "values that make a policy-admin") \
+    X("oidc",    "security_admin",          oidc_security_admin,    TEXT,     "trueboot.security-admin", 0, 4000, START, NULL,                 "values that make a security-admin") \
     X("oidc",    "contributor",             oidc_contributor,       TEXT,     "trueboot.contributor", 0, 4000,    START, NULL,                 "values that make a contributor") \
     X("oidc",    "owner",                   oidc_owner,             TEXT,     "trueboot.owner", 0,    4000,       START, NULL,                 "values that make an owner") \
     X("oidc",    "default_role",            oidc_default_role,      CHOICE,   "none",          0,     0,          START, "none|reader|contributor|owner", "of a genuine token that holds none of these values: tokens whose roles are kept elsewhere, as the cloud's") \

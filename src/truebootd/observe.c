@@ -10,7 +10,7 @@ enum { SHOWN_MAX = 512, NAMES_MAX = 64 };
 /* A call by a person, or a person's program, that may change something. */
 static bool is_change(const struct http_request *request)
 {
-    return request->route && request->route->role >= HTTP_CONTRIBUTOR && strcmp(request->method, "GET") != 0;
+    return request->route && request->route->role > HTTP_READER && strcmp(request->method, "GET") != 0;
 }
 
 /* ---- one record ------------------------------------------------------------------------------------------------------ */

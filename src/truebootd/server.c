@@ -329,6 +329,8 @@ static bool start_oidc(struct server *s, struct err *err)
                                         .ca_file = c->oidc_ca_file,
                                         .role_claims = c->oidc_role_claims,
                                         .reader = c->oidc_reader,
+                                        .policy_admin = c->oidc_policy_admin,
+                                        .security_admin = c->oidc_security_admin,
                                         .contributor = c->oidc_contributor,
                                         .owner = c->oidc_owner,
                                         .otherwise = roles[c->oidc_default_role],

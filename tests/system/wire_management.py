@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The management API as programs see it (control-plane.md 1.1, 1.5; attestation-service.md 12): which member an error means and what to do about
-it, ETags, private links, who changed a resource. Each row is a request to a running truebootd and what must come of it. Prints TAP.
+it, ETags, private links, who changed a resource, who may do what. Each row is a request to a running truebootd and what must come of it. Prints TAP.
 
 usage: wire_management.py BUILD_FOLDER"""
 import json
@@ -8,7 +8,7 @@ import os
 import sys
 
 from tap import ok, tap
-from wire_rig import API, GROUP, JSON, MANAGEMENT, PLAIN, end_server, error_of, folder, jws, make_token, owner, start, tls
+from wire_rig import API, GROUP, JSON, MANAGEMENT, PLAIN, RESET, end_server, error_of, folder, jws, make_token, owner, start, tls
 
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SIGNERS = "/properties/policySigningCertificates"
@@ -90,12 +90,36 @@ def who_may():
     reader = {"Authorization": "Bearer " + make_token("a reader", "reader")}
     for what, method, path, headers, status, role in [
         ("a stranger who lists", "GET", "/v1/vms", {}, 401, "reader"),
-        ("a stranger who sets a policy", "PUT", f"/providers/wire/policies/Tpm{API}", PLAIN, 401, "contributor"),
-        ("a reader who sets a policy", "PUT", f"/providers/wire/policies/Tpm{API}", {**PLAIN, **reader}, 401, "contributor"),
+        ("a stranger who sets a policy", "PUT", f"/providers/wire/policies/Tpm{API}", PLAIN, 401, "policy-admin"),
+        ("a reader who sets a policy", "PUT", f"/providers/wire/policies/Tpm{API}", {**PLAIN, **reader}, 401, "policy-admin"),
         ("a reader who creates a provider", "PUT", f"{GROUP}/news{MANAGEMENT}", {**JSON, **reader}, 403, "owner"),
     ]:
         got, _, content = tls(method, path, jws() if method == "PUT" else None, headers)
         ok(f"{what}: {status}, and a {role} is needed", got == status and remedy_of(error_of(content)).get("command") == f"trueboot token create NAME --role {role}", content)
+
+
+def two_admins():
+    """Who sets policies and who approves baselines: control-plane.md 7.2."""
+    owner("POST", "/v1/vms", {"name": "roles1", "uuid": "22222222-2222-4333-8444-555555555555"})
+    owner("PUT", f"{GROUP}/roles{MANAGEMENT}", put({"tpmAttestationAuthentication": "Disabled"}))
+    calls = {
+        "read a policy": ("GET", f"/providers/roles/policies/Tpm{API}", None),
+        "set a policy": ("PUT", f"/providers/roles/policies/Tpm{API}", jws()),
+        "reset a policy": ("POST", f"/providers/roles/policies/Tpm:reset{API}", RESET),
+        "add a signer": ("POST", f"/providers/roles/certificates:add{API}", jws()),
+        "approve a baseline": ("POST", "/v1/vms/roles1/baseline:approve", "{}"),
+        "change a VM": ("PATCH", "/v1/vms/roles1", '{"power":"off"}'),
+        "create a provider": ("PUT", f"{GROUP}/roles2{MANAGEMENT}", json.dumps(put({}))),
+    }
+    may = {"reader": 1, "policy-admin": 4, "security-admin": 0, "contributor": 6, "owner": 7}
+    for role, first in may.items():
+        bearer = {**JSON, "Authorization": "Bearer " + make_token(role, role)}
+        allowed = list(calls)[:first] if role != "security-admin" else ["read a policy", "approve a baseline"]
+        for what, (method, path, body) in calls.items():
+            status = tls(method, path, body, bearer)[0]
+            ok(f"a {role} {'may' if what in allowed else 'may not'} {what}", (status not in (401, 403)) == (what in allowed), status)
+    owner("DELETE", f"{GROUP}/roles{MANAGEMENT}")
+    owner("DELETE", f"{GROUP}/roles2{MANAGEMENT}")
 
 
 def row(what, got, status, code=None, words=None):
@@ -214,6 +238,7 @@ def main():
     owner("DELETE", f"{GROUP}/gone{MANAGEMENT}")
     points_at()
     who_may()
+    two_admins()
     private_links()
     operations()
     conditions()

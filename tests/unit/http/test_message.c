@@ -3,16 +3,19 @@
 
 TEST(a_role_is_enough_for_itself_and_for_less_but_an_agent_stands_apart)
 {
-    static const bool enough[5][5] = {
-        /* needed: anonymous, agent, reader, contributor, owner */
-        [HTTP_ANONYMOUS] = { true, false, false, false, false }, [HTTP_AGENT] = { true, true, false, false, false },
-        [HTTP_READER] = { true, false, true, false, false },     [HTTP_CONTRIBUTOR] = { true, false, true, true, false },
-        [HTTP_OWNER] = { true, false, true, true, true },
+    static const bool enough[HTTP_ROLE_COUNT][HTTP_ROLE_COUNT] = {
+        /* needed: anonymous, agent, reader, policy-admin, security-admin, contributor, owner */
+        [HTTP_ANONYMOUS] = { 1, 0, 0, 0, 0, 0, 0 },      [HTTP_AGENT] = { 1, 1, 0, 0, 0, 0, 0 },
+        [HTTP_READER] = { 1, 0, 1, 0, 0, 0, 0 },         [HTTP_POLICY_ADMIN] = { 1, 0, 1, 1, 0, 0, 0 },
+        [HTTP_SECURITY_ADMIN] = { 1, 0, 1, 0, 1, 0, 0 }, [HTTP_CONTRIBUTOR] = { 1, 0, 1, 1, 1, 1, 0 },
+        [HTTP_OWNER] = { 1, 0, 1, 1, 1, 1, 1 },
     };
 
-    for (unsigned has = 0; has < 5; has++)
-        for (unsigned needed = 0; needed < 5; needed++)
+    for (unsigned has = 0; has < HTTP_ROLE_COUNT; has++)
+        for (unsigned needed = 0; needed < HTTP_ROLE_COUNT; needed++)
             CHECK(http_role_suffices((enum http_role)has, (enum http_role)needed) == enough[has][needed]);
+    CHECK(!http_role_suffices(HTTP_ROLE_COUNT, HTTP_ANONYMOUS) && !http_role_suffices(HTTP_OWNER, HTTP_ROLE_COUNT));
+    CHECK_STRING(http_role_name(HTTP_SECURITY_ADMIN), "security-admin");
     CHECK_STRING(http_role_name(HTTP_CONTRIBUTOR), "contributor");
 }
 

@@ -124,6 +124,8 @@ static struct oidc_config config_of(struct issuer *i)
                                  .ca_file = arena_printf(&i->a, "%s/ca.pem", i->certs.folder),
                                  .role_claims = "roles groups scp",
                                  .reader = "trueboot.reader, Attestation Reader",
+                                 .policy_admin = "Attestation Contributor",
+                                 .security_admin = "Security Admin",
                                  .contributor = "trueboot.contributor",
                                  .owner = "trueboot.owner,9f2c",
                                  .refresh_ms = 3600 * 1000,
@@ -208,6 +210,9 @@ TEST(a_token_of_the_issuer_is_its_role)
         { ",\"roles\":[\"x\",\"trueboot.reader\",\"trueboot.owner\"]", HTTP_OWNER },
         { ",\"groups\":[\"9f2c\"]", HTTP_OWNER },
         { ",\"scp\":\"openid trueboot.contributor email\"", HTTP_CONTRIBUTOR },
+        { ",\"roles\":[\"Attestation Contributor\",\"trueboot.reader\"]", HTTP_POLICY_ADMIN },
+        { ",\"roles\":[\"Security Admin\"]", HTTP_SECURITY_ADMIN },
+        { ",\"roles\":[\"Security Admin\",\"Attestation Contributor\",\"trueboot.contributor\"]", HTTP_CONTRIBUTOR },
     };
     ISSUER(i);
     struct http_caller caller;
@@ -222,6 +227,26 @@ TEST(a_token_of_the_issuer_is_its_role)
         CHECK_STRING(caller.subject, "oidc s-1 (ada)");
     }
     CHECK_INT(i.asked, 1); /* the list is fetched once for all */
+}
+
+TEST(who_sets_policies_does_not_approve_baselines_too)
+{
+    static const char *const rows[] = {
+        ",\"roles\":[\"Security Admin\",\"Attestation Contributor\"]",
+        ",\"roles\":\"Security Admin\",\"scp\":\"x\",\"groups\":[\"Attestation Contributor\",\"trueboot.reader\"]"
+    };
+    ISSUER(i);
+    struct http_caller caller;
+
+    REQUIRE_OK(begin_oidc(&i, config_of(&i)), i.err);
+    for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+        struct token t = good_token();
+
+        t.more = rows[k];
+        CHECK(!identify(&i, make(&i, &t), &caller));
+        CHECK(i.err.code == ERR_DENIED && strstr(i.err.text, "exclude each other"));
+        i.err = ERR_INIT;
+    }
 }
 
 TEST(algorithms_types_and_audiences_that_fit_are_taken)
