@@ -103,8 +103,7 @@ char *utf8_from_utf16le(struct arena *a, struct bytes utf16, bool *ret_clean)
     return out;
 }
 
-/* Characters that could rewrite what a person sees around them. */
-static bool is_unsafe(uint32_t c)
+bool utf8_is_unsafe(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 ||
            c == 0x2029 || c == 0xfeff || (c >= 0x200b && c <= 0x200f);
@@ -130,7 +129,7 @@ char *text_for_people(struct arena *a, struct bytes text)
         if (!utf8_next(&text, &c)) {
             write_printf(&w, "\\x%02x", text.data[0]);
             text = bytes_slice(text, 1, text.len - 1);
-        } else if (!is_unsafe(c)) {
+        } else if (!utf8_is_unsafe(c)) {
             write_bytes(&w, bytes_slice(before, 0, before.len - text.len));
         } else if (c < 0x80) {
             write_printf(&w, "\\x%02x", c);

@@ -7,6 +7,8 @@ bool utf8_is_valid(struct bytes text); /* RFC 3629: no surrogates, no overlong f
 
 /* utf8_next decodes one character and moves; false at the end or at a byte that begins none. */
 MUST_CHECK bool utf8_next(struct bytes *text, uint32_t *ret_codepoint);
+/* Characters that could rewrite what a person sees around them: controls, directions, what has no width. */
+bool utf8_is_unsafe(uint32_t codepoint);
 void utf8_write(struct writer *w, uint32_t codepoint);
 size_t utf8_encode(uint32_t codepoint, char out[static 4]);
 

@@ -51,6 +51,7 @@ static struct MHD_Response *our_error(const char *page, size_t len)
     MHD_add_response_header(response, "Content-Type", "application/json; charset=utf-8");
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     MHD_add_response_header(response, "x-ms-request-id", id);
     MHD_add_response_header(response, "x-ms-error-code", pages[i].code);
     return response;

@@ -66,7 +66,8 @@ void json_write_string(struct writer *w, struct bytes text)
             text = bytes_slice(text, 1, text.len);
             continue;
         }
-        if (needs_care[text.data[0]] == 1 || codepoint == 0x2028 || codepoint == 0x2029)
+        /* An escape says the same; as itself, a stranger's word could move what stands around it on a terminal (attack-suite.md S18). */
+        if (needs_care[text.data[0]] == 1 || utf8_is_unsafe(codepoint))
             write_escape(w, codepoint);
         else
             write_bytes(w, bytes_slice(text, 0, text.len - rest.len));

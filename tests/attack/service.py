@@ -43,7 +43,9 @@ DAY = datetime.timedelta(days=1)
 
 def row(name, problems):
     """A row of the suite: passed when there is nothing to say."""
-    tap.check(not problems, name, "\n".join(map(str, problems)))
+    if problems:  # before its line, as the tests in C do: tools/attack_suite shows it with its row
+        tap.note("\n".join(map(str, problems)))
+    tap.check(not problems, name)
 
 
 # ---- S5: killed at any instant ------------------------------------------------------------------------------------------------------

@@ -428,6 +428,76 @@ TEST(S12_the_monitor_takes_a_token_of_this_vm_this_boot_and_its_own_nonce_only)
     CHECK_INT(status, 400);
 }
 
+/* ---- S17: names in paths -------------------------------------------------------------------------------------------------------- */
+
+/* Policies, providers and VMs lie in tables, not in files: no name is ever a path, and none that could be taken for one is a name. */
+TEST(S17_names_that_could_be_paths_are_no_names_anywhere)
+{
+    static const char *const names[] = { "..",
+                                         "%2e%2e",
+                                         "..%2f..%2fkeys",
+                                         "%2e%2e%2f%2e%2e%2fkeys%2fca.key",
+                                         "Tpm%00",
+                                         "%00",
+                                         "Tpm%00.pem",
+                                         "Tpm%2f..",
+                                         "..%5c..%5ca",
+                                         "%c0%ae%c0%ae",
+                                         "%252e%252e%252f",
+                                         "a%0d%0ab",
+                                         "~",
+                                         "%2fetc%2fpasswd",
+                                         "Tpm%20",
+                                         "C%3a%5cx",
+                                         "link%2fpolicy",
+                                         "%ff" };
+    static const struct {
+        const char *method, *path, *body;
+    } calls[] = {
+        { "GET", "/policies/%s" FIXTURE_API, NULL },
+        { "PUT", "/policies/%s" FIXTURE_API, "eyJhbGciOiJub25lIn0.e30." },
+        { "POST", "/policies/%s:reset" FIXTURE_API, "eyJhbGciOiJub25lIn0.." },
+        { "POST", "/attest/%s" FIXTURE_API, "{\"data\":\"e30\"}" },
+        { "GET", "/v1/providers/%s", NULL },
+        { "PUT", "/v1/providers/%s", "{\"location\":\"local\",\"properties\":{}}" },
+        { "DELETE", "/v1/providers/%s", NULL },
+        { "POST", "/providers/%s/attest/Tpm" FIXTURE_API, "{\"data\":\"e30\"}" },
+        { "GET", "/providers/%s/policies/Tpm" FIXTURE_API, NULL },
+        { "GET", "/v1/vms/%s", NULL },
+        { "DELETE", "/v1/vms/%s", NULL },
+        { "GET", "/v1/vms/%s/status", NULL },
+        { "GET", "/v1/vms/web1/appraisals/%s/evidence", NULL },
+        { "GET", "/v1/operations/%s", NULL },
+        { "DELETE", "/v1/roots/ek/%s", NULL },
+        { "DELETE", "/v1/tokens/%s", NULL },
+    };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+
+    CHECK(boots(&f, vm, &sound));
+    for (size_t c = 0; c < ARRAY_LEN(calls); c++)
+        for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+            size_t at = bytes_find(bytes_of_string(calls[c].path), BYTES_LIT("%s"));
+            const char *path = arena_printf(&f.a, "%.*s%s%s", (int)at, calls[c].path, names[n], calls[c].path + at + 2);
+            struct answer answer;
+            fixture_call(&f,
+                         &(struct call){ .method = calls[c].method,
+                                         .path = path,
+                                         .as = HTTP_OWNER,
+                                         .body = calls[c].body ? bytes_of_string(calls[c].body) : BYTES_NONE },
+                         &answer);
+            CHECK(answer.status == 400 || answer.status == 404 || answer.status == 405 ||
+                  (answer.status == 204 && strcmp(calls[c].method, "DELETE") == 0)); /* it is not there */
+            CHECK(!says(answer.body, f.folder) && !says(answer.body, "PRIVATE"));
+            if (test_failed()) {
+                test_note("%s %s: %u %.*s", calls[c].method, path, answer.status, (int)(answer.body.len < 300 ? answer.body.len : 300),
+                          (const char *)answer.body.data);
+                return;
+            }
+        }
+    CHECK(is_called(&f, vm, "Healthy")); /* and the VM that is there is still there */
+}
+
 /* ---- S18: words of guests ------------------------------------------------------------------------------------------------------ */
 
 /* No control character, no direction override, nothing but well-formed UTF-8 outside of JSON's own escapes. */

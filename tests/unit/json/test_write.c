@@ -21,6 +21,8 @@ TEST(values_are_written_compactly)
         { "{ \"a\" : { } , \"b\" : [ ] }", "{\"a\":{},\"b\":[]}" },
         { "\"\\u0000\\u001f\\u007f \\/ \\\" \\\\ \\b\\f\\n\\r\\t \\u2028\\u2029 \\u00fc\"",
           "\"\\u0000\\u001f\\u007f / \\\" \\\\ \\b\\f\\n\\r\\t \\u2028\\u2029 \u00fc\"" },
+        /* what could move the text around it; the characters of languages stay */
+        { "\"\\u009b \\u202e \\u2066 \\u200b \\ufeff \\u05d0 \\u20ac\"", "\"\\u009b \\u202e \\u2066 \\u200b \\ufeff \u05d0 \u20ac\"" },
         { "[true,false,null]", "[true,false,null]" },
     };
     /* clang-format on */
