@@ -10,7 +10,7 @@
 #include "x509/cert.h"
 #include "x509/name.h"
 
-enum { RAW_MAX = 4096, PCR_WINDOWS_FIRST = 11, IMA_MAX = 50000 };
+enum { RAW_MAX = 4096, PCR_WINDOWS_FIRST = 11 };
 
 /* What is written, and where to. */
 struct listing {
@@ -226,8 +226,9 @@ bool claims_events(struct arena *a, const struct replayed_log *log, const struct
     const char *text;
 
     /* Leaving some out would let a policy believe that something did not happen. */
-    if (n_ima > IMA_MAX)
-        return err_set(err, ERR_LIMIT, "the policy asks for the events, and the IMA list has %zu entries, more than %d", n_ima, IMA_MAX);
+    if (n_ima > LIMIT_POLICY_IMA_ENTRIES)
+        return err_set(err, ERR_LIMIT, "the policy asks for the events, and the IMA list has %zu entries, more than %d", n_ima,
+                       LIMIT_POLICY_IMA_ENTRIES);
     if (!l.items)
         return err_set(err, ERR_NO_MEMORY, "no memory for the events");
     for (size_t i = 0; i < n_log && !l.bad; i++) {

@@ -327,3 +327,33 @@ TEST(entries_of_the_kernels_list_follow_the_log_as_far_as_register_10_proves_the
     if (test_failed())
         test_note("%s", events);
 }
+
+/* Leaving some out would let a policy believe that something did not happen. */
+TEST(a_list_of_the_kernels_that_is_too_long_for_a_policy_fails_instead_of_being_cut)
+{
+    enum { MOST = LIMIT_POLICY_IMA_ENTRIES };
+
+    for (unsigned extra = 0; extra < 2; extra++) {
+        CLEANUP(arena_done) struct arena a = { 0 };
+        struct writer list CLEANUP(writer_done) = { 0 };
+        struct pcr_set pcrs = { .n_banks = 1, .banks = { { .algorithm = DIGEST_SHA256, .present = 1u << 10 } } };
+        struct findings findings = { .arena = &a };
+        const struct verified_ima *ima;
+        struct events_claim claim;
+        struct ima_list parsed;
+        struct err err = ERR_INIT;
+        bool made;
+
+        pcr_reset_value(DIGEST_SHA256, 10, &pcrs.banks[0].value[10]);
+        for (unsigned i = 0; i < MOST + extra; i++)
+            add_ima(&list, &pcrs.banks[0].value[10], "ima-sig", "/bin/true", BYTES_NONE);
+        REQUIRE_OK(ima_parse(&a, writer_bytes(&list), &parsed, &err) && ima_verify(&a, &parsed, &pcrs, NULL, &findings, &ima, &err), err);
+        CHECK_INT(verified_ima_n(ima), MOST + extra);
+        made = claims_events(&a, NULL, ima, &claim, &err);
+        CHECK_INT(made, !extra);
+        if (made)
+            CHECK_INT(json_get(claim.json, "Events")->array.n, MOST);
+        else
+            CHECK(err.code == ERR_LIMIT && strstr(err.text, "50001 entries, more than 50000") != NULL);
+    }
+}

@@ -135,6 +135,43 @@ TEST(the_worst_finding_comes_first)
         CHECK(judged.items[i - 1].severity > judged.items[i].severity);
 }
 
+/* What follows from Secure Boot being off is lowered, so that the reason stands first; while it is on, the same finding keeps its weight. */
+TEST(consequences_of_secure_boot_being_off_are_lowered_and_nothing_while_it_is_on)
+{
+    static const struct {
+        enum finding_id beside;
+        const char *is;
+        enum finding_id id;
+        enum severity severity;
+    } rows[] = { { FINDING_SECUREBOOT_DISABLED, NULL, FINDING_SBAT_CHANGED, SEVERITY_LOW },
+                 { FINDING_SECUREBOOT_DISABLED, NULL, FINDING_SECUREBOOT_AUTHORITY, SEVERITY_LOW },
+                 { FINDING_SECUREBOOT_DISABLED, NULL, FINDING_BOOT_CHAIN_CHANGED, SEVERITY_LOW },
+                 { FINDING_SECUREBOOT_DISABLED, "another image", FINDING_BOOT_CHAIN_CHANGED, SEVERITY_MEDIUM },
+                 { FINDING_SECUREBOOT_DISABLED, NULL, FINDING_BOOT_CMDLINE_CHANGED, SEVERITY_MEDIUM },
+                 { FINDING_FIRMWARE_DEBUGGER, NULL, FINDING_SBAT_CHANGED, SEVERITY_MEDIUM },
+                 { FINDING_FIRMWARE_DEBUGGER, NULL, FINDING_SECUREBOOT_AUTHORITY, SEVERITY_MEDIUM },
+                 { FINDING_FIRMWARE_DEBUGGER, NULL, FINDING_BOOT_CHAIN_CHANGED, SEVERITY_MEDIUM } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct appraisal *x = ARENA_NEW(&a, struct appraisal);
+        struct findings judged = { .arena = &a };
+        enum verdict verdict;
+        struct err err = ERR_INIT;
+        struct finding *f;
+
+        REQUIRE(x != NULL);
+        x->findings.arena = &a;
+        findings_add(&x->findings, rows[i].beside, 7, 1, "beside");
+        f = findings_add(&x->findings, rows[i].id, 7, 2, "follows, perhaps");
+        finding_was_is(&x->findings, f, NULL, rows[i].is);
+        REQUIRE_OK(judge(&a, x, NULL, NULL, NULL, &judged, &verdict, &err), err);
+        REQUIRE(judged.n == 2 && judged.items[1].id == rows[i].id);
+        CHECK_INT(judged.items[1].severity, rows[i].severity);
+        CHECK_INT(verdict, VERDICT_UNHEALTHY);
+    }
+}
+
 /* ---- banks in which two boots are compared ----------------------------------------------------------------------------------------- */
 
 enum { THINGS = 80 };
