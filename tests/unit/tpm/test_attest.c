@@ -90,6 +90,26 @@ TEST(a_quote_with_one_wrong_field_is_refused)
     }
 }
 
+/* Part 2, 10.4.3: TPM2B_DATA holds a TPMT_HA at most: an algorithm and 64 bytes. */
+TEST(qualifying_data_is_at_most_a_hash_with_its_algorithm)
+{
+    enum { DATA_LEN_AT = 30, DATA_LEN = 4, MOST = LIMIT_NONCE_BYTES + 2 };
+
+    for (size_t len = MOST; len <= MOST + 1; len++) {
+        CLEANUP(writer_done) struct writer w = { 0 };
+        struct err err = ERR_INIT;
+        struct attest q;
+
+        write_bytes(&w, (struct bytes){ quote, DATA_LEN_AT });
+        write_u16be(&w, (uint16_t)len);
+        for (size_t i = 0; i < len; i++)
+            write_u8(&w, 'n');
+        write_bytes(&w, bytes_slice(BYTES_OF(quote), DATA_LEN_AT + 2 + DATA_LEN, sizeof quote));
+        CHECK_INT(attest_decode(writer_bytes(&w), &q, &err), len == MOST);
+        CHECK_INT(err.code, len == MOST ? ERR_NONE : ERR_MALFORMED);
+    }
+}
+
 TEST(a_selection_of_registers_that_do_not_exist_is_refused)
 {
     static const uint8_t beyond[] = { 0, 0, 0, 1, 0x00, 0x0b, 4, 0xff, 0, 0, 0x01 },

@@ -84,6 +84,21 @@ TEST(numbers_longer_than_any_curve_are_refused)
     CHECK_INT(err.code, ERR_MALFORMED);
 }
 
+TEST(an_rsa_signature_is_at_most_as_long_as_the_longest_key)
+{
+    static const uint8_t big[TPM_SIGNATURE_MAX_LEN + 1] = { 1 };
+
+    for (size_t extra = 0; extra < 2; extra++) {
+        struct tpm_signature sig = { .scheme = SIGNATURE_RSASSA, .hash = DIGEST_SHA256, .rsa = { big, TPM_SIGNATURE_MAX_LEN + extra } };
+        CLEANUP(writer_done) struct writer w = { 0 };
+        struct err err = ERR_INIT;
+
+        tpm_signature_encode(&w, &sig);
+        CHECK_INT(tpm_signature_decode(writer_bytes(&w), &sig, &err), !extra);
+        CHECK_INT(err.code, extra ? ERR_LIMIT : ERR_NONE);
+    }
+}
+
 TEST(encoding_a_decoded_signature_gives_the_same_bytes)
 {
     static const struct bytes samples[] = { BYTES_OF(ecdsa), BYTES_OF(rsassa) };

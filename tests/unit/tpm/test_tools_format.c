@@ -161,6 +161,43 @@ TEST(a_bare_signature_is_told_apart_by_the_keys_length)
     CHECK_INT(tools_signature_form((struct bytes){ file, 256 }, privkey_public(ec)), SIGNATURE_FORM_TPMT);
 }
 
+/* What people paste: digits with and without 0x, over lines, or behind the name that `tpm2_quote` prints. Anything else is itself. */
+TEST(files_of_hexadecimal_digits_stand_for_their_bytes)
+{
+    /* clang-format off */
+    static const struct { const char *member; struct bytes file, want; } rows[] = {
+        { NULL,  BYTES_LIT("ff544347\n"),                 BYTES_LIT("\xff\x54\x43\x47") },
+        { NULL,  BYTES_LIT("0xFF544347"),                 BYTES_LIT("\xff\x54\x43\x47") },
+        { NULL,  BYTES_LIT("0Xff54"),                     BYTES_LIT("\xff\x54") },
+        { NULL,  BYTES_LIT("ff54\r\n\t43 47\n"),         BYTES_LIT("\xff\x54\x43\x47") },
+        { NULL,  BYTES_LIT("ff5"),                        BYTES_LIT("ff5") },
+        { NULL,  BYTES_LIT("ff5g"),                       BYTES_LIT("ff5g") },
+        { NULL,  BYTES_LIT("0x"),                         BYTES_LIT("0x") },
+        { NULL,  BYTES_LIT("ff00\x7f"),                   BYTES_LIT("ff00\x7f") },
+        { NULL,  BYTES_LIT("ff00\0"),                     BYTES_LIT("ff00\0") },
+        { NULL,  BYTES_LIT("\xff\x54"),                   BYTES_LIT("\xff\x54") },
+        { NULL,  BYTES_LIT(""),                           BYTES_LIT("") },
+        { "sig", BYTES_LIT("quoted: ff54\nsig: 0014\n"),  BYTES_LIT("\x00\x14") },
+        { "sig", BYTES_LIT("quoted: ff54\n  sig:0014"),   BYTES_LIT("\x00\x14") },
+        { "sig", BYTES_LIT("signature: 00\nsig: 0014\n"), BYTES_LIT("\x00\x14") },
+        { "sig", BYTES_LIT("sig"),                        BYTES_LIT("sig") },
+        { "sig", BYTES_LIT("0014"),                       BYTES_LIT("\x00\x14") },
+    };
+    /* clang-format on */
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(arena_done) struct arena a = { 0 };
+        struct bytes file = exact_copy(rows[i].file), got;
+        struct err err = ERR_INIT;
+
+        REQUIRE_OK(tools_binary(&a, file, rows[i].member, &got, &err), err);
+        CHECK_BYTES(got, rows[i].want);
+        if (!bytes_equal(got, rows[i].want))
+            test_note("row %zu", i);
+        free((void *)file.data);
+    }
+}
+
 TEST(a_credential_file_has_the_tools_header)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
