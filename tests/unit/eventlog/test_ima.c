@@ -129,6 +129,33 @@ TEST(the_beginning_of_a_list_that_fits_the_quote_is_used_and_no_more)
     }
 }
 
+/* `measure … pcr=11` in a policy of the kernel's; or an entry that somebody put in, since register 10 does not cover it. */
+TEST(an_entry_of_another_register_leaves_register_10_alone_and_is_not_proved)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 }, own CLEANUP(writer_done) = { 0 };
+    struct findings findings = { .arena = &a };
+    struct err err = ERR_INIT;
+    struct ima_list list, without;
+    struct pcr_set *quoted = ARENA_NEW(&a, struct pcr_set);
+    const struct verified_ima *ima;
+    size_t at;
+
+    add_file(&own, "ima-ng", "boot_aggregate", BYTES_NONE);
+    add_file(&w, "ima-ng", "boot_aggregate", BYTES_NONE);
+    at = w.len;
+    add_file(&w, "ima-sig", "/lib/modules/put-in.ko", BYTES_LIT("signature"));
+    w.data[at] = 11;
+    add_file(&own, "ima-ng", "/bin/true", BYTES_NONE);
+    add_file(&w, "ima-ng", "/bin/true", BYTES_NONE);
+    REQUIRE_OK(ima_parse(&a, writer_bytes(&w), &list, &err) && ima_parse(&a, writer_bytes(&own), &without, &err), err);
+    quoted_after(&without, 2, DIGEST_SHA256, false, quoted);
+    REQUIRE_OK(ima_verify(&a, &list, quoted, NULL, &findings, &ima, &err), err);
+    CHECK_INT(findings.n, 0);
+    CHECK_INT(verified_ima_n(ima), 3);
+    CHECK(verified_ima_proved(ima, 0) && !verified_ima_proved(ima, 1) && verified_ima_proved(ima, 2));
+}
+
 TEST(a_list_that_does_not_explain_the_register_is_a_finding)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
