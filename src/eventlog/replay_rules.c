@@ -9,10 +9,18 @@
 
 enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, WINDOWS_FIRST = 12, WINDOWS_LAST = 14, REPORTED_PER_RULE = 8 };
 
-/* A log with ten thousand wrong events gets a few findings of each kind, not ten thousand. */
+enum rule { RULE_UNKNOWN, RULE_MISPLACED, RULE_LATE, RULE_UNPROVED, RULE_DUPLICATE, RULE_TEXT, RULE_PARTIAL, RULE_COUNT };
+
+/* A log with ten thousand wrong events gets a few findings of each kind, not ten thousand. They are counted for each register: what the
+ * same rule weighs differs from one to the next, and whoever owns the guest can fill one with harmless events to hide what another shows. */
 struct rule_state {
-    unsigned unknown, misplaced, late, unproved, unproved_facts, duplicates, texts, partial;
+    uint8_t reported[RULE_COUNT][LIMIT_PCRS];
 };
+
+static bool may_report(struct rule_state *state, enum rule rule, uint32_t pcr)
+{
+    return state->reported[rule][pcr] < REPORTED_PER_RULE && state->reported[rule][pcr]++ < REPORTED_PER_RULE;
+}
 
 static bool in_question(const struct rules_input *in, uint32_t pcr) { return pcr < LIMIT_PCRS && (in->quoted & PCR_BIT(pcr)) != 0; }
 
@@ -81,7 +89,7 @@ static void check_place(const struct rules_input *in, const struct event *event,
     unsigned pcr = event->pcr;
 
     if (!type) {
-        if (state->unknown++ < REPORTED_PER_RULE)
+        if (may_report(state, RULE_UNKNOWN, pcr))
             findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)pcr, event->number, "Event type 0x%08x in register %u is unknown.",
                          event->type, pcr)
                 ->severity = PCR_BIT(pcr) & PCRS_ROM ? SEVERITY_LOW : SEVERITY_HIGH; /* a vendor's own: nothing rests on it there */
@@ -89,11 +97,11 @@ static void check_place(const struct rules_input *in, const struct event *event,
     }
     if (is_closed_by_system(in, event, separators))
         return;
-    if (!(type->pcrs & PCR_BIT(pcr)) && state->misplaced++ < REPORTED_PER_RULE)
+    if (!(type->pcrs & PCR_BIT(pcr)) && may_report(state, RULE_MISPLACED, pcr))
         findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)pcr, event->number, "%s does not belong in register %u.", type->name,
                      pcr);
     if (pcr < SEPARATED_REGISTERS && separators->sound[pcr] && event->number > separators->event[pcr] &&
-        event->type != EVENT_TYPE(EV_SEPARATOR) && !(type->after & PCR_BIT(pcr)) && state->late++ < REPORTED_PER_RULE)
+        event->type != EVENT_TYPE(EV_SEPARATOR) && !(type->after & PCR_BIT(pcr)) && may_report(state, RULE_LATE, pcr))
         findings_add(in->findings, FINDING_LOG_AFTER_SEPARATOR, (int)pcr, event->number, "%s in register %u came after the separator.",
                      type->name, pcr);
 }
@@ -137,15 +145,14 @@ static bool should_be_proved(const struct event *event)
 }
 
 /* A fact that is missing may be what was to be hidden (Secure Boot's policy, an image, a command line): where facts come from, that
- * weighs as much as the worst of them, and no flood of others keeps it from being reported. In the firmware's own registers nothing rests
+ * weighs as much as the worst of them. In the firmware's own registers nothing rests
  * on an event's data: firmware that words its events in its own way can be accepted in a baseline. */
 static void report_unproved(const struct rules_input *in, const struct event *event, const struct event_type *type,
                             struct rule_state *state)
 {
     bool grave = is_strict(event->pcr) || event->pcr >= SEPARATED_REGISTERS;
-    unsigned *n = grave ? &state->unproved_facts : &state->unproved;
 
-    if ((*n)++ < REPORTED_PER_RULE)
+    if (may_report(state, RULE_UNPROVED, event->pcr))
         findings_add(in->findings, FINDING_LOG_UNPROVED, (int)event->pcr, event->number,
                      "The data of %s in register %u does not hash to its digest.", type->name, event->pcr)
             ->severity = grave ? SEVERITY_HIGH : SEVERITY_MEDIUM;
@@ -154,7 +161,7 @@ static void report_unproved(const struct rules_input *in, const struct event *ev
 /* Firmware and boot loaders extend all banks at once (TCG EFI Protocol, HashLogExtendEvent); a program may extend one. */
 static void check_banks(const struct rules_input *in, const struct event *event, struct rule_state *state)
 {
-    if (!in->marks[event->number].partial || (PCR_BIT(event->pcr) & PCRS_APPLICATION) || state->partial++ >= REPORTED_PER_RULE)
+    if (!in->marks[event->number].partial || (PCR_BIT(event->pcr) & PCRS_APPLICATION) || !may_report(state, RULE_PARTIAL, event->pcr))
         return;
     findings_add(in->findings, FINDING_LOG_PARTIAL_EVENT, (int)event->pcr, event->number,
                  "An event in register %u has no digest in one of the quoted banks.", event->pcr);
@@ -170,7 +177,7 @@ static void check_data(const struct rules_input *in, const struct event *event, 
     if (mark->broken || (mark->proof == PROOF_MEASURED && should_be_proved(event)))
         report_unproved(in, event, type, state);
     if (is_strict(event->pcr) && (event->type == EVENT_TYPE(EV_EFI_ACTION) || event->type == EVENT_TYPE(EV_ACTION)) &&
-        !is_printable(event->data) && state->texts++ < REPORTED_PER_RULE)
+        !is_printable(event->data) && may_report(state, RULE_TEXT, event->pcr))
         findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)event->pcr, event->number, "%s in register %u holds no text.",
                      type->name, event->pcr);
 }
@@ -207,7 +214,7 @@ static void check_variable(const struct rules_input *in, const struct event *eve
     if (event->pcr != SECURE_BOOT_PCR || !type || (type->content != CONTENT_VARIABLE && type->content != CONTENT_AUTHORITY))
         return;
     if (!uefi_variable_parse(event->data, &variable, &err)) {
-        if (state->duplicates++ < REPORTED_PER_RULE)
+        if (may_report(state, RULE_DUPLICATE, SECURE_BOOT_PCR))
             findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, SECURE_BOOT_PCR, event->number, "%s holds no variable: %s.", type->name,
                          err.text);
         return;
@@ -216,10 +223,10 @@ static void check_variable(const struct rules_input *in, const struct event *eve
     authorises = type->content == CONTENT_AUTHORITY;
     if (i == ARRAY_LEN(policy_variables) || (authorises && policy_variables[i].may_authorise))
         return;
-    if (authorises && state->misplaced++ < REPORTED_PER_RULE)
+    if (authorises && may_report(state, RULE_MISPLACED, SECURE_BOOT_PCR))
         findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, SECURE_BOOT_PCR, event->number, "%s names %s, which authorises nothing.",
                      type->name, policy_variables[i].name);
-    if (seen[i]++ > 0 && state->duplicates++ < REPORTED_PER_RULE)
+    if (seen[i]++ > 0 && may_report(state, RULE_DUPLICATE, SECURE_BOOT_PCR))
         findings_add(in->findings, FINDING_LOG_DUPLICATE_VARIABLE, SECURE_BOOT_PCR, event->number, "%s is measured more than once.",
                      policy_variables[i].name);
 }

@@ -85,7 +85,7 @@ X(LOG_PCR_UNEXPLAINED, "log.pcr_unexplained", CRITICAL, EVIDENCE, "A register ch
 X(LOG_BANK_UNEXTENDED, "log.bank_unextended", CRITICAL, EVIDENCE, "A PCR bank was never extended by firmware",
   "Software could fill an unused bank with any history it likes (CVE-2021-42299).", "Update the firmware, or deactivate the bank.")
 X(LOG_UNKNOWN_EVENT, "log.unknown_event", HIGH, EVIDENCE, "Unknown kind of event in a register that matters",
-  "An event's type is not covered by its digest: an unknown type can hide a genuine event.", "Report the firmware's event type, or accept it in the policy.")
+  "An event's type is not covered by its digest: an unknown type can hide a genuine event.", "Report the firmware and its event type to trueboot's maintainers; until it is known, treat {vm} as compromised.")
 X(LOG_SEPARATOR, "log.separator", HIGH, EVIDENCE, "Separator missing, repeated or wrong",
   "The separator closes the firmware's part of a register; without it later software could pose as firmware.", "Update the firmware; if it is current, treat {vm} as compromised until explained.")
 X(LOG_SEPARATOR_ERROR, "log.separator_error", HIGH, EVIDENCE, "Firmware recorded an error",
