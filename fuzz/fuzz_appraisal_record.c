@@ -1,5 +1,6 @@
 /* Appraisals and baselines read back: what was read is written and read again to the same text, and judges the same. */
 #include "appraise/baseline.h"
+#include "appraise/verdict.h"
 #include "base/limits.h"
 #include "fuzz.h"
 #include "json/parse.h"

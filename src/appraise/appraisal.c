@@ -17,22 +17,6 @@ bool verdict_from_text(struct bytes text, enum verdict *ret)
     return false;
 }
 
-enum verdict verdict_of(const struct findings *findings)
-{
-    bool unsettled = false;
-
-    if (findings->overflow)
-        return VERDICT_UNHEALTHY;
-    for (size_t i = 0; i < findings->n; i++) {
-        if (findings->items[i].severity < SEVERITY_MEDIUM)
-            continue;
-        if (!findings->items[i].unsettled)
-            return VERDICT_UNHEALTHY;
-        unsettled = true;
-    }
-    return unsettled ? VERDICT_UNKNOWN : VERDICT_HEALTHY;
-}
-
 const char *decision_name(enum decision decision)
 {
     static const char *const names[] = { "notRun", "permitted", "refused" };

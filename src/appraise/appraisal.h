@@ -14,9 +14,6 @@ enum verdict { VERDICT_HEALTHY, VERDICT_UNHEALTHY, VERDICT_UNKNOWN };
 const char *verdict_name(enum verdict verdict); /* "Healthy", "Unhealthy", "Unknown" */
 MUST_CHECK bool verdict_from_text(struct bytes text, enum verdict *ret);
 
-/* What makes a VM Healthy, in one place: no finding of medium or worse, none unsettled. Everything else only collects. */
-enum verdict verdict_of(const struct findings *findings);
-
 enum decision { DECISION_NOT_RUN, DECISION_PERMITTED, DECISION_REFUSED }; /* of the policy */
 
 const char *decision_name(enum decision decision); /* "notRun", "permitted", "refused" */

@@ -1,6 +1,7 @@
 #include "appraise/appraise.h"
 #include "appraise/claims.h"
 #include "appraise/ima_words.h"
+#include "appraise/verdict.h"
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "bootchain/plain.h"

@@ -1,28 +1,6 @@
 #include "appraise/baseline.h"
+#include "appraise/verdict.h"
 #include "base/clock.h"
-
-/* What a person may say "yes, that is how this VM boots" to. Everything about the evidence itself, and whether Secure Boot
- * held, is not for a baseline to decide. */
-static bool may_be_accepted(const struct finding *f)
-{
-    if (f->severity != SEVERITY_MEDIUM || f->unsettled)
-        return false;
-    /* log.unproved is of medium severity only where no fact comes from: firmware with a wording of its own. */
-    return finding_kind(f->id)->phase != PHASE_EVIDENCE || f->id == FINDING_LOG_EXIT_BOOT_SERVICES || f->id == FINDING_LOG_UNPROVED;
-}
-
-bool baseline_may_learn(const struct appraisal *appraisal)
-{
-    return appraisal->quote_verified && appraisal->ak_trusted && appraisal->verdict == VERDICT_HEALTHY && appraisal->boot.has_log;
-}
-
-static bool accepts(const struct baseline *baseline, enum finding_id id)
-{
-    for (size_t i = 0; i < baseline->n_accepts; i++)
-        if (baseline->accepts[i] == id)
-            return true;
-    return false;
-}
 
 bool baseline_learn(struct arena *a, const struct appraisal *appraisal, bool accept_findings, struct baseline *ret, struct err *err)
 {
@@ -39,7 +17,7 @@ bool baseline_learn(struct arena *a, const struct appraisal *appraisal, bool acc
     b->accepts = accepted;
     for (size_t i = 0; accept_findings && i < appraisal->findings.n; i++) {
         const struct finding *f = &appraisal->findings.items[i];
-        if (may_be_accepted(f) && !accepts(b, f->id))
+        if (finding_may_be_accepted(f) && !baseline_accepts(b, f->id))
             accepted[b->n_accepts++] = f->id;
     }
     *ret = *b;
@@ -97,96 +75,5 @@ bool baseline_read(struct arena *a, const struct json *v, struct baseline *ret, 
     if (!read_accepts(a, v, b, err) || !boot_record_read(a, json_get(v, "boot"), &b->boot, err))
         return err_within(err, "baseline");
     *ret = *b;
-    return true;
-}
-
-/* copy_findings carries the appraisal's own findings over; what the baseline accepts becomes information. */
-static void copy_findings(const struct appraisal *appraisal, const struct baseline *baseline, struct findings *ret)
-{
-    ret->overflow |= appraisal->findings.overflow;
-    for (size_t i = 0; i < appraisal->findings.n; i++) {
-        const struct finding *f = &appraisal->findings.items[i];
-        struct finding *copy = findings_add(ret, f->id, f->pcr, f->event, "%s", f->text);
-        *copy = *f;
-        if (baseline && may_be_accepted(f) && accepts(baseline, f->id))
-            copy->severity = SEVERITY_INFO;
-    }
-}
-
-/* With Secure Boot off nobody authorises images, shim keeps to its built-in level and measures no kernel: these deviations say nothing
- * of their own, and bury the reasons that do. The verdict is Unhealthy already. */
-static void lower_consequences(struct findings *list)
-{
-    if (!findings_have(list, FINDING_SECUREBOOT_DISABLED) || findings_worst(list) < SEVERITY_HIGH)
-        return;
-    for (size_t i = 0; i < list->n; i++) {
-        struct finding *f = &list->items[i];
-        bool follows =
-            f->id == FINDING_SECUREBOOT_AUTHORITY || f->id == FINDING_SBAT_CHANGED || (f->id == FINDING_BOOT_CHAIN_CHANGED && !f->is);
-        if (follows && f->severity == SEVERITY_MEDIUM)
-            f->severity = SEVERITY_LOW;
-    }
-}
-
-/* The worst first; within a severity in the order of the list of findings, which goes from evidence to OS. Stable. */
-static int by_weight(const struct finding *a, const struct finding *b)
-{
-    if (a->severity != b->severity)
-        return a->severity > b->severity ? -1 : 1;
-    return (a->id > b->id) - (a->id < b->id);
-}
-
-static void sort_findings(struct findings *list)
-{
-    for (size_t i = 1; i < list->n; i++) {
-        struct finding moving = list->items[i];
-        size_t k = i;
-        for (; k > 0 && by_weight(&moving, &list->items[k - 1]) < 0; k--)
-            list->items[k] = list->items[k - 1];
-        list->items[k] = moving;
-    }
-}
-
-/* A bit per bank that a boot is recorded in: its components', or without a log its registers'. */
-static unsigned banks_of(const struct boot_record *boot, bool by_log)
-{
-    unsigned banks = 0;
-
-    for (size_t i = 0; by_log && i < boot->components.n; i++)
-        for (size_t k = 0; k < boot->components.items[i].n_digests; k++)
-            banks |= 1u << boot->components.items[i].digests[k].algorithm;
-    for (size_t i = 0; !by_log && i < boot->registers.n_banks; i++)
-        banks |= 1u << boot->registers.banks[i].algorithm;
-    return banks;
-}
-
-/* Whoever quotes chooses the banks: SHA-1 alone in common would let him choose to be compared by SHA-1. */
-static bool only_sha1_in_common(const struct boot_record *was, const struct boot_record *is)
-{
-    bool by_log = was->has_log && is->has_log;
-
-    return (banks_of(was, by_log) & banks_of(is, by_log)) == 1u << DIGEST_SHA1;
-}
-
-static bool compare(struct arena *a, const struct boot_record *was, const struct boot_record *is, const struct bootchain *chain,
-                    const struct boot_reference *reference, struct findings *findings, struct err *err)
-{
-    if (!only_sha1_in_common(was, is))
-        return bootchain_compare(a, was, is, chain, reference, findings, err);
-    findings_add(findings, FINDING_BASELINE_BANKS, FINDING_NO_PCR, FINDING_NO_EVENT,
-                 "The accepted boot and this one have only SHA-1 in common, which proves too little: they cannot be compared.");
-    return true;
-}
-
-bool judge(struct arena *a, const struct appraisal *appraisal, const struct bootchain *chain, const struct baseline *baseline,
-           const struct boot_reference *reference, struct findings *ret_findings, enum verdict *ret_verdict, struct err *err)
-{
-    copy_findings(appraisal, baseline, ret_findings);
-    /* Without a verified quote nothing about the boot is known, so nothing can be compared. */
-    if (baseline && appraisal->quote_verified && !compare(a, &baseline->boot, &appraisal->boot, chain, reference, ret_findings, err))
-        return false;
-    lower_consequences(ret_findings);
-    sort_findings(ret_findings);
-    *ret_verdict = verdict_of(ret_findings);
     return true;
 }

@@ -1,4 +1,4 @@
-/* appraise/baseline.h: what "good" means for one VM, and judging an appraisal by it. Pure.
+/* appraise/baseline.h: what "good" means for one VM. verdict.h judges by it. Pure.
  *
  *     { "version": 1, "vm": uuid?, "learned": RFC 3339, "from": appraisal id, "accepts": ["boot.initrd_unmeasured", …],
  *       "boot": { "hasLog": true, "components": […], "registers": {…} } } */
@@ -20,12 +20,5 @@ MUST_CHECK bool baseline_learn(struct arena *a, const struct appraisal *appraisa
                                struct err *err);
 void baseline_write(struct json_out *out, const struct baseline *baseline);
 MUST_CHECK bool baseline_read(struct arena *a, const struct json *v, struct baseline *ret, struct err *err);
-
-/* baseline_may_learn: only a boot with a verified quote, a trusted key, and a Healthy verdict of its own is ever learned
- * without a person's word. */
-bool baseline_may_learn(const struct appraisal *appraisal);
-
-/* judge gives the verdict of an appraisal under a baseline (NULL: none). ret_findings (list->arena set) receives the appraisal's
- * findings, accepted ones lowered to info, and those of the comparison, the worst first. `chain` may be NULL: see bootchain_compare. */
-MUST_CHECK bool judge(struct arena *a, const struct appraisal *appraisal, const struct bootchain *chain, const struct baseline *baseline,
-                      const struct boot_reference *reference, struct findings *ret_findings, enum verdict *ret_verdict, struct err *err);
+/* Whether somebody accepted the standing finding. */
+bool baseline_accepts(const struct baseline *baseline, enum finding_id id);

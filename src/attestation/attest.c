@@ -1,5 +1,6 @@
 /* POST /attest/{type}: from the socket to a token or a refusal (attestation-service.md 6.5). */
 #include "attestation/attest.h"
+#include "appraise/verdict.h"
 #include "attestation/boot_evidence.h"
 #include "attestation/data_plane.h"
 #include "attestation/ima_piece.h"

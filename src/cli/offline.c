@@ -1,6 +1,7 @@
 #include "cli/offline.h"
 #include <stdlib.h>
 #include "appraise/claims.h"
+#include "appraise/verdict.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "cli/pcrs_file.h"

@@ -29,7 +29,7 @@ X(QUOTE_CLOCK_UNSAFE, "quote.clock_unsafe", INFO, EVIDENCE, "TPM was not shut do
 
 /* evidence: identity */
 X(AK_UNTRUSTED, "tpm.ak_untrusted", CRITICAL, EVIDENCE, "Attestation key is not vouched for",
-  "Nobody we trust says that this key lives in a TPM.", "Enrol {vm} (trueboot-agent enroll), or add the issuer with `trueboot root add --kind ak FILE`.")
+  "Nobody we trust says that this key lives in a TPM.", "Enrol {vm} (trueboot-agent enroll), or add the issuer with `trueboot root add --kind ak FILE`; off line, name it with --ak-root.")
 X(AK_ATTRIBUTES, "tpm.ak_attributes", CRITICAL, EVIDENCE, "Attestation key is not a restricted TPM key",
   "A key that signs anything can sign a forged quote.", "Create the key with restricted, sign, fixedTPM, fixedParent and sensitiveDataOrigin.")
 X(AK_PUBLIC, "tpm.ak_public", CRITICAL, EVIDENCE, "Certificate and public area name different attestation keys",

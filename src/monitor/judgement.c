@@ -1,4 +1,5 @@
 #include "jose/jws.h"
+#include "appraise/verdict.h"
 #include "monitor/counters.h"
 #include "monitor/monitor.h"
 

@@ -6,6 +6,7 @@
 #pragma once
 #include "appraise/appraise.h"
 #include "appraise/baseline.h"
+#include "appraise/verdict.h"
 #include "support/quote_builder.h"
 #include "support/test.h"
 #include "unit/bootchain/log_builder.h"

@@ -1,6 +1,7 @@
 #include "mutation.h"
 #include <stdlib.h>
 #include "appraise/claims.h"
+#include "appraise/verdict.h"
 #include "attestation/service.h"
 #include "eventlog/replay.h"
 #include "support/quote_builder.h"

@@ -1,6 +1,7 @@
 /* Evidence of real boots through the whole core: quote, registers, log, meaning, verdict (shared data, boot-logs). */
 #include "appraise/appraise.h"
 #include "appraise/baseline.h"
+#include "appraise/verdict.h"
 #include "base/file.h"
 #include "base/hex.h"
 #include "eventlog/ima.h"

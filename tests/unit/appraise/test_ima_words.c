@@ -1,6 +1,7 @@
 /* What is said of an IMA list that does not give register 10, and of kernels that kexec started. */
 #include "appraise/appraisal.h"
 #include "appraise/ima_words.h"
+#include "appraise/verdict.h"
 #include "base/writer.h"
 #include "support/test.h"
 

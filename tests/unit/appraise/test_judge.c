@@ -1,5 +1,5 @@
 /* What makes a VM Healthy, and what a person may accept. */
-#include "appraise/baseline.h"
+#include "appraise/verdict.h"
 #include "support/test.h"
 
 TEST(the_worst_settled_finding_decides)

@@ -1,6 +1,7 @@
 /* The running kernel: what is proved and what the guest says are told apart, and words never make a boot better. */
 #include <stdlib.h>
 #include "appraise/appraisal.h"
+#include "appraise/verdict.h"
 #include "support/test.h"
 
 static const struct kernel_state distribution = { /* Debian with Secure Boot: signed modules, locked down, IMA off */
@@ -19,7 +20,7 @@ struct outcome {
 
 static void outcome_done(struct outcome *o) { arena_done(&o->a); }
 
-static bool judge(struct outcome *o, const struct kernel_state *words, const char *command_line)
+static bool judge_words(struct outcome *o, const struct kernel_state *words, const char *command_line)
 {
     struct bootchain chain = { .secure_boot = SECURE_BOOT_ENABLED, .command_line = command_line };
     struct err err = ERR_INIT;
@@ -32,7 +33,7 @@ TEST(an_ordinary_distributions_kernel_raises_nothing)
 {
     struct outcome o CLEANUP(outcome_done) = { 0 };
 
-    REQUIRE(judge(&o, &distribution, "ro quiet"));
+    REQUIRE(judge_words(&o, &distribution, "ro quiet"));
     CHECK_INT(o.findings.n, 0);
     CHECK_STRING(o.facts.module_signatures.text, "enforced");
     CHECK_STRING(o.facts.lockdown.text, "integrity");
@@ -44,7 +45,7 @@ TEST(silence_is_no_finding_and_no_fact)
 {
     struct outcome o CLEANUP(outcome_done) = { 0 };
 
-    REQUIRE(judge(&o, NULL, NULL));
+    REQUIRE(judge_words(&o, NULL, NULL));
     CHECK(o.findings.n == 0 && !o.facts.module_signatures.text && !o.facts.lockdown.text && !o.facts.taint.text && !o.facts.modules.text);
 }
 
@@ -81,7 +82,7 @@ TEST(what_a_guest_says_against_itself_is_noted_and_never_unhealthy)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct outcome o CLEANUP(outcome_done) = { 0 };
-        REQUIRE(judge(&o, &rows[i].words, NULL));
+        REQUIRE(judge_words(&o, &rows[i].words, NULL));
         REQUIRE(findings_have(&o.findings, rows[i].id));
         CHECK_INT(verdict_of(&o.findings), VERDICT_HEALTHY);
         for (size_t k = 0; k < o.findings.n; k++) {
@@ -100,10 +101,10 @@ TEST(a_warning_or_a_worn_memory_cell_is_a_fact_and_no_finding)
     const struct kernel_state later = { .has_taint = true, .taint = 1u << 31 };
     struct outcome o CLEANUP(outcome_done) = { 0 };
 
-    REQUIRE(judge(&o, &words, NULL));
+    REQUIRE(judge_words(&o, &words, NULL));
     CHECK_INT(o.findings.n, 0);
     CHECK_STRING(o.facts.taint.text, "a machine check was reported, the kernel warned");
-    REQUIRE(judge(&o, &later, NULL));
+    REQUIRE(judge_words(&o, &later, NULL));
     CHECK_STRING(o.facts.taint.text, "for an unknown reason");
 }
 
@@ -139,14 +140,14 @@ TEST(the_measured_command_line_proves_what_it_asks_for)
     struct outcome o CLEANUP(outcome_done) = { 0 };
     const struct kernel_state worse = { .sig_enforce = KERNEL_SWITCH_OFF, .lockdown = LOCKDOWN_NONE };
 
-    REQUIRE(judge(&o, NULL, "ro module.sig_enforce=1 lockdown=confidentiality"));
+    REQUIRE(judge_words(&o, NULL, "ro module.sig_enforce=1 lockdown=confidentiality"));
     CHECK_STRING(o.facts.module_signatures.text, "enforced");
     CHECK_STRING(o.facts.lockdown.text, "confidentiality");
     CHECK(o.facts.module_signatures.proved && o.facts.lockdown.proved && o.findings.n == 0);
-    REQUIRE(judge(&o, NULL, "module.sig_enforce=1 module.sig_enforce=0"));
+    REQUIRE(judge_words(&o, NULL, "module.sig_enforce=1 module.sig_enforce=0"));
     CHECK(!o.facts.module_signatures.text);
     /* Worse words stand; they are not outweighed by what should be. */
-    REQUIRE(judge(&o, &worse, "ro lockdown=integrity"));
+    REQUIRE(judge_words(&o, &worse, "ro lockdown=integrity"));
     CHECK_STRING(o.facts.module_signatures.text, "not enforced");
     CHECK_STRING(o.facts.lockdown.text, "none");
     CHECK(!o.facts.lockdown.proved && findings_have(&o.findings, FINDING_OS_MODULE_SIGNATURES) &&
@@ -158,7 +159,7 @@ TEST(a_kernel_that_loads_no_modules_needs_no_signatures)
     const struct kernel_state words = { .sig_enforce = KERNEL_SWITCH_OFF, .lockdown = LOCKDOWN_NONE, .modules_disabled = KERNEL_SWITCH_ON };
     struct outcome o CLEANUP(outcome_done) = { 0 };
 
-    REQUIRE(judge(&o, &words, NULL));
+    REQUIRE(judge_words(&o, &words, NULL));
     CHECK_STRING(o.facts.module_signatures.text, "no module can be loaded");
     CHECK(!findings_have(&o.findings, FINDING_OS_MODULE_SIGNATURES));
 }
@@ -171,7 +172,7 @@ TEST(no_words_make_a_boot_better_or_unhealthy)
             .lockdown = i % 4, .sig_enforce = i / 4 % 3, .modules_disabled = i / 12, .has_taint = true, .taint = UINT32_MAX
         };
         struct outcome o CLEANUP(outcome_done) = { 0 };
-        REQUIRE(judge(&o, &words, "lockdown=integrity"));
+        REQUIRE(judge_words(&o, &words, "lockdown=integrity"));
         CHECK_INT(verdict_of(&o.findings), VERDICT_HEALTHY);
         CHECK(findings_have(&o.findings, FINDING_OS_MODULE_UNSIGNED));
         CHECK(!o.facts.taint.proved);

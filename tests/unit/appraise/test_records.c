@@ -1,6 +1,7 @@
 /* Appraisals and baselines, written and read back: nothing is lost, and nothing else is believed. */
 #include <stdlib.h>
 #include "appraise/baseline.h"
+#include "appraise/verdict.h"
 #include "json/parse.h"
 #include "support/test.h"
 #include "unit/bootchain/log_builder.h"

@@ -1,4 +1,5 @@
 /* From findings to the trustworthiness vector: docs/ear.md's table, row by row. */
+#include "appraise/verdict.h"
 #include "attestation/ear.h"
 #include "support/test.h"
 

@@ -1,0 +1,18 @@
+/* appraise/verdict.h: from findings to a verdict. Pure; nothing else decides. */
+#pragma once
+#include "appraise/baseline.h"
+
+/* What makes a boot Healthy: no finding of medium or worse, none unsettled. Everything else only collects. */
+enum verdict verdict_of(const struct findings *findings);
+
+/* Whether the finding is one that a person may accept for a VM; nothing about the evidence itself, nothing high. */
+bool finding_may_be_accepted(const struct finding *finding);
+
+/* baseline_may_learn: only a boot with a verified quote, a trusted key, and a Healthy verdict of its own is ever learned
+ * without a person's word. */
+bool baseline_may_learn(const struct appraisal *appraisal);
+
+/* judge gives the verdict of an appraisal under a baseline (NULL: none). ret_findings (list->arena set) receives the appraisal's
+ * findings, accepted ones lowered to info, and those of the comparison, the worst first. `chain` may be NULL: see bootchain_compare. */
+MUST_CHECK bool judge(struct arena *a, const struct appraisal *appraisal, const struct bootchain *chain, const struct baseline *baseline,
+                      const struct boot_reference *reference, struct findings *ret_findings, enum verdict *ret_verdict, struct err *err);
