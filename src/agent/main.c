@@ -203,7 +203,7 @@ static bool parse_options(struct invocation *in, int argc, char **argv, bool fir
         if (first && options[index].id == OPT_FW_CFG)
             in->places.fw_cfg = optarg;
     }
-    return optind == argc ? true : err_set(err, ERR_UNSUPPORTED, "\"%s\" is one word too many", argv[optind]);
+    return optind >= argc ? true : err_set(err, ERR_UNSUPPORTED, "\"%s\" is one word too many", argv[optind]);
 }
 
 static const struct verb *find_verb(const char *name)
@@ -238,11 +238,17 @@ static int run_client(struct invocation *in, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const struct verb *verb = find_verb(argc > 1 ? argv[1] : "help");
+    static char *alone[] = { "trueboot-agent", "help", NULL };
+    const struct verb *verb;
     struct invocation in = { .arguments = argv };
     struct err err = ERR_INIT;
     int code;
 
+    if (!(argc > 0 && verb_is_client(argv[0])) && (argc < 2 || (argc > 2 && strcmp(argv[2], "--help") == 0))) {
+        argc = 2;
+        argv = in.arguments = alone;
+    }
+    verb = find_verb(argc > 1 ? argv[1] : "help");
     in.secrets = secret_memory_init(); /* before the first key */
     setenv("TSS2_LOG", "all+none", 0); /* the TPM library logs what we report ourselves */
     in.places.root = getenv("TRUEBOOT_AGENT_ROOT");

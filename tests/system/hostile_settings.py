@@ -230,12 +230,23 @@ def check_diagnosis(folder):
     tap.check(text.strip().splitlines()[-1].startswith("Most probable cause: no TPM"), "the last line is the most probable cause", text[-300:])
 
 
+def check_words():
+    """Words that are too few, too many or unknown; with an empty environment too, which lies behind the arguments in memory."""
+    for arguments, env, code, said in [([], {}, 0, "Usage: trueboot-agent VERB"), ([], {"FOO": "bar"}, 0, "Usage: trueboot-agent VERB"), (["help"], {}, 0, "Usage: trueboot-agent VERB"),
+                                       (["diagnose", "--help"], {}, 0, "Usage: trueboot-agent VERB"), (["help", "me"], {}, 2, "\"me\" is one word too many"),
+                                       (["ru"], {}, 2, "no such verb"), (["run", "--cycle"], {}, 2, "see `trueboot-agent help`")]:
+        done = subprocess.run([AGENT, *arguments], env=env, capture_output=True, text=True, timeout=60)
+        tap.check(done.returncode == code and said in done.stdout + done.stderr and "FOO" not in done.stderr, f"trueboot-agent {' '.join(arguments)} with {len(env)} variables: {code}",
+                  f"{done.returncode} {done.stdout[:100]} {done.stderr[:200]}")
+
+
 def main():
     folder = tempfile.mkdtemp(prefix="trueboot-settings-")
     try:
         check_settings(Machine(folder))
         check_files(folder)
         check_diagnosis(folder)
+        check_words()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return tap.done()
