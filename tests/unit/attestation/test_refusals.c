@@ -284,6 +284,31 @@ static void check_kept(struct fixture *f, const struct test_vm *vm, const struct
         CHECK(id && id->type == JSON_STRING && id->string.len == 32);
 }
 
+/* What was vouched for is remembered, but no longer than the certificate holds. */
+TEST(a_certificate_that_ran_out_after_it_was_last_seen_counts_no_more)
+{
+    enum { DAY_MS = 24 * 3600 * 1000 };
+    static const struct {
+        int64_t days;
+        bool counts;
+    } times[] = { { 0, true }, { 1, true }, { 364, true }, { 366, false } };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    int64_t start = fixture_time;
+
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        struct attestation t;
+        struct answer answer;
+
+        fixture_time = start + times[i].days * DAY_MS;
+        REQUIRE(attestation_begin(&f, vm, &t));
+        attestation_send(&t, &answer);
+        CHECK_INT(answer.status, times[i].counts ? 200 : 400);
+        if (!times[i].counts)
+            CHECK_STRING(answer.inner, "tpm.ak_untrusted");
+    }
+}
+
 TEST(every_case_of_6_8_is_refused_and_keeps_what_it_should)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -561,6 +561,37 @@ TEST(a_log_of_measurement_registers_explains_no_pcr)
         CHECK_INT(replayed_mark(t.replayed, i)->proof, PROOF_LABEL);
 }
 
+/* In one bank the event has its digest, in the other none: there the bytes prove nothing, whatever the register. */
+TEST(an_event_that_one_quoted_bank_lacks_is_never_proved)
+{
+    static const uint32_t registers[] = { 4, 7, 8, 14, 16, 23 };
+
+    for (size_t r = 0; r < ARRAY_LEN(registers); r++)
+        for (size_t bank = 0; bank < 2; bank++) {
+            struct log_builder b CLEANUP(log_builder_done) = { 0 };
+            struct trial t CLEANUP(done) = { 0 };
+            struct digest digest;
+            size_t last;
+
+            log_builder_sound_boot(&b, two_banks, 2);
+            digest_compute(two_banks[bank], BYTES_LIT("Exit"), &digest);
+            digest_extend(&b.pcrs.banks[bank].value[registers[r]], digest_bytes(&digest));
+            write_u32le(&b.w, registers[r]);
+            write_u32le(&b.w, EVENT_TYPE(EV_EFI_ACTION));
+            write_u32le(&b.w, 1);
+            write_u16le(&b.w, digest_tpm_id(two_banks[bank]));
+            write_bytes(&b.w, digest_bytes(&digest));
+            write_u32le(&b.w, 4);
+            write_bytes(&b.w, BYTES_LIT("Exit"));
+            REQUIRE(run(&t, log_builder_bytes(&b), &b.pcrs));
+            last = t.log.n_events - 1;
+            CHECK_INT(t.log.events[last].pcr, registers[r]);
+            CHECK(registers[r] > 15 || replayed_register(t.replayed, registers[r]) == REGISTER_EXPLAINED); /* 16 and 23 are anybody's */
+            CHECK(replayed_mark(t.replayed, last)->proof != PROOF_PROVED);
+            CHECK(replayed_proved(t.replayed, last).len == 0);
+        }
+}
+
 TEST(a_quote_of_nothing_is_refused)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };

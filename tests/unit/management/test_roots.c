@@ -111,6 +111,7 @@ TEST(a_custom_provider_believes_what_it_was_given_and_our_own_ca_unless_switched
         set_permit_all(&f, *name);
     }
     CHECK_INT(attest_at(&f, vm, NULL, "one"), 200);
+    CHECK_INT(fixture_appraisals(&f, vm->uuid, NULL), 0); /* a tenant's attestation is none of the monitor's */
     CHECK_INT(attest_at(&f, vm, ca, "one"), 400);
     fixture_ask(&f, &answer, "POST", "/v1/roots", "{\"kind\":\"ak\",\"provider\":\"ONE\",\"pem\":\"%s\"}", json_pem(&f, ca_cert(ca, 0)));
     CHECK_INT(answer.status, 200);
