@@ -216,3 +216,99 @@ TEST(a_profile_that_is_none_is_refused_and_the_old_one_stays)
     fixture_ask(&f, &answer, "PATCH", "/v1/providers/myprov", "%s", "{\"properties\":{\"publicNetworkAccess\":\"Enabled\"}}");
     CHECK(json_is_string(json_at(answer.json, "properties", "trueboot", "tokenProfile", NULL), "es256"));
 }
+
+/* attestation-service.md 8.7: what each property does, seen from outside. */
+TEST(properties_of_a_policy_steer_the_token)
+{
+    static const struct {
+        const char *rules;
+        int64_t minutes;
+        const char *header;
+    } rows[] = {
+        { "", 1440, "typ alg x5c kid" },
+        { "=> issueproperty(type=\"report_validity_in_minutes\", value=7);", 7, "typ alg x5c kid" },
+        { "=> issueproperty(type=\"report_validity_in_minutes\", value=525601);", 525600, "typ alg x5c kid" },
+        { "=> issueproperty(type=\"omit_x5c\", value=true);", 1440, "typ alg x5t kid" },
+        { "=> issueproperty(type=\"omit_x5c\", value=false);", 1440, "typ alg x5c kid" },
+        { "[type==\"tpmVersion\", value==1] => issueproperty(type=\"omit_x5c\", value=true);", 1440, "typ alg x5c kid" },
+    };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bytes kid;
+        struct verified got;
+
+        REQUIRE(
+            fixture_provider(&f, "myprov", "original",
+                             arena_printf(&f.a, "version=1.0; authorizationrules { => permit(); }; issuancerules { %s };", rows[i].rules)));
+        REQUIRE(attest(&f, vm, NULL, &got));
+        CHECK_INT(integer(json_get(got.payload, "exp")) - integer(json_get(got.payload, "iat")), rows[i].minutes * 60);
+        CHECK_STRING(names_of(&f.a, got.jws.header), rows[i].header);
+        kid = json_text(json_get(got.jws.header, "kid"), BYTES_NONE);
+        CHECK(!strstr(rows[i].header, "x5t") || bytes_equal(json_text(json_get(got.jws.header, "x5t"), BYTES_NONE), kid));
+        CHECK(!json_get(got.payload, "omit_x5c") && !json_get(got.payload, "report_validity_in_minutes"));
+    }
+}
+
+TEST(properties_of_a_policy_steer_how_evidence_is_verified)
+{
+    static const struct {
+        const char *what, *rules;
+        bool no_certificate;
+        uint32_t quoted;
+        unsigned status;
+        const char *inner;
+    } rows[] = {
+        { "everything", "", false, 0xffffff, 200, "" },
+        { "no certificate", "", true, 0xffffff, 400, "tpm.ak_untrusted" },
+        { "no certificate, and none is needed", "=> issueproperty(type=\"require_valid_aik_cert\", value=false);", true, 0xffffff, 200,
+          "" },
+        { "no certificate, and one is needed again",
+          "=> issueproperty(type=\"require_valid_aik_cert\", value=false); => issueproperty(type=\"require_valid_aik_cert\", value=true);",
+          true, 0xffffff, 400, "tpm.ak_untrusted" },
+        { "register 23 is missing", "", false, 0x7fffff, 400, "quote.pcr_missing" },
+        { "register 23 is missing, and not needed", "=> issueproperty(type=\"required_pcr_mask\", value=0x7fffff);", false, 0x7fffff, 200,
+          "" },
+        { "registers 0 to 7", "=> issueproperty(type=\"required_pcr_mask\", value=15);", false, 0xff, 200, "" },
+        { "register 3 is missing of those needed", "=> issueproperty(type=\"required_pcr_mask\", value=15);", false, 0xf7, 400,
+          "quote.pcr_missing" },
+    };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct attestation t;
+        struct answer answer;
+        struct verified got;
+        bool trusted = rows[i].no_certificate;
+
+        REQUIRE(fixture_provider(&f, "myprov", "original",
+                                 arena_printf(&f.a,
+                                              "version=1.1; configurationrules { %s }; authorizationrules { => permit(); }; "
+                                              "issuancerules { c:[type==\"aikValidated\"] => issue(claim=c); };",
+                                              rows[i].rules)));
+        REQUIRE(attestation_begin(&f, vm, &t));
+        if (rows[i].no_certificate) {
+            struct writer w CLEANUP(writer_done) = { 0 };
+            struct json_out out = json_out_to(&w, JSON_COMPACT);
+            json_begin_object(&out, NULL);
+            jwk_write_key(&out, privkey_public(vm->ak));
+            json_end(&out);
+            t.aik_pub = arena_string(t.a, writer_bytes(&w));
+            t.aik_cert = BYTES_NONE;
+        }
+        for (size_t b = 0; b < t.shown.n_banks; b++)
+            t.shown.banks[b].present &= rows[i].quoted;
+        pcr_selection_of(&t.shown, &t.quote.attest.selection);
+        attestation_send(&t, &answer);
+        CHECK_INT(answer.status, rows[i].status);
+        CHECK_STRING(answer.inner, rows[i].inner);
+        if (answer.status != rows[i].status)
+            test_note("%s: %s", rows[i].what, answer.message);
+        if (answer.status != 200 || rows[i].status != 200)
+            continue;
+        REQUIRE(verify(&f, answer_token(&f, &answer), &got));
+        CHECK(json_as_boolean(json_get(got.payload, "aikValidated"), &trusted) && trusted == !rows[i].no_certificate);
+    }
+}
