@@ -345,9 +345,15 @@ static bool exchange(struct http_client *client, struct arena *a, const struct h
     *failure = HTTP_FAILURE_LOCAL;
     if (!choose_proxy(client, call, a, &proxy, failure, err))
         return false;
-    if (!make_headers(a, call, &headers) || !prepare(client, call, proxy, headers, &reply))
+    if (!client_follow_trust(client) || !make_headers(a, call, &headers) || !prepare(client, call, proxy, headers, &reply))
         return err_set(err, ERR_NO_MEMORY, "the request cannot be made: out of memory, or this libcurl lacks something");
     client_transfer(client, client->curl, &t);
+    /* The chain of the session that was resumed does not hold today: perhaps that of the server's new certificate does. */
+    if (t.code == CURLE_PEER_FAILED_VERIFICATION && client->peer.resumed) {
+        if (!client_forget_sessions(client) || !prepare(client, call, proxy, headers, &reply))
+            return err_set(err, ERR_NO_MEMORY, "out of memory");
+        client_transfer(client, client->curl, &t);
+    }
     take_trace(client, &reply);
     look_again(client, call->url, proxy, &t);
     *failure = client->trace.failure = client_failure(&t, client->curl, &client->peer, proxy != NULL);

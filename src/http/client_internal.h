@@ -1,6 +1,7 @@
 /* http/client_internal.h: what the files of the client share. Private to src/http. */
 #pragma once
 #include <curl/curl.h>
+#include <sys/stat.h>
 #include "http/client.h"
 #include "x509/tls_peer.h"
 
@@ -20,9 +21,19 @@ struct transfer {
     bool answers_small;      /* the same place shakes hands when segments are small */
 };
 
+/* A file's content, as far as its folder tells. Zeroed: not looked at yet, or not there. */
+struct file_stamp {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
+
 struct http_client {
     CURLM *multi;
     CURL *curl;
+    struct file_stamp ca_seen; /* when the connections began */
+    bool ca_was_seen;
     char *unix_socket, *ca_file, *proxy, *no_proxy, *proxy_credentials, *pins, *user_agent;
     struct curl_blob ca_pem;                /* data is ours */
     bool refuse_link_local, met_link_local; /* the second: in this exchange */
@@ -37,6 +48,12 @@ struct http_client {
 /* client_options.c: everything but the request itself. `small` announces small segments (another way round a path's MTU). False: libcurl lacks
  * something, or no memory. */
 MUST_CHECK bool client_set_options(struct http_client *client, CURL *curl, const char *proxy, struct tls_peer *peer, bool small);
+
+/* client_trust.c: when the file of CA certificates is another than it was, nothing that the old one vouched for goes on: connections, sessions, and
+ * what libcurl keeps of the file for a day. Called before each request. False: no memory. */
+MUST_CHECK bool client_follow_trust(struct http_client *client);
+/* The next handshake is a full one. Connections stay. */
+MUST_CHECK bool client_forget_sessions(struct http_client *client);
 
 /* client_transfer.c */
 void client_transfer(struct http_client *client, CURL *curl, struct transfer *ret);

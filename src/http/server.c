@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "http/exchange.h"
 #include "http/listen.h"
+#include "http/tickets.h"
 
 enum { MIN_THREADS = 4, MAX_THREADS = 64, LOCAL_THREADS = 2, CONNECTION_MEMORY_BYTES = 48 * 1024, MAX_OPTIONS = 16, STOP_STEP_MS = 10 };
 
@@ -16,7 +17,9 @@ static const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2
 
 /* One library daemon: the network's, the local socket's, or one that keeps the connections of an earlier certificate. */
 struct daemon {
+    struct http_server *server;
     struct MHD_Daemon *mhd;
+    struct tickets tickets;
     char *cert, *key; /* PEM, ending in NUL; NULL without TLS */
     struct daemon *next;
 };
@@ -45,9 +48,10 @@ static enum MHD_Result admit(void *context, const struct sockaddr *address, sock
 static void opened_or_closed(void *context, struct MHD_Connection *connection, void **socket_context,
                              enum MHD_ConnectionNotificationCode what)
 {
-    struct http_server *server = context;
+    struct daemon *daemon = context;
+    struct http_server *server = daemon->server;
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *address;
+    const union MHD_ConnectionInfo *address, *tls;
 
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*socket_context)
@@ -55,6 +59,9 @@ static void opened_or_closed(void *context, struct MHD_Connection *connection, v
         *socket_context = NULL;
         return;
     }
+    tls = daemon->key ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
+    if (tls && tls->tls_session)
+        tickets_offer(&daemon->tickets, tls->tls_session);
     address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (fd)
         *socket_context = connections_add(&server->host.connections, fd->connect_fd, address ? address->client_addr : NULL);
@@ -86,6 +93,7 @@ static void daemon_free(struct daemon *daemon)
         return;
     if (daemon->mhd)
         MHD_stop_daemon(daemon->mhd);
+    tickets_done(&daemon->tickets);
     if (daemon->key)
         wipe(daemon->key, strlen(daemon->key));
     free(daemon->cert);
@@ -133,7 +141,7 @@ static bool daemon_start(struct http_server *server, int fd, unsigned threads, s
         { MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL },
         { MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL },
         { MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
-        { MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)opened_or_closed, server },
+        { MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)opened_or_closed, daemon },
         { MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_end, &server->host },
         { MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begin, &server->host },
         { MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL },
@@ -158,6 +166,10 @@ static bool daemon_new(struct http_server *server, int listen_fd, unsigned threa
     int fd = dup(listen_fd);
     bool ok = daemon && fd >= 0;
 
+    if (daemon) {
+        daemon->server = server;
+        tickets_init(&daemon->tickets);
+    }
     if (ok && key.len > 0) {
         daemon->cert = text_copy(cert);
         daemon->key = text_copy(key);
