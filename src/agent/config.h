@@ -27,6 +27,8 @@
     X("report.format",        report_format,           TEXT,     0,       0,    0,        "trueboot, or compatible: the product's names, for other relying parties") \
     X("report.resource_id",   resource_id,             TEXT,     0,       0,    0,        "ArmID in compatible messages; without it the VM's UUID") \
     X("report.heartbeat",     heartbeat_seconds,       DURATION, 900,     1,    86400,    "pause between heartbeats when the server does not say") \
+    X("report.custom_token",  custom_token,            SWITCH,   0,       0,    1,        "compatible reports: log in with report.token_file, else by certificate, else with the attestation token") \
+    X("report.token_file",    report_token_file,       TEXT,     0,       0,    0,        "file with the token for report.custom_token, mode 0600") \
     X("report.alerts",        alerts,                  SWITCH,   1,       0,    1,        "no: the monitor is asked to record, and to alert nobody") \
     X("report.cluster_id",    cluster_id,              TEXT,     0,       0,    0,        "label: the cluster that this machine belongs to")      \
     X("report.cluster_tenant", cluster_tenant,         TEXT,     0,       0,    0,        "label: that cluster's tenant")                         \
@@ -49,6 +51,8 @@
     X("net.proxy",            proxy,                   TEXT,     0,       0,    0,        "proxy instead of the environment's")                   \
     X("net.ca_file",          ca_file,                 TEXT,     0,       0,    0,        "CA certificates (PEM) instead of the system's")        \
     X("net.proxy_credentials_file", proxy_credentials_file, TEXT, 0,      0,    0,        "file with the proxy's user:password, mode 0600")       \
+    X("net.client_cert_file", client_cert_file,        TEXT,     0,       0,    0,        "certificate (PEM) that is shown to the monitor, with its chain") \
+    X("net.client_key_file",  client_key_file,         TEXT,     0,       0,    0,        "its key (PEM), mode 0600")                             \
     X("net.no_proxy",         no_proxy,                TEXT,     0,       0,    0,        "names, addresses and CIDR blocks to reach without the proxy") \
     X("net.pins",             pins,                    TEXT,     0,       0,    0,        "SHA-256 of public keys (SPKI) that the server may have") \
     X("net.timeout_connect",  timeout_connect_seconds, DURATION, 10,      1,    300,      "for connecting")                                       \

@@ -57,7 +57,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(TLS_PROTO,       "NET.TlsProto",           IN_CYCLE, "no TLS connection comes about")                            \
     X(MTU,             "NET.Mtu",                IN_CYCLE, "large packets do not get through")                         \
     X(TIMEOUT,         "NET.Timeout",            IN_CYCLE, "the answer takes too long")                                \
-    X(TLS,             "NET.Tls",                LATER,    "the CA certificates or pins that we were given cannot be used")\
+    X(TLS,             "NET.Tls",                LATER,    "certificates or pins that we were given cannot be used")      \
     X(NO_ENDPOINT,      "NET.Endpoint",            PERIOD,   "no server is configured")                               \
     X(CLOCK_SKEW,       "TIME.Skew",               AGAIN,    "this machine's clock is off")                           \
     X(AK_MISSING,       "TPM.AkNotEnrolled",       LATER,    "the platform has provisioned no attestation key")        \

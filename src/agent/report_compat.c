@@ -59,13 +59,16 @@ bool report_compat_send(struct server *server, const struct compat_report *repor
     struct writer w CLEANUP(writer_done) = { .limit = LIMIT_REPORT_BODY_BYTES };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
     struct server_answer answer;
+    const char *authorization = NULL;
 
     if (report->health == COMPAT_NOTHING_NEW)
         return true;
     report_compat_write(report, &out);
     if (!writer_ok(&w))
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
-    if (!server_post(server, "", writer_bytes(&w), NULL, a, &answer, why))
+    if (report->bearer.len && !(authorization = arena_printf(a, "Bearer %.*s", BYTES_FMT(report->bearer))))
+        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+    if (!server_post(server, "", writer_bytes(&w), authorization, a, &answer, why))
         return false;
     if (answer.status / 100 == 2)
         return true;

@@ -1,6 +1,7 @@
 /* agent/report_compat.h: reports for relying parties that expect the product's names (guest-agent.md 8.2). The layout is ours.
  *
- *   POST {report.endpoint}, as it is configured, Content-Type: application/json; any 2xx is taken
+ *   POST {report.endpoint}, as it is configured, Content-Type: application/json; any 2xx is taken. With report.custom_token
+ *   (7.4: useCustomToken) "Authorization: Bearer …": report.token_file; without it, and without a certificate of our own, the attestation token
  *   {"ArmID":"…","HealthStatus":"Healthy"|"Unhealthy"|"PlatformError","AttestationToken":"<JWT>"|null,"AttestationUri":"…",
  *    "AttestationStatusMessage":"…","PlatformErrorMessage":"…",
  *    "Extensions":{"AgentVersion","BootId","ResetCount","RestartCount","Sequence","ErrorCode","AkName","VmUuid","KernelVersion",
@@ -19,6 +20,7 @@ struct compat_report {
     const char *attest_uri;
     enum compat_health health;
     struct bytes token;            /* empty: null */
+    struct bytes bearer;           /* what we log in with; empty: nothing */
     const struct failure *failure; /* NULL: none */
     struct report_facts facts;
     const char *vm_uuid, *ak_name;

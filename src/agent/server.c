@@ -41,6 +41,18 @@ static bool read_credentials(const char *path, struct arena *a, const char **ret
     return *ret ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
 }
 
+static bool check_certificate(const struct server_config *config, struct failure *why)
+{
+    struct stat s;
+
+    if (!config->cert_file != !config->key_file)
+        return failure_set(why, FAILURE_BAD_SETTINGS, "net.client_cert_file and net.client_key_file go together: one is missing");
+    if (config->key_file && stat(config->key_file, &s) != 0)
+        return failure_set(why, FAILURE_TLS, "net.client_key_file: %s", strerror(errno));
+    return !config->key_file || !(s.st_mode & 077) ||
+           failure_set(why, FAILURE_TLS, "net.client_key_file may be read by others: chmod 0600");
+}
+
 struct server_config server_config_of(const struct agent_config *config, const char *endpoint)
 {
     return (struct server_config){ .endpoint = endpoint,
@@ -63,6 +75,8 @@ bool server_http_client(const struct server_config *config, struct http_client *
     struct http_client_config http = {
         .ca_file = config->ca_file,
         .ca_pem = config->ca_pem,
+        .cert_file = config->cert_file,
+        .key_file = config->key_file,
         .proxy = config->proxy,
         .no_proxy = config->no_proxy,
         .pins = config->pins,
@@ -75,7 +89,7 @@ bool server_http_client(const struct server_config *config, struct http_client *
     struct err err = ERR_INIT;
     bool made;
 
-    if (!read_credentials(config->proxy_credentials_file, &a, &http.proxy_credentials, why))
+    if (!check_certificate(config, why) || !read_credentials(config->proxy_credentials_file, &a, &http.proxy_credentials, why))
         return false;
     made = http_client_new(&http, ret, &err);
     if (http.proxy_credentials)
@@ -151,6 +165,7 @@ static const struct {
     { HTTP_FAILURE_MTU, FAILURE_MTU },
     { HTTP_FAILURE_TIMEOUT, FAILURE_TIMEOUT },
     { HTTP_FAILURE_CA_FILE, FAILURE_TLS },
+    { HTTP_FAILURE_CLIENT_CERT, FAILURE_TLS },
     { HTTP_FAILURE_TOO_LARGE, FAILURE_BAD_ANSWER },
     { HTTP_FAILURE_LOCAL, FAILURE_NO_MEMORY },
 };

@@ -15,6 +15,7 @@ struct server_config {
     const char *endpoint;               /* "https://HOST:PORT" or with a path below which the server lives */
     const char *ca_file;                /* PEM bundle; NULL: the system's */
     struct bytes ca_pem;                /* the same, in memory */
+    const char *cert_file, *key_file;   /* what we show to a server that asks who we are; NULL: nothing */
     const char *proxy, *no_proxy;       /* NULL: the environment's */
     const char *proxy_credentials_file; /* user:password, for our eyes only; NULL: none */
     const char *pins;                   /* http/client.h; NULL: none */
@@ -22,7 +23,7 @@ struct server_config {
     unsigned connect_timeout_seconds, tls_timeout_seconds, first_byte_timeout_seconds, total_timeout_seconds; /* 0: 10, 10, 60, 120 */
 };
 
-/* The net.* keys, for one endpoint; borrows from `config`. */
+/* The net.* keys but the certificate of our own, which only the monitor is shown; for one endpoint; borrows from `config`. */
 struct server_config server_config_of(const struct agent_config *config, const char *endpoint);
 MUST_CHECK bool server_open(const struct server_config *config, struct server **ret, struct failure *why);
 void server_close(struct server *server);

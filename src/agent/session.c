@@ -5,6 +5,7 @@
 #include "agent/ek.h"
 #include "agent/enrol.h"
 #include "agent/report_compat.h"
+#include "agent/secret_file.h"
 #include "agent/session_inside.h"
 #include "agent/spool.h"
 #include "base/clock.h"
@@ -131,10 +132,23 @@ static bool need_server(struct session *s, struct server **slot, const char *end
     return open_server(s, own, slot, why);
 }
 
+/* The monitor alone is shown our certificate (7.4), so its connections are its own then. */
+static bool need_monitor(struct session *s, struct failure *why)
+{
+    const char *own = s->config->report_endpoint && *s->config->report_endpoint ? s->config->report_endpoint : s->config->endpoint;
+    struct server_config config = server_config_of(s->config, own);
+
+    if (s->report || (!s->config->client_cert_file && !s->config->client_key_file))
+        return need_server(s, &s->report, s->config->report_endpoint, why);
+    config.cert_file = s->config->client_cert_file;
+    config.key_file = s->config->client_key_file;
+    return server_open(&config, &s->report, why);
+}
+
 static bool need_servers(struct session *s, struct failure *why)
 {
     return need_server(s, &s->attest, s->config->endpoint, why) && need_server(s, &s->enroll, s->config->enroll_endpoint, why) &&
-           need_server(s, &s->report, s->config->report_endpoint, why);
+           need_monitor(s, why);
 }
 
 static void begin(struct session *ret)
@@ -550,6 +564,21 @@ static bool is_compatible(const struct session *s)
     return s->config->report_format && strcmp(s->config->report_format, "compatible") == 0;
 }
 
+/* What a report logs in with when useCustomToken is on (7.4). The file is read each time: its owner may renew it. */
+static bool read_bearer(const struct session *s, struct bytes attestation_token, struct arena *a, struct bytes *ret, struct failure *why)
+{
+    const struct agent_config *c = s->config;
+
+    *ret = BYTES_NONE;
+    if (!c->custom_token)
+        return true;
+    if (c->report_token_file && *c->report_token_file)
+        return secret_file_read("report.token_file", c->report_token_file, LIMIT_TOKEN_BYTES, a, ret, why);
+    if (!c->client_cert_file)
+        *ret = attestation_token;
+    return true;
+}
+
 /* One cycle with a relying party that expects the product's names: it hands out no nonce, and every outcome but a new outage is told. */
 static bool cycle_compatible(struct session *s, struct failure *why)
 {
@@ -561,15 +590,17 @@ static bool cycle_compatible(struct session *s, struct failure *why)
     bool done =
         need_servers(s, why) && open_keys(s, &keys, why) && session_certificate(s, &keys, why) && attest_with(s, &keys, &a, &result, why);
     struct compat_report report;
+    struct bytes bearer;
 
     s->failed_cycles = done ? 0 : s->failed_cycles + 1;
-    if (!s->report)
+    if (!s->report || !read_bearer(s, result.token, &a, &bearer, done ? why : &telling))
         return false;
     s->state.sequence++;
     report = (struct compat_report){ .resource_id = s->config->resource_id,
                                      .attest_uri = s->config->endpoint,
                                      .health = report_compat_health(done ? NULL : why, s->failed_cycles),
                                      .token = result.token,
+                                     .bearer = bearer,
                                      .failure = done ? NULL : why,
                                      .facts = facts_of(s, &notes),
                                      .vm_uuid = s->state.vm_id[0] ? s->state.vm_id : s->host.vm_uuid,

@@ -87,6 +87,7 @@ static bool copy_config(struct http_client *client, const struct http_client_con
     client->refuse_link_local = config->refuse_link_local;
     client->max_response = config->max_response ? config->max_response : MAX_RESPONSE;
     return copy_text(&client->unix_socket, config->unix_socket) && copy_text(&client->ca_file, config->ca_file) &&
+           copy_text(&client->cert_file, config->cert_file) && copy_text(&client->key_file, config->key_file) &&
            copy_text(&client->proxy, config->proxy) && copy_text(&client->no_proxy, config->no_proxy) &&
            (!config->proxy_credentials || (client->proxy_credentials = secret_text(config->proxy_credentials))) &&
            copy_text(&client->user_agent, config->user_agent ? config->user_agent : "trueboot/" TRUEBOOT_VERSION);
@@ -153,6 +154,8 @@ void http_client_free(struct http_client *client)
     tls_peer_reset(&client->peer);
     free(client->unix_socket);
     free(client->ca_file);
+    free(client->cert_file);
+    free(client->key_file);
     free(client->proxy);
     free(client->no_proxy);
     secret_text_free(client->proxy_credentials);

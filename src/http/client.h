@@ -28,6 +28,7 @@
     X(DROPPED,           "dropped",         0,    "the connection broke off before the answer was complete")                               \
     X(TOO_LARGE,         "too_large",       0,    "the answer is larger than we accept")                                                   \
     X(CA_FILE,           "ca_file",         0,    "the file of CA certificates cannot be used")                                            \
+    X(CLIENT_CERT,       "client_cert",     0,    "the certificate that we show, or its key, cannot be used")                              \
     X(LOCAL,             "local",           0,    "this machine ran out of something")
 /* clang-format on */
 
@@ -43,15 +44,16 @@ unsigned http_failure_number(enum http_failure failure);
 
 struct http_client;
 
-struct http_client_config {        /* zeroed: the defaults; everything is copied */
-    const char *unix_socket;       /* connect there instead of to the URL's host */
-    bool refuse_link_local;        /* for addresses that others name: not to 169.254.0.0/16 and fe80::/10, where clouds keep credentials */
-    const char *ca_file;           /* PEM bundle instead of the system's */
-    struct bytes ca_pem;           /* the same, in memory */
-    const char *proxy, *no_proxy;  /* instead of the environment's */
-    const char *proxy_credentials; /* "user:password" */
-    const char *pins;              /* SHA-256 of accepted public keys (SPKI), hexadecimal or base64, separated by blanks or commas */
-    const char *user_agent;        /* "trueboot/VERSION" */
+struct http_client_config {  /* zeroed: the defaults; everything is copied */
+    const char *unix_socket; /* connect there instead of to the URL's host */
+    bool refuse_link_local;  /* for addresses that others name: not to 169.254.0.0/16 and fe80::/10, where clouds keep credentials */
+    const char *ca_file;     /* PEM bundle instead of the system's */
+    struct bytes ca_pem;     /* the same, in memory */
+    const char *cert_file, *key_file; /* PEM: what we show to a server that asks who we are, and its key; both or none */
+    const char *proxy, *no_proxy;     /* instead of the environment's */
+    const char *proxy_credentials;    /* "user:password" */
+    const char *pins;                 /* SHA-256 of accepted public keys (SPKI), hexadecimal or base64, separated by blanks or commas */
+    const char *user_agent;           /* "trueboot/VERSION" */
     unsigned connect_timeout_ms, tls_timeout_ms, first_byte_timeout_ms, total_timeout_ms; /* 10, 10, 60, 120 s */
     size_t max_response;                                                                  /* 2 MiB */
 };

@@ -14,6 +14,7 @@ static enum err_code failure_code(enum http_failure failure)
     case HTTP_FAILURE_TOO_LARGE:
         return ERR_LIMIT;
     case HTTP_FAILURE_CA_FILE:
+    case HTTP_FAILURE_CLIENT_CERT:
         return ERR_IO;
     case HTTP_FAILURE_LOCAL:
         return ERR_NO_MEMORY;
@@ -158,6 +159,9 @@ void client_explain(const struct http_client *client, const char *url, const str
         break;
     case HTTP_FAILURE_TLS_NAME:
         explain_name(client, url, text, sizeof text);
+        break;
+    case HTTP_FAILURE_CLIENT_CERT: /* libcurl's words say where the key lies */
+        snprintf(text, sizeof text, "%s", http_failure_meaning(failure));
         break;
     default:
         explain_rest(client, t, text, sizeof text);

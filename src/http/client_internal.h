@@ -5,7 +5,7 @@
 #include "http/client.h"
 #include "x509/tls_peer.h"
 
-enum { CLIENT_SOCKETS_MAX = 8, CLIENT_SMALL_SEGMENT = 536 };
+enum { CLIENT_SOCKETS_MAX = 8, CLIENT_SMALL_SEGMENT = 536, CLIENT_FILES = 3 };
 
 /* The stages of a request, each with a deadline of its own (guest-agent.md 8.3). */
 enum client_phase { CLIENT_CONNECTING, CLIENT_SHAKING_HANDS, CLIENT_ANSWERING };
@@ -32,9 +32,9 @@ struct file_stamp {
 struct http_client {
     CURLM *multi;
     CURL *curl;
-    struct file_stamp ca_seen; /* when the connections began */
-    bool ca_was_seen;
-    char *unix_socket, *ca_file, *proxy, *no_proxy, *proxy_credentials, *pins, *user_agent;
+    struct file_stamp files_seen[CLIENT_FILES]; /* when the connections began: CA certificates, our certificate, our key */
+    bool files_were_seen;
+    char *unix_socket, *ca_file, *cert_file, *key_file, *proxy, *no_proxy, *proxy_credentials, *pins, *user_agent;
     struct curl_blob ca_pem;                /* data is ours */
     bool refuse_link_local, met_link_local; /* the second: in this exchange */
     unsigned connect_timeout_ms, tls_timeout_ms, first_byte_timeout_ms, total_timeout_ms;
@@ -49,8 +49,8 @@ struct http_client {
  * something, or no memory. */
 MUST_CHECK bool client_set_options(struct http_client *client, CURL *curl, const char *proxy, struct tls_peer *peer, bool small);
 
-/* client_trust.c: when the file of CA certificates is another than it was, nothing that the old one vouched for goes on: connections, sessions, and
- * what libcurl keeps of the file for a day. Called before each request. False: no memory. */
+/* client_trust.c: when the file of CA certificates or our own certificate is another than it was, nothing that the old one vouched for goes on:
+ * connections, sessions, and what libcurl keeps of the file for a day. Called before each request. False: no memory. */
 MUST_CHECK bool client_follow_trust(struct http_client *client);
 /* The next handshake is a full one. Connections stay. */
 MUST_CHECK bool client_forget_sessions(struct http_client *client);

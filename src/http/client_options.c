@@ -92,6 +92,10 @@ static void set_trust(struct http_client *client, struct options *o, bool https_
         SET(o, CURLOPT_PROXY_CAINFO, client->ca_file);
     if (https_proxy && client->ca_pem.data)
         SET(o, CURLOPT_PROXY_CAINFO_BLOB, &client->ca_pem);
+    if (client->cert_file)
+        SET(o, CURLOPT_SSLCERT, client->cert_file);
+    if (client->key_file)
+        SET(o, CURLOPT_SSLKEY, client->key_file);
     if (client->pins)
         SET(o, CURLOPT_PINNEDPUBLICKEY, client->pins);
 }

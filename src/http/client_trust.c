@@ -28,13 +28,17 @@ bool client_forget_sessions(struct http_client *client)
 
 bool client_follow_trust(struct http_client *client)
 {
-    const char *path = client->ca_file ? client->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
-    struct file_stamp now = stamp_of(client->ca_pem.data ? NULL : path);
+    const char *own = client->ca_file ? client->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    const struct file_stamp now[CLIENT_FILES] = { stamp_of(client->ca_pem.data ? NULL : own), stamp_of(client->cert_file),
+                                                  stamp_of(client->key_file) };
+    bool changed = false;
     CURLM *fresh;
 
-    if (same(&now, &client->ca_seen))
+    for (size_t i = 0; i < CLIENT_FILES; i++)
+        changed |= !same(&now[i], &client->files_seen[i]);
+    if (!changed)
         return true;
-    if (client->ca_was_seen) {
+    if (client->files_were_seen) {
         fresh = curl_multi_init();
         if (!fresh || !client_forget_sessions(client)) {
             curl_multi_cleanup(fresh);
@@ -43,7 +47,7 @@ bool client_follow_trust(struct http_client *client)
         curl_multi_cleanup(client->multi);
         client->multi = fresh;
     }
-    client->ca_seen = now;
-    client->ca_was_seen = true;
+    memcpy(client->files_seen, now, sizeof now);
+    client->files_were_seen = true;
     return true;
 }
