@@ -1,5 +1,7 @@
 #include "agent/session_inside.h"
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "agent/enrol.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -40,6 +42,13 @@ static bool read_token(const struct session *s, struct arena *a, struct bytes *r
     return true;
 }
 
+/* Good once, and used: it is of no use to us any more, and must not be to anybody else (2.5). */
+static void drop_token(struct session *s)
+{
+    if (unlink(s->config->token_file) != 0 && errno != ENOENT)
+        session_progress(s, "the enrolment token is used up, and its file cannot be removed", strerror(errno));
+}
+
 bool session_enrol_with(struct session *s, struct session_keys *keys, struct failure *why)
 {
     struct arena a CLEANUP(arena_done_secret) = { 0 };
@@ -63,6 +72,8 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
     free(s->enroll_id);
     s->enroll_id = NULL;
     keep_certificate(s, &enrolment);
+    if (request.token.len)
+        drop_token(s);
     s->nv_certificate_is_stale = true;
     if (s->config->publish_nv) {
         if (ak_certificate_publish(keys->tpm, enrolment.ak_cert, &publishing))

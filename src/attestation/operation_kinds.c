@@ -49,6 +49,7 @@ const char *operation_input_create(struct arena *a, const struct store_provider 
     json_put_boolean(&out, "publicNetwork", p->public_network_access);
     json_put_boolean(&out, "serverAkCa", p->server_ak_ca);
     json_put_boolean(&out, "tpmV1", p->tpm_v1);
+    json_put_boolean(&out, "enrolmentToken", p->enrolment_token);
     json_put_string(&out, "tokenProfile", token_profile_name(p->token_profile));
     json_begin_array(&out, "signers");
     for (size_t i = 0; i < n_signers; i++) {
@@ -77,7 +78,8 @@ static bool read_provider(struct operation *o, struct store_provider *p, struct 
            json_need_integer(o->input, "created", &p->created_ms, err) &&
            flag_member(o, "tpmAuthentication", &p->tpm_authentication, err) &&
            flag_member(o, "publicNetwork", &p->public_network_access, err) && flag_member(o, "serverAkCa", &p->server_ak_ca, err) &&
-           flag_member(o, "tpmV1", &p->tpm_v1, err);
+           flag_member(o, "tpmV1", &p->tpm_v1, err) &&
+           (!json_get(o->input, "enrolmentToken") || flag_member(o, "enrolmentToken", &p->enrolment_token, err));
 }
 
 static bool read_signers(struct operation *o, const struct store_provider *p, struct store_signer *ret, size_t *ret_n, struct err *err)

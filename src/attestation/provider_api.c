@@ -82,7 +82,7 @@ bool provider_version_fine(const struct http_request *request, struct http_respo
 }
 
 static void put_properties(struct json_out *out, const char *attest_uri, bool isolated, bool public_network, bool tpm_authentication,
-                           bool server_ak_ca, bool tpm_v1, enum token_profile profile)
+                           bool server_ak_ca, bool tpm_v1, bool enrolment_token, enum token_profile profile)
 {
     json_begin_object(out, "properties");
     json_put_string(out, "attestUri", attest_uri);
@@ -95,6 +95,7 @@ static void put_properties(struct json_out *out, const char *attest_uri, bool is
     json_begin_object(out, "trueboot");
     json_put_string(out, "serverAkCa", enabled(server_ak_ca));
     json_put_string(out, "tpmProtocolV1", enabled(tpm_v1));
+    json_put_string(out, "enrolmentToken", enabled(enrolment_token));
     json_put_string(out, "tokenProfile", token_profile_name(profile));
     json_end(out);
     json_end(out);
@@ -133,19 +134,19 @@ void provider_write(struct arena *a, struct json_out *out, const struct store_pr
     json_put_string(out, "location", p->location);
     json_put_raw(out, "tags", bytes_of_string(p->tags));
     put_properties(out, p->attest_uri, p->isolated, p->public_network_access, p->tpm_authentication, p->server_ak_ca, p->tpm_v1,
-                   p->token_profile);
+                   p->enrolment_token, p->token_profile);
     put_system_data(out, p);
     json_end(out);
 }
 
-static void put_shared(struct arena *a, struct json_out *out, const struct provider *p)
+static void put_shared(const struct attestation_service *s, struct arena *a, struct json_out *out, const struct provider *p)
 {
     json_begin_object(out, NULL);
     json_put_string(out, "id", arena_printf(a, "providers/" RESOURCE_TYPE "/%s", p->name));
     json_put_string(out, "name", p->name);
     json_put_string(out, "type", RESOURCE_TYPE);
     json_put_string(out, "location", p->location);
-    put_properties(out, p->issuer, false, true, p->tpm_authentication, true, p->tpm_v1, p->token_profile);
+    put_properties(out, p->issuer, false, true, p->tpm_authentication, true, p->tpm_v1, s->enrolment_token, p->token_profile);
     json_end(out);
 }
 
@@ -429,7 +430,7 @@ static bool get_defaults(void *context, const struct http_request *request, stru
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
     json_begin_array(&out, "value");
-    put_shared(request->arena, &out, shared);
+    put_shared(s, request->arena, &out, shared);
     json_end(&out);
     json_end(&out);
     return true;
@@ -446,7 +447,7 @@ static bool get_default(void *context, const struct http_request *request, struc
     if (!provider_same_place(http_param(request, "location"), shared->location))
         return err_set(err, ERR_NOT_FOUND, "there is no shared provider in that location; the one here is in %s", shared->location);
     out = http_response_json(response, 200);
-    put_shared(request->arena, &out, shared);
+    put_shared(s, request->arena, &out, shared);
     return true;
 }
 

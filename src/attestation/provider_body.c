@@ -79,7 +79,7 @@ bool provider_body_merge(struct arena *a, const struct json *body, struct store_
            read_switch(properties, "/properties", "publicNetworkAccess", &p->public_network_access, err) &&
            read_switch(properties, "/properties", "tpmAttestationAuthentication", &p->tpm_authentication, err) &&
            read_switch(own, OWN, "serverAkCa", &p->server_ak_ca, err) && read_switch(own, OWN, "tpmProtocolV1", &p->tpm_v1, err) &&
-           read_profile(own, &p->token_profile, err);
+           read_switch(own, OWN, "enrolmentToken", &p->enrolment_token, err) && read_profile(own, &p->token_profile, err);
 }
 
 /* "East US" and "eastus" are one place. */

@@ -34,6 +34,7 @@ struct attestation_service {
     const struct boot_reference *reference; /* may be NULL */
     size_t keep_evidence;                   /* evidence files kept per VM */
     int64_t (*now_ms)(void);
+    bool enrolment_token;           /* what the shared provider says of itself: enrolling takes a one-time token */
     bool signer_dates_do_not_count; /* the operator's switch for policy signers' test certificates (4.2) */
     /* Who calls a route that is open to everybody, for providers that want to know; may be NULL. As http_server_config.identify. */
     bool (*identify)(void *context, const struct http_request *request, struct http_caller *ret, struct err *err);

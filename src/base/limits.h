@@ -74,6 +74,8 @@ enum {
     /* attestation */
     LIMIT_CHALLENGE_SECONDS = 300,
     LIMIT_ENROLMENT_SECONDS = 300,
+    LIMIT_ENROLMENT_TOKENS = 10000,                /* one-time tokens kept, used and expired ones for a month */
+    LIMIT_ENROLMENT_TOKEN_SECONDS = 7 * 24 * 3600, /* until one expires, at most: guest-agent.md 2.5 wants them short-lived */
     LIMIT_OPEN_ENROLMENTS = 10000,
     LIMIT_USED_CHALLENGES = 1000000, /* remembered until they expire */
     LIMIT_OTHER_KEYS = 2,

@@ -95,6 +95,7 @@ static void put_own(struct cli *cli, struct json_out *out, const char *uri, bool
     json_begin_object(out, "trueboot");
     put_switch(cli, out, "serverAkCa", "server-ak-ca", all, true);
     put_switch(cli, out, "tpmProtocolV1", "tpm-v1", all, false);
+    put_switch(cli, out, "enrolmentToken", "enrolment-token", all, false);
     if (uri)
         json_put_string(out, "attestUri", uri);
     if (profile)
@@ -204,6 +205,7 @@ static const struct cli_option create_options[] = {
     { "public-network", NULL, "answer over the network, not only the local socket (default: true)" },
     { "server-ak-ca", NULL, "believe the AK certificates of this server's enrolment, besides `root add --provider` (default: true)" },
     { "tpm-v1", NULL, "answer messages of version 1 of the TPM protocol, of old Windows clients (default: false)" },
+    { "enrolment-token", NULL, "enrolling at it the first time takes a one-time token, of `enrolment-token create` (default: false)" },
     { "token-profile", "NAME", "how its tokens are made: original (RS256), es256, or ear (EAT Attestation Results)" },
 };
 static const struct cli_option update_options[] = {
@@ -211,6 +213,7 @@ static const struct cli_option update_options[] = {
     { "public-network", NULL, "answer over the network, not only the local socket" },
     { "server-ak-ca", NULL, "believe the AK certificates of this server's enrolment, besides `root add --provider`" },
     { "tpm-v1", NULL, "answer messages of version 1 of the TPM protocol, of old Windows clients" },
+    { "enrolment-token", NULL, "enrolling at it the first time takes a one-time token, of `enrolment-token create`" },
     { "token-profile", "NAME", "how its tokens are made: original (RS256), es256, or ear (EAT Attestation Results)" },
 };
 static const struct cli_option list_options[] = { { "deleted", NULL, "those that were deleted and can be brought back" } };

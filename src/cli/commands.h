@@ -18,6 +18,7 @@ extern const struct cli_command command_provider_create, command_provider_show, 
 extern const struct cli_command command_operation_show, command_operation_list;
 extern const struct cli_command command_key_list, command_key_rotate, command_key_revoke;
 extern const struct cli_command command_token_create, command_token_list, command_token_revoke;
+extern const struct cli_command command_enrolment_token_create, command_enrolment_token_list, command_enrolment_token_revoke;
 extern const struct cli_command command_verify;
 extern const struct cli_command command_eventlog_show, command_eventlog_replay, command_eventlog_diff, command_eventlog_explain;
 extern const struct cli_command command_quote_verify, command_bootchain_show, command_query;

@@ -81,7 +81,8 @@ struct http_response {
     const char *internal;   /* for the log: the sentence that was kept from the caller; NULL: none */
     const char *error_text; /* of the error body, for the audit log; NULL: none */
     const char *warning;    /* for the log, of an answer that is fine; NULL: none */
-    const char *outcome;    /* for metrics, a fixed word; NULL: the status says it all */
+    const char *subject; /* for the audit log: who it turned out to be, where the handler is who looks at credentials; NULL: the caller */
+    const char *outcome; /* for metrics, a fixed word; NULL: the status says it all */
     /* For programs, in the next error body (control-plane.md 1.1): err_point(&response->about, …) becomes `target`, err_advise(&response->about, …)
      * a Remedy under `additionalInfo`. Code and text are not looked at. */
     struct err about;

@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "crypto/random.h"
+#include "management/enrolment_tokens.h"
 #include "management/enrolments.h"
 #include "management/management.h"
 #include "store/providers.h"
@@ -164,6 +165,35 @@ static bool read_ak(struct arena *a, const struct json *body, struct enrolment *
     return true;
 }
 
+/* This TPM is this VM's already, where the identity will count. */
+static bool is_known(const struct management *m, struct arena *a, const struct enrolment *p, bool *ret, struct err *err)
+{
+    struct store_provider_identity there;
+    struct store_identity active;
+    bool found = p->provider[0] ? store_provider_identity_get(m->store, a, p->provider, p->vm, &there, err)
+                                : store_identity_active(m->store, a, p->vm, &active, err);
+    const char *ek = !found ? NULL : p->provider[0] ? there.ek_cert_sha256 : active.ek_cert_sha256;
+
+    if (!found && err->code != ERR_NOT_FOUND)
+        return false;
+    *err = ERR_INIT;
+    *ret = ek && strcmp(ek, p->ek_cert_sha256) == 0;
+    return true;
+}
+
+static bool check_token(const struct management *m, const struct http_request *request, const char *asked, const struct store_vm *vm,
+                        struct enrolment *p, struct enrolment_leave *leave, struct err *err)
+{
+    const struct enrolment_wish wish = { asked, p->provider, vm };
+
+    if (!is_known(m, request->arena, p, &p->known, err))
+        return false;
+    if (!p->known && !enrolment_token_check(m, request, &wish, leave, err))
+        return false;
+    memcpy(p->token_sha256, leave->sha256, sizeof p->token_sha256);
+    return true;
+}
+
 /* A VM that has an identity keeps it: another TPM does not become this VM without an operator's word (attack I4, I10). */
 static bool check_identity(const struct management *m, struct arena *a, const struct enrolment *p, struct err *err)
 {
@@ -223,8 +253,9 @@ static bool choose_provider(const struct management *m, const struct http_reques
 }
 
 static bool begin(const struct management *m, const struct http_request *request, struct endorsement *e, struct enrolment *p,
-                  struct http_response *response, struct err *err)
+                  struct enrolment_leave *leave, struct http_response *response, struct err *err)
 {
+    char asked[ENROL_PROVIDER_MAX];
     struct arena *a = request->arena;
     struct bytes blob, secret;
     const struct json *body;
@@ -234,6 +265,7 @@ static bool begin(const struct management *m, const struct http_request *request
     if (!choose_provider(m, request, p->provider, err) || !http_body_json(request, NULL, &body, err) ||
         !find_endorsement(m, a, body, p->provider, e, err))
         return false;
+    memcpy(asked, p->provider, sizeof asked);
     if (!e->of_provider)
         p->provider[0] = '\0';
     if (!e->identity.vm_uuid[0])
@@ -245,8 +277,9 @@ static bool begin(const struct management *m, const struct http_request *request
         return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "VM %s is not in the inventory", p->vm) : false;
     p->expires_ms = m->now_ms() + LIMIT_ENROLMENT_SECONDS * INT64_C(1000);
     p->tries_left = TRIES;
-    if (!read_ak(a, body, p, err) || !tpm_public_name(&e->ek, &p->ek_name, err) || !check_identity(m, a, p, err) ||
-        !make_credential(a, e, p, &blob, &secret, err) || !enrolments_keep(m->enrolments, p, m->now_ms(), err))
+    if (!check_token(m, request, asked, &vm, p, leave, err) || !read_ak(a, body, p, err) || !tpm_public_name(&e->ek, &p->ek_name, err) ||
+        !check_identity(m, a, p, err) || !make_credential(a, e, p, &blob, &secret, err) ||
+        !enrolments_keep(m->enrolments, p, m->now_ms(), err))
         return false;
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
@@ -284,10 +317,14 @@ static bool answer_refusal(struct http_response *response, const struct err *err
 bool enrol_begin(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     struct enrolment p CLEANUP(enrolment_done) = { .id = "" };
+    struct enrolment_leave leave = { .sha256 = "" };
     struct endorsement e = { 0 };
-    bool fine = begin(context, request, &e, &p, response, err);
+    bool fine = begin(context, request, &e, &p, &leave, response, err);
 
     cert_free(e.cert);
+    response->subject = leave.subject;
+    if (!fine && leave.code)
+        return http_response_error(response, leave.status, leave.code, NULL, "%s", err->text);
     return fine || answer_refusal(response, err);
 }
 
@@ -352,6 +389,21 @@ struct registration {
     char owner[UUID_TEXT_LEN]; /* the VM that has this TPM already, or "" */
 };
 
+/* With the registration, or not at all: of two machines that began with one token, one becomes enrolled. What began without one because the TPM was
+ * known must find it known still. */
+static bool use_token(const struct management *inside, struct arena *a, const struct enrolment *p, struct err *err)
+{
+    bool known = false;
+
+    if (p->known && !is_known(inside, a, p, &known, err))
+        return false;
+    if (p->known && !known)
+        return err_set(err, ERR_UNTRUSTED, "this VM's TPM was released meanwhile: begin again");
+    if (!p->token_sha256[0] || store_enrolment_token_use(inside->store, p->token_sha256, p->vm, inside->now_ms(), err))
+        return true;
+    return err->code == ERR_CONFLICT ? err_set(err, ERR_UNTRUSTED, "the enrolment token was used meanwhile, or has expired") : false;
+}
+
 /* Looking and registering are one step: of two TPMs that say they are this VM, at the same moment, one becomes it (attack I4). */
 static bool register_in(struct store *tx, void *context, struct err *err)
 {
@@ -360,16 +412,35 @@ static bool register_in(struct store *tx, void *context, struct err *err)
 
     inside.store = tx;
     r->owner[0] = '\0';
-    return check_identity(&inside, r->a, r->p, err) && store_identity_register(tx, r->identity, r->owner, err);
+    return check_identity(&inside, r->a, r->p, err) && use_token(&inside, r->a, r->p, err) &&
+           store_identity_register(tx, r->identity, r->owner, err);
 }
 
-static bool register_at_provider(const struct management *m, const struct enrolment *p, const struct cert *cert, struct err *err)
+struct provider_registration {
+    const struct management *m;
+    struct arena *a;
+    const struct enrolment *p;
+    const struct store_provider_identity *identity;
+};
+
+static bool register_at_provider_in(struct store *tx, void *context, struct err *err)
+{
+    const struct provider_registration *r = context;
+    struct management inside = *r->m;
+
+    inside.store = tx;
+    return use_token(&inside, r->a, r->p, err) && store_provider_identity_put(tx, r->identity, err);
+}
+
+static bool register_at_provider(const struct management *m, struct arena *a, const struct enrolment *p, const struct cert *cert,
+                                 struct err *err)
 {
     const struct store_provider_identity identity = {
         .provider = p->provider, .vm = p->vm, .ek_cert_sha256 = p->ek_cert_sha256, .ak_cert = cert->der, .enrolled_ms = m->now_ms()
     };
+    struct provider_registration r = { m, a, p, &identity };
 
-    return store_provider_identity_put(m->store, &identity, err);
+    return store_transaction(m->store, register_at_provider_in, &r, err);
 }
 
 static bool register_identity(const struct management *m, struct arena *a, const struct enrolment *p, const struct cert *cert,
@@ -384,7 +455,7 @@ static bool register_identity(const struct management *m, struct arena *a, const
     struct registration r = { .m = m, .a = a, .p = p, .identity = &identity };
 
     if (p->provider[0])
-        return register_at_provider(m, p, cert, err);
+        return register_at_provider(m, a, p, cert, err);
     if (!identity.ak_name || !identity.ek_pub_name)
         return err_set(err, ERR_NO_MEMORY, "no memory for an identity");
     if (store_transaction(m->store, register_in, &r, err))

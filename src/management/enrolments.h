@@ -12,6 +12,8 @@ struct enrolment {
     char vm[UUID_TEXT_LEN];
     char provider[ENROL_PROVIDER_MAX]; /* that alone believes it; "": everybody */
     bool ek_pinned;                    /* its endorsement certificate was pinned, not vouched for by a CA */
+    char token_sha256[65];             /* of the one-time token that it will use up; "": none */
+    bool known;                        /* its TPM was this VM's when it began */
     int64_t expires_ms;
     unsigned tries_left;
     uint8_t secret[ENROL_SECRET_LEN], nonce[ENROL_NONCE_LEN];

@@ -17,6 +17,7 @@ struct management {
     const char *version, *data_dir, *url, *profile; /* what GET /v1/server tells */
     const struct refdata *reference;                /* this as well; NULL: none */
     const char *ca_pem;                             /* certificate that signs our TLS certificate: what agents trust */
+    bool enrolment_token;                           /* who enrols at the shared provider the first time needs a one-time token */
     int64_t (*now_ms)(void);
     /* Puts in force what the store says now about an attestation provider's roots; NULL: there are no providers but the shared one. */
     bool (*reload_provider)(void *context, const char *provider, struct err *err);

@@ -1,5 +1,6 @@
 #include "base/limits.h"
 #include "management/api_tokens.h"
+#include "management/enrolment_tokens.h"
 #include "management/management.h"
 
 const struct http_route management_routes[] = {
@@ -18,6 +19,9 @@ const struct http_route management_routes[] = {
     { "GET", "/v1/roots", HTTP_READER, 0, HTTP_NO_BODY, roots_get, 0 },
     { "POST", "/v1/roots", HTTP_OWNER, LIMIT_POLICY_BODY_BYTES, HTTP_JSON, roots_post, 0 },
     { "DELETE", "/v1/roots/{kind}/{root}", HTTP_OWNER, 0, HTTP_NO_BODY, roots_remove, 0 },
+    { "GET", "/v1/enrolmentTokens", HTTP_CONTRIBUTOR, 0, HTTP_NO_BODY, enrolment_token_list_get, 0 },
+    { "POST", "/v1/enrolmentTokens", HTTP_CONTRIBUTOR, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, enrolment_token_post, 0 },
+    { "DELETE", "/v1/enrolmentTokens/{token}", HTTP_CONTRIBUTOR, 0, HTTP_NO_BODY, enrolment_token_remove, 0 },
     { "GET", "/v1/tokens", HTTP_OWNER, 0, HTTP_NO_BODY, api_token_list_get, 0 },
     { "POST", "/v1/tokens", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, api_token_post, 0 },
     { "DELETE", "/v1/tokens/self", HTTP_READER, 0, HTTP_NO_BODY, api_token_remove_self, 0 },

@@ -100,6 +100,15 @@ static const char provider_identities[] = "CREATE TABLE provider_identities ("
 static const char provider_changes[] = "ALTER TABLE providers ADD COLUMN modified_ms BIGINT NOT NULL DEFAULT 0;"
                                        "ALTER TABLE providers ADD COLUMN modified_by TEXT;";
 
+/* Tokens that let one machine enrol, once; and whether a provider wants one. */
+static const char enrolment_tokens[] = "CREATE TABLE enrolment_tokens ("
+                                       " sha256 TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, provider TEXT NOT NULL, vm TEXT NOT NULL,"
+                                       " created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, by_whom TEXT NOT NULL,"
+                                       " used_ms BIGINT NOT NULL, used_by TEXT NOT NULL);"
+                                       "CREATE INDEX enrolment_tokens_by_provider ON enrolment_tokens (provider);"
+                                       "CREATE INDEX enrolment_tokens_by_end ON enrolment_tokens (expires_ms);"
+                                       "ALTER TABLE providers ADD COLUMN enrolment_token SMALLINT NOT NULL DEFAULT 0;";
+
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
@@ -108,5 +117,6 @@ const struct migration migrations[] = {
     { "providers that can be brought back, tracked operations", provider_life },
     { "identities that count at one provider", provider_identities },
     { "who changed a provider last", provider_changes },
+    { "one-time enrolment tokens", enrolment_tokens },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

@@ -39,6 +39,7 @@ static const struct field provider_fields[] = {
     { FIELD_TEXT, offsetof(struct store_provider, deleted_by), NULL },
     { FIELD_INTEGER, offsetof(struct store_provider, modified_ms), NULL },
     { FIELD_TEXT, offsetof(struct store_provider, modified_by), NULL },
+    { FIELD_BOOLEAN, offsetof(struct store_provider, enrolment_token), NULL },
 };
 static const struct record provider_record = RECORD("attestation provider", struct store_provider, provider_fields);
 
@@ -163,7 +164,8 @@ bool store_provider_update(struct store *store, const struct store_provider *p, 
                                   sql_integer(p->server_ak_ca),
                                   sql_integer(p->tpm_v1),
                                   sql_integer(p->modified_ms),
-                                  sql_text(p->modified_by) };
+                                  sql_text(p->modified_by),
+                                  sql_integer(p->enrolment_token) };
     int64_t changes;
 
     if (!check_provider(p, err) || (p->modified_by && !check_text("who changed it", p->modified_by, WHO_MAX_BYTES, err)) ||
@@ -211,8 +213,9 @@ static bool purge(struct store *tx, void *context, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "there is no deleted attestation provider of that name");
     return sql_write(tx, SQL_PROVIDER_DROP_POLICIES, params, 1, NULL, err) &&
            sql_write(tx, SQL_PROVIDER_DROP_SIGNERS, params, 1, NULL, err) &&
-           sql_write(tx, SQL_PROVIDER_DROP_IDENTITIES, params, 1, NULL, err) && store_root_replace(tx, STORE_ROOT_AK, name, NULL, 0, err) &&
-           store_root_replace(tx, STORE_ROOT_EK, name, NULL, 0, err);
+           sql_write(tx, SQL_PROVIDER_DROP_IDENTITIES, params, 1, NULL, err) &&
+           sql_write(tx, SQL_PROVIDER_DROP_ENROLMENT_TOKENS, params, 1, NULL, err) &&
+           store_root_replace(tx, STORE_ROOT_AK, name, NULL, 0, err) && store_root_replace(tx, STORE_ROOT_EK, name, NULL, 0, err);
 }
 
 bool store_provider_purge(struct store *store, const char *name, struct err *err)

@@ -28,6 +28,7 @@ struct store_provider {
     enum token_profile token_profile;
     bool server_ak_ca;      /* believes the AK certificates that this server's own CA issues, besides the roots it was given */
     bool tpm_v1;            /* answers /attest/Tpm messages of version 1 */
+    bool enrolment_token;   /* whoever enrols by it the first time needs a one-time token */
     int64_t deleted_ms;     /* 0: it is there; else when it was deleted: it can be brought back until it is purged */
     const char *deleted_by; /* NULL: it is there */
     int64_t modified_ms;    /* 0: never since it was made */
@@ -115,6 +116,33 @@ MUST_CHECK bool store_policy_list(struct store *store, struct arena *a, const ch
                                   size_t limit, const struct store_policy **ret, size_t *ret_n, struct err *err);
 
 /* ---- API tokens ------------------------------------------------------------------------------------------------------ */
+
+/* ---- one-time enrolment tokens (guest-agent.md 2.5) ---- */
+
+struct store_enrolment_token {
+    const char *sha256;   /* hex, of the whole token; the token itself is never kept */
+    const char *name;     /* for people */
+    const char *provider; /* "": the shared one */
+    const char *vm;       /* whom it is for: a UUID, a name, or a pattern with * and ? */
+    int64_t created_ms;
+    int64_t expires_ms;
+    const char *by;
+    int64_t used_ms;     /* 0: never */
+    const char *used_by; /* UUID of the VM; "": nobody */
+};
+
+/* Those that expired more than a month before created_ms go. LIMIT: there are LIMIT_ENROLMENT_TOKENS. */
+MUST_CHECK bool store_enrolment_token_add(struct store *store, const struct store_enrolment_token *token, struct err *err);
+/* Used and expired ones too: the caller compares. */
+MUST_CHECK bool store_enrolment_token_get(struct store *store, struct arena *a, const char *sha256, struct store_enrolment_token *ret,
+                                          struct err *err);
+MUST_CHECK bool store_enrolment_token_list(struct store *store, struct arena *a, const char *after_sha256, size_t limit,
+                                           const struct store_enrolment_token **ret, size_t *ret_n, struct err *err);
+/* Of several callers at once one succeeds. CONFLICT: it is used, has expired, or is gone. */
+MUST_CHECK bool store_enrolment_token_use(struct store *store, const char *sha256, const char *vm, int64_t now_ms, struct err *err);
+MUST_CHECK bool store_enrolment_token_delete(struct store *store, const char *sha256, struct err *err);
+
+/* ---- API tokens ---- */
 
 struct store_api_token {
     const char *sha256; /* hex, of the whole token; the token itself is never kept */

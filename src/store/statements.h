@@ -17,10 +17,11 @@
     "ak_counter, ak_counter_boot"
 #define PROVIDER_COLUMNS                                                                                                                \
     "name, subscription, resource_group, location, attest_uri, isolated, tpm_authentication, public_network_access, tags, created_ms, " \
-    "created_by, version, token_profile, server_ak_ca, tpm_v1, deleted_ms, deleted_by, modified_ms, modified_by"
+    "created_by, version, token_profile, server_ak_ca, tpm_v1, deleted_ms, deleted_by, modified_ms, modified_by, enrolment_token"
 #define OPERATION_COLUMNS         "id, kind, target, state, step, input, steps, failure, started_ms, ended_ms, by_whom"
 #define SIGNER_COLUMNS            "provider, sha256, der, added_ms, by_whom"
 #define POLICY_COLUMNS            "provider, type, version, jws, hash, by_whom, time_ms"
+#define ENROLMENT_TOKEN_COLUMNS   "sha256, name, provider, vm, created_ms, expires_ms, by_whom, used_ms, used_by"
 #define API_TOKEN_COLUMNS         "sha256, name, role, created_ms, expires_ms, by_whom, last_used_ms, scope"
 #define PROVIDER_IDENTITY_COLUMNS "provider, vm, ek_cert_sha256, ak_cert, enrolled_ms"
 #define TOKEN_COLUMNS             "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
@@ -120,10 +121,10 @@
     X(SETTING_DROP, WRITE, "DELETE FROM settings WHERE key = $1")                                                                          \
                                                                                                                                            \
     X(PROVIDER_ADD, WRITE, "INSERT INTO providers (" PROVIDER_COLUMNS ") "                                                                 \
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT (name) DO NOTHING")     \
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT (name) DO NOTHING")     \
     X(PROVIDER_GET, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name = $1 AND deleted_ms = 0")                                 \
     X(PROVIDER_UPDATE, WRITE, "UPDATE providers SET tpm_authentication = $2, public_network_access = $3, tags = $4, "                      \
-        "token_profile = $6, server_ak_ca = $7, tpm_v1 = $8, modified_ms = $9, modified_by = $10, version = $5 + 1 "                         \
+        "token_profile = $6, server_ak_ca = $7, tpm_v1 = $8, modified_ms = $9, modified_by = $10, enrolment_token = $11, version = $5 + 1 "                         \
         "WHERE name = $1 AND version = $5 AND deleted_ms = 0")                                                                             \
     X(PROVIDER_MARK, WRITE, "UPDATE providers SET deleted_ms = $2, deleted_by = $3, version = version + 1 "                                \
         "WHERE name = $1 AND deleted_ms = 0")                                                                                              \
@@ -165,6 +166,16 @@
     X(OPERATION_UNFINISHED, READ, "SELECT " OPERATION_COLUMNS " FROM operations WHERE state = $1 ORDER BY started_ms, id LIMIT $2")        \
     X(OPERATION_PRUNE, WRITE, "DELETE FROM operations WHERE started_ms < $1 AND state <> $2")                                              \
                                                                                                                                            \
+    X(ENROLMENT_TOKEN_ADD, WRITE, "INSERT INTO enrolment_tokens (" ENROLMENT_TOKEN_COLUMNS ") "                                            \
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (sha256) DO NOTHING")                                                     \
+    X(ENROLMENT_TOKEN_COUNT, READ, "SELECT COUNT(*) FROM enrolment_tokens")                                                                \
+    X(ENROLMENT_TOKEN_SWEEP, WRITE, "DELETE FROM enrolment_tokens WHERE expires_ms < $1")                                                  \
+    X(ENROLMENT_TOKEN_GET, READ, "SELECT " ENROLMENT_TOKEN_COLUMNS " FROM enrolment_tokens WHERE sha256 = $1")                             \
+    X(ENROLMENT_TOKEN_LIST, READ, "SELECT " ENROLMENT_TOKEN_COLUMNS " FROM enrolment_tokens WHERE sha256 > $1 ORDER BY sha256 LIMIT $2")   \
+    X(ENROLMENT_TOKEN_USE, WRITE, "UPDATE enrolment_tokens SET used_ms = $2, used_by = $3 "                                                \
+        "WHERE sha256 = $1 AND used_ms = 0 AND expires_ms > $2")                                                                           \
+    X(ENROLMENT_TOKEN_DROP, WRITE, "DELETE FROM enrolment_tokens WHERE sha256 = $1")                                                       \
+    X(PROVIDER_DROP_ENROLMENT_TOKENS, WRITE, "DELETE FROM enrolment_tokens WHERE provider = $1")                                           \
     X(API_TOKEN_ADD, WRITE, "INSERT INTO api_tokens (" API_TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "                      \
         "ON CONFLICT (sha256) DO NOTHING")                                                                                                 \
     X(API_TOKEN_USED, WRITE, "UPDATE api_tokens SET last_used_ms = $2 WHERE sha256 = $1 AND last_used_ms < $2")                            \

@@ -18,7 +18,7 @@ struct config {
     int64_t profile_choice, threads;
     int64_t log_level, log_format, log_requests;
     int64_t connections, connections_per_address, request_seconds, answer_seconds, body_memory;
-    bool tpm_v1, signer_dates;
+    bool tpm_v1, enrolment_token, signer_dates;
     const char *tls_certificate, *tls_key, *tls_ca;
     int64_t attest_per_second, attest_burst, requests_per_second, requests_burst, vm_per_minute, vm_burst;
     bool audit_enabled, metrics_open;

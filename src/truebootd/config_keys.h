@@ -19,6 +19,7 @@
     X("tls",     "key",                     tls_key,                TEXT,     "",              0,     4000,       START, NULL,                 "the file with its key, PEM") \
     X("tls",     "ca",                      tls_ca,                 TEXT,     "",              0,     4000,       START, NULL,                 "a file with the CA that agents and clients are told to trust, PEM: DATA/ca.pem (default: our own CA)") \
     X("attestation", "tpm_v1",              tpm_v1,                 SWITCH,   "no",            0,     0,          START, NULL,                 "the shared provider answers messages of version 1 of the TPM protocol, of old Windows clients") \
+    X("attestation", "enrolment_token",     enrolment_token,        SWITCH,   "no",            0,     0,          START, NULL,                 "whoever enrols at the shared provider the first time needs a one-time token (trueboot enrolment-token create)") \
     X("attestation", "signer_dates",        signer_dates,           SWITCH,   "yes",           0,     0,          START, NULL,                 "certificates of policy signers count only between their dates; no: for test certificates that have expired") \
     X("log",     "level",                   log_level,              CHOICE,   "info",          0,     0,          LIVE,  "debug|info|warning|error", "what is less important is not written to standard error") \
     X("log",     "format",                  log_format,             CHOICE,   "text",          0,     0,          LIVE,  "text|json",          "key=value, or one JSON object a line") \

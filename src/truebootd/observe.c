@@ -120,7 +120,7 @@ void observe_record(struct writer *w, const struct http_request *request, const 
     put_shown(&out, "traceContext", bytes_slice(http_header(request, "traceparent"), 0, 64));
     json_begin_object(&out, "identity");
     json_put_string(&out, "role", http_role_name(request->caller.role));
-    json_put_string(&out, "subject", request->caller.subject);
+    json_put_string(&out, "subject", response->subject ? response->subject : request->caller.subject);
     json_end(&out);
     put_shown(&out, "uri", request->path); /* without the query */
     json_put_string(&out, "level", response->status >= 500 ? "Error" : response->status >= 400 ? "Warning" : "Informational");

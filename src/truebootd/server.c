@@ -236,6 +236,7 @@ static bool start_attestation(struct server *s, struct err *err)
     a->provider = providers.shared_name;
     a->ak_roots = s->management.ak_roots;
     a->keep_evidence = KEEP_EVIDENCE;
+    a->enrolment_token = s->management.enrolment_token = s->config->enrolment_token;
     a->signer_dates_do_not_count = !s->config->signer_dates;
     a->per_vm = s->per_vm;
     a->per_address = s->per_address_costly;

@@ -17,7 +17,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rig import BOOT, Rig, missing_tools, until  # noqa: E402
+from rig import BOOT, UUID, Rig, missing_tools, until  # noqa: E402
 from tap import Tap  # noqa: E402
 
 tap = Tap()
@@ -25,7 +25,7 @@ BUILD = sys.argv[1]
 if missing_tools():
     tap.skip_all("secrets", "not installed: " + " ".join(missing_tools()))
 
-PASSWORD, TOKEN, OTHER = "Pr0xyPassw0rdQ7", "Enr0lmentT0kenX9", "Rep0rtingT0kenZ3"
+PASSWORD, OTHER = "Pr0xyPassw0rdQ7", "Rep0rtingT0kenZ3"
 CREDENTIALS = f"ann:{PASSWORD}"
 JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}")
 
@@ -126,6 +126,11 @@ def main():
     try:
         os.makedirs(f"{work}/rig")
         rig = Rig(BUILD, f"{work}/rig")
+        rig.stop_server()
+        rig.server_options = ("--set", "attestation.enrolment_token=yes")
+        rig.start_server()
+        minted = rig.cli("enrolment-token", "create", "rack 7", "--vm", "web*", "-o", "json")
+        TOKEN = json.loads(minted.stdout)["token"]
         proxy = Proxy(rig.port)
         for name, content in (("private/proxy", CREDENTIALS), ("private/enrolment", TOKEN), ("private/reporting", OTHER)):
             os.makedirs(f"{work}/private", exist_ok=True)
@@ -153,6 +158,13 @@ def main():
         try:
             reported = until(60, lambda: status().get("lastReportTime"))
             tap.check(reported and proxy.let_in > 0, "the machine enrols, attests and reports through the proxy with its password", f"{status()} {proxy.let_in} {proxy.refused}")
+            tap.check(not os.path.exists(f"{work}/private/enrolment"), "the enrolment token was good once, and its file is gone")
+            row = [t for t in json.loads(rig.cli("enrolment-token", "list", "-o", "json").stdout)["value"] if t["name"] == "rack 7"]
+            tap.check(row and row[0]["state"] == "used" and row[0]["usedBy"] == UUID, "the server says who used it", row)
+            audit = "".join(text.decode(errors="replace") for _, text in written(f"{rig.data}/audit", []))
+            tap.check(f"enrolment token {row[0]['id']} (rack 7)" in audit and TOKEN not in audit, "so does the audit log, which has its id and not the token")
+            stored = b"".join(text for path, text in written(rig.data, []) if "trueboot.db" in path)
+            tap.check(TOKEN.encode() not in stored, "nor is the token in the database")
             found = mappings(daemon.pid)
             guarded = [m for m in found if "dd" in m[2] and m[4].startswith("rw")]
             tap.check(bool(guarded), "it has memory that no dump holds")
