@@ -96,12 +96,14 @@ static bool refused(const struct server_answer *answer, struct failure *why)
     return failure_within(why, "report");
 }
 
-static unsigned seconds_of(const struct json *body, const char *name)
+static unsigned seconds_of(const struct json *body, const char *name, unsigned least)
 {
     int64_t seconds;
 
     if (!json_as_integer(json_get(body, name), &seconds) || seconds < 1)
         return 0;
+    if (seconds < least && !json_is_string(json_get(body, "profile"), "demo"))
+        return least;
     return seconds > NEXT_MAX_SECONDS ? NEXT_MAX_SECONDS : (unsigned)seconds;
 }
 
@@ -110,8 +112,8 @@ static bool read_answer(const struct server_answer *answer, struct arena *a, str
     struct bytes nonce = json_text(json_get(answer->json, "nonce"), BYTES_NONE);
     struct err err = ERR_INIT;
 
-    *ret = (struct report_answer){ .next_report_seconds = seconds_of(answer->json, "nextReportSeconds"),
-                                   .next_heartbeat_seconds = seconds_of(answer->json, "nextHeartbeatSeconds") };
+    *ret = (struct report_answer){ .next_report_seconds = seconds_of(answer->json, "nextReportSeconds", REPORT_LEAST_SECONDS),
+                                   .next_heartbeat_seconds = seconds_of(answer->json, "nextHeartbeatSeconds", HEARTBEAT_LEAST_SECONDS) };
     if (!json_as_boolean(json_get(answer->json, "attestNow"), &ret->attest_now))
         ret->attest_now = false;
     if (nonce.len && (!base64_decode(a, BASE64_URL, nonce, &ret->nonce, &err) || ret->nonce.len > LIMIT_NONCE_BYTES))

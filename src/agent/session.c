@@ -92,6 +92,24 @@ static void note_key(struct session *s, const struct ak *ak)
         session_progress(s, "another key sits at the usual handle; the fallback is used", NULL);
 }
 
+/* 9.4 SEED_CHANGED. Whether the server takes the new machine for the VM is its operator's word: the old one has to be released there. */
+static bool is_new_machine(struct session *s, struct failure *why)
+{
+    struct err err = ERR_INIT;
+
+    if (why->id != FAILURE_SEED_CHANGED || !s->config->new_tpm || s->look_only)
+        return false;
+    if (!state_set_aside(&s->state, &err)) {
+        failure_from(why, FAILURE_SEED_CHANGED, &err);
+        return failure_within(why, "the old state cannot be kept aside");
+    }
+    *why = FAILURE_INIT;
+    s->nv_certificate_is_stale = true;
+    s->memory = (struct tpm_memory){ 0 };
+    notes_add(&s->watch.events, FAILURE_SEED_CHANGED, "the TPM was made anew: this is a new machine, the old one's state is kept aside");
+    return true;
+}
+
 static bool open_keys(struct session *s, struct session_keys *ret, struct failure *why)
 {
     struct ak_options options = session_ak_options(s->config, s->look_only);
@@ -100,7 +118,8 @@ static bool open_keys(struct session *s, struct session_keys *ret, struct failur
         return false;
     if (s->memory.has_facts)
         tpm_facts_give(ret->tpm, &s->memory.facts);
-    if (!ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why))
+    if (!ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why) &&
+        !(is_new_machine(s, why) && ak_open(ret->tpm, &options, &s->state.ak, &ret->ak, why)))
         return await_rekey(s, why);
     s->rekey_since_ms = 0;
     snprintf(s->tpm_name, sizeof s->tpm_name, "%.63s", tpm_device_name(ret->tpm));
@@ -652,6 +671,7 @@ bool session_heartbeat(struct session *s, const char *state, const struct failur
     }
     session_keep_nonce(s, ret_answer->nonce);
     ret_answer->nonce = BYTES_NONE;
+    state_save_progress(&s->state); /* its ctr: a clock that is set back while we are not there must not make the next one smaller */
     return true;
 }
 

@@ -288,6 +288,7 @@ bool state_erase(const char *dir, struct err *err)
     char path[512];
 
     spool_clear(dir);
+    state_erase_aside(dir);
     if (path_in(dir, "spool", "", path))
         rmdir(path);
     for (size_t i = 0; i < ARRAY_LEN(file_names); i++)

@@ -53,4 +53,8 @@ void state_save_progress(struct agent_state *state); /* state.json */
 
 /* state_forget drops the identity in memory (state_save_identity makes it lasting); state_erase deletes the files (verb reset). */
 void state_forget_certificate(struct agent_state *state);
+/* For a TPM that was made anew (9.4 SEED_CHANGED): the files go to DIR/state.DATE, where people may look at them, and the machine has no identity any more.
+ * state_erase takes such folders away as well (state_erase_aside). */
+MUST_CHECK bool state_set_aside(struct agent_state *state, struct err *err);
+void state_erase_aside(const char *dir);
 MUST_CHECK bool state_erase(const char *dir, struct err *err);

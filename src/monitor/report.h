@@ -1,5 +1,5 @@
 /* monitor/report.h: handlers of the agents' routes; the context is the monitor. Answers 202
- * {"nextReportSeconds":n,"nextHeartbeatSeconds":n,"nonce":b64u}; /nonce answers 200 {"nonce":b64u}. A report with "dryRun":true is judged
+ * {"nextReportSeconds":n,"nextHeartbeatSeconds":n,"profile":"demo"?,"nonce":b64u}; /nonce answers 200 {"nonce":b64u}. A report with "dryRun":true is judged
  * and answered (200), and leaves no trace. */
 #pragma once
 #include "monitor/monitor.h"

@@ -113,6 +113,11 @@ static bool transmit(struct tpm_transport *transport, struct bytes command, int6
             return false;
         response[fault->rc % *ret_len] ^= 0x41;
         return true;
+    case FAULT_SHAPE:
+        if (!pass(f, command, deadline_ms, response, size, ret_len, err))
+            return false;
+        fault->shape(response, size, ret_len);
+        return true;
     case FAULT_EXTEND:
         return extend(f, fault->pcr, err) && pass(f, command, deadline_ms, response, size, ret_len, err);
     case FAULT_HOOK:

@@ -12,6 +12,7 @@ enum fault_kind {
     FAULT_GARBLED, /* one octet of the answer, the n-th by `rc`, is another */
     FAULT_EXTEND,  /* register `pcr` is extended first, then all goes on */
     FAULT_HOOK,    /* hook() is called first, then all goes on */
+    FAULT_SHAPE,   /* carried out, and the answer becomes what shape() makes of it */
 };
 
 struct fault {
@@ -21,6 +22,8 @@ struct fault {
     unsigned times;   /* 0: for ever */
     uint32_t rc;
     unsigned pcr;
+    /* On the answer, its length and the room for it; NULL: none. May say what the exchange ends with. */
+    void (*shape)(uint8_t *response, size_t size, size_t *len);
     unsigned matched; /* counted here */
 };
 

@@ -376,6 +376,8 @@ static bool put_next(struct stub *s, struct http_response *response, unsigned st
     json_begin_object(&out, NULL);
     json_put_integer(&out, "nextReportSeconds", s->next_report_seconds);
     json_put_integer(&out, "nextHeartbeatSeconds", s->next_heartbeat_seconds);
+    if (s->is_demo)
+        json_put_string(&out, "profile", "demo");
     json_put_base64url(&out, "nonce", BYTES_OF(s->nonce));
     json_end(&out);
     return true;

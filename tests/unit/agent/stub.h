@@ -34,6 +34,7 @@ struct stub {
     unsigned fail_requests;        /* answer so many requests of any kind with fail_status */
     unsigned fail_status;          /* 0: 503; 200: success with nothing in it */
     unsigned next_report_seconds, next_heartbeat_seconds;
+    bool is_demo; /* says that its intervals are shortened */
 
     /* what came */
     unsigned azure_attestations, azure_bound; /* bound: with a nonce */

@@ -379,3 +379,118 @@ TEST(diagnose_tells_a_wrong_clock_and_a_server_that_lets_nobody_in)
     cause = diagnosis_cause(&d, &g.arena);
     CHECK(cause && strstr(cause, "Most probable cause: the verifier refuses"));
 }
+
+/* ---- a TPM that was made anew, where that is meant ------------------------------------------------------------------------- */
+
+/* The machine's own local CA is of the first TPM, in another folder. */
+static const char made_anew_with_a_certificate[] =
+    "rm -rf state/* localca && mkdir -p localca && "
+    "printf 'statedir = %s/localca\\nsigningkey = %s/localca/signkey.pem\\nissuercert = %s/localca/issuercert.pem\\ncertserial = "
+    "%s/localca/certserial\\n' \"$PWD\" \"$PWD\" \"$PWD\" \"$PWD\" >localca.conf && "
+    "printf -- '--platform-manufacturer trueboot\\n--platform-version 1\\n--platform-model test\\n' >localca.options && "
+    "printf 'create_certs_tool = %s\\ncreate_certs_tool_config = %s/localca.conf\\ncreate_certs_tool_options = %s/localca.options\\n' "
+    "\"$(command -v swtpm_localca || echo /usr/bin/swtpm_localca)\" \"$PWD\" \"$PWD\" >setup.conf && "
+    "swtpm_setup --tpm2 --tpmstate state --create-ek-cert --config setup.conf --vmid web1:" VTPM_UUID " --pcr-banks sha256 --overwrite";
+
+static int count_aside(const char *dir)
+{
+    char line[200];
+    FILE *f;
+    int n = -1;
+
+    snprintf(line, sizeof line, "ls -d '%s'/state.2*/ak.json 2>/dev/null | wc -l", dir);
+    f = popen(line, "r");
+    if (f && fscanf(f, "%d", &n) != 1)
+        n = -1;
+    if (f)
+        pclose(f);
+    return n;
+}
+
+TEST(a_tpm_that_was_made_anew_is_a_new_machine_where_that_is_meant)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    struct err err = ERR_INIT;
+    uint64_t counter;
+    char name[2 * TPM_NAME_MAX_LEN + 1];
+
+    WITH_GUEST(g);
+    {
+        struct session s CLEANUP(session_done) = { 0 };
+
+        session_init(&s, &g.config);
+        REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+        snprintf(name, sizeof name, "%s", s.ak_name);
+        counter = s.state.counter;
+    }
+    CHECK(vtpm_while_off(&g.vtpm, made_anew_with_a_certificate));
+    for (int meant = 0; meant < 2; meant++) {
+        struct session s CLEANUP(session_done) = { 0 };
+
+        g.config.new_tpm = meant;
+        session_init(&s, &g.config);
+        why = FAILURE_INIT;
+        CHECK_INT(session_cycle(&s, &answer, &why), meant);
+        CHECK_STRING(failure_name(why.id), meant ? "NONE" : "SEED_CHANGED");
+        CHECK_INT(count_aside(g.config.state_dir), meant);
+        CHECK(!meant || strcmp(s.ak_name, name) != 0);
+        CHECK(s.state.counter >= counter);
+    }
+    CHECK_INT(g.stub.begins, 2);
+    CHECK(g.stub.last_report && strstr(g.stub.last_report, "\"SEED_CHANGED\""));
+    REQUIRE_OK(state_erase(g.config.state_dir, &err), err);
+    CHECK_INT(count_aside(g.config.state_dir), 0);
+}
+
+TEST(a_counter_of_heartbeats_outlives_the_process)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    uint64_t counter = 0;
+
+    WITH_GUEST(g);
+    for (int life = 0; life < 2; life++) {
+        struct session s CLEANUP(session_done) = { 0 };
+
+        session_init(&s, &g.config);
+        if (life == 0) {
+            REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+            s.state.counter += UINT64_C(3600000000); /* as if the clock were set back from there, so that only what is kept can say it */
+            REQUIRE_DONE(session_heartbeat(&s, "idle", NULL, &answer, &why), why);
+            counter = s.state.counter;
+        } else {
+            CHECK(s.state.counter == counter);
+            REQUIRE_DONE(session_heartbeat(&s, "idle", NULL, &answer, &why), why);
+            CHECK(s.state.counter == counter + 1);
+        }
+    }
+    CHECK_INT(g.stub.heartbeats, 2);
+}
+
+/* 7.3: a server may shorten the period, down to five minutes. */
+TEST(no_server_but_a_demo_takes_all_of_our_time)
+{
+    static const struct {
+        unsigned says, is, heartbeat_says, heartbeat_is;
+        bool demo;
+    } cases[] = {
+        { 3600, 3600, 900, 900, false }, { 300, 300, 60, 60, false }, { 299, 300, 59, 60, false },
+        { 1, 300, 1, 60, false },        { 0, 0, 0, 0, false },       { 1, 1, 2, 2, true },
+    };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct session s CLEANUP(session_done) = { 0 };
+
+        g.stub.next_report_seconds = cases[i].says;
+        g.stub.next_heartbeat_seconds = cases[i].heartbeat_says;
+        g.stub.is_demo = cases[i].demo;
+        session_init(&s, &g.config);
+        REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+        CHECK_INT(answer.next_report_seconds, cases[i].is);
+        CHECK_INT(answer.next_heartbeat_seconds, cases[i].heartbeat_is);
+    }
+}
