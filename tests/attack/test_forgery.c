@@ -18,7 +18,7 @@ TEST(Q3_a_quote_says_exactly_which_registers_it_is_about_in_whatever_form_or_it_
     }
 }
 
-TEST(Q3_values_of_two_banks_stand_in_the_order_of_the_quote)
+TEST(Q3_values_of_two_banks_belong_to_the_banks_that_the_quote_names)
 {
     static const enum digest_algorithm both[] = { DIGEST_SHA256, DIGEST_SHA384 };
     ATTACK(x);
@@ -26,11 +26,8 @@ TEST(Q3_values_of_two_banks_stand_in_the_order_of_the_quote)
 
     REQUIRE_OK(attack_use_banks(&x, both, 2), x.err);
     CHECK_HEALTHY(x);
-    shown = x.quoted;
-    shown.banks[0] = x.quoted.banks[1];
-    shown.banks[1] = x.quoted.banks[0];
+    /* In files values have no order (pcrs.json); that one on the wire counts is in tests/unit/tpm/test_quote.c. */
     x.shown = &shown;
-    CHECK_NEVER_HEALTHY(x, QUOTE_SELECTION);
     shown = x.quoted; /* a bank's values under another bank's name */
     shown.banks[1] = x.quoted.banks[0];
     CHECK_NEVER_HEALTHY(x, QUOTE_SELECTION);
