@@ -283,15 +283,16 @@ static int run_policy_test(struct cli *cli)
     if (code != EXIT_OK)
         return code;
     if (cli_flag(cli, "against-history", false))
-        return cli_was_given(cli, "evidence") ? cli_fail(EXIT_USAGE, "--evidence and --against-history exclude each other")
-                                              : test_fleet(cli, parsed);
-    if (!cli_was_given(cli, "evidence"))
-        return cli_fail(EXIT_USAGE, "--evidence FILE (from `trueboot evidence get`) or --against-history is needed");
+        return cli_was_given(cli, "evidence") || cli->n_arguments > 1
+                   ? cli_fail(EXIT_USAGE, "files of evidence and --against-history exclude each other")
+                   : test_fleet(cli, parsed);
+    if (!cli_was_given(cli, "evidence") && cli->n_arguments < 2)
+        return cli_fail(EXIT_USAGE, "files of evidence (from `trueboot evidence get`) or --against-history is needed");
     return test_files(cli, policy);
 }
 
 static const struct cli_option test_options[] = {
-    { "evidence", "FILE", "saved evidence (`trueboot evidence get`); repeatable, and more files may follow" },
+    { "evidence", "FILE", "saved evidence (`trueboot evidence get`); repeatable, or only the files" },
     { "ak-root", "FILE", "CA certificates that the evidence's attestation key must chain to (without: it is taken as trusted)" },
     { "as-of", "TIME", "judge as at this time, RFC 3339 (default: now)" },
     { "against-history", NULL, "on the last evidence that the server keeps of every VM: which answers would change" },

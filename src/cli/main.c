@@ -16,6 +16,25 @@ static void print_commands(void)
                cli_global_options[i].help);
 }
 
+/* The commands of one noun (`trueboot vm`); false when there is none. */
+static bool print_noun(const char *noun)
+{
+    size_t len = strlen(noun);
+    bool any = false;
+
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        const struct cli_command *c = cli_commands[i];
+
+        if (strncmp(c->path, noun, len) != 0 || c->path[len] != ' ')
+            continue;
+        if (!any)
+            printf("usage: trueboot %s COMMAND [ARGUMENTS] [OPTIONS]\n\n", noun);
+        any = true;
+        printf("  %-18s %-12s %s\n", c->path, c->arguments, c->summary);
+    }
+    return any;
+}
+
 static void print_help(const struct cli_command *c)
 {
     printf("usage: trueboot %s %s [OPTIONS]\n\n%s\n", c->path, c->arguments, c->summary);
@@ -141,6 +160,8 @@ static int help(int argc, char **argv)
         return EXIT_OK;
     }
     c = find_command(argc - 1, argv + 1, &used);
+    if (!c && argc == 3 && print_noun(argv[2]))
+        return EXIT_OK;
     if (!c)
         return cli_fail(EXIT_USAGE, "no such command: trueboot %s; see trueboot help", argv[2]);
     print_help(c);
@@ -162,6 +183,8 @@ static int run(struct cli *cli, int argc, char **argv)
         return EXIT_OK;
     }
     cli->command = find_command(argc, argv, &used);
+    if (!cli->command && (argc == 2 || strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) && print_noun(argv[1]))
+        return argc == 2 ? EXIT_USAGE : EXIT_OK;
     if (!cli->command)
         return cli_fail(EXIT_USAGE, "no such command: trueboot %s%s%s; see trueboot help", argv[1], argc > 2 ? " " : "",
                         argc > 2 ? argv[2] : "");

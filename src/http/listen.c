@@ -1,4 +1,5 @@
 #include "http/listen.h"
+#include "http/server.h"
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -32,6 +33,14 @@ static bool split(const char *where, char host[static MAX_HOST], const char **re
     snprintf(host, MAX_HOST, "%.*s", (int)(bracketed ? len - 2 : len), bracketed ? where + 1 : where);
     *ret_port = colon + 1;
     return true;
+}
+
+bool http_listen_check(const char *where, struct err *err)
+{
+    char host[MAX_HOST];
+    const char *port;
+
+    return split(where, host, &port, err);
 }
 
 static bool explain_bind(const char *where, const char *port, struct err *err)

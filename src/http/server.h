@@ -47,6 +47,8 @@ struct http_server_config {
 };
 
 /* Listening when it returns true. Errors are one sentence with a remedy: port in use, not allowed, certificate and key that do not fit. */
+/* Whether a text can be http_server_config.listen, as far as can be said without listening. */
+MUST_CHECK bool http_listen_check(const char *where, struct err *err);
 MUST_CHECK bool http_server_start(const struct http_server_config *config, struct http_server **ret, struct err *err);
 /* http_server_stop takes no new connections, lets requests in flight finish (at most `grace_ms`), closes all, and frees. NULL is fine. */
 void http_server_stop(struct http_server *server, unsigned grace_ms);

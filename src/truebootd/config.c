@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/limits.h"
+#include "http/server.h"
 #include "truebootd/config_keys.h"
 
 enum { DROP_INS_MAX = 256, WORDS_MAX = 64, SETTINGS_MAX = 256 };
@@ -263,6 +264,8 @@ static bool complete(struct config *c, struct err *err)
 {
     if (!c->tls_certificate[0] != !c->tls_key[0])
         return err_set(err, ERR_MALFORMED, "tls.certificate and tls.key go together: a certificate without its key is of no use");
+    if (!http_listen_check(c->listen, err))
+        return err_within(err, "server.listen");
     c->socket[0] = '\0';
     if (!(c->data_dir[0] ? absolute(c->data_dir, c->data) : default_places(c)) ||
         (c->socket_path[0] && !absolute(c->socket_path, c->socket)) ||

@@ -132,6 +132,9 @@ def check_settings(folder):
     example = subprocess.run([f"{BUILD}/src/truebootd/truebootd", "--help-config"], capture_output=True, text=True).stdout
     open(wrong, "w").write(re.sub(r"^#(\w+ = \S)", r"\1", example, flags=re.MULTILINE))
     run = subprocess.run([f"{BUILD}/src/truebootd/truebootd", "--config", wrong, "--check-config"], capture_output=True, text=True)
+    for listen in ("foo", "127.0.0.1:99999", "::1:8443", "127.0.0.1:"):
+        bad = subprocess.run([f"{BUILD}/src/truebootd/truebootd", "--set", f"server.listen={listen}", "--check-config"], capture_output=True, text=True)
+        ok(f"an address that cannot be one is found before it is listened on: {listen}", bad.returncode == 2 and "server.listen" in bad.stderr and listen in bad.stderr, bad.stderr)
     ok("the printed example is a file of settings that holds", run.returncode == 0 and "fine" in run.stdout, run.stderr)
 
 

@@ -88,6 +88,26 @@ TEST(lint_shows_what_is_hardly_meant_and_can_be_strict)
     }
 }
 
+TEST(evidence_may_stand_without_its_option_and_something_must_be_there)
+{
+    static const char policy[] = "version=1.0;authorizationrules{=>permit();};issuancerules{};";
+    FIXTURE(f);
+    const char *evidence, *ca;
+
+    REQUIRE(saved_evidence(&f, &evidence, &ca));
+    for (int n = 0; n < 3; n++) {
+        struct command c = { .n = 0 };
+        struct ran r;
+
+        command_add(&c, "policy", "test", policy_file(&f, policy), "--as-of", "2026-11-21T12:00:00Z", "-o", "json", NULL);
+        for (int i = 0; i < n; i++)
+            command_add(&c, evidence, NULL);
+        r = run(&f.a, &c, NULL);
+        CHECK_INT(r.code, n ? 0 : 2);
+        CHECK(n || bytes_find(r.error, bytes_of_string("files of evidence")) != SIZE_MAX);
+    }
+}
+
 TEST(a_policy_is_tried_on_saved_evidence_rule_by_rule)
 {
     static const char policy[] = "version= 1.2;\n"
