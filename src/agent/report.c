@@ -135,6 +135,7 @@ static bool post(struct tpm_device *tpm, const struct ak *ak, struct server *ser
     char *path = arena_printf(a, "/report/v1/%s%s", who->vm_id, what);
     char *htu = path ? server_path(server, a, path) : NULL;
     int64_t ahead_ms = server_clock_ahead_ms(server);
+    uint64_t counter = *who->counter;
     struct server_answer answer;
     char *jws, *authorization;
 
@@ -149,9 +150,13 @@ static bool post(struct tpm_device *tpm, const struct ak *ak, struct server *ser
         return false;
     if (answer.status == 200 || answer.status == 202)
         return read_answer(&answer, a, ret, why);
-    if (answer.status == 401 && clocks_differ(ahead_ms, server_clock_ahead_ms(server)))
+    if (answer.status == 401 && clocks_differ(ahead_ms, server_clock_ahead_ms(server))) {
+        /* Nor was its counter, the wrong time, used up. To go on from there would shut this machine out as soon as its state is lost: the
+         * server would wait for that time. */
+        *who->counter = counter;
         return failure_set(why, FAILURE_CLOCK_SKEW, "report: this machine's clock is %lld s off the server's; its time is used from now on",
                            (long long)(server_clock_ahead_ms(server) / 1000));
+    }
     return refused(&answer, why);
 }
 
