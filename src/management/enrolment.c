@@ -165,6 +165,18 @@ static bool read_ak(struct arena *a, const struct json *body, struct enrolment *
     return true;
 }
 
+/* By its certificate; or by its key, because its host may have renewed the certificate (attack I10). */
+static bool is_its_tpm(struct arena *a, const struct store_identity *active, const struct enrolment *p, bool *ret, struct err *err)
+{
+    const char *ek_name = hex_in(a, tpm_name_bytes(&p->ek_name));
+
+    if (!ek_name)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an identity");
+    *ret = (active->ek_cert_sha256 && strcmp(active->ek_cert_sha256, p->ek_cert_sha256) == 0) ||
+           (active->ek_pub_name && strcmp(active->ek_pub_name, ek_name) == 0);
+    return true;
+}
+
 /* This TPM is this VM's already, where the identity will count. */
 static bool is_known(const struct management *m, struct arena *a, const struct enrolment *p, bool *ret, struct err *err)
 {
@@ -172,12 +184,14 @@ static bool is_known(const struct management *m, struct arena *a, const struct e
     struct store_identity active;
     bool found = p->provider[0] ? store_provider_identity_get(m->store, a, p->provider, p->vm, &there, err)
                                 : store_identity_active(m->store, a, p->vm, &active, err);
-    const char *ek = !found ? NULL : p->provider[0] ? there.ek_cert_sha256 : active.ek_cert_sha256;
 
+    *ret = false;
     if (!found && err->code != ERR_NOT_FOUND)
         return false;
     *err = ERR_INIT;
-    *ret = ek && strcmp(ek, p->ek_cert_sha256) == 0;
+    if (found && !p->provider[0])
+        return is_its_tpm(a, &active, p, ret, err);
+    *ret = found && strcmp(there.ek_cert_sha256, p->ek_cert_sha256) == 0;
     return true;
 }
 
@@ -198,7 +212,7 @@ static bool check_token(const struct management *m, const struct http_request *r
 static bool check_identity(const struct management *m, struct arena *a, const struct enrolment *p, struct err *err)
 {
     struct store_identity active;
-    const char *ek_name;
+    bool same;
 
     if (p->provider[0]) /* an identity of its own, which store_provider_identity_put compares */
         return true;
@@ -208,12 +222,9 @@ static bool check_identity(const struct management *m, struct arena *a, const st
         *err = ERR_INIT;
         return true;
     }
-    if (active.ek_cert_sha256 && strcmp(active.ek_cert_sha256, p->ek_cert_sha256) == 0)
-        return true;
-    ek_name = hex_in(a, tpm_name_bytes(&p->ek_name)); /* its host may have renewed the certificate */
-    if (!ek_name)
-        return err_set(err, ERR_NO_MEMORY, "no memory for an identity");
-    if (active.ek_pub_name && strcmp(active.ek_pub_name, ek_name) == 0)
+    if (!is_its_tpm(a, &active, p, &same, err))
+        return false;
+    if (same)
         return true;
     return err_set(err, ERR_CONFLICT, "this VM is enrolled with another TPM; if that is meant, release it: trueboot vm release-identity");
 }
@@ -277,7 +288,7 @@ static bool begin(const struct management *m, const struct http_request *request
         return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "VM %s is not in the inventory", p->vm) : false;
     p->expires_ms = m->now_ms() + LIMIT_ENROLMENT_SECONDS * INT64_C(1000);
     p->tries_left = TRIES;
-    if (!check_token(m, request, asked, &vm, p, leave, err) || !read_ak(a, body, p, err) || !tpm_public_name(&e->ek, &p->ek_name, err) ||
+    if (!tpm_public_name(&e->ek, &p->ek_name, err) || !check_token(m, request, asked, &vm, p, leave, err) || !read_ak(a, body, p, err) ||
         !check_identity(m, a, p, err) || !make_credential(a, e, p, &blob, &secret, err) ||
         !enrolments_keep(m->enrolments, p, m->now_ms(), err))
         return false;

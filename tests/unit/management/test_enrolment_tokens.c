@@ -79,6 +79,44 @@ TEST(a_machine_that_is_enrolled_renews_without_a_token_until_it_is_released)
     CHECK(enrol_with(&f, &f.a, vm, token_for(&f, "web-1", NULL, NULL), &answer));
 }
 
+static struct bytes renewed_ek(struct fixture *f, const struct test_vm *vm, const struct privkey *ek)
+{
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct bytes der;
+    struct err err = ERR_INIT;
+
+    if (!ca_issue_ek(f->host_ca, arena_printf(&f->a, "%s:%s", vm->name, vm->uuid), privkey_public(ek), fixture_time, &cert, &err) ||
+        !arena_copy(&f->a, cert->der, &der))
+        abort();
+    return der;
+}
+
+/* Its host renews the endorsement certificate: another certificate, the same TPM, which is told by its key (attack I10). Another TPM of that VM's name is
+ * another machine. */
+TEST(a_machine_whose_endorsement_certificate_was_renewed_takes_no_token)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web-1", 1), *other = listed(&f, "web-2", 2);
+    struct beginning b;
+    struct answer answer;
+
+    f.management.enrolment_token = true;
+    REQUIRE(enrol_with(&f, &f.a, vm, token_for(&f, "web-1", NULL, NULL), &answer));
+    b = beginning_of(vm);
+    fixture_time += 1000;
+    b.ek_cert = renewed_ek(&f, vm, vm->ek);
+    REQUIRE(!bytes_equal(b.ek_cert, vm->ek_cert));
+    begin(&f, &f.a, &b, &answer);
+    CHECK_INT(answer.status, 200);
+    vm->ek_cert = b.ek_cert;
+    CHECK(enrol_with(&f, &f.a, vm, NULL, &answer));
+    b = beginning_of(other);
+    b.ek_cert = renewed_ek(&f, vm, other->ek);
+    begin(&f, &f.a, &b, &answer);
+    CHECK_INT(answer.status, 401);
+    CHECK_STRING(answer.code, "EnrolmentTokenRequired");
+}
+
 TEST(what_began_as_a_renewal_does_not_enrol_a_machine_that_was_released_meanwhile)
 {
     FIXTURE(f);
