@@ -346,7 +346,7 @@ static bool exchange(struct http_client *client, struct arena *a, const struct h
     client->trace = (struct http_trace){ .peer = &client->peer };
     client->met_link_local = false;
     *failure = HTTP_FAILURE_LOCAL;
-    if (!choose_proxy(client, call, a, &proxy, failure, err))
+    if (!http_call_check(call, err) || !choose_proxy(client, call, a, &proxy, failure, err))
         return false;
     if (!client_follow_trust(client) || !make_headers(a, call, &headers) || !prepare(client, call, proxy, headers, &reply))
         return err_set(err, ERR_NO_MEMORY, "the request cannot be made: out of memory, or this libcurl lacks something");

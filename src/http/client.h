@@ -82,6 +82,9 @@ struct http_answer {
  * TOO_LARGE; MALFORMED for URL) one sentence that names the address and what to do. */
 MUST_CHECK bool http_client_send(struct http_client *client, struct arena *a, const struct http_call *call, struct http_answer *ret,
                                  enum http_failure *ret_failure, struct err *err);
+/* Each header of the call is one line: a token out of a file or a variable must not end its line and begin a header, or a request, of its own. What
+ * http_client_send asks first. */
+MUST_CHECK bool http_call_check(const struct http_call *call, struct err *err);
 /* A header of the answer, any case; BYTES_NONE when absent. */
 struct bytes http_answer_header(const struct http_answer *answer, const char *name);
 

@@ -46,3 +46,19 @@ struct bytes http_answer_header(const struct http_answer *answer, const char *na
             return answer->headers.items[i].value;
     return BYTES_NONE;
 }
+
+static bool is_line(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((text.data[i] < ' ' && text.data[i] != '\t') || text.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+bool http_call_check(const struct http_call *call, struct err *err)
+{
+    for (size_t i = 0; i < call->n_headers; i++)
+        if (!is_line(call->headers[i].name) || !is_line(call->headers[i].value))
+            return err_set(err, ERR_MALFORMED, "a header of the request holds a line break or another control character");
+    return true;
+}

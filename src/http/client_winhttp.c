@@ -405,6 +405,9 @@ bool http_client_send(struct http_client *client, struct arena *a, const struct 
 
     client->trace = (struct http_trace){ .peer = &client->peer };
     client->peer.seen = false;
+    *failure = HTTP_FAILURE_LOCAL;
+    if (!http_call_check(call, err))
+        return false;
     *failure = HTTP_FAILURE_URL;
     if (!url_split(call->url, &url))
         return err_set(err, ERR_MALFORMED, "%.100s: %s", call->url, http_failure_meaning(HTTP_FAILURE_URL));

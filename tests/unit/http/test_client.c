@@ -104,6 +104,31 @@ TEST(an_error_status_is_an_answer)
     CHECK(!http_answer_header(&s.answer, "x-none").data);
 }
 
+/* A token out of a file must not end its line. */
+TEST(a_header_is_one_line_or_nothing_is_sent)
+{
+    static const char *const values[] = { "a\r\nX-Test: b", "a\nX-Test: b", "a\r\n\r\nGET /thing HTTP/1.1", "a\x01", "a\x7f" };
+    SERVER(f, tables);
+    char url[128];
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/thing", http_server_port(f.server));
+    for (size_t i = 0; i <= ARRAY_LEN(values); i++) {
+        struct http_field field = { BYTES_LIT("X-Other"), i < ARRAY_LEN(values) ? bytes_of_string(values[i]) : BYTES_LIT("a\0b") };
+        struct http_call call = { .method = "GET", .url = url, .headers = &field, .n_headers = 1 };
+        struct http_client *client CLEANUP(http_client_free_at) = NULL;
+        CLEANUP(sent_done) struct sent s = { 0 };
+
+        REQUIRE_OK(http_client_new(&(struct http_client_config){ 0 }, &client, &s.err), s.err);
+        CHECK(!http_client_send(client, &s.arena, &call, &s.answer, &s.failure, &s.err));
+        CHECK_INT(s.err.code, ERR_MALFORMED);
+        CHECK_INT(s.failure, HTTP_FAILURE_LOCAL);
+        field = (struct http_field){ BYTES_LIT("X-\r\nTest"), BYTES_LIT("b") };
+        CHECK(!http_client_send(client, &s.arena, &call, &s.answer, &s.failure, &s.err));
+        field = (struct http_field){ BYTES_LIT("X-Test"), BYTES_LIT("one\ttwo \xc3\xa4") };
+        CHECK(http_client_send(client, &s.arena, &call, &s.answer, &s.failure, &s.err));
+    }
+}
+
 TEST(redirects_are_shown_not_followed)
 {
     SERVER(f, tables);
