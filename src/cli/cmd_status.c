@@ -1,6 +1,7 @@
 /* trueboot status: what an operator looks at first. One line a VM, or one VM with every reason. */
 #include <string.h>
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/kernel_show.h"
 
@@ -64,7 +65,7 @@ static void line(const char *name, const char *value)
 
 static void print_head(struct cli *cli, const struct json *status)
 {
-    const struct json *p = json_get(status, "properties"), *t = ours(status), *last = json_get(t, "lastVerdict");
+    const struct json *p = json_get(status, "properties"), *t = ours(status), *last = json_get(t, "lastVerdict"), *notes;
     const char *profile = show_member(cli, t, "profile");
     bool stale = false;
 
@@ -82,6 +83,9 @@ static void print_head(struct cli *cli, const struct json *status)
         line("Last verdict",
              arena_printf(&cli->arena, "%s, %s; it says nothing about now", show_member(cli, last, "verdict"), ago(cli, last, "timeUtc")));
     line("Agent", show_member(cli, t, "agentError"));
+    notes = json_get(t, "agentNotes");
+    for (size_t i = 0; notes && notes->type == JSON_ARRAY && i < notes->array.n; i++)
+        line(i ? "" : "Agent noticed", text_for_people(&cli->arena, json_text(notes->array.items[i], BYTES_NONE)));
     if (profile && strcmp(profile, "default") != 0)
         line("Profile", arena_printf(&cli->arena, "%s (intervals and deadlines are shortened)", profile));
 }

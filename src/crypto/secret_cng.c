@@ -2,7 +2,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-/* TODO when somebody tries it on Windows itself: VirtualLock. Keys are the system's there and not in this process's memory. */
+/* Not locked with VirtualLock: keys are the system's here and not in this process's memory (docs/windows.md). */
 enum secret_guard secret_memory_init(void) { return SECRET_WIPED; }
 
 void *secret_alloc(size_t len) { return calloc(1, len ? len : 1); }

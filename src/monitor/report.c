@@ -42,6 +42,22 @@ static const char *error_words(struct arena *a, const struct json *failure)
     return arena_printf(a, "%s: %s", code ? code : "error", message ? message : "");
 }
 
+/* Its notes (guest-agent.md 9.4), a line each: "CODE: message". NULL when there is none. */
+static const char *notes_words(struct arena *a, const struct json *notes)
+{
+    const char *all = NULL;
+
+    if (!notes || notes->type != JSON_ARRAY)
+        return NULL;
+    for (size_t i = 0; i < notes->array.n && i < LIMIT_AGENT_NOTES; i++) {
+        const char *one = error_words(a, notes->array.items[i]);
+
+        if (one)
+            all = all ? arena_printf(a, "%s\n%s", all, one) : one;
+    }
+    return all;
+}
+
 static bool answer(const struct monitor *monitor, const char *vm, struct http_response *response, unsigned status, bool with_nonce_only,
                    struct err *err)
 {
@@ -83,6 +99,7 @@ static bool note_contact(const struct monitor *monitor, const struct http_reques
         .kernel_version = word(a, body, "kernelVersion"),
         .state = is_report ? NULL : word(a, body, "state"),
         .last_error = error_words(a, json_get(body, is_report ? "failure" : "lastError")),
+        .notes = notes_words(a, json_get(body, "notes")),
         .reset_count = count(body, "resetCount"),
         .restart_count = count(body, "restartCount"),
     };

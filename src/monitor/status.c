@@ -190,6 +190,18 @@ static void write_last_verdict(struct json_out *out, const struct vm_status *s)
     json_end(out);
 }
 
+static void put_notes(struct json_out *out, const char *lines)
+{
+    json_begin_array(out, "agentNotes");
+    while (lines && *lines) {
+        size_t len = strcspn(lines, "\n");
+
+        json_put_bytes(out, NULL, (struct bytes){ (const uint8_t *)lines, len });
+        lines += len + (lines[len] == '\n');
+    }
+    json_end(out);
+}
+
 static void write_ours(struct json_out *out, struct arena *a, const struct monitor *monitor, const struct vm_status *s, bool brief)
 {
     json_begin_object(out, "trueboot");
@@ -213,6 +225,7 @@ static void write_ours(struct json_out *out, struct arena *a, const struct monit
     json_put_string(out, "agentVersion", s->has_contact ? s->contact.agent_version : NULL);
     json_put_string(out, "agentState", s->has_contact ? s->contact.state : NULL);
     json_put_string(out, "agentError", s->has_contact ? s->contact.last_error : NULL);
+    put_notes(out, s->has_contact ? s->contact.notes : NULL);
     if (s->judged.any)
         write_last_verdict(out, s);
     write_reasons(out, a, s, brief);

@@ -13,6 +13,7 @@ static const struct field contact_fields[] = {
     { FIELD_TEXT, offsetof(struct store_contact, kernel_version), NULL },
     { FIELD_TEXT, offsetof(struct store_contact, state), NULL },
     { FIELD_TEXT, offsetof(struct store_contact, last_error), NULL },
+    { FIELD_TEXT, offsetof(struct store_contact, notes), NULL },
     { FIELD_INTEGER, offsetof(struct store_contact, reset_count), NULL },
     { FIELD_INTEGER, offsetof(struct store_contact, restart_count), NULL },
     { FIELD_INTEGER, offsetof(struct store_contact, ak_counter), NULL },

@@ -109,6 +109,9 @@ static const char enrolment_tokens[] = "CREATE TABLE enrolment_tokens ("
                                        "CREATE INDEX enrolment_tokens_by_end ON enrolment_tokens (expires_ms);"
                                        "ALTER TABLE providers ADD COLUMN enrolment_token SMALLINT NOT NULL DEFAULT 0;";
 
+/* What an agent noticed, in its words. */
+static const char agent_notes[] = "ALTER TABLE contacts ADD COLUMN notes TEXT;";
+
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
@@ -118,5 +121,6 @@ const struct migration migrations[] = {
     { "identities that count at one provider", provider_identities },
     { "who changed a provider last", provider_changes },
     { "one-time enrolment tokens", enrolment_tokens },
+    { "what agents noticed", agent_notes },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

@@ -12,8 +12,9 @@
     "id, vm, time_ms, provider, verdict, reset_count, restart_count, clock, evidence_sha256, policy_hash, record, token_id"
 #define JUDGEMENT_COLUMNS "vm, appraisal_id, baseline_version, verdict, reason, judged_ms, findings, since_ms"
 #define BASELINE_COLUMNS  "vm, version, components, created_ms, by_whom, reason"
-#define CONTACT_COLUMNS                                                                                                              \
-    "vm, last_heartbeat_ms, last_report_ms, boot_id, agent_version, kernel_version, state, last_error, reset_count, restart_count, " \
+#define CONTACT_COLUMNS                                                                                                      \
+    "vm, last_heartbeat_ms, last_report_ms, boot_id, agent_version, kernel_version, state, last_error, notes, reset_count, " \
+    "restart_count, "                                                                                                        \
     "ak_counter, ak_counter_boot"
 #define PROVIDER_COLUMNS                                                                                                                \
     "name, subscription, resource_group, location, attest_uri, isolated, tpm_authentication, public_network_access, tags, created_ms, " \
@@ -91,7 +92,7 @@
     X(BASELINE_GET, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND version = $2")                                     \
     X(BASELINE_LIST, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND version < $2 ORDER BY version DESC LIMIT $3")     \
                                                                                                                                            \
-    X(CONTACT_PUT, WRITE, "INSERT INTO contacts (" CONTACT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, -1, -1) "           \
+    X(CONTACT_PUT, WRITE, "INSERT INTO contacts (" CONTACT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, -1, -1) "      \
         "ON CONFLICT (vm) DO UPDATE SET "                                                                                                  \
         "last_heartbeat_ms = CASE WHEN excluded.last_heartbeat_ms > contacts.last_heartbeat_ms "                                           \
             "THEN excluded.last_heartbeat_ms ELSE contacts.last_heartbeat_ms END, "                                                        \
@@ -100,7 +101,7 @@
         "boot_id = COALESCE(excluded.boot_id, contacts.boot_id), "                                                                         \
         "agent_version = COALESCE(excluded.agent_version, contacts.agent_version), "                                                       \
         "kernel_version = COALESCE(excluded.kernel_version, contacts.kernel_version), "                                                    \
-        "state = COALESCE(excluded.state, contacts.state), last_error = excluded.last_error, "                                             \
+        "state = COALESCE(excluded.state, contacts.state), last_error = excluded.last_error, notes = excluded.notes, "                     \
         "reset_count = CASE WHEN excluded.reset_count < 0 THEN contacts.reset_count ELSE excluded.reset_count END, "                       \
         "restart_count = CASE WHEN excluded.restart_count < 0 THEN contacts.restart_count ELSE excluded.restart_count END")                \
     X(CONTACT_GET, READ, "SELECT " CONTACT_COLUMNS " FROM contacts WHERE vm = $1")                                                         \

@@ -215,11 +215,12 @@ struct store_contact {
     const char *vm;
     int64_t last_heartbeat_ms; /* 0: never */
     int64_t last_report_ms;    /* 0: never */
-    const char *boot_id;       /* from here to last_error: the agent's words; NULL: not told */
+    const char *boot_id;       /* from here to notes: the agent's words; NULL: not told */
     const char *agent_version;
     const char *kernel_version;
     const char *state;
     const char *last_error;
+    const char *notes;   /* what it noticed, a line each */
     int64_t reset_count; /* claimed; -1: not told */
     int64_t restart_count;
     /* Read only here; store_counter_advance writes them. */
@@ -228,7 +229,7 @@ struct store_contact {
 };
 
 /* store_contact_put stores a heartbeat or report: times never go back (0 leaves one), a NULL text or a count of -1 leaves what is there,
- * except that last_error NULL clears it. */
+ * except that last_error and notes NULL clear theirs. */
 MUST_CHECK bool store_contact_put(struct store *store, const struct store_contact *contact, struct err *err);
 MUST_CHECK bool store_contact_get(struct store *store, struct arena *a, const char *vm, struct store_contact *ret, struct err *err);
 

@@ -186,6 +186,39 @@ TEST(a_report_without_a_token_counts_as_contact_only)
     CHECK(bytes_find(answer.body, BYTES_LIT("\x1b")) == SIZE_MAX && bytes_find(answer.body, BYTES_LIT("\\u001b")) == SIZE_MAX);
 }
 
+/* guest-agent.md 9.4: what the agent noticed is for the operator, as long as it says so. */
+TEST(what_an_agent_notices_stands_in_the_status_until_it_no_longer_says_so)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const struct json *notes;
+    struct writer many CLEANUP(writer_done) = { 0 };
+    struct answer answer;
+
+    say(&f, vm, "/heartbeat",
+        "{\"state\":\"idle\",\"notes\":[{\"code\":\"CLOCK_SKEW\",\"message\":\"7200 s\\u001b[2J "
+        "off\"},7,{\"code\":\"IDENTITY_MISMATCH\"}]}",
+        &answer);
+    CHECK_INT(answer.status, 202);
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    notes = json_at(answer.json, "properties", "trueboot", "agentNotes", NULL);
+    REQUIRE(notes && notes->type == JSON_ARRAY && notes->array.n == 2);
+    CHECK(bytes_starts_with(json_text(notes->array.items[0], BYTES_NONE), BYTES_LIT("CLOCK_SKEW: 7200 s")));
+    CHECK(bytes_starts_with(json_text(notes->array.items[1], BYTES_NONE), BYTES_LIT("IDENTITY_MISMATCH")));
+    CHECK(bytes_find(answer.body, BYTES_LIT("\\u001b")) == SIZE_MAX);
+    write_string(&many, "{\"notes\":[");
+    for (int i = 0; i <= LIMIT_AGENT_NOTES; i++)
+        write_string(&many, i ? ",{\"code\":\"X\"}" : "{\"code\":\"X\"}");
+    write_string(&many, "]}");
+    say(&f, vm, "/heartbeat", arena_string(&f.a, writer_bytes(&many)), &answer);
+    CHECK_INT(answer.status, 202);
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    CHECK_INT(json_at(answer.json, "properties", "trueboot", "agentNotes", NULL)->array.n, LIMIT_AGENT_NOTES);
+    say(&f, vm, "/heartbeat", "{\"notes\":\"none\"}", &answer);
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    CHECK_INT(json_at(answer.json, "properties", "trueboot", "agentNotes", NULL)->array.n, 0);
+}
+
 TEST(words_of_agents_are_cut_and_made_safe)
 {
     FIXTURE(f);

@@ -10,6 +10,7 @@ TEST(a_contact_keeps_what_the_agent_did_not_repeat)
                                  .kernel_version = "6.1.0",
                                  .state = "idle",
                                  .last_error = "it rained",
+                                 .notes = "CLOCK_SKEW: a lot",
                                  .reset_count = 4,
                                  .restart_count = 2 };
     struct store_contact later = { .vm = VM_A, .last_heartbeat_ms = 50, .last_report_ms = 60, .reset_count = -1, .restart_count = 3 };
@@ -20,6 +21,7 @@ TEST(a_contact_keeps_what_the_agent_did_not_repeat)
     REQUIRE_OK(store_contact_put(f.store, &row, &f.err), f.err);
     REQUIRE(store_contact_get(f.store, &f.arena, VM_A, &got, &f.err));
     CHECK_STRING(got.last_error, "it rained");
+    CHECK_STRING(got.notes, "CLOCK_SKEW: a lot");
     CHECK_INT(got.ak_counter, -1);
     CHECK_INT(got.ak_counter_boot, -1);
     REQUIRE_OK(store_contact_put(f.store, &later, &f.err), f.err);
@@ -30,7 +32,7 @@ TEST(a_contact_keeps_what_the_agent_did_not_repeat)
     CHECK_STRING(got.agent_version, "1.0");
     CHECK_STRING(got.kernel_version, "6.1.0");
     CHECK_STRING(got.state, "idle");
-    CHECK(!got.last_error);
+    CHECK(!got.last_error && !got.notes);
     CHECK_INT(got.reset_count, 4);
     CHECK_INT(got.restart_count, 3);
     row.vm = VM_NONE;
