@@ -106,7 +106,8 @@ static void check_place(const struct rules_input *in, const struct event *event,
                      type->name, pcr);
 }
 
-/* Actions are printable text: anything else in a register that matters is another event under a wrong label. */
+/* Actions and their like are printable text: anything else in a register that matters is another event under a wrong label. Data that hashes
+ * to its digest is no excuse: the bytes that an image's digest covers can be put into the log as well. */
 static bool is_printable(struct bytes text)
 {
     if (text.len && text.data[text.len - 1] == 0)
@@ -176,8 +177,8 @@ static void check_data(const struct rules_input *in, const struct event *event, 
         return;
     if (mark->broken || (mark->proof == PROOF_MEASURED && should_be_proved(event)))
         report_unproved(in, event, type, state);
-    if (is_strict(event->pcr) && (event->type == EVENT_TYPE(EV_EFI_ACTION) || event->type == EVENT_TYPE(EV_ACTION)) &&
-        !is_printable(event->data) && may_report(state, RULE_TEXT, event->pcr))
+    if (is_strict(event->pcr) && type->content == CONTENT_TEXT && type->covers == COVERS_DATA && !is_printable(event->data) &&
+        may_report(state, RULE_TEXT, event->pcr))
         findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)event->pcr, event->number, "%s in register %u holds no text.",
                      type->name, event->pcr);
 }

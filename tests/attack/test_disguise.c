@@ -168,3 +168,22 @@ TEST(L1_no_type_and_no_data_hide_what_was_measured)
                 }
             }
 }
+
+/* The log holds the very bytes that an image's digest covers: they hash to it, and are no text of the firmware's all the same. */
+TEST(L2_an_image_whose_bytes_are_in_the_log_is_no_text)
+{
+    static const uint32_t texts[] = { EVENT_TYPE(EV_ACTION), EVENT_TYPE(EV_EFI_ACTION), EVENT_TYPE(EV_OMIT_BOOT_DEVICE_EVENTS) };
+    struct baseline baseline;
+    ATTACK(sound);
+
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        ATTACK(x);
+        const struct bytes image = BYTES_LIT("MZ\x90\0an evil image");
+        x.baseline = i % 2 ? &baseline : NULL;
+        attack_move(&x, built_add(&x.log, 4, texts[i], image, image), x.at.shim);
+        REQUIRE_OK(attack_measure(&x), x.err);
+        CHECK_NEVER_HEALTHY(x, LOG_UNKNOWN_EVENT);
+    }
+}
