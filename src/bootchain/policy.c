@@ -218,7 +218,8 @@ static bool shim_switch(struct walk *w, const struct step *s, const struct uefi_
     if (!c)
         return false;
     c->text = fact_name(value);
-    if (uefi_variable_is(v, UEFI_SHIM_LOCK, "MokSBState"))
+    /* Once off it stays off: whoever was started so can measure the contrary afterwards. */
+    if (uefi_variable_is(v, UEFI_SHIM_LOCK, "MokSBState") && w->chain->shim_validation != FACT_NO)
         w->chain->shim_validation = value == FACT_NO ? FACT_YES : FACT_NO;
     return true;
 }
@@ -322,7 +323,7 @@ static bool is_other_switch(struct walk *w, enum shim_kind kind)
 {
     switch (kind) {
     case SHIM_MOK_DB_STATE:
-        return true;
+        return w->n_db_states++ == 0;
     case SHIM_MOK_LIST_TRUSTED:
         return w->n_trusted++ == 0;
     case SHIM_MOK_POLICY:

@@ -61,6 +61,7 @@ struct walk {
     bool shim_seen;         /* something that only shim measures */
     unsigned n_trusted;     /* switches of register 14 that are on and called MokListTrusted */
     unsigned n_policies;    /* and MokPolicy */
+    unsigned n_db_states;   /* and MokDBState */
     bool sbat_seen;
     const struct sbat_requirement *sbat_below; /* the first whose accepted generation is too low; NULL none */
     uint32_t sbat_accepted;                    /* that generation; 0: any */

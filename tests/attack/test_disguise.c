@@ -187,3 +187,28 @@ TEST(L2_an_image_whose_bytes_are_in_the_log_is_no_text)
         CHECK_NEVER_HEALTHY(x, LOG_UNKNOWN_EVENT);
     }
 }
+
+static const char shim_lock[] = "\x50\xab\x5d\x60\x46\xe0\x00\x43\xab\xb6\x3d\xd8\x10\xdd\x8b\x23";
+
+/* shim validated nothing; whoever it let start measures later that it does. */
+TEST(L7_a_validation_that_was_off_is_not_measured_on_afterwards)
+{
+    ATTACK(x);
+
+    built_variable(&x.log, 7, EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY), shim_lock, "MokSBState", BYTES_LIT("\1"));
+    built_add(&x.log, 14, EVENT_TYPE(EV_IPL), BYTES_LIT("MokDBState\0"), BYTES_LIT("\1"));
+    built_variable(&x.log, 7, EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY), shim_lock, "MokSBState", BYTES_LIT("\0"));
+    REQUIRE_OK(attack_measure(&x), x.err);
+    CHECK_NEVER_HEALTHY(x, SECUREBOOT_SHIM_INSECURE);
+}
+
+/* Old shims say it in register 14 alone, where names are labels. */
+TEST(L1_of_two_switches_called_MokDBState_one_is_another)
+{
+    ATTACK(x);
+
+    for (int i = 0; i < 2; i++)
+        built_add(&x.log, 14, EVENT_TYPE(EV_IPL), BYTES_LIT("MokDBState\0"), BYTES_LIT("\1"));
+    REQUIRE_OK(attack_measure(&x), x.err);
+    CHECK_NEVER_HEALTHY(x, SECUREBOOT_SHIM_INSECURE);
+}
