@@ -183,9 +183,10 @@ static enum finding_id uki_finding(const struct component *x)
     return strcmp(x->key, "uki:.linux") == 0 ? FINDING_BOOT_KERNEL_CHANGED : FINDING_BOOT_UKI_CHANGED;
 }
 
+/* Register 15 is where systemd measures it. In any other one a loader's text that begins with that word would pass for it. */
 static bool is_machine_identity(const struct component *x)
 {
-    return x->kind == COMPONENT_USER_SPACE && strcmp(x->key, "systemd:machine-id") == 0;
+    return x->kind == COMPONENT_USER_SPACE && x->pcr == 15 && strcmp(x->key, "systemd:machine-id") == 0;
 }
 
 /* How BitLocker's key was found (TPM, PIN, network) differs from place to place; what runs is measured by itself. */
@@ -206,6 +207,34 @@ static const char *changed_sentence(struct comparison *c, const struct component
     if (was->kind == COMPONENT_CRTM_VERSION && is->kind == COMPONENT_CRTM_VERSION && was->text && is->text)
         return arena_printf(c->a, "The firmware's version went from %s to %s.", was->text, is->text);
     return arena_printf(c->a, "%s changed%s.", is->name, signer_words(c, is));
+}
+
+static bool occurs(const struct side *side, size_t from, size_t to, const struct component *x)
+{
+    for (size_t i = from; i < to; i++)
+        if (same_place(&side->items[i], x))
+            return true;
+    return false;
+}
+
+/* What both boots measured into the register stands on the same side of both: `here` of `one`, `there` of `other`. */
+static bool same_before(const struct side *one, size_t here, const struct side *other, size_t there)
+{
+    for (size_t i = 0; i < here; i++) {
+        const struct component *x = &one->items[i];
+        if (x->pcr == one->items[here].pcr && x->n_digests && occurs(other, there + 1, other->n, x) && !occurs(other, 0, there, x))
+            return false;
+    }
+    return true;
+}
+
+/* The name of a file is a label, and so is the order of events in different registers: an initial RAM disk may be called grubenv, and be put
+ * behind the command that reads that file. Within their register events keep their order: it can only stand where the initial RAM disk does. */
+static bool state_is_in_place(const struct comparison *c, const struct component *was, const struct component *is)
+{
+    size_t then = (size_t)(was - c->was.items), now = (size_t)(is - c->is.items);
+
+    return same_before(&c->is, now, &c->was, then) && same_before(&c->was, then, &c->is, now);
 }
 
 /* The accepted boot says what kind of thing stood there: labels of this boot cannot talk a deviation down. */
@@ -234,6 +263,10 @@ void deviation_changed(struct comparison *c, const struct component *was, const 
     case COMPONENT_FIRMWARE_SHAPE: /* judged when all else is known */
         c->shape_changed = true;
         return;
+    case COMPONENT_LOADER_STATE:
+        if (!state_is_in_place(c, was, is))
+            severity = SEVERITY_MEDIUM;
+        break;
     default:
         break;
     }

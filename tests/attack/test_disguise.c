@@ -212,3 +212,41 @@ TEST(L1_of_two_switches_called_MokDBState_one_is_another)
     REQUIRE_OK(attack_measure(&x), x.err);
     CHECK_NEVER_HEALTHY(x, SECUREBOOT_SHIM_INSECURE);
 }
+
+static size_t saved_state(const struct attack *x)
+{
+    for (size_t i = 0; i < x->log.n; i++)
+        if (bytes_equal(x->log.events[i].data, BYTES_LIT("(hd0,gpt2)/grub/grubenv\0")))
+            return i;
+    return SIZE_MAX;
+}
+
+/* The accepted initial RAM disk is measured once more afterwards, and the one that ran takes the name of GRUB's saved state, which was removed. */
+TEST(L1_an_initrd_called_grubenv_is_no_saved_state)
+{
+    struct baseline baseline;
+    ATTACK(sound);
+    ATTACK(x);
+    ATTACK(changed);
+    size_t state = saved_state(&x);
+
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    REQUIRE(state != SIZE_MAX);
+    x.baseline = changed.baseline = &baseline;
+    x.log.events[x.log.n++] = x.log.events[x.at.initrd_file];
+    x.log.events[x.at.initrd_file].hashed = BYTES_LIT("evil initrd");
+    x.log.events[x.at.initrd_file].data = x.log.events[state].data;
+    x.log.events[state].gone = true;
+    REQUIRE_OK(attack_measure(&x), x.err);
+    REQUIRE_OK(attack_send(&x), x.err);
+    CHECK_INT(x.verdict, VERDICT_UNHEALTHY);
+    attack_move(&x, x.at.initrd_file, state); /* right behind load_env; the events of register 9 keep their order */
+    attack_move(&x, x.at.kernel_file + 1, state);
+    REQUIRE_OK(attack_send(&x), x.err);
+    CHECK_INT(x.verdict, VERDICT_UNHEALTHY);
+
+    changed.log.events[state].hashed = BYTES_LIT("another state");
+    REQUIRE_OK(attack_measure(&changed), changed.err);
+    CHECK_HEALTHY(changed);
+}
