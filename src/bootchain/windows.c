@@ -197,10 +197,20 @@ const char *windows_fact_words(const char *fact)
     return "";
 }
 
+/* A command line in UTF-16 can be chosen so that it reads as a record: two letters are its id, two its length, of 64 KiB at least. No
+ * letter of it is zero; a record of Windows has a zero in its length. */
+static bool is_wide_text(struct bytes b)
+{
+    for (size_t i = 0; i + 3 < b.len; i += 2)
+        if (b.data[i] == 0 && b.data[i + 1] == 0)
+            return false;
+    return b.len >= 2 && b.len % 2 == 0;
+}
+
 /* By the bytes: the type of an event is covered by no digest. */
 static bool is_windows(const struct step *s)
 {
-    return windows_register((unsigned)s->pcr) && step_proved(s) && sipa_is_windows(s->mark->proved);
+    return windows_register((unsigned)s->pcr) && step_proved(s) && !is_wide_text(s->mark->proved) && sipa_is_windows(s->mark->proved);
 }
 
 bool windows_step(struct walk *w, const struct step *s, bool *ret_taken)

@@ -250,3 +250,19 @@ TEST(L1_an_initrd_called_grubenv_is_no_saved_state)
     REQUIRE_OK(attack_measure(&changed), changed.err);
     CHECK_HEALTHY(changed);
 }
+
+/* Two letters are the id of a record of Windows that nobody compares, two are its length; systemd-boot's entries can be that long. */
+TEST(L6_a_command_line_that_reads_as_a_record_of_windows_is_judged)
+{
+    enum { UNITS = 40000 };
+    static const char words[] = " init=/bin/sh ";
+    uint8_t line[2 * UNITS] = { 2, 0, 2, 0, (2 * (UNITS - 4)) & 0xff, (2 * (UNITS - 4)) >> 8 & 0xff, 2 * (UNITS - 4) >> 16, 0 };
+    ATTACK(x);
+
+    for (size_t i = 4; i < UNITS - 1; i++)
+        line[2 * i] = i - 4 < sizeof words - 1 ? (uint8_t)words[i - 4] : 'a';
+    built_add(&x.log, 12, EVENT_TYPE(EV_IPL), BYTES_OF(line), BYTES_OF(line));
+    REQUIRE_OK(attack_measure(&x), x.err);
+    CHECK_NEVER_HEALTHY(x, BOOT_CMDLINE_FORBIDDEN);
+    CHECK(x.out.chain && !x.out.chain->windows.present);
+}
