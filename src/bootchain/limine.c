@@ -32,8 +32,8 @@ static bool text_step(struct walk *w, const struct step *s, enum limine_kind kin
         return command_line(w, s, text, shown);
     cmdline_judge(text, s->pcr, s->event->number, w->findings);
     w->limine_module = w->limine_module || kind == LIMINE_MODULE;
-    if (kind == LIMINE_KERNEL && !(w->chain->kernel = plain_file_name(w->a, shown)))
-        return walk_no_memory(w);
+    if (kind == LIMINE_KERNEL && !loader_kernel(w, plain_file_name(w->a, shown)))
+        return false;
     c = walk_add(w, s, COMPONENT_LOADER_FILE, kind == LIMINE_KERNEL ? "limine:path" : walk_numbered_key(w, s, "limine"),
                  ARENA_JOIN(w->a, "path of a file that Limine loads, ", shown));
     if (!c)

@@ -21,13 +21,21 @@ void loader_command_line(struct walk *w, const struct step *s, struct bytes text
 {
     struct bootchain *chain = w->chain;
 
-    if (chain->command_line && chain->command_line_pcr == 8 && s->pcr == 8 && strcmp(chain->command_line, shown) != 0)
+    /* In whatever register: root can measure one more into any of them. */
+    if (chain->command_line && strcmp(chain->command_line, shown) != 0)
         w->two_lines = true;
     chain->command_line = shown;
     chain->command_line_event = s->event->number;
     chain->command_line_pcr = s->pcr;
     w->line_names_initrd = w->line_names_initrd || cmdline_names_initrd(text);
     cmdline_judge(text, s->pcr, s->event->number, w->findings);
+}
+
+bool loader_kernel(struct walk *w, const char *name)
+{
+    w->two_kernels = w->two_kernels || (name && w->chain->kernel && strcmp(w->chain->kernel, name) != 0);
+    w->chain->kernel = name;
+    return name || walk_no_memory(w);
 }
 
 static const char *kernel_file(struct walk *w, struct bytes path)
@@ -46,9 +54,9 @@ static bool grub_kernel_line(struct walk *w, const struct step *s, struct bytes 
     grub_split_cmdline(text, &kernel, &parameters);
     if (bytes_equal(bytes_trim(text), w->pending))
         w->pending = BYTES_NONE;
-    if (!w->module_command || !w->chain->kernel) /* a multiboot module's line names no kernel */
-        w->chain->kernel = kernel_file(w, kernel);
-    if (!shown || !w->chain->kernel)
+    if ((!w->module_command || !w->chain->kernel) && !loader_kernel(w, kernel_file(w, kernel))) /* a multiboot module's line names none */
+        return false;
+    if (!shown)
         return walk_no_memory(w);
     c = walk_add(w, s, COMPONENT_COMMAND_LINE, "command-line", "kernel command line");
     if (!c)
@@ -511,6 +519,8 @@ bool loader_finish(struct walk *w)
     /* Which of several lines the kernel received, or that it received none of them, nothing else says. */
     if (w->two_lines || (w->n_unresolved_options && (!w->uki_seen || w->grub_line)))
         w->chain->command_line = NULL;
+    if (w->two_kernels)
+        w->chain->kernel = NULL;
     w->chain->flow = flow_of(w);
     w->chain->initrd = stub_initrd(w);
     if (!w->chain->kernel && !kernel_of_images(w))

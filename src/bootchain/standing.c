@@ -127,7 +127,7 @@ static void chain_holes(struct walk *w)
         findings_add(w->findings, FINDING_BOOT_INITRD_UNMEASURED, 9, chain->command_line ? chain->command_line_event : FINDING_NO_EVENT,
                      "The initrd (initial RAM disk) was loaded in a way that nothing measures.");
     if (w->two_lines)
-        findings_add(w->findings, FINDING_BOOT_UNPROVED, 8, chain->command_line_event,
+        findings_add(w->findings, FINDING_BOOT_UNPROVED, chain->command_line_pcr, chain->command_line_event,
                      "Different kernel command lines were measured; nothing says which one the kernel received.")
             ->severity = SEVERITY_LOW;
     unknown_line(w);

@@ -79,9 +79,10 @@ struct walk {
     bool initrd_command; /* a proved GRUB command loaded one */
     bool initrd_event;   /* a stub's event that is not a command line in disguise */
     bool load_options_seen, load_options_resolved, stub_names_initrd, uki_initrd;
-    bool kernel_command, grub_line, two_lines; /* proved in register 8 */
-    bool limine_module;                        /* Limine was told to load an initramfs; proved in register 8 */
-    bool module_command, unmeasuring;          /* a multiboot module was loaded; GRUB was told to stop measuring */
+    bool kernel_command, grub_line;   /* proved in register 8 */
+    bool two_lines, two_kernels;      /* different ones: which one counts nothing says */
+    bool limine_module;               /* Limine was told to load an initramfs; proved in register 8 */
+    bool module_command, unmeasuring; /* a multiboot module was loaded; GRUB was told to stop measuring */
     int64_t unmeasuring_event;
     const char *last_command; /* the last GRUB command's text, safe to show; NULL: none yet */
     struct bytes pending;     /* what the last loading command handed over, until the kernel's own line says the same */
@@ -161,6 +162,8 @@ MUST_CHECK bool stub_step(struct walk *w, const struct step *s, bool *ret_taken)
 MUST_CHECK bool stub_finish(struct walk *w);
 enum initrd_state stub_initrd(struct walk *w);
 /* A proved kernel command line: the fact, and what is dangerous in it. */
+/* What the loader calls the kernel; NULL: no memory. */
+MUST_CHECK bool loader_kernel(struct walk *w, const char *name);
 void loader_command_line(struct walk *w, const struct step *s, struct bytes text, const char *shown);
 
 /* A proved text of register 8 that its label calls something else may be GRUB's command to measure no more. */

@@ -266,3 +266,22 @@ TEST(L6_a_command_line_that_reads_as_a_record_of_windows_is_judged)
     CHECK_NEVER_HEALTHY(x, BOOT_CMDLINE_FORBIDDEN);
     CHECK(x.out.chain && !x.out.chain->windows.present);
 }
+
+/* What is measured behind the boot says nothing about the line and the kernel that it had. */
+TEST(L6_a_line_that_is_measured_afterwards_does_not_become_the_command_line)
+{
+    static const char other[] = "/vmlinuz-6.9 root=/dev/vda1 ro";
+
+    for (int i = 0; i < 2; i++) {
+        ATTACK(x);
+        struct bytes wide = built_utf16(&x.a, other, true);
+        if (i == 0)
+            built_grub(&x.log, "kernel_cmdline: ", other);
+        else
+            built_add(&x.log, 12, EVENT_TYPE(EV_IPL), wide, wide);
+        REQUIRE_OK(attack_measure(&x), x.err);
+        REQUIRE_OK(attack_send(&x), x.err);
+        CHECK(!x.out.appraisal.facts.command_line);
+        CHECK(!x.out.appraisal.facts.kernel_label || !strstr(x.out.appraisal.facts.kernel_label, "6.9"));
+    }
+}
