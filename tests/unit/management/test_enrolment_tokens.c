@@ -227,6 +227,32 @@ TEST(a_provider_decides_for_itself_and_its_tokens_are_good_there_alone)
     CHECK(enrol(&f, &f.a, vm, &answer));
 }
 
+/* What everybody's roots vouch for gets a certificate that is believed everywhere: the switch for it holds at every address, and a provider's own does
+ * not stand in for it (docs/providers.md). */
+TEST(for_machines_that_everybodys_roots_vouch_for_the_shared_switch_holds_at_every_address)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web-1", 1);
+    struct store_provider row;
+    struct answer answer;
+    struct err err = ERR_INIT;
+
+    REQUIRE(fixture_provider(&f, "tenant", "original", PERMIT) && fixture_provider(&f, "open", "original", PERMIT));
+    REQUIRE_OK(store_provider_get(f.store, &f.a, "tenant", &row, &err), err);
+    row.enrolment_token = true;
+    REQUIRE_OK(store_provider_update(f.store, &row, &err), err);
+    f.management.enrolment_token = true;
+    for (const char *const *at = (const char *const[]){ "", "/providers/open", "/providers/tenant", NULL }; *at; at++) {
+        f.at = *at;
+        check_no(&f, vm, NULL, 401, "EnrolmentTokenRequired");
+    }
+    f.management.enrolment_token = false;
+    f.at = "/providers/tenant";
+    check_no(&f, vm, NULL, 401, "EnrolmentTokenRequired");
+    f.at = "/providers/open";
+    CHECK(enrol_with(&f, &f.a, vm, NULL, &answer));
+}
+
 TEST(wishes_for_tokens_that_cannot_be_granted_are_refused)
 {
     static const struct {
