@@ -355,18 +355,45 @@ static bool accept_counters(struct judging *j, struct err *err)
     return monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
 }
 
+struct approval {
+    struct judging *j;
+    struct bytes appraisal; /* empty: the latest, whichever */
+    const char *by, *reason;
+};
+
+static bool is_meant(const struct approval *approval, struct err *err)
+{
+    const struct judging *j = approval->j;
+
+    if (!j->out->any)
+        return err_set(err, ERR_NOT_FOUND, "this VM has not attested yet: there is no boot to approve");
+    return !approval->appraisal.len || bytes_equal_string(approval->appraisal, j->row->id) ||
+           err_set(err, ERR_CONFLICT, "the VM has attested again since: look at it once more, then approve appraisal %s", j->row->id);
+}
+
+/* What is approved is what is looked at here: another boot that comes meanwhile must not pass for it, and counters without their baseline must not be
+ * accepted. */
+static bool approve_in(struct store *tx, void *context, struct err *err)
+{
+    const struct approval *approval = context;
+    struct judging *j = approval->j;
+    struct monitor inside = *j->monitor;
+    const struct monitor *outside = j->monitor;
+    bool fine;
+
+    inside.store = tx;
+    j->monitor = &inside;
+    fine = open_judging(j, err) && is_meant(approval, err) && accept_counters(j, err) &&
+           store_baseline_of(j, true, approval->by, approval->reason, err);
+    j->monitor = outside;
+    return fine;
+}
+
 bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes appraisal, const char *by,
                      const char *reason, struct judged *ret, struct err *err)
 {
     struct judging *j = new_judging(monitor, a, vm, err);
+    struct approval approval = { j, appraisal, by, reason };
 
-    if (!j || !open_judging(j, err))
-        return false;
-    if (!j->out->any)
-        return err_set(err, ERR_NOT_FOUND, "this VM has not attested yet: there is no boot to approve");
-    if (appraisal.len && !bytes_equal_string(appraisal, j->row->id))
-        return err_set(err, ERR_CONFLICT, "the VM has attested again since: look at it once more, then approve appraisal %s", j->row->id);
-    if (!accept_counters(j, err) || !store_baseline_of(j, true, by, reason, err))
-        return false;
-    return monitor_judge(monitor, a, vm, ret, err);
+    return j && store_transaction(monitor->store, approve_in, &approval, err) && monitor_judge(monitor, a, vm, ret, err);
 }

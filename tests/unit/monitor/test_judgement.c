@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include "support/attestation_fixture.h"
+#include "support/late.h"
 #include "support/test.h"
 
 static struct judged *judged_now(struct fixture *f, const struct test_vm *vm)
@@ -184,6 +185,46 @@ TEST(counters_that_went_back_stay_a_finding_until_a_person_approves)
     approve(&f, vm, &answer);
     CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Healthy"));
     REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ 0 }));
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+}
+
+static int looks_left;
+
+/* The time; from a certain look on, everything that is asked of the store comes too late. */
+static int64_t failing_clock(void)
+{
+    if (looks_left-- == 0)
+        late_after(0);
+    return fixture_time;
+}
+
+/* An approval that fails on its way approves nothing: not the counters alone either, which nobody would be shown again. */
+TEST(an_approval_that_fails_leaves_the_rollback_a_finding)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct monitor failing = f.monitor;
+    struct judged *j = ARENA_NEW(&f.a, struct judged);
+    struct store_baseline baseline;
+    struct err err = ERR_INIT;
+    bool done = false;
+    int failed = 0;
+
+    REQUIRE(j);
+    failing.now_ms = failing_clock;
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    restore_snapshot(vm);
+    CHECK(findings_have(&attest_and_judge(&f, vm)->findings, FINDING_TPM_ROLLBACK));
+    for (int looks = 0; !done && looks < 20; looks++) {
+        looks_left = looks;
+        (void)!monitor_approve(&failing, &f.a, vm->uuid, BYTES_NONE, "somebody", "planned", j, &err);
+        late_end();
+        REQUIRE_OK(store_baseline_latest(f.store, &f.a, vm->uuid, &baseline, &err), err);
+        done = baseline.version == 2;
+        failed += !done;
+        CHECK(done || findings_have(&attest_and_judge(&f, vm)->findings, FINDING_TPM_ROLLBACK));
+    }
+    CHECK(done && failed > 0);
     CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
 }
 
