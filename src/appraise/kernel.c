@@ -38,16 +38,17 @@ static const char *keep(struct work *w, const char *text)
 
 /* ---- what the measured command line decides ---- */
 
-/* The last one wins, as in the kernel. */
+/* The last one wins, as in the kernel; what stands behind "--" is the first program's. A line with escaped characters is another one than the
+ * kernel read: they may be its blanks. */
 static bool option(const struct work *w, const char *name, struct bytes *ret)
 {
     struct bytes rest, word, got, value;
     bool found = false;
 
-    if (!w->chain || !w->chain->command_line)
+    if (!w->chain || !w->chain->command_line || strstr(w->chain->command_line, "\\x"))
         return false;
     rest = bytes_of_string(w->chain->command_line);
-    while (cmdline_next(&rest, &word, &got, &value))
+    while (cmdline_next(&rest, &word, &got, &value) && !bytes_equal_string(got, "--"))
         if (bytes_equal_string(got, name)) {
             *ret = value;
             found = true;

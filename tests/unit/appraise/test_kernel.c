@@ -154,6 +154,23 @@ TEST(the_measured_command_line_proves_what_it_asks_for)
           findings_have(&o.findings, FINDING_OS_LOCKDOWN));
 }
 
+/* What the kernel hands to its first program it does not read itself; where it cuts words, the line that is shown may have another letter. */
+TEST(what_stands_behind_two_dashes_proves_nothing)
+{
+    static const char *const lines[] = {
+        "ro -- module.sig_enforce=1 lockdown=confidentiality",
+        "ro \"--\" module.sig_enforce=1 lockdown=confidentiality",
+        "ro x\\x0b--\\x0bx module.sig_enforce=1 lockdown=confidentiality",
+        "ro x\xc3\xa0-- module.sig_enforce=1 lockdown=confidentiality",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct outcome o CLEANUP(outcome_done) = { 0 };
+        REQUIRE(judge_words(&o, NULL, lines[i]));
+        CHECK(!o.facts.module_signatures.proved && !o.facts.lockdown.proved);
+    }
+}
+
 TEST(a_kernel_that_loads_no_modules_needs_no_signatures)
 {
     const struct kernel_state words = { .sig_enforce = KERNEL_SWITCH_OFF, .lockdown = LOCKDOWN_NONE, .modules_disabled = KERNEL_SWITCH_ON };
