@@ -525,8 +525,9 @@ bool loader_finish(struct walk *w)
     w->chain->initrd = stub_initrd(w);
     if (!w->chain->kernel && !kernel_of_images(w))
         return false;
+    /* Anybody can measure a record of Windows behind a kernel that GRUB loaded: which of the two runs nothing says. */
     if (w->chain->windows.present)
-        w->chain->kernel = "Windows";
+        w->chain->kernel = w->grub_line ? NULL : "Windows";
     if (w->chain->initrd == INITRD_UNMEASURED && !add_hole(w, 9, COMPONENT_INITRD, "initrd", "initial RAM disk, not measured"))
         return false;
     if (!w->n_boot_images && replayed_register(w->log, 4) == REGISTER_EXPLAINED)

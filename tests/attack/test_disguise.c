@@ -285,3 +285,16 @@ TEST(L6_a_line_that_is_measured_afterwards_does_not_become_the_command_line)
         CHECK(!x.out.appraisal.facts.kernel_label || !strstr(x.out.appraisal.facts.kernel_label, "6.9"));
     }
 }
+
+/* A record of Windows that nobody compares, measured afterwards. */
+TEST(L6_a_record_of_windows_does_not_name_the_kernel_that_grub_loaded)
+{
+    const struct bytes record = BYTES_LIT("\x02\0\x02\0\x08\0\0\0counter!");
+    ATTACK(x);
+
+    built_add(&x.log, 12, EVENT_TYPE(EV_EVENT_TAG), record, record);
+    REQUIRE_OK(attack_measure(&x), x.err);
+    REQUIRE_OK(attack_send(&x), x.err);
+    CHECK(x.out.chain && x.out.chain->windows.present);
+    CHECK(!x.out.appraisal.facts.kernel_label);
+}
