@@ -228,13 +228,24 @@ static bool same_before(const struct side *one, size_t here, const struct side *
     return true;
 }
 
+/* Somewhere the accepted boot read its state with the same things measured before and after. */
+static bool stood_there(const struct comparison *c, const struct component *was, size_t now)
+{
+    for (size_t i = 0; i < c->was.n; i++)
+        if (same_place(&c->was.items[i], was) && same_before(&c->is, now, &c->was, i) && same_before(&c->was, i, &c->is, now))
+            return true;
+    return false;
+}
+
 /* The name of a file is a label, and so is the order of events in different registers: an initial RAM disk may be called grubenv, and be put
- * behind the command that reads that file. Within their register events keep their order: it can only stand where the initial RAM disk does. */
+ * behind the command that reads that file. Within their register events keep their order: it can only stand where the initial RAM disk does.
+ * Every time that it was measured counts: grubenv may really hold the same bytes. */
 static bool state_is_in_place(const struct comparison *c, const struct component *was, const struct component *is)
 {
-    size_t then = (size_t)(was - c->was.items), now = (size_t)(is - c->is.items);
-
-    return same_before(&c->is, now, &c->was, then) && same_before(&c->was, then, &c->is, now);
+    for (size_t k = 0; k < c->is.n; k++)
+        if (same_place(&c->is.items[k], is) && !stood_there(c, was, k))
+            return false;
+    return true;
 }
 
 /* The accepted boot says what kind of thing stood there: labels of this boot cannot talk a deviation down. */

@@ -227,6 +227,7 @@ TEST(L1_an_initrd_called_grubenv_is_no_saved_state)
     struct baseline baseline;
     ATTACK(sound);
     ATTACK(x);
+    ATTACK(same);
     ATTACK(changed);
     size_t state = saved_state(&x);
 
@@ -245,6 +246,15 @@ TEST(L1_an_initrd_called_grubenv_is_no_saved_state)
     attack_move(&x, x.at.kernel_file + 1, state);
     REQUIRE_OK(attack_send(&x), x.err);
     CHECK_INT(x.verdict, VERDICT_UNHEALTHY);
+
+    /* The saved state really holds the same bytes, and the second time that they are measured looks like a repetition. */
+    same.baseline = &baseline;
+    same.log.events[same.log.n++] = same.log.events[same.at.initrd_file];
+    same.log.events[same.at.initrd_file] = same.log.events[state];
+    same.log.events[same.at.initrd_file].hashed = same.log.events[state].hashed = BYTES_LIT("evil initrd");
+    REQUIRE_OK(attack_measure(&same), same.err);
+    REQUIRE_OK(attack_send(&same), same.err);
+    CHECK_INT(same.verdict, VERDICT_UNHEALTHY);
 
     changed.log.events[state].hashed = BYTES_LIT("another state");
     REQUIRE_OK(attack_measure(&changed), changed.err);
