@@ -50,10 +50,11 @@ static bool store_for_identity(struct store *tx, void *context, struct err *err)
     const struct storing *s = context;
     struct arena a CLEANUP(arena_done) = { 0 };
     struct store_identity active;
+    bool enrolled = store_identity_active(tx, &a, s->row->vm, &active, err);
 
-    if (!store_identity_active(tx, &a, s->row->vm, &active, err) && err->code != ERR_NOT_FOUND)
+    if (!enrolled && err->code != ERR_NOT_FOUND)
         return false;
-    if (err->code == ERR_NOT_FOUND || strcmp(active.ak_name, s->ak_name) != 0)
+    if (!enrolled || strcmp(active.ak_name, s->ak_name) != 0)
         return err_set(err, ERR_CONFLICT, "the VM was deleted, or enrolled anew, while its evidence was verified: attest again");
     return store_appraisal_add(tx, s->row, s->evidence, s->keep_evidence, err);
 }

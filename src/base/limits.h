@@ -101,6 +101,7 @@ enum {
 
     /* inventory */
     LIMIT_NAME_BYTES = 64,
+    LIMIT_REASON_BYTES = 1024, /* why somebody approved */
     LIMIT_LIST_PAGE = 1000,
     LIMIT_DELETED_PROVIDER_DAYS = 30, /* that a deleted provider can be brought back */
     LIMIT_OPERATION_DAYS = 90,        /* that an operation which ended is remembered */

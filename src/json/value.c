@@ -1,5 +1,6 @@
 #include "json/value.h"
 #include <stdarg.h>
+#include "base/utf8.h"
 
 const struct json json_null = { .type = JSON_NULL };
 const struct json json_true = { .type = JSON_BOOLEAN, .boolean = true };
@@ -181,6 +182,23 @@ bool json_need_string(const struct json *v, const char *name, struct bytes *ret,
     if (!member)
         return false;
     *ret = member->string;
+    return true;
+}
+
+bool json_need_words(const struct json *v, const char *name, size_t most, struct bytes *ret, struct err *err)
+{
+    struct bytes text, rest;
+    uint32_t c;
+
+    if (!json_need_string(v, name, &text, err))
+        return false;
+    if (text.len == 0 || text.len > most)
+        return err_set(err, ERR_MALFORMED, "%s has to have 1 to %zu bytes", name, most) || err_at(err, "/%s", name);
+    for (rest = text; utf8_next(&rest, &c);)
+        if (utf8_is_unsafe(c))
+            return err_set(err, ERR_MALFORMED, "%s holds the character U+%04X, which could change what stands around it", name, c) ||
+                   err_at(err, "/%s", name);
+    *ret = text;
     return true;
 }
 

@@ -119,7 +119,7 @@ static bool read_wish(const struct http_request *request, int64_t now_ms, struct
     enum http_role role;
     int64_t days = DAYS_DEFAULT;
 
-    if (!http_body_json(request, &strict, &body, err) || !json_need_string(body, "name", &name, err) ||
+    if (!http_body_json(request, &strict, &body, err) || !json_need_words(body, "name", LIMIT_NAME_BYTES, &name, err) ||
         !json_need_string(body, "role", &role_text, err) || !role_from_text(role_text, &role, err))
         return false;
     if (json_get(body, "days") && (!json_need_integer(body, "days", &days, err) || days < 1 || days > DAYS_MAX))

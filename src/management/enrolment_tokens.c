@@ -164,8 +164,8 @@ static bool read_wish(const struct management *m, const struct http_request *req
     struct bytes name, vm;
     int64_t minutes = MINUTES_DEFAULT;
 
-    if (!http_body_json(request, &strict, &body, err) || !json_need_string(body, "name", &name, err) ||
-        !json_need_string(body, "vm", &vm, err) || !read_provider(m, request->arena, body, &row->provider, err))
+    if (!http_body_json(request, &strict, &body, err) || !json_need_words(body, "name", LIMIT_NAME_BYTES, &name, err) ||
+        !json_need_words(body, "vm", LIMIT_NAME_BYTES, &vm, err) || !read_provider(m, request->arena, body, &row->provider, err))
         return false;
     if (json_get(body, "minutes") && (!json_need_integer(body, "minutes", &minutes, err) || minutes < 1 || minutes > MINUTES_MAX))
         return err_set(err, ERR_MALFORMED, "minutes is 1 to %d", MINUTES_MAX);

@@ -90,6 +90,7 @@ static bool approve_baseline(void *context, const struct http_request *request, 
     struct judged *judged = ARENA_NEW(request->arena, struct judged);
     struct vm_status *status = ARENA_NEW(request->arena, struct vm_status);
     const struct json *body = NULL;
+    struct bytes words = BYTES_LIT("approved");
     const char *reason;
     struct store_vm vm;
     struct json_out out;
@@ -98,7 +99,9 @@ static bool approve_baseline(void *context, const struct http_request *request, 
         return err_set(err, ERR_NO_MEMORY, "no memory for an approval");
     if (!find(monitor, request, &vm, err) || (request->body.len && !http_body_json(request, NULL, &body, err)))
         return false;
-    reason = arena_string(request->arena, json_text(json_get(body, "reason"), BYTES_LIT("approved")));
+    if (json_get(body, "reason") && !json_need_words(body, "reason", LIMIT_REASON_BYTES, &words, err))
+        return false;
+    reason = arena_string(request->arena, words);
     if (!reason ||
         !monitor_approve(monitor, request->arena, vm.vm, json_text(json_get(body, "appraisal"), BYTES_NONE),
                          request->caller.subject ? request->caller.subject : "local", reason, judged, err) ||

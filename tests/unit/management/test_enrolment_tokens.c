@@ -269,6 +269,11 @@ TEST(wishes_for_tokens_that_cannot_be_granted_are_refused)
         { "{\"name\":\"\",\"vm\":\"web-1\"}", 400 },
         { "{\"name\":\"a\",\"vm\":\"\"}", 400 },
         { "{\"name\":\"a\",\"vm\":5}", 400 },
+        { "{\"name\":\"a\",\"vm\":\"web-1\\u0000-of-nobody\"}", 400 }, /* not web-1 */
+        { "{\"name\":\"a\\u001b[2J\",\"vm\":\"web-1\"}", 400 },
+        { "{\"name\":\"a\\n\",\"vm\":\"web-1\"}", 400 },
+        { "{\"name\":\"a\\u202e\",\"vm\":\"web-1\"}", 400 },
+        { "{\"name\":\"für Zoë\",\"vm\":\"web-1\"}", 201 },
         { "{\"name\":\"a\",\"vm\":\"web-1\",\"provider\":\"nobody\"}", 404 },
         { "{\"name\":\"a\",\"name\":\"b\",\"vm\":\"web-1\"}", 400 },
     };

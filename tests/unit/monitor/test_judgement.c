@@ -120,6 +120,31 @@ TEST(a_changed_command_line_is_unhealthy_until_it_is_approved)
     CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
 }
 
+TEST(a_reason_is_words_that_people_can_read_or_nothing_is_approved)
+{
+    static const char *const wrong[] = { "\"\"", "5", "\"fine\\u001b[2J\"", "\"fine\\u0000\"", "\"\\u202efine\"" };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const char *path = "/v1/vms/web1/baseline:approve";
+    char *most = arena_alloc(&f.a, LIMIT_REASON_BYTES + 2);
+    struct answer answer;
+
+    REQUIRE(most && attest_once(&f, vm, NULL));
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        fixture_ask(&f, &answer, "POST", path, "{\"reason\":%s}", wrong[i]);
+        CHECK_INT(answer.status, 400);
+    }
+    memset(most, 'x', LIMIT_REASON_BYTES + 1);
+    most[LIMIT_REASON_BYTES + 1] = '\0';
+    fixture_ask(&f, &answer, "POST", path, "{\"reason\":\"%s\"}", most);
+    CHECK_INT(answer.status, 400);
+    most[LIMIT_REASON_BYTES] = '\0';
+    fixture_ask(&f, &answer, "POST", path, "{\"reason\":\"%s\"}", most);
+    CHECK_INT(answer.status, 200);
+    fixture_ask(&f, &answer, "POST", path, "{}");
+    CHECK_INT(answer.status, 200);
+}
+
 TEST(an_unhealthy_first_boot_is_not_learned)
 {
     FIXTURE(f);
