@@ -9,12 +9,13 @@
 
 enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, WINDOWS_FIRST = 12, WINDOWS_LAST = 14, REPORTED_PER_RULE = 8 };
 
-enum rule { RULE_UNKNOWN, RULE_MISPLACED, RULE_LATE, RULE_UNPROVED, RULE_DUPLICATE, RULE_TEXT, RULE_PARTIAL, RULE_COUNT };
+enum rule { RULE_UNKNOWN, RULE_MISPLACED, RULE_LATE, RULE_UNPROVED, RULE_DUPLICATE, RULE_TEXT, RULE_PARTIAL, RULE_RETYPED, RULE_COUNT };
 
 /* A log with ten thousand wrong events gets a few findings of each kind, not ten thousand. They are counted for each register: what the
  * same rule weighs differs from one to the next, and whoever owns the guest can fill one with harmless events to hide what another shows. */
 struct rule_state {
     uint8_t reported[RULE_COUNT][LIMIT_PCRS];
+    struct digest separators[4][2]; /* in each of separator_banks: 0 and -1 */
 };
 
 static bool may_report(struct rule_state *state, enum rule rule, uint32_t pcr)
@@ -70,6 +71,33 @@ static void check_separators(const struct rules_input *in, struct separators *re
     for (unsigned pcr = 0; pcr < SEPARATED_REGISTERS; pcr++)
         if (in_question(in, pcr) && n[pcr] == 0)
             findings_add(in->findings, FINDING_LOG_SEPARATOR, (int)pcr, FINDING_NO_EVENT, "Register %u has no separator.", pcr);
+}
+
+static const enum digest_algorithm separator_banks[] = { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+
+static void compute_separators(struct rule_state *state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(separator_banks); i++) {
+        digest_compute(separator_banks[i], BYTES_LIT("\0\0\0\0"), &state->separators[i][0]);
+        digest_compute(separator_banks[i], BYTES_LIT("\xff\xff\xff\xff"), &state->separators[i][1]);
+    }
+}
+
+/* The type is a label: a separator that bears another one makes what was appended behind it look early. */
+static void check_retyped(const struct rules_input *in, const struct event *event, struct rule_state *state)
+{
+    bool is_separators = false;
+
+    if (event->pcr >= SEPARATED_REGISTERS || event->type == EVENT_TYPE(EV_SEPARATOR))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(separator_banks); i++) {
+        struct bytes value = event_digest(in->log, event, separator_banks[i]);
+        is_separators = is_separators || bytes_equal(value, digest_bytes(&state->separators[i][0])) ||
+                        bytes_equal(value, digest_bytes(&state->separators[i][1]));
+    }
+    if (is_separators && may_report(state, RULE_RETYPED, event->pcr))
+        findings_add(in->findings, FINDING_LOG_SEPARATOR, (int)event->pcr, event->number,
+                     "Register %u has a separator that is called something else.", event->pcr);
 }
 
 /* systemd's own word behind the firmware's: proved, it hides nothing (its content is one constant). */
@@ -294,12 +322,14 @@ void rules_check(const struct rules_input *in, struct separators *ret)
     unsigned seen[ARRAY_LEN(policy_variables)] = { 0 };
     struct rule_state state = { 0 };
 
+    compute_separators(&state);
     check_separators(in, ret);
     for (size_t i = 0; i < in->log->n_events; i++) {
         const struct event *event = &in->log->events[i];
         if (!extends(event) || !in_question(in, event->pcr))
             continue;
         check_place(in, event, ret, &state);
+        check_retyped(in, event, &state);
         check_banks(in, event, &state);
         check_data(in, event, &state);
         check_variable(in, event, seen, &state);

@@ -308,3 +308,25 @@ TEST(L6_a_record_of_windows_does_not_name_the_kernel_that_grub_loaded)
     CHECK(x.out.chain && x.out.chain->windows.present);
     CHECK(!x.out.appraisal.facts.kernel_label);
 }
+
+/* The firmware's separator bears another type, so that what was appended looks early; a new one closes the register. */
+TEST(L5_a_separator_that_is_called_something_else_is_told)
+{
+    static const uint32_t registers[] = { 0, 1, 2, 3, 6 };
+
+    for (size_t r = 0; r < ARRAY_LEN(registers); r++)
+        for (size_t t = 0; t < ARRAY_LEN(all_types); t++) {
+            ATTACK(x);
+            const struct bytes zero = BYTES_LIT("\0\0\0\0");
+            size_t at = 0;
+            while (at < x.log.n && (x.log.events[at].pcr != registers[r] || x.log.events[at].type != EVENT_TYPE(EV_SEPARATOR)))
+                at++;
+            REQUIRE(at < x.log.n);
+            built_add(&x.log, registers[r], EVENT_TYPE(EV_SEPARATOR), zero, zero);
+            REQUIRE_OK(attack_measure(&x), x.err);
+            if (all_types[t] == EVENT_TYPE(EV_NO_ACTION)) /* extends nothing: the register is not explained */
+                continue;
+            x.log.events[at].type = all_types[t];
+            CHECK_NEVER_HEALTHY(x, LOG_SEPARATOR);
+        }
+}
