@@ -296,6 +296,15 @@ void deviation_gone(struct comparison *c, const struct component *was)
     deviation_report(c, row->added_or_missing, severity, was, NULL, arena_printf(c->a, "Missing in this boot: %s.", was->name));
 }
 
+/* In register 5 only loaders measure by a tag. Which tag it is, nothing proves: under an unknown one the loader's configuration that was read
+ * may stand, and the accepted one behind it, measured afterwards. */
+static bool may_be_configuration(const struct component *is)
+{
+    static const char harmless[] = "config:EV_EFI_ACTION:";
+
+    return is->pcr == 5 && is->kind == COMPONENT_FIRMWARE_CONFIG && strncmp(is->key, harmless, sizeof harmless - 1) != 0;
+}
+
 /* What registers hold decides how an unknown newcomer is judged; its own labels may only make that worse. */
 static enum severity newcomer_severity(const struct component *is)
 {
@@ -306,7 +315,7 @@ static enum severity newcomer_severity(const struct component *is)
     case 3:
     case 5:
     case 6:
-        return severity;
+        return may_be_configuration(is) && severity < SEVERITY_MEDIUM ? SEVERITY_MEDIUM : severity;
     case 16:
     case 23:
         return SEVERITY_INFO;

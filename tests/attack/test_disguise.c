@@ -330,3 +330,38 @@ TEST(L5_a_separator_that_is_called_something_else_is_told)
             CHECK_NEVER_HEALTHY(x, LOG_SEPARATOR);
         }
 }
+
+static const struct bytes loader_conf = { (const uint8_t *)"\x2a\x58\xbc\xf5\x0c\0\0\0loader.conf\0", 20 };
+
+/* The configuration that systemd-boot read under every type, and the accepted one measured into the same register afterwards. */
+TEST(L1_an_accepted_loader_conf_behind_the_one_that_was_read_hides_nothing)
+{
+    static const struct bytes labels[] = { BYTES_NONE,
+                                           { (const uint8_t *)"x", 1 },
+                                           { (const uint8_t *)"\x2b\x58\xbc\xf5\x0c\0\0\0loader.conf\0", 20 },
+                                           { (const uint8_t *)"\x2a\x58\xbc\xf5\x0c\0\0\0loader.conf\0", 20 } };
+    struct baseline baseline;
+    ATTACK(sound);
+    size_t place = sound.at.shim;
+
+    attack_move(&sound, built_add(&sound.log, 5, EVENT_TYPE(EV_EVENT_TAG), loader_conf, BYTES_LIT("timeout 3")), place);
+    REQUIRE_OK(attack_measure(&sound), sound.err);
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    for (size_t t = 0; t < ARRAY_LEN(all_types); t++)
+        for (size_t d = 0; d < ARRAY_LEN(labels); d++) {
+            ATTACK(x);
+            x.baseline = &baseline;
+            attack_move(&x, built_add(&x.log, 5, EVENT_TYPE(EV_EVENT_TAG), loader_conf, BYTES_LIT("editor yes")), place);
+            built_add(&x.log, 5, EVENT_TYPE(EV_EVENT_TAG), loader_conf, BYTES_LIT("timeout 3"));
+            REQUIRE_OK(attack_measure(&x), x.err);
+            x.log.events[place].type = all_types[t];
+            x.log.events[place].data = labels[d];
+            REQUIRE_OK(attack_send(&x), x.err);
+            CHECK(x.verdict != VERDICT_HEALTHY);
+            if (x.verdict == VERDICT_HEALTHY) {
+                test_note("type %08x, data %zu", all_types[t], d);
+                attack_show(&x);
+            }
+        }
+}
