@@ -401,7 +401,18 @@ static bool profile(struct walk *w, const struct step *s)
     if (!c)
         return walk_no_memory(w);
     c->text = number;
-    return true;
+    if (!w->profile || strcmp(w->profile, "1") != 0) {
+        w->profile = number;
+        w->profile_event = s->event->number;
+    }
+    return stub_remember_measured(w, s, bytes_of_string(number), number); /* a kernel's own stub may say that it was given this text */
+}
+
+/* A number is a command line, too ("1": rescue mode): where no image has profiles, it is none. */
+static void judge_profile(struct walk *w)
+{
+    if (w->profile && !w->uki_seen)
+        cmdline_judge(bytes_of_string(w->profile), 12, w->profile_event, w->findings);
 }
 
 /* VMware ESXi's loader: tagged events; a module's tag has its name, its digest is the module's; the command line stands in register 14. */
@@ -514,6 +525,7 @@ bool loader_finish(struct walk *w)
 {
     judge_pending(w);
     close_section(w, UKI_SECTION_NONE);
+    judge_profile(w);
     if (!stub_finish(w))
         return false;
     /* Which of several lines the kernel received, or that it received none of them, nothing else says. */

@@ -87,6 +87,8 @@ struct walk {
     const char *last_command; /* the last GRUB command's text, safe to show; NULL: none yet */
     struct bytes pending;     /* what the last loading command handed over, until the kernel's own line says the same */
     int64_t pending_event;
+    const char *profile; /* a number that is called a unified kernel image's profile; "1" before any other */
+    int64_t profile_event;
     bool line_names_initrd;  /* a proved command line names a file for the EFI stub to load */
     unsigned n_other_in_9;   /* events of register 9 of which nothing is known but a name */
     bool loader_line;        /* a boot loader measured the text of a command line, in register 8 or 12 */

@@ -365,3 +365,16 @@ TEST(L1_an_accepted_loader_conf_behind_the_one_that_was_read_hides_nothing)
             }
         }
 }
+
+/* "1" is rescue mode; as the number of an image's profile it would be harmless. */
+TEST(L6_a_number_that_is_called_a_profile_is_judged_as_a_command_line)
+{
+    const struct bytes label = BYTES_LIT("\xdb\xd6\xae\x13\x04\0\0\0001\0\0\0"), line = BYTES_LIT("1\0\0\0");
+    ATTACK(x);
+
+    built_add(&x.log, 12, EVENT_TYPE(EV_EVENT_TAG), label, line);
+    REQUIRE_OK(attack_measure(&x), x.err);
+    REQUIRE_OK(attack_send(&x), x.err);
+    CHECK(x.verdict != VERDICT_HEALTHY);
+    CHECK(findings_have(&x.findings, FINDING_BOOT_CMDLINE_FORBIDDEN));
+}
