@@ -85,6 +85,20 @@ static bool is_fetched(struct bytes value) { return bytes_find(value, BYTES_LIT(
 
 static bool is_relaxed(struct bytes value) { return begins(value, "relaxed"); }
 
+/* Functions that the kernel calls at its start and that make its checks of code and of integrity work. Others are left out for the sake of
+ * drivers. */
+static bool is_protecting_call(struct bytes value)
+{
+    static const char *const parts[] = { "init_ima",       "ima_",       "init_evm", "evm_",       "integrity",
+                                         "lockdown",       "loadpin",    "keyring",  "uefi_certs", "certificate_list",
+                                         "blacklist_init", "module_sig", "verity",   "selinux",    "apparmor" };
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (bytes_find(value, bytes_of_string(parts[i])) != SIZE_MAX)
+            return true;
+    return false;
+}
+
 struct option_row {
     const char *name; /* with '_' for '-' */
     bool (*bad)(struct bytes value);
@@ -108,6 +122,7 @@ static const struct option_row options[] = {
     { "ima", is_off, SEVERITY_HIGH, "IMA is switched off" },
     { "evm", is_not_enforcing, SEVERITY_HIGH, "EVM does not protect file attributes" },
     { "module.sig_enforce", is_off, SEVERITY_HIGH, "unsigned kernel modules may be loaded" },
+    { "initcall_blacklist", is_protecting_call, SEVERITY_HIGH, "what checks code or integrity is not started" },
     { "lockdown", is_none, SEVERITY_HIGH, "kernel lockdown is switched off" },
     { "ipe.enforce", is_off, SEVERITY_HIGH, "IPE does not enforce which files may run" },
     { "loadpin.enforce", is_off, SEVERITY_MEDIUM, "kernel files may come from another file system" },
@@ -136,6 +151,7 @@ static const struct option_row options[] = {
     { "systemd.set_credential_binary", is_any, SEVERITY_MEDIUM, "a credential is given that services obey" },
     { "systemd.debug_shell", is_on, SEVERITY_HIGH, open_shell },
     { "rd.systemd.debug_shell", is_on, SEVERITY_HIGH, open_shell },
+    { "SYSTEMD_SULOGIN_FORCE", is_on, SEVERITY_MEDIUM, "rescue mode asks for no password" },
     { "systemd.crash_shell", is_on, SEVERITY_LOW, "a crash of the first program opens a root shell" },
     { "systemd.wants", is_rescue, SEVERITY_HIGH, open_shell },
     { "rd.systemd.wants", is_rescue, SEVERITY_HIGH, open_shell },

@@ -378,3 +378,15 @@ TEST(L6_a_number_that_is_called_a_profile_is_judged_as_a_command_line)
     CHECK(x.verdict != VERDICT_HEALTHY);
     CHECK(findings_have(&x.findings, FINDING_BOOT_CMDLINE_FORBIDDEN));
 }
+
+/* A kernel that leaves out what checks its files. */
+TEST(L6_a_kernel_that_does_not_start_its_checks_is_told)
+{
+    static const char line[] = "/vmlinuz-6.1 root=/dev/vda1 initcall_blacklist=init_ima";
+    ATTACK(x);
+
+    x.log.events[x.at.cmdline].hashed = bytes_of_string(line);
+    x.log.events[x.at.cmdline].data = bytes_of_string(arena_printf(&x.a, "kernel_cmdline: %s", line));
+    REQUIRE_OK(attack_measure(&x), x.err);
+    CHECK_NEVER_HEALTHY(x, BOOT_CMDLINE_FORBIDDEN);
+}
