@@ -35,20 +35,23 @@ static enum fact switch_fact(struct bytes data)
 
 struct mode_row {
     const char *name;
-    size_t fact; /* offset in struct bootchain */
+    size_t fact;     /* offset in struct bootchain */
+    enum fact worse; /* stays, whatever is measured later: also in another register */
 };
 
 static const struct mode_row modes[] = {
-    { "SetupMode", offsetof(struct bootchain, setup_mode) },
-    { "AuditMode", offsetof(struct bootchain, audit_mode) },
-    { "DeployedMode", offsetof(struct bootchain, deployed_mode) },
+    { "SetupMode", offsetof(struct bootchain, setup_mode), FACT_YES },
+    { "AuditMode", offsetof(struct bootchain, audit_mode), FACT_YES },
+    { "DeployedMode", offsetof(struct bootchain, deployed_mode), FACT_NO },
 };
 
 void policy_mode(struct walk *w, const struct step *s, const struct uefi_variable *v)
 {
-    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
-        if (s->early && name_is_proved(s) && uefi_variable_is(v, UEFI_EFI_GLOBAL, modes[i].name))
-            *(enum fact *)((char *)w->chain + modes[i].fact) = switch_fact(v->data);
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        enum fact *fact = (enum fact *)((char *)w->chain + modes[i].fact);
+        if (*fact != modes[i].worse && s->early && name_is_proved(s) && uefi_variable_is(v, UEFI_EFI_GLOBAL, modes[i].name))
+            *fact = switch_fact(v->data);
+    }
 }
 
 struct list_row {
