@@ -15,7 +15,7 @@ enum {
     LIMIT_IMA_GAP_AFTER = 64,                /* entries since then, which are told from those of before */
     LIMIT_IMA_PIECE_BYTES = 2 * 1024 * 1024, /* what the agent sends of a list at once */
     LIMIT_IMA_PIECE_ENTRIES = 50000,
-    LIMIT_AGENT_NOTES = 24, /* of one report; more are left out */
+    LIMIT_AGENT_NOTES = 24,           /* of one report; more are left out */
     LIMIT_POLICY_IMA_ENTRIES = 50000, /* of a list whose single entries a policy asks for */
     LIMIT_SYSTEMD_RECORDS = 4096,
     LIMIT_KERNEL_MODULES = 32,                /* named in each list of a kernel's state; what comes after is said to be there */
