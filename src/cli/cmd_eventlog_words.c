@@ -140,6 +140,18 @@ static const struct json *difference(struct cli *cli, const struct two_boots *b)
     return offline_value(cli, &w);
 }
 
+static void print_registers(struct cli *cli, const struct json *registers, const char *kind, const char *(*purpose)(unsigned))
+{
+    if (registers->array.n)
+        puts("\nRegisters that differ");
+    for (size_t i = 0; i < registers->array.n; i++) {
+        int64_t number = 0;
+        if (json_as_integer(json_get(registers->array.items[i], "pcr"), &number))
+            printf("  %-8s %s %-2lld  %s\n", show_member(cli, registers->array.items[i], "bank"), kind, (long long)number,
+                   purpose((unsigned)number));
+    }
+}
+
 static void diff_table(struct cli *cli, const struct json *v)
 {
     const struct json *line = json_get(v, "commandLine"), *registers = json_get(v, "registers");
@@ -159,14 +171,7 @@ static void diff_table(struct cli *cli, const struct json *v)
         if (added && *added)
             printf("  + %s\n", added);
     }
-    if (registers->array.n)
-        puts("\nRegisters that differ");
-    for (size_t i = 0; i < registers->array.n; i++) {
-        int64_t pcr = 0;
-        if (json_as_integer(json_get(registers->array.items[i], "pcr"), &pcr))
-            printf("  %-8s PCR %-2lld  %s\n", show_member(cli, registers->array.items[i], "bank"), (long long)pcr,
-                   pcr_purpose((unsigned)pcr));
-    }
+    print_registers(cli, registers, "PCR", pcr_purpose);
 }
 
 /* ---- diff of a confidential VM's logs ---- */
@@ -229,14 +234,7 @@ static void confidential_diff_table(struct cli *cli, const struct json *v)
         if (was && is && strchr(is, '=') && plain_cmdline_diff(&cli->arena, was, is, &words) && (words.added[0] || words.removed[0]))
             printf("  words removed: %s; added: %s\n", words.removed[0] ? words.removed : "none", words.added[0] ? words.added : "none");
     }
-    if (registers->array.n)
-        puts("\nRegisters that differ");
-    for (size_t i = 0; i < registers->array.n; i++) {
-        int64_t number = 0;
-        if (json_as_integer(json_get(registers->array.items[i], "pcr"), &number))
-            printf("  %-8s MR %-2lld  %s\n", show_member(cli, registers->array.items[i], "bank"), (long long)number,
-                   measurement_register_purpose((unsigned)number));
-    }
+    print_registers(cli, registers, "MR", measurement_register_purpose);
 }
 
 static int diff_confidential(struct cli *cli, const struct two_boots *b)

@@ -43,23 +43,6 @@ static bool boots(struct fixture *f, struct test_vm *vm, const struct boot_shape
     return answer_token(f, &answer).len > 0;
 }
 
-/* Evidence whose registers moved while they were quoted. */
-static void send_raced(struct fixture *f, const struct test_vm *vm)
-{
-    struct attestation t;
-    struct answer answer;
-    struct pcr_set quoted;
-
-    fixture_time += MINUTE;
-    if (!attestation_begin(f, vm, &t))
-        abort();
-    quoted = t.shown;
-    quoted.banks[0].value[10].value[0] ^= 1;
-    t.quote.pcrs = &quoted;
-    attestation_send(&t, &answer);
-    CHECK_STRING(answer.inner, "quote.pcr_digest");
-}
-
 static const struct boot_shape sound = { .command_line = NULL }, evil = { .secure_boot_off = true };
 
 /* ---- quotes ------------------------------------------------------------------------------------------------------------------- */
@@ -221,7 +204,7 @@ TEST(S6_nothing_but_a_sound_boot_or_a_persons_word_ends_an_unhealthy)
     CHECK_INT(answer.status, 202);
     CHECK(is_called(&f, vm, "Unhealthy")); /* words */
     for (int i = 0; i < 5; i++)
-        send_raced(&f, vm); /* evidence that nobody can judge */
+        fixture_send_raced(&f, vm); /* evidence that nobody can judge */
     CHECK(is_called(&f, vm, "Unhealthy"));
     fixture_time += 100LL * DAY;
     REQUIRE(attestation_begin(&f, vm, &t)); /* a challenge that is never answered */

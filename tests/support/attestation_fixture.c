@@ -585,3 +585,19 @@ size_t fixture_appraisals(struct fixture *f, const char *vm, const char **ret_ve
         *ret_verdict = n ? rows[0].verdict : "";
     return n;
 }
+
+void fixture_send_raced(struct fixture *f, const struct test_vm *vm)
+{
+    struct attestation t;
+    struct answer answer;
+    struct pcr_set quoted;
+
+    fixture_time += 60 * 1000;
+    if (!attestation_begin(f, vm, &t))
+        abort();
+    quoted = t.shown;
+    quoted.banks[0].value[10].value[0] ^= 1;
+    t.quote.pcrs = &quoted;
+    attestation_send(&t, &answer);
+    CHECK_STRING(answer.inner, "quote.pcr_digest");
+}

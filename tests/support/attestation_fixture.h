@@ -176,6 +176,8 @@ void attest_post(struct fixture *f, struct bytes body, struct answer *ret);
 const char *attestation_object(struct attestation *t, const struct test_boot *boot, const struct privkey *key, struct bytes nonce);
 /* Begin, send; true when there is a token (in *ret_token, may be NULL). */
 bool attest_once(struct fixture *f, const struct test_vm *vm, struct bytes *ret_token);
+/* A minute later, evidence whose registers moved while they were quoted; the answer is checked. */
+void fixture_send_raced(struct fixture *f, const struct test_vm *vm);
 /* The token of a 200 answer; BYTES_NONE otherwise. */
 struct bytes answer_token(struct fixture *f, const struct answer *answer);
 

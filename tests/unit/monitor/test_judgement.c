@@ -37,22 +37,6 @@ static struct judged *attest_and_judge(struct fixture *f, const struct test_vm *
 }
 
 /* Evidence whose registers moved while they were quoted: authentic, and it cannot be judged. */
-static void send_raced(struct fixture *f, const struct test_vm *vm)
-{
-    struct attestation t;
-    struct answer answer;
-    struct pcr_set quoted;
-
-    fixture_time += 60000;
-    if (!attestation_begin(f, vm, &t))
-        abort();
-    quoted = t.shown;
-    quoted.banks[0].value[10].value[0] ^= 1;
-    t.quote.pcrs = &quoted;
-    attestation_send(&t, &answer);
-    CHECK_STRING(answer.inner, "quote.pcr_digest");
-}
-
 static const char *status_of_vm(struct fixture *f, const struct test_vm *vm, const char **ret_reason)
 {
     struct answer answer;
@@ -184,7 +168,7 @@ TEST(there_is_nothing_to_approve_before_a_boot_was_attested)
 
     approve(&f, vm, &answer);
     CHECK_INT(answer.status, 404);
-    send_raced(&f, vm);
+    fixture_send_raced(&f, vm);
     approve(&f, vm, &answer);
     CHECK_INT(answer.status, 400);
     CHECK_INT(judged_now(&f, vm)->baseline_version, 0);
@@ -260,7 +244,7 @@ TEST(evidence_that_cannot_be_judged_hides_no_rollback)
     struct test_vm *before = fixture_vm(&f, "web1"), *after = fixture_vm(&f, "web2");
 
     CHECK_INT(attest_and_judge(&f, before)->verdict, VERDICT_HEALTHY);
-    send_raced(&f, before);
+    fixture_send_raced(&f, before);
     (void)judged_now(&f, before);
     restore_snapshot(before);
     CHECK_INT(attest_and_judge(&f, before)->verdict, VERDICT_UNHEALTHY);
@@ -268,7 +252,7 @@ TEST(evidence_that_cannot_be_judged_hides_no_rollback)
     CHECK_INT(attest_and_judge(&f, after)->verdict, VERDICT_HEALTHY);
     restore_snapshot(after);
     CHECK_INT(attest_and_judge(&f, after)->verdict, VERDICT_UNHEALTHY);
-    send_raced(&f, after);
+    fixture_send_raced(&f, after);
     (void)judged_now(&f, after);
     CHECK_INT(attest_and_judge(&f, after)->verdict, VERDICT_UNHEALTHY);
 }
@@ -328,7 +312,7 @@ TEST(no_number_of_unsettled_appraisals_erases_an_unhealthy)
     REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ .secure_boot_off = true }));
     CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
     for (int i = 0; i < 110; i++) {
-        send_raced(&f, vm);
+        fixture_send_raced(&f, vm);
         CHECK_INT(judged_now(&f, vm)->verdict, VERDICT_UNKNOWN);
     }
     CHECK_STRING(status_of_vm(&f, vm, &reason), "Unhealthy");
@@ -346,10 +330,10 @@ TEST(an_unsettled_appraisal_leaves_a_healthy_standing_for_as_long_as_it_would_ha
     struct test_vm *vm = fixture_vm(&f, "web1");
 
     CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
-    send_raced(&f, vm);
+    fixture_send_raced(&f, vm);
     CHECK_STRING(status_of_vm(&f, vm, NULL), "Healthy");
     fixture_time += health_times_default.interval + health_times_default.grace;
-    send_raced(&f, vm);
+    fixture_send_raced(&f, vm);
     CHECK_STRING(status_of_vm(&f, vm, NULL), "Unknown");
 }
 
@@ -365,20 +349,20 @@ TEST(a_boot_that_could_not_be_judged_does_not_inherit_the_healthy_of_the_boot_be
     /* seen by the TPM's own count of resets */
     CHECK_INT(attest_and_judge(&f, counted)->verdict, VERDICT_HEALTHY);
     REQUIRE(fixture_reboot(&f, counted, &(struct boot_shape){ .secure_boot_off = true }));
-    send_raced(&f, counted);
+    fixture_send_raced(&f, counted);
     CHECK_STRING(status_of_vm(&f, counted, &reason), "Unknown");
     CHECK_STRING(reason, "NotJudged");
     /* or of restarts, which is what a shutdown that keeps the state makes of a boot (TPM 2.0 Library Part 1, 36.7) */
     CHECK_INT(attest_and_judge(&f, resumed)->verdict, VERDICT_HEALTHY);
     resumed->boot.clock.restart_count++;
-    send_raced(&f, resumed);
+    fixture_send_raced(&f, resumed);
     CHECK_STRING(status_of_vm(&f, resumed, NULL), "Unknown");
     /* seen by the host, which says when the VM was started */
     CHECK_INT(attest_and_judge(&f, started)->verdict, VERDICT_HEALTHY);
     fixture_time += 1000;
     fixture_ask(&f, &answer, "PATCH", "/v1/vms/web2", "{\"power\":\"running\"}");
     CHECK_INT(answer.status, 200);
-    send_raced(&f, started);
+    fixture_send_raced(&f, started);
     CHECK_STRING(status_of_vm(&f, started, &reason), "Unknown");
     CHECK_STRING(reason, "NotJudged");
     /* a boot that can be judged ends it */
