@@ -1,4 +1,4 @@
-/* crypto/hash.h: one running hash, by whatever library this build uses: libcrypto (hash_evp.c) or Windows' CNG (hash_cng.c).
+/* crypto/hash.h: one running hash, by whatever library this build uses: libcrypto (hash_libcrypto.c) or Windows' CNG (hash_cng.c).
  * What callers use is crypto/digest.h; this is for this folder.
  *
  * A thread has one running hash per algorithm: hash_begin starts it over. None of these fails: a digest that cannot be computed has no
