@@ -1,7 +1,7 @@
 /* bench/agent_parts.h: a machine for the agent's part of the benchmark, and where an attestation's CPU goes: the agent's own code in this process,
  * on this thread's clock, so that its steps and the TPM's transport can be told apart. */
 #pragma once
-#include "agent/session.h"
+#include "agent/session/session.h"
 #include "bench.h"
 #include "unit/agent/stub.h"
 #include "unit/agent/vtpm.h"

@@ -1,6 +1,6 @@
 /* The agent's settings: its file, and what the hypervisor puts into fw_cfg. What is accepted lies within the rows' bounds; what is refused
  * says where. */
-#include "agent/config.h"
+#include "agent/settings/config.h"
 #include "fuzz.h"
 
 /* An item of two dozen bytes becomes JSON nodes and copies. */

@@ -1,5 +1,5 @@
 /* AzureGuest's answer as any server may send it: the whole JSON body. */
-#include "agent/sealed_token.h"
+#include "agent/protocol/sealed_token.h"
 #include "fuzz.h"
 #include "json/parse.h"
 

@@ -2,7 +2,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "agent/verb.h"
+#include "agent/verbs/verb.h"
 #include "base/hex.h"
 #include "base/limits.h"
 #include "base/log.h"

@@ -3,8 +3,8 @@
  * usage: net_probe BODY_BYTES KEY=VALUE…       prints {"code","reason","message","number"}, or null when there was an answer */
 #include <stdio.h>
 #include <stdlib.h>
-#include "agent/config.h"
-#include "agent/server.h"
+#include "agent/protocol/server.h"
+#include "agent/settings/config.h"
 
 static bool configure(struct agent_config *config, struct arena *a, char **pairs, struct err *err)
 {

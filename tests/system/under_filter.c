@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "agent/sandbox.h"
+#include "agent/daemon/sandbox.h"
 
 int main(int argc, char **argv)
 {

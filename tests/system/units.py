@@ -57,7 +57,7 @@ def exposure(work):
     out = subprocess.run(["systemd-analyze", "security", "--offline=true", unit], capture_output=True, text=True).stdout
     level = re.search(r"exposure level for \S+: ([0-9.]+)", out)
     tap.check(level is not None and float(level.group(1)) <= MOST, name, out)
-    ours = set(re.findall(r"X\((\w+)\)", open(os.path.join(SOURCE, "src/agent/syscalls.h")).read().split("DAEMON_SYSCALLS(X)")[1]))
+    ours = set(re.findall(r"X\((\w+)\)", open(os.path.join(SOURCE, "src/agent/daemon/syscalls.h")).read().split("DAEMON_SYSCALLS(X)")[1]))
     theirs = unit_list(open(unit).read(), groups())
     tap.check(ours == theirs and len(ours) > 100, "the filter that we load is the unit's", f"only here: {ours - theirs}; only there: {theirs - ours}")
 

@@ -1,8 +1,8 @@
-/* agent/windows/daemon.h: the agent's loop on Windows: attests, reports, beats, and waits in between, like agent/run.h, without what belongs to
+/* agent/windows/daemon.h: the agent's loop on Windows: attests, reports, beats, and waits in between, like agent/daemon/run.h, without what belongs to
  * Linux' service managers. */
 #pragma once
 #include <windows.h>
-#include "agent/config.h"
+#include "agent/settings/config.h"
 
 struct windows_daemon {
     const struct agent_config *config;

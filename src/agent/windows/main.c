@@ -2,7 +2,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "agent/session.h"
+#include "agent/session/session.h"
 #include "agent/windows/service.h"
 #include "base/file.h"
 #include "base/hex.h"

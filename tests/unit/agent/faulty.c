@@ -1,4 +1,4 @@
-#include "faulty.h"
+#include "unit/agent/faulty.h"
 #include "base/clock.h"
 
 static bool answer_rc(uint32_t rc, const struct tpm_command *command, uint8_t *response, size_t *ret_len)

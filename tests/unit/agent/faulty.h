@@ -1,6 +1,6 @@
 /* faulty.h: a transport between the agent and a TPM (or none), which misbehaves as a plan says. */
 #pragma once
-#include "agent/tpm_device.h"
+#include "agent/tpm/device.h"
 
 enum fault_kind {
     FAULT_RC,      /* the TPM answers with `rc`, the command is not carried out */

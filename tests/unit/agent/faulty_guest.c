@@ -1,4 +1,4 @@
-#include "faulty_guest.h"
+#include "unit/agent/faulty_guest.h"
 #include <stdio.h>
 #include <unistd.h>
 #include "base/file.h"

@@ -1,10 +1,10 @@
 /* faulty_guest.h: a whole guest for one test: TPM emulator, server, state folder, configuration; and a session whose TPM misbehaves as a plan says. */
 #pragma once
-#include "agent/session.h"
-#include "faulty.h"
-#include "stub.h"
-#include "vtpm.h"
-#include "with_guest.h"
+#include "agent/session/session.h"
+#include "unit/agent/faulty.h"
+#include "unit/agent/stub.h"
+#include "unit/agent/vtpm.h"
+#include "unit/agent/with_guest.h"
 
 struct guest {
     struct vtpm vtpm;

@@ -1,12 +1,12 @@
 /* guest.h: a machine for tests: TPM emulator, server, state folder, configuration. */
 #pragma once
 #include <stdio.h>
-#include "agent/session.h"
+#include "agent/session/session.h"
 #include "base/file.h"
-#include "stub.h"
 #include "support/test.h"
-#include "vtpm.h"
-#include "with_guest.h"
+#include "unit/agent/stub.h"
+#include "unit/agent/vtpm.h"
+#include "unit/agent/with_guest.h"
 
 /* A guest: TPM, server, state folder, configuration. */
 struct guest {

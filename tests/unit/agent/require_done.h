@@ -1,6 +1,6 @@
 /* require_done.h: how a test asks for something of the agent that may fail, and says why it did. */
 #pragma once
-#include "agent/failure.h"
+#include "agent/failure/failure.h"
 #include "support/test.h"
 
 #define REQUIRE_DONE(call, why_)                                       \

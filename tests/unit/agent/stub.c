@@ -1,4 +1,4 @@
-#include "stub.h"
+#include "unit/agent/stub.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

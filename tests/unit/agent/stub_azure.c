@@ -1,15 +1,15 @@
 /* The AzureGuest side of the stub: what a strict verifier checks (attestation-service.md 7.4, guest-agent.md 3.6), and the sealed answer. */
 #include <stdio.h>
-#include "agent/azureguest.h"
+#include "agent/protocol/azureguest.h"
 #include "attestation/azureguest_message.h"
 #include "attestation/sealed_answer.h"
 #include "base/base64.h"
 #include "crypto/privkey.h"
 #include "jose/jws.h"
-#include "stub.h"
 #include "tpm/certify.h"
 #include "tpm/policy_digest.h"
 #include "tpm/quote.h"
+#include "unit/agent/stub.h"
 
 static const char *check(struct stub *s, struct arena *a, struct bytes text, struct azureguest_message *m, struct err *err)
 {

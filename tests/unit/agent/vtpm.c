@@ -1,4 +1,4 @@
-#include "vtpm.h"
+#include "unit/agent/vtpm.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* with_guest.h: how a test takes a struct guest, whichever of guest.h and faulty_guest.h declares it. */
 #pragma once
-#include "require_done.h"
+#include "unit/agent/require_done.h"
 
 #define WITH_GUEST(g)                             \
     struct guest g CLEANUP(guest_stop) = { 0 };   \

@@ -28,7 +28,7 @@ static void check_result(const struct fake_root *f, enum check check, enum resul
         test_note("%s: %s", check_row(check)->id, c->measured);
 }
 
-/* The settings are read by others: tests/unit/agent/test_diagnose_settings.c. */
+/* The settings are read by others: tests/unit/agent/diagnose/test_diagnose_settings.c. */
 static void leave_settings(struct diagnosis *d, const struct machine_places *places UNUSED, const char *status_file)
 {
     diagnosis_add(d, CHECK_HANDLER_SET, RESULT_PASS, "%s", status_file);

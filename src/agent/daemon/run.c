@@ -1,0 +1,546 @@
+#include "agent/daemon/run.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/select.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+#include "agent/daemon/notify.h"
+#include "agent/daemon/pulse.h"
+#include "agent/daemon/routes.h"
+#include "agent/daemon/telemetry.h"
+#include "agent/daemon/wake.h"
+#include "agent/failure/backoff.h"
+#include "agent/failure/outage.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "crypto/random.h"
+#include "json/write.h"
+
+enum {
+    HEARTBEAT_RETRY_MS = 60 * 1000,
+    WORK_MAX_MS = 15 * 60 * 1000, /* a cycle has ten minutes; who works longer hangs */
+    STOP_SECONDS = 9,             /* CANCELLED: within 10 s (9.5) */
+};
+
+static volatile sig_atomic_t stopping, reloading, woken;
+
+static void on_stop(int signal)
+{
+    (void)signal;
+    stopping = 1;
+    alarm(STOP_SECONDS);
+}
+
+static void on_reload(int signal)
+{
+    (void)signal;
+    reloading = 1;
+}
+
+static void on_wake(int signal)
+{
+    (void)signal;
+    woken = 1;
+}
+
+static void on_alarm(int signal)
+{
+    (void)signal;
+    _exit(RUN_EXIT_OK); /* a request that hangs; the resource manager flushes what is loaded */
+}
+
+struct daemon {
+    const struct agent_config *config;
+    const struct run_options *options;
+    struct session session;
+    const char *state;
+    int lock_fd;
+    struct wake wake;
+    unsigned failed; /* cycles in a row */
+    bool has_failure;
+    struct failure failure;
+    int64_t period_ms, heartbeat_ms;
+    int64_t due_attest, due_heartbeat; /* on the boot-time clock */
+    int64_t last_report_ms, last_heartbeat_ms;
+    int64_t started_ms, failing_since_ms, last_failure_ms; /* 0: it does not fail */
+    char out_dir[512];
+    struct digest told; /* of what the publisher was started for last */
+    struct pulse *pulse;
+    struct telemetry telemetry;
+    struct routes routes;
+    struct outage outage, silence; /* of cycles and of heartbeats: what is still said about them */
+};
+
+/* Time. */
+
+static int64_t boot_clock_ms(void)
+{
+    struct timespec now = { 0 };
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static uint32_t random_word(void)
+{
+    uint32_t word = 0;
+    struct err err;
+
+    return random_bytes((uint8_t *)&word, sizeof word, &err) ? word : (uint32_t)clock_monotonic_ms();
+}
+
+/* A route appeared: what could not be delivered may get through now; else a heartbeat is enough. */
+static bool heed_routes(struct daemon *d)
+{
+    int64_t due;
+
+    if (!routes_look(&d->routes))
+        return false;
+    due = routes_due(&d->routes, boot_clock_ms());
+    d->routes.acted_ms = due;
+    if ((d->has_failure || !d->last_report_ms) && due < d->due_attest)
+        d->due_attest = due;
+    if (due < d->due_heartbeat)
+        d->due_heartbeat = due;
+    return true;
+}
+
+static void warn_of_outage(struct daemon *d)
+{
+    unsigned hours = outage_warning(&d->outage, clock_now_ms());
+    char text[16];
+
+    snprintf(text, sizeof text, "%u", hours);
+    if (hours)
+        log_event(LOG_WARNING, "nothing could be reported for long", "hours", text, "code", failure_name(d->failure.id), "why",
+                  d->failure.text, NULL);
+}
+
+/* Sleeps until `due`, until the kernel tells something, or until told to stop. The signals are let in only while sleeping, so that none is lost in
+ * between. */
+static void wait_until(struct daemon *d, int64_t due)
+{
+    int64_t longest = pulse_period_ms(); /* a resume from suspend is noticed within that, too */
+    sigset_t stop, before;
+
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGHUP);
+    sigaddset(&stop, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &stop, &before);
+    pulse_idle(d->pulse);
+    while (!stopping && !reloading && !woken) {
+        int64_t left = due - boot_clock_ms();
+        struct timespec pause;
+        fd_set readable;
+        int highest = d->wake.socket > d->routes.fd ? d->wake.socket : d->routes.fd;
+
+        pulse_beat(d->pulse);
+        if (d->options->published)
+            d->options->published(d->options->context);
+
+        if (left <= 0)
+            break;
+        if (left > longest)
+            left = longest;
+        pause = (struct timespec){ .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
+        FD_ZERO(&readable);
+        if (d->wake.socket >= 0)
+            FD_SET(d->wake.socket, &readable);
+        if (d->routes.fd >= 0)
+            FD_SET(d->routes.fd, &readable);
+        highest = pselect(highest + 1, &readable, NULL, NULL, &pause, &before);
+        warn_of_outage(d);
+        if (heed_routes(d) || (highest > 0 && d->wake.socket >= 0 && FD_ISSET(d->wake.socket, &readable)))
+            break; /* other routes come and go */
+    }
+    pulse_busy(d->pulse, WORK_MAX_MS);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Status. */
+
+static void put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
+{
+    if (time_ms)
+        json_put_time(out, name, time_ms);
+    else
+        json_put_null(out, name);
+}
+
+static const char *or_null(const char *text) { return text && *text ? text : NULL; }
+
+static void publish(const struct daemon *d)
+{
+    if (d->options->published)
+        d->options->published(d->options->context);
+}
+
+/* Without a folder to write to there is just no status to read. */
+static void put_out(const struct daemon *d, const char *name, struct bytes content)
+{
+    struct err err = ERR_INIT;
+    char path[600];
+
+    if (snprintf(path, sizeof path, "%s/%s", d->out_dir, name) < (int)sizeof path)
+        (void)!file_replace(path, content, 0644, &err);
+}
+
+/* The publisher is a program that is started when OUT/changed is written: a cycle like the one before is not worth that, its times are published
+ * within a minute anyway. */
+static void tell_of_change(struct daemon *d, struct bytes lasting)
+{
+    struct digest digest;
+
+    digest_compute(DIGEST_SHA256, lasting, &digest);
+    if (digest_equal(&digest, &d->told))
+        return;
+    d->told = digest;
+    put_out(d, "changed", BYTES_NONE);
+}
+
+static void write_status(struct daemon *d)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct json_out out = json_out_to(&w, JSON_INDENTED);
+    const struct session *s = &d->session;
+    struct notes notes;
+    size_t lasting_len;
+
+    json_begin_object(&out, NULL);
+    json_put_integer(&out, "schema", 1);
+    json_put_string(&out, "agentVersion", TRUEBOOT_VERSION);
+    json_put_integer(&out, "pid", getpid());
+    json_put_time(&out, "startedTime", d->started_ms);
+    json_put_string(&out, "state", d->state);
+    json_put_string(&out, "vmId", or_null(s->state.vm_id));
+    json_put_string(&out, "bootId", or_null(s->host.boot_id));
+    json_put_string(&out, "endpoint", or_null(d->config->endpoint));
+    json_put_string(&out, "tpm", or_null(s->tpm_name));
+    json_put_string(&out, "akName", or_null(s->ak_name));
+    json_put_string(&out, "lastVerdict", or_null(s->state.last_verdict));
+    failure_put(&out, "failure", d->has_failure ? &d->failure : NULL);
+    json_put_string(&out, "stateNote", or_null(s->state.note));
+    session_notes(s, &notes);
+    notes_put(&out, "notes", &notes);
+    lasting_len = w.len; /* what follows is another one in each cycle */
+    put_time_or_null(&out, "lastVerdictTime", s->state.last_verdict_ms);
+    put_time_or_null(&out, "lastReportTime", d->last_report_ms);
+    put_time_or_null(&out, "lastHeartbeatTime", d->last_heartbeat_ms);
+    put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - boot_clock_ms() : 0);
+    json_put_integer(&out, "failedCycles", d->failed);
+    put_time_or_null(&out, "failingSince", d->failing_since_ms);
+    put_time_or_null(&out, "lastFailureTime", d->last_failure_ms);
+    json_end(&out);
+    write_string(&w, "\n");
+    if (writer_ok(&w)) {
+        put_out(d, "status.json", writer_bytes(&w));
+        tell_of_change(d, bytes_slice(writer_bytes(&w), 0, lasting_len));
+    }
+    publish(d);
+}
+
+static void enter(struct daemon *d, const char *state)
+{
+    char line[64];
+
+    d->state = state;
+    if (strcmp(state, "attesting") != 0 || d->has_failure || !d->last_report_ms) /* where all is well it is over in a moment */
+        write_status(d);
+    snprintf(line, sizeof line, "STATUS=%s", state);
+    notify_send(line);
+}
+
+static void on_progress(void *context, const char *step, const char *detail)
+{
+    (void)context;
+    if (detail)
+        log_event(LOG_INFO, step, "what", detail, NULL);
+    else
+        log_event(LOG_INFO, step, NULL);
+}
+
+/* Lock. */
+
+static bool take_lock(struct daemon *d)
+{
+    struct err err = ERR_INIT;
+    char path[512];
+
+    d->lock_fd = -1;
+    if (!file_make_dirs(d->config->run_dir, 0755, &err) || snprintf(path, sizeof path, "%s/lock", d->config->run_dir) >= (int)sizeof path)
+        return true; /* nowhere to lock: go on alone */
+    d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (d->lock_fd < 0)
+        return true;
+    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        if (ftruncate(d->lock_fd, 0) == 0)
+            (void)!dprintf(d->lock_fd, "%d " TRUEBOOT_VERSION "\n", (int)getpid());
+        return true;
+    }
+    char holder[64] = "";
+    ssize_t n = read(d->lock_fd, holder, sizeof holder - 1);
+
+    holder[n > 0 ? n : 0] = 0;
+    holder[strcspn(holder, "\n")] = 0;
+    log_event(LOG_ERROR, "another agent is running", "code", failure_name(FAILURE_DUPLICATE), "holder", holder, "lock", path, NULL);
+    return false;
+}
+
+/* The cycle. */
+
+/* What the monitor says about time. A heartbeat's answer may hasten an attestation, it never puts one off. */
+static void heed_answer(struct daemon *d, const struct report_answer *answer, bool from_report)
+{
+    int64_t now = boot_clock_ms(), next = (int64_t)answer->next_report_seconds * 1000;
+
+    if (answer->next_heartbeat_seconds)
+        d->heartbeat_ms = (int64_t)answer->next_heartbeat_seconds * 1000;
+    if (next && from_report) {
+        d->period_ms = next;
+        d->due_attest = now + backoff_period_ms(next, random_word());
+    } else if (next && now + next < d->due_attest) {
+        d->due_attest = now + next;
+    }
+    if (answer->attest_now)
+        d->due_attest = now;
+    if (d->due_heartbeat > now + d->heartbeat_ms)
+        d->due_heartbeat = now + d->heartbeat_ms;
+}
+
+/* Once, then once an hour with how often it came meanwhile: the log of an endless outage stays small. */
+static void tell_failure(struct outage *o, const char *what, const struct failure *why)
+{
+    unsigned untold;
+    char times[16];
+
+    if (!outage_tell(o, why->id, clock_now_ms(), &untold))
+        return;
+    snprintf(times, sizeof times, "%u", untold);
+    log_event(LOG_WARNING, what, "code", failure_name(why->id), "why", why->text, "untold", times, NULL);
+}
+
+static void note_failure(struct daemon *d, const struct failure *why)
+{
+    if (!d->has_failure || d->failure.id != why->id)
+        telemetry_event(&d->telemetry, failure_retry(why->id) == RETRY_PROBE ? "Error" : "Warning", failure_name(why->id), why->text);
+    d->last_failure_ms = clock_now_ms();
+    if (!d->failing_since_ms || d->failure.id == FAILURE_REFUSED) /* a refusal is an answer: trouble after it begins anew */
+        d->failing_since_ms = clock_now_ms();
+    d->has_failure = true;
+    d->failure = *why;
+    tell_failure(&d->outage, "cycle failed", why);
+}
+
+static void succeed(struct daemon *d)
+{
+    if (d->has_failure || !d->last_report_ms)
+        telemetry_event(&d->telemetry, "Informational", "Attest", "this boot was attested and reported");
+    d->failed = 0;
+    d->has_failure = false;
+    outage_end(&d->outage);
+    d->failing_since_ms = 0;
+    d->last_report_ms = clock_now_ms();
+}
+
+static void attest_cycle(struct daemon *d)
+{
+    int64_t deadline = boot_clock_ms() + BACKOFF_CYCLE_DEADLINE_MS;
+
+    d->failed++;
+    for (unsigned made = 1; !stopping && !reloading; made++) {
+        struct report_answer answer;
+        struct failure why = FAILURE_INIT;
+        struct run_decision next;
+        bool done;
+
+        enter(d, "attesting");
+        done = session_cycle(&d->session, &answer, &why);
+        d->due_attest = boot_clock_ms() + backoff_period_ms(d->period_ms, random_word());
+        if (done)
+            succeed(d);
+        heed_answer(d, &answer, true);
+        if (done) {
+            d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
+            enter(d, "idle");
+            return;
+        }
+        note_failure(d, &why);
+        if (answer.next_report_seconds || answer.attest_now) { /* refused, reported, and told when to come again: the agent did its work */
+            d->failed = 0;
+            d->last_report_ms = clock_now_ms();
+            enter(d, "idle");
+            return;
+        }
+        next = run_decide(&why, made, d->failed, d->period_ms, random_word());
+        if (!next.again_in_cycle || boot_clock_ms() + next.pause_ms > deadline) {
+            session_spool(&d->session, &why);
+            d->due_attest = boot_clock_ms() + next.pause_ms;
+            enter(d, next.state);
+            return;
+        }
+        enter(d, next.state);
+        wait_until(d, boot_clock_ms() + next.pause_ms);
+    }
+}
+
+static void heartbeat(struct daemon *d)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    bool waited = d->has_failure && (failure_is_network(d->failure.id) || d->failure.id == FAILURE_SERVER_TROUBLE);
+    int64_t now;
+
+    if (session_heartbeat(&d->session, d->state, d->has_failure ? &d->failure : NULL, &answer, &why)) {
+        d->last_heartbeat_ms = clock_now_ms();
+        outage_end(&d->silence);
+        d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
+        heed_answer(d, &answer, false);
+        if (waited)
+            d->due_attest = boot_clock_ms(); /* the way is open again */
+    } else {
+        now = boot_clock_ms();
+        d->due_heartbeat = now + (d->heartbeat_ms < HEARTBEAT_RETRY_MS ? d->heartbeat_ms : HEARTBEAT_RETRY_MS);
+        if (why.id == FAILURE_IDENTITY_UNKNOWN)
+            d->due_attest = now;
+        if (why.id != FAILURE_NOT_ENROLLED)
+            tell_failure(&d->silence, "heartbeat failed", &why);
+    }
+    write_status(d);
+}
+
+/* A machine that slept, was restored or copied has something to prove: at once (9.4). */
+static void heed_signs(struct daemon *d)
+{
+    unsigned signs = wake_look(&d->wake);
+
+    if (!signs)
+        return;
+    if (signs & WAKE_RESTORED) {
+        notes_add(&d->session.watch.events, FAILURE_VMGENID, "the hypervisor says that this machine was restored or copied");
+        session_part_from_copies(&d->session);
+    }
+    if (signs & WAKE_RESUMED) {
+        notes_add(&d->session.watch.events, FAILURE_RESUME, "the machine slept");
+        d->session.watch.resumed = true;
+    }
+    log_event(LOG_INFO, signs & WAKE_RESTORED ? "restored or copied: attesting" : "resumed: attesting", NULL);
+    d->due_attest = boot_clock_ms();
+}
+
+static void loop(struct daemon *d, unsigned cycles)
+{
+    unsigned done = 0;
+
+    while (!stopping && !reloading && !(cycles && done >= cycles)) {
+        int64_t now;
+
+        if (woken) {
+            woken = 0;
+            d->due_attest = boot_clock_ms();
+        }
+        heed_signs(d);
+        now = boot_clock_ms(); /* not before: what became due just now is due */
+        if (now >= d->due_attest) {
+            attest_cycle(d);
+            done++;
+        } else if (now >= d->due_heartbeat) {
+            heartbeat(d);
+        } else {
+            wait_until(d, d->due_attest < d->due_heartbeat ? d->due_attest : d->due_heartbeat);
+        }
+    }
+}
+
+static void set_handlers(void)
+{
+    struct sigaction stop = { .sa_handler = on_stop }, force = { .sa_handler = on_alarm }, ignore = { .sa_handler = SIG_IGN };
+    struct sigaction reload = { .sa_handler = on_reload, .sa_flags = SA_RESTART }, wake = { .sa_handler = on_wake, .sa_flags = SA_RESTART };
+
+    stopping = reloading = woken = 0;
+    sigaction(SIGHUP, &reload, NULL);
+    sigaction(SIGUSR1, &wake, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGALRM, &force, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* A user who has just enabled it does not wait: the verb `enable` leaves a mark. */
+static bool take_wake_mark(const struct agent_config *config)
+{
+    char path[512];
+
+    return snprintf(path, sizeof path, "%s/attest-now", config->run_dir) < (int)sizeof path && unlink(path) == 0;
+}
+
+/* OUT is root's where collect-logs made it; who runs without it makes one of his own. */
+static void open_output(struct daemon *d)
+{
+    char events[sizeof d->out_dir + 8];
+    struct err err = ERR_INIT;
+
+    snprintf(d->out_dir, sizeof d->out_dir, "%s/out", d->config->run_dir);
+    snprintf(events, sizeof events, "%s/events", d->out_dir);
+    if (!file_exists(events) && !file_make_dirs(events, 0755, &err))
+        log_event(LOG_WARNING, "no folder for the status", "why", err.text, NULL);
+    d->telemetry.out_dir = d->out_dir;
+    d->pulse = pulse_start(d->out_dir);
+}
+
+static void begin(struct daemon *d, const struct run_options *options)
+{
+    int64_t now = boot_clock_ms();
+    bool at_once = take_wake_mark(d->config) || options->no_start_delay;
+
+    routes_open(&d->routes);
+    session_init(&d->session, d->config);
+    d->session.progress = on_progress;
+    wake_init(&d->wake);
+    d->telemetry.operation = d->session.host.boot_id;
+    d->due_attest = now + (at_once ? 0 : backoff_start_ms(random_word()));
+    d->due_heartbeat = now + d->heartbeat_ms;
+    log_event(LOG_INFO, "trueboot-agent " TRUEBOOT_VERSION " runs", "endpoint", d->config->endpoint, NULL);
+    if (d->session.state.note[0])
+        log_event(LOG_WARNING, "state", "note", d->session.state.note, NULL);
+    enter(d, d->state);
+    notify_send("READY=1");
+}
+
+int run_daemon(const struct agent_config *config, const struct run_options *options)
+{
+    struct daemon d = { .config = config,
+                        .options = options,
+                        .state = "starting",
+                        .started_ms = clock_now_ms(),
+                        .period_ms = (int64_t)config->frequency_seconds * 1000,
+                        .heartbeat_ms = (int64_t)config->heartbeat_seconds * 1000 };
+
+    if (!take_lock(&d)) {
+        close(d.lock_fd);
+        return RUN_EXIT_LOCKED;
+    }
+    set_handlers();
+    open_output(&d);
+    begin(&d, options);
+    pulse_busy(d.pulse, WORK_MAX_MS);
+    loop(&d, options->cycles);
+    notify_send(reloading && !stopping ? "RELOADING=1" : "STOPPING=1");
+    if (reloading && !stopping)
+        log_event(LOG_INFO, "trueboot-agent reads its configuration again", NULL);
+    else
+        log_event(LOG_INFO, "trueboot-agent stops", stopping ? "code" : NULL, failure_name(FAILURE_CANCELLED), NULL);
+    pulse_stop(d.pulse);
+    routes_close(&d.routes);
+    session_done(&d.session);
+    wake_done(&d.wake);
+    if (d.lock_fd >= 0)
+        close(d.lock_fd);
+    return reloading && !stopping ? RUN_EXIT_RELOAD : RUN_EXIT_OK;
+}

@@ -1,0 +1,129 @@
+#include <unistd.h>
+#include "agent/diagnose/diagnose.h"
+#include "agent/machine/collect.h"
+#include "agent/machine/log_place.h"
+#include "eventlog/ima.h"
+#include "eventlog/replay.h"
+
+static void check_firmware(struct diagnosis *d, const struct evidence_logs *logs, const struct eventlog *log, const char *path)
+{
+    const char *banks = "";
+    struct checked *c;
+
+    if (logs->firmware_state != LOG_STATE_PRESENT) {
+        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "%s: %s", log_state_name(logs->firmware_state),
+                          logs->note[0] ? logs->note : path);
+        if (logs->firmware_state == LOG_STATE_UNREADABLE)
+            c->cause = CAUSE_PERMISSIONS;
+        checked_remedy(d, c,
+                       logs->firmware_state == LOG_STATE_UNREADABLE
+                           ? "run as root; the service has collect-logs copy it"
+                           : "mount securityfs; an old kernel or a TPM that firmware does not know keeps no log");
+        return;
+    }
+    for (size_t i = 0; log->n_parts && i < log->parts[0].n_banks; i++)
+        banks = arena_printf(d->arena, "%s%s%s", banks ? banks : "", i ? ", " : "",
+                             log->parts[0].banks[i].algorithm == DIGEST_NONE ? "unknown" : digest_name(log->parts[0].banks[i].algorithm));
+    c = diagnosis_add(d, CHECK_LOG_FIRMWARE,
+                      log->n_parts && log->parts[0].state != EVENTLOG_COMPLETE ? RESULT_FAIL
+                      : logs->firmware_may_be_cut                              ? RESULT_WARN
+                                                                               : RESULT_PASS,
+                      "%s, %zu bytes, %s, banks %s, %zu events%s%s", path, logs->firmware.len,
+                      log->n_parts && log->parts[0].format == EVENTLOG_SHA1 ? "TCG 1.2 (SHA-1 only)" : "crypto-agile", banks ? banks : "",
+                      (size_t)log->n_events, logs->firmware_may_be_cut ? "; it may be cut off" : "",
+                      log->n_parts && log->parts[0].err.code ? arena_printf(d->arena, "; %s", log->parts[0].err.text) : "");
+    if (c->result != RESULT_PASS)
+        checked_remedy(d, c, "give the firmware a larger log area, or measure less before the OS (fewer Secure Boot keys, option ROMs)");
+}
+
+/* Registers whose values the log does not give, by number. */
+static void check_replay(struct diagnosis *d, const struct eventlog *log, const struct diagnose_findings *seen)
+{
+    struct findings *findings = ARENA_NEW(d->arena, struct findings);
+    const struct replayed_log *replayed;
+    const char *bad = "", *good = "";
+    struct err err = ERR_INIT;
+    struct checked *c;
+
+    if (!seen->has_pcrs || !log->n_events || !findings) {
+        diagnosis_add(d, CHECK_LOG_REPLAY, RESULT_SKIP, seen->has_pcrs ? "no log" : "no register values");
+        return;
+    }
+    findings->arena = d->arena;
+    if (!replay_verify(d->arena, log, &seen->pcrs, NULL, findings, &replayed, &err)) {
+        diagnosis_add(d, CHECK_LOG_REPLAY, RESULT_SKIP, "%s", err.text);
+        return;
+    }
+    for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
+        enum register_state state = replayed_register(replayed, pcr);
+
+        if (state == REGISTER_MISMATCH || state == REGISTER_UNEXPLAINED)
+            bad = arena_printf(d->arena, "%s %u", bad ? bad : "", pcr);
+        else if (state == REGISTER_EXPLAINED)
+            good = arena_printf(d->arena, "%s %u", good ? good : "", pcr);
+    }
+    if (!bad || !*bad) {
+        diagnosis_add(d, CHECK_LOG_REPLAY, RESULT_PASS, "the log gives registers%s", good ? good : "");
+        return;
+    }
+    c = diagnosis_add(d, CHECK_LOG_REPLAY, RESULT_FAIL, "registers%s have other values than the log gives", bad);
+    checked_remedy(d, c, "after kexec that is expected: restart the VM; else something extends registers without writing to the log");
+}
+
+static void check_ima(struct diagnosis *d, const struct agent_config *config, const struct evidence_logs *logs)
+{
+    struct ima_list list;
+    struct err err = ERR_INIT;
+    size_t violations = 0;
+    struct checked *c;
+
+    if (!config->ima) {
+        diagnosis_add(d, CHECK_LOG_IMA, RESULT_SKIP, "not sent (ima.enable)");
+        return;
+    }
+    if (!logs->ima.len) {
+        c = diagnosis_add(d, CHECK_LOG_IMA, RESULT_WARN, "ima.enable is on, but there is no list");
+        checked_remedy(d, c, "run as root; boot with ima_policy=tcb, or switch ima.enable off");
+        return;
+    }
+    if (!ima_parse(d->arena, logs->ima, &list, &err)) {
+        c = diagnosis_add(d, CHECK_LOG_IMA, RESULT_FAIL, "%zu bytes: %s", logs->ima.len, err.text);
+        checked_remedy(d, c, "this is no list of the kernel's: ima.log has to be its binary_runtime_measurements");
+        return;
+    }
+    for (size_t i = 0; i < list.n; i++)
+        violations += list.entries[i].violation;
+    c = diagnosis_add(d, CHECK_LOG_IMA, violations ? RESULT_WARN : RESULT_PASS, "%zu bytes, %zu entries, %zu violation%s", logs->ima.len,
+                      list.n, violations, violations == 1 ? "" : "s");
+    if (violations)
+        checked_remedy(d, c, "files were written while they were measured: exclude such files (logs, databases) from the IMA policy");
+}
+
+void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struct diagnose_findings *ret)
+{
+    struct evidence_sources sources = {
+        .firmware_log = config->firmware_log, .systemd_log = config->systemd_log, .ima_log = config->ima_log, .with_ima = config->ima
+    };
+    struct collected collected;
+    struct host host;
+    struct eventlog *log = ARENA_NEW(d->arena, struct eventlog);
+    struct evidence_logs logs;
+    struct failure why = FAILURE_INIT;
+    struct err ignored;
+
+    host_learn(&host, config->run_dir);
+    if (geteuid() != 0 && !sources.firmware_log && collect_find(d->arena, config->run_dir, host.boot_id, &collected))
+        sources.firmware_log = collected.firmware_log; /* as the daemon does */
+    if (!log || !evidence_collect_logs(&sources, d->arena, &logs, &why)) {
+        diagnose_failed(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, &why);
+        return;
+    }
+    ret->firmware_log = logs.firmware;
+    ret->systemd_log = logs.systemd_text;
+    /* What cannot be read is said by the parts' states. */
+    if (logs.firmware.len && eventlog_parse(d->arena, logs.firmware, log, &ignored) && logs.systemd_events.len)
+        (void)!eventlog_append(d->arena, log, logs.systemd_events, &ignored);
+    check_firmware(d, &logs, log, sources.firmware_log ? sources.firmware_log : log_place_firmware(d->arena));
+    check_replay(d, log, ret);
+    check_ima(d, config, &logs);
+}

@@ -1,0 +1,83 @@
+/* What the VM agent was told, read as `enable` reads it (guest-agent.md 10, Handler): the offending path, and whether the protected part opens. */
+#include <stdio.h>
+#include "agent/diagnose/diagnose.h"
+#include "crypto/cms.h"
+#include "extension/attestation_config.h"
+#include "extension/settings.h"
+
+enum { KEY_FILE_MAX = 64 * 1024 };
+
+/* "…/status/7.status" → "…/config/7.settings"; NULL: it is not of that form. */
+static const char *settings_path(struct arena *a, const char *status_file)
+{
+    static const char from[] = "/status/", suffix[] = ".status";
+    const char *slash = strrchr(status_file, '/');
+    size_t folder = slash ? (size_t)(slash - status_file) : 0, name = slash ? strlen(slash + 1) : 0;
+
+    if (folder < sizeof from - 2 || name < sizeof suffix || strncmp(slash + 1 - (sizeof from - 1), from, sizeof from - 1) != 0 ||
+        strcmp(slash + 1 + name - (sizeof suffix - 1), suffix) != 0)
+        return NULL;
+    return arena_printf(a, "%.*s/config/%.*s.settings", (int)(folder - (sizeof from - 2)), status_file, (int)(name - (sizeof suffix - 1)),
+                        slash + 1);
+}
+
+/* Yes or no, and what of it is not here; never what is inside. */
+static void check_protected(struct diagnosis *d, const struct machine_places *places, const char *path,
+                            const struct handler_settings *settings)
+{
+    int folder = (int)(strstr(path, "/config/") - path); /* the handler's; certificates lie beside it */
+    struct bytes cert, key, text = BYTES_NONE;
+    struct protected_settings inside;
+    struct err err = ERR_INIT;
+    struct checked *c;
+    bool opens;
+
+    if (!settings->protected_cms.len) {
+        diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_SKIP, "there are none");
+        return;
+    }
+    cert = machine_read(d, places, KEY_FILE_MAX, "%.*s/../%s.crt", folder, path, settings->thumbprint);
+    key = machine_read(d, places, KEY_FILE_MAX, "%.*s/../%s.prv", folder, path, settings->thumbprint);
+    opens = cert.len && key.len && cms_decrypt(settings->protected_cms, cert, key, d->arena, &text, &err) &&
+            protected_settings_parse(d->arena, text, &inside, &err);
+    wipe((void *)text.data, text.len);
+    wipe((void *)key.data, key.len);
+    if (opens) {
+        diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_PASS, "yes");
+        return;
+    }
+    c = diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_FAIL, "no: %s",
+                      cert.len && key.len ? err.text : "the certificate and key that they were encrypted to are not here, or not for us");
+    checked_remedy(d, c, "send the extension's settings again: the VM agent fetches the certificate anew");
+}
+
+void diagnose_settings(struct diagnosis *d, const struct machine_places *places, const char *status_file)
+{
+    const char *path = settings_path(d->arena, status_file);
+    struct handler_settings settings = { 0 };
+    struct attestation_config config = { 0 };
+    struct err err = ERR_INIT;
+    struct bytes text;
+    struct checked *c;
+
+    if (!path || !machine_has(d, places, path)) {
+        c = diagnosis_add(d, CHECK_HANDLER_SET, RESULT_FAIL, "%s is not there", path ? path : status_file);
+        checked_remedy(d, c, "send the extension's settings again");
+        diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_SKIP, "no settings");
+        return;
+    }
+    text = machine_read(d, places, LIMIT_SETTINGS_BYTES, "%s", path);
+    if (!handler_settings_parse(d->arena, text, &settings, &err) ||
+        !attestation_config_read(d->arena, settings.public_settings, &config, &err)) {
+        c = diagnosis_add(d, CHECK_HANDLER_SET, RESULT_FAIL, "%s: %s", path, err.text);
+        checked_remedy(d, c, "correct what is named and send the extension's settings again");
+    } else if (config.n_warnings) {
+        c = diagnosis_add(d, CHECK_HANDLER_SET, RESULT_WARN, "%s: %s%s", path, config.warnings[0],
+                          config.n_warnings > 1 ? "; the status has more of this kind" : "");
+        checked_remedy(d, c, "correct it and send the extension's settings again");
+    } else {
+        diagnosis_add(d, CHECK_HANDLER_SET, RESULT_PASS, "%s is read, endpoint %.*s", path,
+                      BYTES_FMT(config.attest_endpoint.len ? config.attest_endpoint : BYTES_LIT("not given")));
+    }
+    check_protected(d, places, path, &settings);
+}

@@ -1,0 +1,21 @@
+/* agent/handler/normalise.h: a handler's settings as the agent's own configuration: /etc/trueboot-agent/handler.conf, and secrets in files of their
+ * own that only the daemon can read (guest-agent.md 1.2, 6.6, 7.7). The daemon does not know where its configuration came from. */
+#pragma once
+#include "agent/files/places.h"
+#include "base/writer.h"
+#include "extension/attestation_config.h"
+#include "extension/settings.h"
+
+/* The proxy of our own environment, which a service does not inherit (8.5), unless the settings name one. User and password in it become
+ * a secret. */
+MUST_CHECK bool normalise_take_proxy(struct attestation_config *config, struct protected_settings *secrets, struct arena *a,
+                                     struct err *err);
+
+/* The text of handler.conf. What this agent has no key for is a warning. */
+MUST_CHECK bool normalise_write(struct attestation_config *config, const struct protected_settings *secrets, const struct places *places,
+                                struct arena *a, struct writer *w, struct err *err);
+
+/* The files that it names: RUN/secrets/ (0700) with a file (0600) for each secret, the daemon's; ETC/handler-ca.pem. Those not given
+ * are removed. */
+MUST_CHECK bool normalise_put_files(const struct attestation_config *config, const struct protected_settings *secrets,
+                                    const struct places *places, uid_t uid, gid_t gid, struct err *err);

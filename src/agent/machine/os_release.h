@@ -1,0 +1,12 @@
+/* agent/machine/os_release.h: the operating system's own name, for AzureGuest's OS members (guest-agent.md 3.2). Words of the guest, for people. */
+#pragma once
+#include "base/bytes.h"
+
+struct os_release {
+    char name[128];        /* NAME without quotes; "Linux" when there is none */
+    uint32_t major, minor; /* of VERSION_ID; 1.0 when there is none, as others do */
+};
+
+/* os_release_parse reads the text of /etc/os-release; whatever is wrong with it, there is an answer. */
+void os_release_parse(struct bytes text, struct os_release *ret);
+void os_release_read(struct os_release *ret); /* of this machine: /etc/os-release, else /usr/lib/os-release */

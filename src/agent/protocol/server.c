@@ -1,0 +1,303 @@
+#include "agent/protocol/server.h"
+#include "http/proxy.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "base/clock.h"
+#include "base/file.h"
+#include "http/client.h"
+#include "http/date.h"
+#include "json/parse.h"
+
+enum { CREDENTIALS_MAX = 1024, EXCERPT_LEN = 80 };
+
+struct server {
+    struct http_client *http;
+    char *endpoint; /* without the slash at its end */
+    int64_t clock_ahead_ms;
+};
+
+/* "user:password", in a file that nobody else may read (8.5: credentials come only from protected places). */
+static bool read_credentials(const char *path, struct arena *a, const char **ret, struct failure *why)
+{
+    struct err err = ERR_INIT;
+    struct bytes text;
+    struct stat s;
+
+    *ret = NULL;
+    if (!path || !*path)
+        return true;
+    if (stat(path, &s) != 0)
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file: %s", strerror(errno));
+    if (s.st_mode & 077)
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file may be read by others: chmod 0600");
+    if (!file_read_in(a, path, CREDENTIALS_MAX, &text, &err)) /* where it lies is nobody's business: this ends up in reports */
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file cannot be read: %s", err_slug(err.code));
+    text = bytes_trim(text);
+    if (bytes_find(text, BYTES_LIT(":")) == SIZE_MAX || bytes_find(text, BYTES_LIT("\n")) != SIZE_MAX)
+        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file does not hold user:password");
+    *ret = arena_string(a, text);
+    return *ret ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+}
+
+static bool check_certificate(const struct server_config *config, struct failure *why)
+{
+    struct stat s;
+
+    if (!config->cert_file != !config->key_file)
+        return failure_set(why, FAILURE_BAD_SETTINGS, "net.client_cert_file and net.client_key_file go together: one is missing");
+    if (config->key_file && stat(config->key_file, &s) != 0)
+        return failure_set(why, FAILURE_TLS, "net.client_key_file: %s", strerror(errno));
+    return !config->key_file || !(s.st_mode & 077) ||
+           failure_set(why, FAILURE_TLS, "net.client_key_file may be read by others: chmod 0600");
+}
+
+struct server_config server_config_of(const struct agent_config *config, const char *endpoint)
+{
+    return (struct server_config){ .endpoint = endpoint,
+                                   .ca_file = config->ca_file,
+                                   .ca_pem = config->ca_file ? BYTES_NONE : config->ca_pem,
+                                   .proxy = config->proxy,
+                                   .no_proxy = config->no_proxy,
+                                   .proxy_credentials_file = config->proxy_credentials_file,
+                                   .pins = config->pins,
+                                   .insecure_loopback = config->insecure_loopback,
+                                   .connect_timeout_seconds = config->timeout_connect_seconds,
+                                   .tls_timeout_seconds = config->timeout_tls_seconds,
+                                   .first_byte_timeout_seconds = config->timeout_first_byte_seconds,
+                                   .total_timeout_seconds = config->timeout_total_seconds };
+}
+
+bool server_http_client(const struct server_config *config, struct http_client **ret, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
+    struct http_client_config http = {
+        .ca_file = config->ca_file,
+        .ca_pem = config->ca_pem,
+        .cert_file = config->cert_file,
+        .key_file = config->key_file,
+        .proxy = config->proxy,
+        .no_proxy = config->no_proxy,
+        .pins = config->pins,
+        .user_agent = "trueboot-agent/" TRUEBOOT_VERSION,
+        .connect_timeout_ms = config->connect_timeout_seconds * 1000,
+        .tls_timeout_ms = config->tls_timeout_seconds * 1000,
+        .first_byte_timeout_ms = config->first_byte_timeout_seconds * 1000,
+        .total_timeout_ms = config->total_timeout_seconds * 1000,
+    };
+    struct err err = ERR_INIT;
+    bool made;
+
+    if (!check_certificate(config, why) || !read_credentials(config->proxy_credentials_file, &a, &http.proxy_credentials, why))
+        return false;
+    made = http_client_new(&http, ret, &err);
+    if (http.proxy_credentials)
+        wipe((void *)(uintptr_t)http.proxy_credentials, strlen(http.proxy_credentials));
+    return made ? true : failure_from(why, FAILURE_TLS, &err);
+}
+
+/* 3.1: what is sent must not be read or changed on its way; plain HTTP is for a server on this very machine, and only when it is asked for. */
+static bool check_endpoint(const struct server_config *config, struct failure *why)
+{
+    struct url_parts parts;
+
+    if (!config->endpoint || !*config->endpoint)
+        return failure_set(why, FAILURE_NO_ENDPOINT, "no server is configured: set attest.endpoint");
+    if (!url_split(config->endpoint, &parts) || parts.user.len)
+        return failure_set(why, FAILURE_NO_ENDPOINT, "the server's address is not https://HOST[:PORT][/PATH]");
+    return parts.https || (config->insecure_loopback && proxy_is_excepted(config->endpoint, "127.0.0.0/8,::1")) ||
+           failure_set(why, FAILURE_NO_ENDPOINT, "%.200s is not https: evidence and tokens go over nothing else", config->endpoint);
+}
+
+bool server_open(const struct server_config *config, struct server **ret, struct failure *why)
+{
+    struct server *server CLEANUP(server_close_at) = calloc(1, sizeof *server);
+    size_t len;
+
+    if (!check_endpoint(config, why))
+        return false;
+    if (!server || !(server->endpoint = strdup(config->endpoint)))
+        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+    for (len = strlen(server->endpoint); len && server->endpoint[len - 1] == '/'; len--)
+        server->endpoint[len - 1] = 0;
+    if (!server_http_client(config, &server->http, why))
+        return false;
+    *ret = TAKE(server);
+    return true;
+}
+
+void server_close(struct server *server)
+{
+    if (!server)
+        return;
+    http_client_free(server->http);
+    free(server->endpoint);
+    free(server);
+}
+
+void server_close_at(struct server **server) { server_close(*server); }
+
+const char *server_endpoint(const struct server *server) { return server->endpoint; }
+
+char *server_path(const struct server *server, struct arena *a, const char *path)
+{
+    const char *host = strstr(server->endpoint, "://");
+    const char *own = host ? strchr(host + 3, '/') : NULL;
+
+    return arena_printf(a, "%s%s", own ? own : "", path);
+}
+
+static const struct {
+    enum http_failure http;
+    enum failure_id failure;
+} transport_failures[] = {
+    { HTTP_FAILURE_URL, FAILURE_NO_ENDPOINT },
+    { HTTP_FAILURE_DNS, FAILURE_DNS },
+    { HTTP_FAILURE_CONNECT_TIMEOUT, FAILURE_CONNECT_TIMEOUT },
+    { HTTP_FAILURE_PROXY_AUTH, FAILURE_PROXY_AUTH },
+    { HTTP_FAILURE_CONNECT_REFUSED, FAILURE_CONNECT_REFUSED },
+    { HTTP_FAILURE_PROXY_BLOCK, FAILURE_PROXY_BLOCK },
+    { HTTP_FAILURE_TLS_UNTRUSTED, FAILURE_TLS_UNTRUSTED },
+    { HTTP_FAILURE_TLS_NAME, FAILURE_TLS_NAME },
+    { HTTP_FAILURE_TLS_TIME, FAILURE_TLS_TIME },
+    { HTTP_FAILURE_TLS_PROTO, FAILURE_TLS_PROTO },
+    { HTTP_FAILURE_MTU, FAILURE_MTU },
+    { HTTP_FAILURE_TIMEOUT, FAILURE_TIMEOUT },
+    { HTTP_FAILURE_CA_FILE, FAILURE_TLS },
+    { HTTP_FAILURE_CLIENT_CERT, FAILURE_TLS },
+    { HTTP_FAILURE_TOO_LARGE, FAILURE_BAD_ANSWER },
+    { HTTP_FAILURE_LOCAL, FAILURE_NO_MEMORY },
+};
+
+enum failure_id server_failure_of(enum http_failure http)
+{
+    for (size_t i = 0; i < ARRAY_LEN(transport_failures); i++)
+        if (transport_failures[i].http == http)
+            return transport_failures[i].failure;
+    return FAILURE_UNREACHABLE;
+}
+
+static void note_date(struct server *server, const struct http_answer *answer)
+{
+    int64_t date_ms, ahead;
+
+    if (!http_date_parse(http_answer_header(answer, "Date"), &date_ms))
+        return;
+    ahead = date_ms - clock_now_ms();
+    server->clock_ahead_ms = ahead > -30000 && ahead < 30000 ? 0 : ahead;
+}
+
+static unsigned retry_after(const struct http_answer *answer)
+{
+    struct bytes text = http_answer_header(answer, "Retry-After");
+    unsigned seconds = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || seconds > 86400)
+            return 0; /* a date: our own pause will do */
+        seconds = seconds * 10 + (unsigned)(text.data[i] - '0');
+    }
+    return seconds;
+}
+
+static void read_error(struct server_answer *answer)
+{
+    const struct json *error = json_get_no_case(answer->json, "error");
+
+    answer->code = json_text(json_get_no_case(error, "code"), BYTES_NONE);
+    answer->message = json_text(json_get_no_case(error, "message"), BYTES_NONE);
+    answer->inner = json_text(json_get(json_get(error, "innererror"), "code"), BYTES_NONE);
+}
+
+/* What is not JSON is not from our server: a proxy's or a portal's page (8.5). The first 80 printable characters say whose. */
+static bool foreign_answer(const struct http_answer *answer, struct failure *why)
+{
+    char excerpt[EXCERPT_LEN + 1];
+    size_t n = 0;
+
+    for (size_t i = 0; i < answer->body.len && n < EXCERPT_LEN; i++)
+        if (answer->body.data[i] >= 0x20 && answer->body.data[i] < 0x7f)
+            excerpt[n++] = (char)answer->body.data[i];
+    excerpt[n] = 0;
+    failure_set(why, FAILURE_PROXY_BLOCK,
+                "HTTP %u with something that is not JSON: a proxy, filter or portal answers instead of the server; put the address on its "
+                "allow-list; it says: %s",
+                answer->status, excerpt);
+    why->retry_after_seconds = retry_after(answer);
+    return false;
+}
+
+bool server_post(struct server *server, const char *path, struct bytes body, const char *authorization, struct arena *a,
+                 struct server_answer *ret, struct failure *why)
+{
+    struct http_field header = { BYTES_LIT("Authorization"), BYTES_NONE };
+    struct http_call call = { .method = "POST", .body = body, .url = arena_printf(a, "%s%s", server->endpoint, path) };
+    struct http_answer answer;
+    enum http_failure failure;
+    struct err err = ERR_INIT;
+
+    if (!call.url)
+        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+    if (authorization) {
+        header.value = bytes_of_string(authorization);
+        call.headers = &header;
+        call.n_headers = 1;
+    }
+    if (!http_client_send(server->http, a, &call, &answer, &failure, &err))
+        return failure_from(why, server_failure_of(failure), &err);
+    if (answer.status == 407)
+        return failure_set(why, FAILURE_PROXY_AUTH,
+                           "the proxy answers HTTP 407: it wants credentials; put user:password into net.proxy_credentials_file");
+    note_date(server, &answer);
+    *ret = (struct server_answer){ .status = answer.status, .retry_after_seconds = retry_after(&answer) };
+    if (answer.body.len && !json_parse(a, answer.body, NULL, &ret->json, &err))
+        return foreign_answer(&answer, why);
+    if (ret->status >= 300)
+        read_error(ret);
+    return true;
+}
+
+int64_t server_clock_ahead_ms(const struct server *server) { return server->clock_ahead_ms; }
+
+void server_note_skew(const struct server *server, struct notes *notes)
+{
+    enum { WORTH_A_NOTE_S = 120, WORTH_A_HINT_S = 300 };
+    int64_t ahead_s = server ? server->clock_ahead_ms / 1000 : 0, off_s = ahead_s < 0 ? -ahead_s : ahead_s;
+
+    if (off_s > WORTH_A_NOTE_S)
+        notes_add(notes, FAILURE_CLOCK_SKEW, "this machine's clock is %lld s %s the server's%s", (long long)off_s,
+                  ahead_s > 0 ? "behind" : "ahead of",
+                  off_s > WORTH_A_HINT_S ? ": certificates may look expired or not yet valid (6408); set the clock" : "");
+}
+
+static enum failure_id failure_of_status(unsigned status)
+{
+    switch (status) {
+    case 400:
+        return FAILURE_REFUSED;
+    case 401:
+    case 403:
+        return FAILURE_NOT_AUTHORISED;
+    case 404:
+        return FAILURE_WRONG_ENDPOINT;
+    case 407:
+        return FAILURE_PROXY_AUTH;
+    case 408:
+    case 429:
+        return FAILURE_SERVER_TROUBLE;
+    default:
+        return status >= 500 ? FAILURE_SERVER_TROUBLE : FAILURE_BAD_ANSWER;
+    }
+}
+
+bool server_refusal(const struct server_answer *answer, struct failure *why)
+{
+    if (answer->code.len || answer->message.len)
+        failure_set(why, failure_of_status(answer->status), "%.*s: %.*s", BYTES_FMT(bytes_slice(answer->code, 0, 80)),
+                    BYTES_FMT(bytes_slice(answer->message, 0, 300)));
+    else
+        failure_set(why, failure_of_status(answer->status), "the server answers HTTP %u", answer->status);
+    why->retry_after_seconds = answer->retry_after_seconds;
+    return false;
+}

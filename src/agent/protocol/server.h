@@ -1,0 +1,59 @@
+/* agent/protocol/server.h: one trueboot server as the agent calls it: JSON in, JSON out, refusals sorted into failures.
+ *
+ * Classes: guest-agent.md 3.8, 8.5. Error bodies in both published spellings: {"error":{"code","message"}} and
+ * {"Error":{"Code","Message"}}. */
+#pragma once
+#include "agent/failure/note.h"
+#include "agent/settings/config.h"
+#include "base/arena.h"
+#include "http/client.h"
+#include "json/value.h"
+
+struct server;
+
+struct server_config {
+    const char *endpoint;               /* "https://HOST:PORT" or with a path below which the server lives */
+    const char *ca_file;                /* PEM bundle; NULL: the system's */
+    struct bytes ca_pem;                /* the same, in memory */
+    const char *cert_file, *key_file;   /* what we show to a server that asks who we are; NULL: nothing */
+    const char *proxy, *no_proxy;       /* NULL: the environment's */
+    const char *proxy_credentials_file; /* user:password, for our eyes only; NULL: none */
+    const char *pins;                   /* http/client.h; NULL: none */
+    bool insecure_loopback;             /* http:// to a literal loopback address is fine */
+    unsigned connect_timeout_seconds, tls_timeout_seconds, first_byte_timeout_seconds, total_timeout_seconds; /* 0: 10, 10, 60, 120 */
+};
+
+/* The net.* keys but the certificate of our own, which only the monitor is shown; for one endpoint; borrows from `config`. */
+struct server_config server_config_of(const struct agent_config *config, const char *endpoint);
+MUST_CHECK bool server_open(const struct server_config *config, struct server **ret, struct failure *why);
+void server_close(struct server *server);
+void server_close_at(struct server **server);
+
+/* The client alone, and how its classes of failure are called here: for diagnosis. */
+MUST_CHECK bool server_http_client(const struct server_config *config, struct http_client **ret, struct failure *why);
+enum failure_id server_failure_of(enum http_failure http);
+
+const char *server_endpoint(const struct server *server); /* without a slash at its end */
+
+/* "/report/v1/X" → the path of the request line, with the endpoint's own path in front. NULL: no memory. */
+MUST_CHECK char *server_path(const struct server *server, struct arena *a, const char *path);
+
+struct server_answer {
+    unsigned status;
+    const struct json *json;           /* NULL: no body, or none that is JSON */
+    struct bytes code, message, inner; /* of the error body; empty: none. inner: error.innererror.code */
+    unsigned retry_after_seconds;
+};
+
+/* server_post is true for any answer that is JSON or empty; PROXY_BLOCK for others. `path` begins with '/', may have a query; `authorization` may be NULL. */
+MUST_CHECK bool server_post(struct server *server, const char *path, struct bytes body, const char *authorization, struct arena *a,
+                            struct server_answer *ret, struct failure *why);
+
+/* How far the server's clock is ahead of ours, by the Date of its last answer; 0 below half a minute (8.1: iat within 120 s). */
+int64_t server_clock_ahead_ms(const struct server *server);
+/* A clock that is more than two minutes off is worth a note, and stops nobody (9.4 CLOCK_SKEW). NULL is fine. */
+void server_note_skew(const struct server *server, struct notes *notes);
+
+/* server_refusal sorts an answer that is not 2xx: 400 REFUSED, 401/403 NOT_AUTHORISED, 404 WRONG_ENDPOINT, 407 PROXY_AUTH, 408, 429 and
+ * 5xx SERVER_TROUBLE with Retry-After, others BAD_ANSWER. The sentence is "code: message". Returns false. */
+bool server_refusal(const struct server_answer *answer, struct failure *why);

@@ -1,8 +1,0 @@
-/* agent/secret_file.h: a word that only we may know, in a file that only we may read. */
-#pragma once
-#include "agent/failure.h"
-#include "base/arena.h"
-
-/* The file's one line, without blanks around it; at most `max` bytes. `key` is the setting that names the file: errors name it, and not where the file
- * lies, for they end up in reports. Errors, all BAD_SETTINGS: others may read it, it cannot be read, it is empty or more than one printable word. */
-MUST_CHECK bool secret_file_read(const char *key, const char *path, size_t max, struct arena *a, struct bytes *ret, struct failure *why);

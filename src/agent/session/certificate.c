@@ -1,0 +1,176 @@
+#include "agent/session/inside.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "agent/protocol/enrol.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "crypto/secret.h"
+
+enum { TOKEN_FILE_MAX = 4096 };
+
+static void keep_certificate(struct session *s, const struct enrolment *e)
+{
+    struct digest ek;
+
+    state_forget_certificate(&s->state);
+    write_bytes(&s->state.ak_cert, e->ak_cert);
+    write_bytes(&s->state.ak_chain, e->ak_chain);
+    memcpy(s->state.vm_id, e->vm_id, sizeof s->state.vm_id);
+    if (e->ek_cert.len) {
+        digest_compute(DIGEST_SHA256, e->ek_cert, &ek);
+        hex_encode(digest_bytes(&ek), s->state.ek_cert_sha256);
+    }
+    if (!s->state.first_seen_ms)
+        s->state.first_seen_ms = clock_now_ms();
+    session_keep_nonce(s, e->nonce);
+    state_save_identity(&s->state);
+}
+
+static bool read_token(const struct session *s, struct arena *a, struct bytes *ret, struct failure *why)
+{
+    struct err err = ERR_INIT;
+
+    *ret = BYTES_NONE;
+    if (!s->config->token_file || !*s->config->token_file)
+        return true;
+    if (!file_read_in(a, s->config->token_file, TOKEN_FILE_MAX, ret, &err))
+        return err.code == ERR_NOT_FOUND ||
+               failure_set(why, FAILURE_ENROLL_REFUSED, "enroll.token_file cannot be read: %s", err_slug(err.code));
+    *ret = bytes_trim(*ret);
+    return true;
+}
+
+/* Good once, and used: it is of no use to us any more, and must not be to anybody else (2.5). */
+static void drop_token(struct session *s)
+{
+    if (unlink(s->config->token_file) != 0 && errno != ENOENT)
+        session_progress(s, "the enrolment token is used up, and its file cannot be removed", strerror(errno));
+}
+
+bool session_enrol_with(struct session *s, struct session_keys *keys, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
+    struct evidence_sources sources = session_sources(s);
+    struct enrol_request request = { .ak = keys->ak,
+                                     .run_dir = s->config->run_dir,
+                                     .sources = &sources,
+                                     .enroll_id = s->enroll_id ? bytes_of_string(s->enroll_id) : BYTES_NONE };
+    struct enrolment enrolment;
+    struct failure publishing = FAILURE_INIT;
+    struct bytes id;
+
+    session_progress(s, "enrolling", s->config->endpoint);
+    if (!read_token(s, &a, &request.token, why))
+        return false;
+    if (!enrol(keys->tpm, s->enroll, &request, &a, &enrolment, &id, why)) {
+        free(s->enroll_id);
+        s->enroll_id = id.len ? strndup((const char *)id.data, id.len) : NULL;
+        return false;
+    }
+    free(s->enroll_id);
+    s->enroll_id = NULL;
+    keep_certificate(s, &enrolment);
+    if (request.token.len)
+        drop_token(s);
+    s->nv_certificate_is_stale = true;
+    if (s->config->publish_nv) {
+        if (ak_certificate_publish(keys->tpm, enrolment.ak_cert, &publishing))
+            s->nv_certificate_is_stale = false;
+        else
+            notes_add(&s->watch.events, publishing.id, "the certificate is kept in its file only: %s", publishing.text);
+    }
+    session_progress(s, "enrolled", s->state.vm_id);
+    return true;
+}
+
+/* *ret_fits: *der is a certificate of our key; then *ret_due says whether it is time for another one. */
+static void judge_certificate(struct session *s, const struct session_keys *keys, struct bytes der, bool *ret_fits, bool *ret_due)
+{
+    int64_t from_ms, until_ms, now_ms = clock_now_ms();
+    struct failure problem;
+
+    *ret_fits = der.len && ak_certificate_fits(keys->ak, der, s->state.vm_id, &from_ms, &until_ms, &problem);
+    *ret_due = *ret_fits && ak_certificate_is_due(from_ms, until_ms, now_ms);
+    if (*ret_fits && now_ms > until_ms)
+        notes_add(&s->watch.events, FAILURE_AK_CERT_EXPIRED, "the attestation key's certificate has expired; a new one is being asked for");
+}
+
+bool session_platform_certificate(struct session *s, struct session_keys *keys, struct failure *why)
+{
+    static const unsigned pauses[] = { 60, 300, 900, 3600 }; /* seconds */
+    struct arena a CLEANUP(arena_done) = { 0 };
+    int64_t from_ms, until_ms;
+    struct bytes der;
+
+    if (!ak_platform_certificate(keys->ak, &a, &der, &from_ms, &until_ms, why)) {
+        if (why->id == FAILURE_AK_CERT_PENDING) {
+            why->retry_after_seconds =
+                pauses[s->pending_certificates < ARRAY_LEN(pauses) ? s->pending_certificates : ARRAY_LEN(pauses) - 1];
+            s->pending_certificates++;
+        }
+        return false;
+    }
+    s->pending_certificates = 0;
+    state_forget_certificate(&s->state);
+    write_bytes(&s->state.ak_cert, der);
+    if (!s->state.vm_id[0])
+        memcpy(s->state.vm_id, s->host.vm_uuid, sizeof s->state.vm_id);
+    if (clock_now_ms() > until_ms)
+        notes_add(&s->watch.events, FAILURE_AK_CERT_EXPIRED, "the platform's certificate of the attestation key has expired");
+    return true;
+}
+
+static bool adopt_nv_certificate(struct session *s, const struct session_keys *keys, bool *ret_fits, bool *ret_due, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct bytes der;
+
+    *ret_fits = *ret_due = false;
+    if (s->nv_certificate_is_stale)
+        return true;
+    if (!ak_certificate_read(keys->tpm, &a, &der, why))
+        return false;
+    judge_certificate(s, keys, der, ret_fits, ret_due);
+    if (!*ret_fits)
+        return true;
+    state_forget_certificate(&s->state);
+    write_bytes(&s->state.ak_cert, der);
+    session_progress(s, "certificate found in the TPM", s->state.vm_id);
+    state_save_identity(&s->state);
+    return true;
+}
+
+bool session_certificate(struct session *s, struct session_keys *keys, struct failure *why)
+{
+    struct failure renewal = FAILURE_INIT;
+    bool fits, due;
+
+    if (ak_profile_is_platform(ak_profile(keys->ak)))
+        return session_platform_certificate(s, keys, why);
+    judge_certificate(s, keys, writer_bytes(&s->state.ak_cert), &fits, &due);
+    if (!fits) {
+        state_forget_certificate(&s->state);
+        if (!adopt_nv_certificate(s, keys, &fits, &due, why))
+            return false;
+    }
+    if (!fits && s->look_only)
+        return failure_set(why, FAILURE_NOT_ENROLLED, "there is no certificate for this key yet");
+    if (!fits)
+        return session_enrol_with(s, keys, why);
+    if (due && !s->look_only && !session_enrol_with(s, keys, &renewal))
+        session_progress(s, "the certificate could not be renewed yet", renewal.text); /* the old one serves until the new one is there */
+    return true;
+}
+
+bool session_certificate_at_hand(struct session *s, struct session_keys *keys, bool *ret_fits, struct failure *why)
+{
+    bool fits, due;
+
+    judge_certificate(s, keys, writer_bytes(&s->state.ak_cert), &fits, &due);
+    if (!fits && !adopt_nv_certificate(s, keys, &fits, &due, why))
+        return false;
+    *ret_fits = fits;
+    return true;
+}

@@ -1,0 +1,24 @@
+/* agent/session/inside.h: what the files of a session share. session.c leads attestations and reports;
+ * certificate.c gets the certificate of the attestation key: kept, found in the TPM, or enrolled for. */
+#pragma once
+#include "agent/session/session.h"
+
+/* The TPM and its key, open together. */
+struct session_keys {
+    struct tpm_device *tpm;
+    struct ak *ak;
+};
+
+void session_progress(const struct session *s, const char *step, const char *detail);
+struct evidence_sources session_sources(const struct session *s);
+/* The server's nonce for the next report; an empty one, or one that is too long, changes nothing. */
+void session_keep_nonce(struct session *s, struct bytes nonce);
+
+/* A certificate of the key in s->state.ak_cert; asks the server when there is none, or when it is due (guest-agent.md 2.5). The server
+ * is open (need_servers). A renewal that fails is progress, not failure, while the old certificate serves. */
+bool session_certificate(struct session *s, struct session_keys *keys, struct failure *why);
+bool session_enrol_with(struct session *s, struct session_keys *keys, struct failure *why);
+/* The platform's own business: there is nothing to enrol, only to wait for, longer each time (9.2). */
+bool session_platform_certificate(struct session *s, struct session_keys *keys, struct failure *why);
+/* The certificate kept or found in the TPM; asks nobody. *ret_fits: it is one of this key. */
+bool session_certificate_at_hand(struct session *s, struct session_keys *keys, bool *ret_fits, struct failure *why);

@@ -1,0 +1,192 @@
+/* The verbs that talk to TPM and server: run, enroll, once. */
+#include <errno.h>
+#include <malloc.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "agent/daemon/logfile.h"
+#include "agent/daemon/notify.h"
+#include "agent/daemon/run.h"
+#include "agent/daemon/sandbox.h"
+#include "agent/verbs/handler_verbs.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "json/parse.h"
+#include "json/write.h"
+
+enum { VIA_DAEMON_MS = 150 * 1000 };
+
+static void say(void *context, const char *step, const char *detail)
+{
+    (void)context;
+    fprintf(stderr, "trueboot-agent: %s%s%s\n", step, detail ? ": " : "", detail ? detail : "");
+}
+
+static void open_session(struct invocation *in, struct session *session)
+{
+    session_init(session, &in->config);
+    session->progress = say;
+}
+
+/* Where root starts it without a service manager, we do what the units do: logs for the daemon's eyes, then another user. */
+static bool give_up_power(struct invocation *in, struct err *err)
+{
+    struct err why = ERR_INIT;
+
+    if (!in->config.sandbox)
+        return true;
+    if (geteuid() == 0 && getpwnam(verb_user(in))) {
+        if (verb_collect_logs(in) != VERB_EXIT_OK)
+            log_event(LOG_WARNING, "the logs could not be collected", NULL);
+        if (!sandbox_become(verb_user(in), &in->places_of, err))
+            return false;
+    }
+    if (!sandbox_enter(false, &why))
+        log_event(LOG_WARNING, "no system call filter", "why", why.text, NULL);
+    return true;
+}
+
+static void open_log(const struct invocation *in)
+{
+    const char *folder = in->config.log_dir ? in->config.log_dir : in->places_of.log_dir;
+    struct err err = ERR_INIT;
+
+    if (*folder && (in->config.log_dir || file_exists(folder)) && !logfile_open(folder, &err))
+        log_event(LOG_WARNING, "no log file", "why", err.text, NULL);
+}
+
+/* SIGHUP: the same program with the same words, and what the configuration says now, if it can be read. */
+static int start_again(struct invocation *in)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_config fresh;
+    char *mark = arena_printf(&a, "%s/attest-now", in->config.run_dir);
+
+    if (mark && config_load(&fresh, &a, &in->places, &err) && file_write(mark, BYTES_NONE, 0640, &err))
+        execv("/proc/self/exe", in->arguments);
+    log_event(LOG_ERROR, "the new configuration cannot be used", "why", err.text[0] ? err.text : strerror(errno), NULL);
+    return RUN_EXIT_RELOAD;
+}
+
+/* What a cycle needs is kept for the next one instead of being given back and faulted in again; what a large log needs is not. */
+static void keep_small_memory(void)
+{
+    enum { KEPT_BYTES = 256 * 1024, LARGE_BYTES = 128 * 1024 };
+
+    (void)!mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    (void)!mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+}
+
+int verb_run(struct invocation *in)
+{
+    struct run_options options = { .no_start_delay = in->no_start_delay, .cycles = in->cycles };
+    struct err err = ERR_INIT;
+    int code;
+
+    keep_small_memory();
+    notify_open();
+    if (!give_up_power(in, &err))
+        return verb_refused("run", VERB_EXIT_INTERNAL, &err);
+    open_log(in);
+    if (in->secrets != SECRET_LOCKED)
+        log_event(LOG_INFO, "secrets are not locked into memory", "why",
+                  "RLIMIT_MEMLOCK is too small; they are left out of dumps and wiped", NULL);
+    while ((code = run_daemon(&in->config, &options)) == RUN_EXIT_RELOAD) {
+        start_again(in);
+        options.no_start_delay = true; /* it goes on as it was, and attests at once */
+    }
+    logfile_close();
+    return code;
+}
+
+int verb_enroll(struct invocation *in)
+{
+    struct session session CLEANUP(session_done);
+    struct failure why = FAILURE_INIT;
+
+    open_session(in, &session);
+    if (!session_enrol(&session, in->anew, &why))
+        return verb_failed("enroll", &why);
+    printf("%s\n", session.state.vm_id);
+    return VERB_EXIT_OK;
+}
+
+static int write_evidence(struct invocation *in, struct session *session)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct failure why = FAILURE_INIT;
+
+    if (!session_evidence(session, in->nonce, &w, &why))
+        return verb_failed("once", &why);
+    return verb_put_out(in->output, writer_bytes(&w));
+}
+
+/* The running daemon attests now: we ask, and wait until it is done. */
+static bool read_daemon(const struct invocation *in, struct arena *a, const struct json **ret)
+{
+    char *path = arena_printf(a, "%s/status.json", in->places_of.out_dir);
+    struct bytes text;
+    struct err err = ERR_INIT;
+
+    return path && file_read_in(a, path, LIMIT_SMALL_BODY_BYTES, &text, &err) && json_parse(a, text, NULL, ret, &err);
+}
+
+static bool is_newer(const struct json *status, int64_t than_ms)
+{
+    int64_t verdict_ms = 0, failure_ms = 0;
+
+    (void)!clock_parse(json_text(json_get(status, "lastVerdictTime"), BYTES_NONE), &verdict_ms);
+    (void)!clock_parse(json_text(json_get(status, "lastFailureTime"), BYTES_NONE), &failure_ms);
+    return (verdict_ms >= than_ms || failure_ms >= than_ms) && !json_is_string(json_get(status, "state"), "attesting");
+}
+
+static int once_via_daemon(struct invocation *in)
+{
+    const struct timespec pause = { .tv_nsec = 200 * 1000000L };
+    int64_t asked_ms = clock_now_ms(), pid = 0;
+    const struct json *status;
+    char *text;
+
+    if (!read_daemon(in, &in->arena, &status) || !json_as_integer(json_get(status, "pid"), &pid) || pid <= 1 || kill((pid_t)pid, SIGUSR1)) {
+        fprintf(stderr, "trueboot-agent: once: no daemon that we may ask runs here\n");
+        return VERB_EXIT_NO_STATUS;
+    }
+    for (int64_t end = clock_monotonic_ms() + VIA_DAEMON_MS; clock_monotonic_ms() < end; nanosleep(&pause, NULL)) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+
+        if (!read_daemon(in, &a, &status) || !is_newer(status, asked_ms))
+            continue;
+        text = json_to_string(&a, status, JSON_INDENTED);
+        if (text)
+            puts(text);
+        return json_is_string(json_get(status, "lastVerdict"), "accepted") ? VERB_EXIT_OK : VERB_EXIT_REFUSED;
+    }
+    fprintf(stderr, "trueboot-agent: once: the daemon did not get an answer in time\n");
+    return VERB_EXIT_TIMED_OUT;
+}
+
+/* With --output: evidence for carrying by hand, no server needed. Else one attestation; the token goes to standard output. */
+int verb_once(struct invocation *in)
+{
+    struct session session CLEANUP(session_done);
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
+    struct failure why = FAILURE_INIT;
+    struct attest_result result;
+
+    if (in->via_daemon)
+        return once_via_daemon(in);
+    open_session(in, &session);
+    session.state.in_memory = true;
+    if (in->output)
+        return write_evidence(in, &session);
+    if (!session_attest(&session, &a, &result, &why))
+        return verb_failed("once", &why);
+    printf("%.*s\n", BYTES_FMT(result.token));
+    return VERB_EXIT_OK;
+}

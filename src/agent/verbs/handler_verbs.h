@@ -1,0 +1,19 @@
+/* agent/verbs/handler_verbs.h: what the verbs of a VM extension's handler share (guest-agent.md 6.5). */
+#pragma once
+#include "agent/handler/record.h"
+#include "agent/handler/service.h"
+#include "agent/verbs/verb.h"
+
+const char *verb_user(const struct invocation *in); /* the daemon's */
+
+/* Root, or another root than this machine's. Prints why not. */
+bool verb_may_install(const struct invocation *in, const char *verb);
+
+MUST_CHECK bool verb_services(const struct invocation *in, struct service_control *ret, struct err *err);
+
+/* Prints "VERB: why", gives `code`. */
+int verb_refused(const char *verb, int code, const struct err *err);
+
+/* The publisher's unit may write to the handler's three folders and nowhere else: a drop-in that names them. */
+MUST_CHECK bool verb_put_drop_in(struct invocation *in, const struct handler_record *record, struct err *err);
+void verb_remove_drop_in(struct invocation *in);

@@ -1,0 +1,479 @@
+/* A handler's folder as a VM agent makes it, below a folder of the test's own; nothing is started. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "agent/handler/handler.h"
+#include "agent/handler/owner.h"
+#include "agent/handler/publish.h"
+#include "agent/handler/service.h"
+#include "agent/verbs/verb.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "json/parse.h"
+#include "support/test.h"
+
+struct ground {
+    char dir[32], install[128];
+    struct invocation in;
+};
+
+static const char *const variables[] = {
+    "ConfigSequenceNumber", "ConfigExtensionName", "VERSION", "AZURE_GUEST_AGENT_EXTENSION_PATH", "AZURE_GUEST_AGENT_EXTENSION_VERSION",
+    "TRUEBOOT_AGENT_TOOLS", "https_proxy",         "no_proxy"
+};
+
+static void ground_done(struct ground *g)
+{
+    char command[64];
+
+    snprintf(command, sizeof command, "rm -rf %s", g->dir);
+    (void)!system(command);
+    arena_done(&g->in.arena);
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++)
+        unsetenv(variables[i]);
+}
+
+static void put(const char *path, const char *text)
+{
+    struct err err = ERR_INIT;
+
+    CHECK(file_write(path, bytes_of_string(text), 0600, &err));
+}
+
+static const char *below(struct ground *g, const char *path) { return arena_printf(&g->in.arena, "%s/%s", g->dir, path); }
+
+static struct bytes read_text(struct ground *g, const char *path)
+{
+    struct err err = ERR_INIT;
+    struct bytes text = BYTES_NONE;
+
+    (void)!file_read_in(&g->in.arena, below(g, path), 65536, &text, &err);
+    return text;
+}
+
+static bool says(struct ground *g, const char *path, const char *what)
+{
+    return bytes_find(read_text(g, path), bytes_of_string(what)) != SIZE_MAX;
+}
+
+static void locate(struct ground *g, const char *version)
+{
+    setenv("AZURE_GUEST_AGENT_EXTENSION_PATH", g->install, 1);
+    setenv("AZURE_GUEST_AGENT_EXTENSION_VERSION", version, 1);
+}
+
+static bool ground_make(struct ground *g)
+{
+    static const char *const folders[] = { "lib/E.T-1.0/config", "lib/E.T-1.0/status", "lib/E.T-1.0/units", "log/events", "root" };
+    struct err err = ERR_INIT;
+
+    *g = (struct ground){ .dir = "/tmp/trueboot-handler-XXXXXX" };
+    if (!mkdtemp(g->dir))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++)
+        unsetenv(variables[i]);
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+        if (!file_make_dirs(below(g, folders[i]), 0755, &err))
+            return false;
+    snprintf(g->install, sizeof g->install, "%s/lib/E.T-1.0", g->dir);
+    put(below(g, "lib/E.T-1.0/HandlerEnvironment.json"),
+        arena_printf(&g->in.arena,
+                     "[{\"handlerEnvironment\":{\"logFolder\":\"%s/log\",\"configFolder\":\"%s/config\",\"statusFolder\":\"%s/status\","
+                     "\"heartbeatFile\":\"%s/heartbeat.log\",\"eventsFolder\":\"%s/log/events\"}}]",
+                     g->dir, g->install, g->install, g->install, g->dir));
+    for (size_t i = 0; i < SERVICE_UNITS; i++)
+        put(arena_printf(&g->in.arena, "%s/units/%s", g->install, service_units[i]), "[Unit]\n");
+    locate(g, "1.0");
+    g->in.services = "none";
+    g->in.places.root = below(g, "root");
+    config_defaults(&g->in.config);
+    return places_init(&g->in.places_of, &g->in.arena, g->in.places.root, NULL, NULL, &err);
+}
+
+static void settings(struct ground *g, unsigned sequence, const char *public)
+{
+    put(arena_printf(&g->in.arena, "%s/config/%u.settings", g->install, sequence),
+        arena_printf(&g->in.arena, "{\"runtimeSettings\":[{\"handlerSettings\":{\"publicSettings\":%s}}]}", public));
+}
+
+#define ENDPOINT "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndpoint\":\"https://a.example\"}}}"
+
+TEST(the_sequence_number_is_the_environments_else_that_of_the_newest_file)
+{
+    struct ground g CLEANUP(ground_done);
+    struct err err = ERR_INIT;
+    struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+    struct handler h;
+
+    REQUIRE(ground_make(&g));
+    settings(&g, 9, "{}");
+    settings(&g, 3, "{}");
+    put(below(&g, "lib/E.T-1.0/config/other.12.settings"), "");
+    utimensat(AT_FDCWD, below(&g, "lib/E.T-1.0/config/9.settings"), old, 0);
+    REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
+    CHECK_INT(h.sequence, 3); /* newer, though lower */
+    setenv("ConfigSequenceNumber", "9", 1);
+    REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
+    CHECK_INT(h.sequence, 9);
+    CHECK(strstr(h.status_file, "/status/9.status") != NULL);
+    setenv("ConfigSequenceNumber", "nonsense", 1);
+    REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
+    CHECK_INT(h.sequence, 3);
+    unsetenv("ConfigSequenceNumber");
+    setenv("ConfigExtensionName", "other", 1);
+    REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
+    CHECK_INT(h.sequence, 12);
+    CHECK(strstr(h.status_file, "/status/other.12.status") != NULL && strstr(h.settings_file, "/config/other.12.settings") != NULL);
+    setenv("ConfigExtensionName", "../x", 1);
+    CHECK(!handler_find(&g.in.arena, &h, &err));
+}
+
+TEST(the_version_is_the_environments_else_the_folders)
+{
+    struct ground g CLEANUP(ground_done);
+    struct err err = ERR_INIT;
+    struct handler h;
+
+    REQUIRE(ground_make(&g));
+    locate(&g, "2.0.1.30");
+    REQUIRE_OK(handler_locate(&g.in.arena, &h, &err), err);
+    CHECK_STRING(h.version, "2.0.1.30");
+    locate(&g, "../../etc");
+    REQUIRE_OK(handler_locate(&g.in.arena, &h, &err), err);
+    CHECK_STRING(h.version, "1.0");
+}
+
+TEST(without_a_vm_agent_enabling_says_so)
+{
+    struct ground g CLEANUP(ground_done);
+
+    REQUIRE(ground_make(&g));
+    unlink(below(&g, "lib/E.T-1.0/HandlerEnvironment.json"));
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_MISSING);
+}
+
+TEST(installing_and_uninstalling_may_be_repeated)
+{
+    struct ground g CLEANUP(ground_done);
+
+    REQUIRE(ground_make(&g));
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_INT(verb_install(&g.in), VERB_EXIT_OK);
+        CHECK(file_exists(below(&g, "root/etc/systemd/system/trueboot-agent.service")));
+        CHECK(file_exists(below(&g, "root/usr/local/lib/trueboot-agent/trueboot-agent")));
+        CHECK(bytes_equal_string(read_text(&g, "root/var/lib/trueboot-agent/owner"), "1.0\n"));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_INT(verb_uninstall(&g.in), VERB_EXIT_OK);
+        CHECK(!file_exists(below(&g, "root/etc/systemd/system/trueboot-agent.service")));
+        CHECK(!file_exists(below(&g, "root/usr/local/lib/trueboot-agent/trueboot-agent")));
+    }
+}
+
+TEST(enabling_turns_settings_into_one_configuration)
+{
+    struct ground g CLEANUP(ground_done);
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_config c;
+    struct handler h;
+    uint32_t applied;
+
+    REQUIRE(ground_make(&g));
+    CHECK_INT(verb_install(&g.in), VERB_EXIT_OK);
+    setenv("https_proxy", "http://user:pass@proxy:3128", 1);
+    settings(&g, 4,
+             "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndpoint\":\"https://a.example/\",\"maaTenantName\":\"T\"},\"AscSettings\":"
+             "{\"ascReportingEndpoint\":\"https://r.example\",\"ascReportingFrequency\":\"30M\"},\"Trueboot\":{\"imaReporting\":true,"
+             "\"purgeOnUninstall\":\"true\",\"strictEnable\":true},\"disablealerts\":\"false\"}}");
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+    REQUIRE_OK(config_load(&c, &a, &(struct config_places){ .root = g.in.places.root, .fw_cfg = "" }, &err), err);
+    CHECK_STRING(c.endpoint, "https://a.example");
+    CHECK_STRING(c.report_endpoint, "https://r.example");
+    CHECK_STRING(c.tenant, "T");
+    CHECK_INT(c.frequency_seconds, 1800);
+    CHECK(c.ima);
+    CHECK_STRING(c.proxy, "http://proxy:3128");
+    CHECK(!says(&g, "root/etc/trueboot-agent/handler.conf", "pass"));
+    CHECK(bytes_equal_string(read_text(&g, "root/run/trueboot-agent/secrets/proxy-credentials"), "user:pass"));
+    CHECK(says(&g, "root/etc/trueboot-agent/handler.json", "\"strict\": true"));
+    CHECK(says(&g, "root/etc/trueboot-agent/handler.json", "\"purge\": true"));
+    CHECK(says(&g, "root/etc/systemd/system/trueboot-agent-publish.service.d/handler.conf", "ReadWritePaths=\"-"));
+    CHECK(says(&g, "lib/E.T-1.0/status/4.status", "\"status\":\"transitioning\""));
+    CHECK(says(&g, "lib/E.T-1.0/status/4.status", "did you mean disableAlerts?"));
+    CHECK(says(&g, "lib/E.T-1.0/heartbeat.log", "\"Ready\""));
+    REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
+    CHECK(handler_applied_sequence(&h, &applied) && applied == 4);
+}
+
+TEST(the_people_s_configuration_stays_below_the_handlers)
+{
+    struct ground g CLEANUP(ground_done);
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_config c;
+
+    REQUIRE(ground_make(&g));
+    CHECK(file_make_dirs(below(&g, "root/etc/trueboot-agent/agent.conf.d"), 0755, &err));
+    put(below(&g, "root/etc/trueboot-agent/agent.conf"), "attest.endpoint = https://file.example\nima.enable = yes\n");
+    put(below(&g, "root/etc/trueboot-agent/agent.conf.d/50.conf"), "report.endpoint = https://drop-in.example\n");
+    settings(&g, 0, "{\"AttestationConfig\":{\"AscSettings\":{\"ascReportingEndpoint\":\"https://settings.example\"}}}");
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+    REQUIRE_OK(config_load(&c, &a, &(struct config_places){ .root = g.in.places.root, .fw_cfg = "" }, &err), err);
+    CHECK_STRING(c.endpoint, "https://file.example"); /* maaEndpoint is empty */
+    CHECK_STRING(c.report_endpoint, "https://settings.example");
+    CHECK(c.ima);
+}
+
+TEST(settings_that_are_refused_leave_everything_as_it_was)
+{
+    static const struct {
+        const char *settings, *says;
+    } cases[] = {
+        { "{\"AttestationConfig\":{\"MaaSettings\":{\"maaendpoint\":\"https://b.example\"}}}", "did you mean maaEndpoint?" },
+        { "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndpoint\":\"http://b.example\"}}}", "AttestationConfig.MaaSettings.maaEndpoint" },
+        { "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndpoint\":\"\"}}}", "names no attest.endpoint" },
+        { "{\"AttestationConfig\":{\"useCustomToken\":\"maybe\"}}", "AttestationConfig.useCustomToken" },
+        { "\"text\"", "publicSettings" },
+        { "{\"a\":1,\"a\":2}", "a" },
+    };
+    struct ground g CLEANUP(ground_done);
+    struct handler h;
+    struct err err = ERR_INIT;
+    uint32_t applied = 0;
+
+    REQUIRE(ground_make(&g));
+    settings(&g, 1, ENDPOINT);
+    setenv("ConfigSequenceNumber", "1", 1);
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        char number[8], status[64];
+
+        snprintf(number, sizeof number, "%u", i + 2);
+        snprintf(status, sizeof status, "lib/E.T-1.0/status/%s.status", number);
+        setenv("ConfigSequenceNumber", number, 1);
+        settings(&g, i + 2, cases[i].settings);
+        test_note("%s", cases[i].settings);
+        CHECK_INT(verb_enable(&g.in), VERB_EXIT_BAD_SETTINGS);
+        CHECK(says(&g, status, "\"status\":\"error\",\"code\":53"));
+        CHECK(says(&g, status, cases[i].says));
+        CHECK(says(&g, "root/etc/trueboot-agent/handler.conf", "attest.endpoint = https://a.example\n"));
+    }
+    REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
+    CHECK(handler_applied_sequence(&h, &applied) && applied == 1);
+}
+
+TEST(no_settings_and_no_endpoint_is_a_warning)
+{
+    struct ground g CLEANUP(ground_done);
+
+    REQUIRE(ground_make(&g));
+    put(below(&g, "lib/E.T-1.0/config/0.settings"), "");
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+    CHECK(says(&g, "lib/E.T-1.0/status/0.status", "no attestation service is configured"));
+}
+
+TEST(who_is_not_the_owner_uninstalls_nothing)
+{
+    struct ground g CLEANUP(ground_done);
+    char owner[OWNER_MAX];
+
+    REQUIRE(ground_make(&g));
+    CHECK_INT(verb_install(&g.in), VERB_EXIT_OK);
+    settings(&g, 0, ENDPOINT);
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+
+    /* Upgrade: old disable, new update, old uninstall. */
+    CHECK_INT(verb_disable(&g.in), VERB_EXIT_OK);
+    CHECK(says(&g, "lib/E.T-1.0/heartbeat.log", "\"NotReady\""));
+    setenv("VERSION", "2.0", 1);
+    locate(&g, "2.0");
+    CHECK_INT(verb_update(&g.in), VERB_EXIT_OK);
+    unsetenv("VERSION");
+    locate(&g, "1.0");
+    CHECK_INT(verb_uninstall(&g.in), VERB_EXIT_OK);
+    CHECK(file_exists(below(&g, "root/etc/systemd/system/trueboot-agent.service")));
+    CHECK(file_exists(below(&g, "root/etc/trueboot-agent/handler.conf")));
+    CHECK(says(&g, "root/etc/trueboot-agent/handler.json", "\"upgraded\": true"));
+
+    /* Downgrade: the higher version's update is called, and names the lower one. */
+    locate(&g, "2.0");
+    setenv("VERSION", "1.0", 1);
+    CHECK_INT(verb_update(&g.in), VERB_EXIT_OK);
+    unsetenv("VERSION");
+    CHECK(owner_read(&g.in.places_of, owner));
+    CHECK_STRING(owner, "1.0");
+    CHECK_INT(verb_uninstall(&g.in), VERB_EXIT_OK);
+    CHECK(file_exists(below(&g, "root/usr/local/lib/trueboot-agent/trueboot-agent")));
+    locate(&g, "1.0");
+    CHECK_INT(verb_uninstall(&g.in), VERB_EXIT_OK);
+    CHECK(!file_exists(below(&g, "root/usr/local/lib/trueboot-agent/trueboot-agent")));
+}
+
+/* The publisher, and a daemon that has been taken over. */
+
+static void daemon_wrote(struct ground *g, const char *name, const char *text)
+{
+    put(arena_printf(&g->in.arena, "%s/%s", g->in.places_of.out_dir, name), text);
+}
+
+static bool publishing(struct ground *g, struct handler_record *record)
+{
+    struct err err = ERR_INIT;
+
+    if (!ground_make(g))
+        return false;
+    settings(g, 0, ENDPOINT);
+    return verb_enable(&g->in) == VERB_EXIT_OK && record_read(&g->in.arena, g->in.places_of.handler_record, record, &err);
+}
+
+TEST(the_publisher_writes_anew_what_the_daemon_left)
+{
+    struct ground g CLEANUP(ground_done);
+    struct handler_record r;
+    struct err err = ERR_INIT;
+
+    REQUIRE(publishing(&g, &r));
+    daemon_wrote(&g, "heartbeat.json", "{}");
+    daemon_wrote(&g, "status.json",
+                 "{\"state\":\"idle\",\"lastVerdict\":\"accepted\",\"lastVerdictTime\":\"2026-01-10T09:12:43Z\",\"akName\":\"000b97aa\","
+                 "\"smuggled\":\"x\"}");
+    daemon_wrote(&g, "events/17640001230000000.json",
+                 "{\"Version\":\"9\",\"Timestamp\":\"2026-01-10T09:12:44Z\",\"TaskName\":\"A\",\"EventLevel\":\"Warning\","
+                 "\"Message\":\"hello\",\"EventPid\":\"1\",\"EventTid\":\"1\",\"OperationId\":\"o\",\"smuggled\":\"x\"}");
+    daemon_wrote(&g, "events/evil.json", "{}");
+    daemon_wrote(&g, "events/1.json", "no event");
+    REQUIRE_OK(publish_once(&g.in.places_of, &r, clock_now_ms(), &err), err);
+    CHECK(says(&g, "lib/E.T-1.0/status/0.status", "\"status\":\"success\"") &&
+          says(&g, "lib/E.T-1.0/status/0.status", "Healthy, verified 2026-01-10T09:12:43Z"));
+    CHECK(!says(&g, "lib/E.T-1.0/status/0.status", "smuggled"));
+    CHECK(says(&g, "log/events/17640001230000000.json", "hello") && !says(&g, "log/events/17640001230000000.json", "smuggled"));
+    CHECK(!file_exists(below(&g, "log/events/evil.json")) && !file_exists(below(&g, "log/events/1.json")));
+
+    unlink(below(&g, "log/events/17640001230000000.json")); /* the VM agent took it */
+    REQUIRE_OK(publish_once(&g.in.places_of, &r, clock_now_ms(), &err), err);
+    CHECK(!file_exists(below(&g, "log/events/17640001230000000.json")));
+}
+
+TEST(the_publisher_follows_no_link_and_reads_nothing_huge)
+{
+    struct ground g CLEANUP(ground_done);
+    struct handler_record r;
+    struct err err = ERR_INIT;
+    char *big = malloc(LIMIT_SMALL_BODY_BYTES + 2);
+
+    REQUIRE(big && publishing(&g, &r));
+    put(below(&g, "secret"), "{\"state\":\"idle\",\"failure\":{\"code\":\"X\",\"message\":\"the secret\"}}");
+    daemon_wrote(&g, "heartbeat.json", "{}");
+    REQUIRE(symlink(below(&g, "secret"), arena_printf(&g.in.arena, "%s/status.json", g.in.places_of.out_dir)) == 0);
+    REQUIRE_OK(publish_once(&g.in.places_of, &r, clock_now_ms(), &err), err);
+    CHECK(!says(&g, "lib/E.T-1.0/status/0.status", "secret") && says(&g, "lib/E.T-1.0/status/0.status", "transitioning"));
+
+    memset(big, ' ', LIMIT_SMALL_BODY_BYTES + 1);
+    big[LIMIT_SMALL_BODY_BYTES + 1] = 0;
+    memcpy(big, "{\"state\":\"idle\"}", 16);
+    daemon_wrote(&g, "status.json", big);
+    REQUIRE_OK(publish_once(&g.in.places_of, &r, clock_now_ms(), &err), err);
+    CHECK(says(&g, "lib/E.T-1.0/status/0.status", "transitioning"));
+    big[LIMIT_SMALL_BODY_BYTES] = 0;
+    daemon_wrote(&g, "status.json", big);
+    REQUIRE_OK(publish_once(&g.in.places_of, &r, clock_now_ms(), &err), err);
+    CHECK(says(&g, "lib/E.T-1.0/status/0.status", "success"));
+    free(big);
+}
+
+TEST(events_are_published_up_to_their_budget)
+{
+    struct ground g CLEANUP(ground_done);
+    struct handler_record r;
+    struct err err = ERR_INIT;
+    unsigned published = 0;
+
+    REQUIRE(publishing(&g, &r));
+    for (unsigned i = 0; i < LIMIT_EVENTS_PER_HOUR + 5; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "events/176400012300000%02u.json", i);
+        daemon_wrote(
+            &g, name,
+            "{\"Version\":\"9\",\"Timestamp\":\"2026-01-10T09:12:44Z\",\"TaskName\":\"A\",\"EventLevel\":\"Warning\",\"Message\":\"m\","
+            "\"EventPid\":\"1\",\"EventTid\":\"1\",\"OperationId\":\"o\"}");
+    }
+    REQUIRE_OK(publish_once(&g.in.places_of, &r, 1764000123000, &err), err);
+    REQUIRE_OK(publish_once(&g.in.places_of, &r, 1764000124000, &err), err);
+    for (unsigned i = 0; i < LIMIT_EVENTS_PER_HOUR + 5; i++)
+        published += file_exists(arena_printf(&g.in.arena, "%s/log/events/176400012300000%02u.json", g.dir, i));
+    CHECK_INT(published, LIMIT_EVENTS_PER_HOUR);
+    REQUIRE_OK(publish_once(&g.in.places_of, &r, 1764000124000 + 3600 * 1000, &err), err);
+    CHECK(file_exists(arena_printf(&g.in.arena, "%s/log/events/176400012300000%02u.json", g.dir, LIMIT_EVENTS_PER_HOUR + 4)));
+}
+
+TEST(a_handler_that_is_gone_is_nobodys_problem)
+{
+    struct ground g CLEANUP(ground_done);
+    struct handler_record r;
+    struct err err = ERR_INIT;
+    char command[96];
+
+    REQUIRE(publishing(&g, &r));
+    snprintf(command, sizeof command, "rm -rf %s/lib %s/log", g.dir, g.dir);
+    REQUIRE(system(command) == 0);
+    CHECK(publish_once(&g.in.places_of, &r, clock_now_ms(), &err));
+    CHECK(!file_exists(below(&g, "lib")));
+}
+
+/* systemd, as far as we talk to it. */
+
+TEST(systemd_is_asked_in_the_right_order)
+{
+    struct ground g CLEANUP(ground_done);
+    struct service_control c;
+    struct err err = ERR_INIT;
+
+    REQUIRE(ground_make(&g));
+    put(below(&g, "systemctl"), arena_printf(&g.in.arena, "#!/bin/sh\necho \"$*\" >> %s/asked\nexit 0\n", g.dir));
+    REQUIRE(chmod(below(&g, "systemctl"), 0755) == 0);
+    setenv("TRUEBOOT_AGENT_TOOLS", g.dir, 1);
+    REQUIRE_OK(service_choose(&c, "systemd", &g.in.places_of, &err), err);
+    REQUIRE_OK(c.ops->units_changed(&c, &err), err);
+    REQUIRE_OK(c.ops->start(&c, &err), err);
+    CHECK(c.ops->is_active(&c));
+    REQUIRE_OK(c.ops->reload(&c, &err), err);
+    REQUIRE_OK(c.ops->stop(&c, &err), err);
+    CHECK(bytes_equal_string(
+        read_text(&g, "asked"),
+        "daemon-reload\nreset-failed trueboot-agent.service\n"
+        "enable --now trueboot-agent.service trueboot-agent-collect.path trueboot-agent-publish.path trueboot-agent-publish.timer\n"
+        "is-active --quiet trueboot-agent.service\nreload trueboot-agent.service\ncat trueboot-agent.service\n"
+        "disable --now trueboot-agent-collect.path trueboot-agent-publish.path trueboot-agent-publish.timer trueboot-agent.service\n"));
+    put(below(&g, "systemctl"), "#!/bin/sh\nexit 3\n");
+    REQUIRE(chmod(below(&g, "systemctl"), 0755) == 0);
+    CHECK(!c.ops->is_active(&c));
+    CHECK(!c.ops->start(&c, &err) && strstr(err.text, "systemctl enable --now ended with 3") != NULL);
+    CHECK(c.ops->stop(&c, &err)); /* there is no unit */
+    CHECK(!service_choose(&c, "upstart", &g.in.places_of, &err));
+}
+
+TEST(an_on_premises_cluster_s_settings_go_along_as_labels)
+{
+    struct ground g CLEANUP(ground_done);
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_config c;
+
+    REQUIRE(ground_make(&g));
+    settings(&g, 0,
+             "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndpoint\":\"https://a.example\",\"maaTenantName\":\"My_Tenant_NewConfig\"},"
+             "\"AscSettings\":{\"ascReportingEndpoint\":\"https://r.example/x\",\"ascReportingFrequency\":\"4H\"},\"AzureStackSettings\":"
+             "{\"clusterId\":\"/subscriptions/s/clusters/"
+             "c\",\"clusterAadTenantId\":\"g\"},\"useCustomToken\":\"false\",\"disableAlerts\":\"true\","
+             "\"isAzureStack\":\"true\"}}");
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+    REQUIRE_OK(config_load(&c, &a, &(struct config_places){ .root = g.in.places.root, .fw_cfg = "" }, &err), err);
+    CHECK_STRING(c.cluster_id, "/subscriptions/s/clusters/c");
+    CHECK_STRING(c.cluster_tenant, "g");
+    CHECK(!c.alerts);
+    CHECK(!says(&g, "lib/E.T-1.0/status/0.status", "clusters/c")); /* never shown */
+}

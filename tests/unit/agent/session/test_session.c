@@ -1,0 +1,310 @@
+/* Enrolment, attestation and reports between a real TPM emulator and a server that checks everything. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "agent/daemon/run.h"
+#include "base/file.h"
+#include "json/parse.h"
+#include "support/test.h"
+#include "unit/agent/guest.h"
+
+static const struct json *parsed(struct guest *g, const char *text)
+{
+    const struct json *v = NULL;
+    struct err err;
+
+    return text && json_parse(&g->arena, bytes_of_string(text), NULL, &v, &err) ? v : NULL;
+}
+
+TEST(a_fresh_guest_enrols_attests_and_reports_in_one_cycle)
+{
+    WITH_SESSION(g, session);
+    const struct json *report;
+
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_STRING(g.stub.problem, "");
+    CHECK_INT(answer.next_report_seconds, 3600);
+    CHECK_INT(g.stub.begins, 1);
+    CHECK_INT(g.stub.activations, 1);
+    CHECK_INT(g.stub.nonces, 1);
+    CHECK_INT(g.stub.attestations, 1);
+    CHECK_INT(g.stub.reports, 1);
+    report = parsed(&g, g.stub.last_report);
+    CHECK(json_get(report, "token") && json_get(report, "token")->type == JSON_STRING);
+    CHECK(json_get(report, "failure") && json_get(report, "failure")->type == JSON_NULL);
+    CHECK(json_get(report, "bootId") && json_get(report, "kernelVersion") && json_get(report, "bootTimeUtc"));
+    CHECK(json_get(report, "eventLogRef") && json_get(report, "eventLogRef")->type == JSON_NULL);
+    CHECK_STRING(session.state.vm_id, VTPM_UUID);
+    CHECK_STRING(session.state.last_verdict, "accepted");
+
+    /* The nonce of the answer serves the next one; nothing is enrolled again. */
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(g.stub.nonces, 1);
+    CHECK_INT(g.stub.begins, 1);
+    REQUIRE_DONE(session_heartbeat(&session, "idle", NULL, &answer, &why), why);
+    CHECK(json_is_string(json_get(parsed(&g, g.stub.last_heartbeat), "state"), "idle"));
+    CHECK_STRING(g.stub.problem, "");
+}
+
+/* guest-agent.md 3.7 and attestation-service.md 6.4: published servers take PS256 and do not say so. */
+TEST(requests_are_signed_as_the_server_says_it_takes_them_and_with_ps256_when_it_says_nothing)
+{
+    WITH_SESSION(g, session);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK(session.request_keys.p256 && !session.request_keys.rsa); /* an RSA key is not made for nothing */
+    g.stub.only_ps256 = true;
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK(session.request_keys.rsa);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(the_certificate_is_found_again_in_the_state_folder_and_in_the_tpm)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    char path[120];
+
+    WITH_GUEST(g);
+    for (int boot = 0; boot < 3; boot++) {
+        struct session session CLEANUP(session_done) = { 0 };
+
+        if (boot == 2) /* a RAM disk: the folder is gone, NV is not */
+            g.config.state_dir = "";
+        session_init(&session, &g.config);
+        REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+        CHECK_INT(g.stub.begins, 1);
+        CHECK_STRING(session.state.vm_id, VTPM_UUID);
+        vtpm_power_cycle(&g.vtpm);
+    }
+    snprintf(path, sizeof path, "%s/ak.crt", g.state_dir);
+    CHECK(file_exists(path));
+}
+
+TEST(a_cleared_tpm_gets_its_certificate_back_from_the_folder)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    for (int round = 0; round < 2; round++) {
+        struct session session CLEANUP(session_done) = { 0 };
+
+        session_init(&session, &g.config);
+        REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+        REQUIRE(vtpm_run(&g.vtpm, "tpm2_clear -c p || tpm2_clear -c l"));
+    }
+    CHECK_INT(g.stub.begins, 1);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(a_server_that_forgot_the_key_gets_a_new_enrolment)
+{
+    WITH_SESSION(g, session);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    g.stub.forget_identity = true;
+    CHECK(!session_heartbeat(&session, "idle", NULL, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "IDENTITY_UNKNOWN");
+    CHECK_INT(failure_retry(why.id), RETRY_AGAIN);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(g.stub.begins, 2);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(refused_evidence_is_reported_with_its_appraisal)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    const struct json *report;
+
+    WITH_GUEST(g);
+    g.stub.refuse_evidence = true;
+    session_init(&session, &g.config);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "REFUSED");
+    CHECK(strstr(why.text, "A Deny claim was issued"));
+    CHECK_INT(g.stub.reports, 1);
+    CHECK_INT(answer.next_report_seconds, 3600);
+    report = parsed(&g, g.stub.last_report);
+    CHECK(json_get(report, "token") && json_get(report, "token")->type == JSON_NULL);
+    CHECK(json_is_string(json_get(report, "appraisal"), "appraisal-7"));
+    CHECK(json_is_string(json_at(report, "failure", "code", NULL), "REFUSED"));
+    CHECK_STRING(session.state.last_verdict, "refused");
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(an_expired_nonce_makes_the_next_cycle_take_another)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    g.stub.refuse_nonces = 1;
+    session_init(&session, &g.config);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "NONCE");
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(g.stub.attestations, 2);
+    CHECK_INT(g.stub.nonces, 2);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(a_token_that_could_not_be_delivered_is_sent_again_and_not_acquired_again)
+{
+    WITH_SESSION(g, session);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    g.config.report_endpoint = "https://127.0.0.1:9/";
+    session_done(&session);
+    session_init(&session, &g.config);
+    session.nonce_len = 32;
+    memcpy(session.nonce, g.stub.nonce, 32);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "CONNECT_REFUSED");
+    CHECK_INT(g.stub.attestations, 2);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_INT(g.stub.attestations, 2);
+}
+
+TEST(what_could_not_be_delivered_survives_a_restart_and_is_told_with_the_next_report)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    const struct json *missed;
+
+    WITH_GUEST(g);
+    for (unsigned run = 0; run < 2; run++) {
+        struct session session CLEANUP(session_done) = { 0 };
+
+        session_init(&session, &g.config);
+        if (run == 0) {
+            REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+            g.config.report_endpoint = "https://127.0.0.1:9/";
+            server_close(session.report == session.attest ? NULL : session.report);
+            session.report = NULL;
+            CHECK(!session_cycle(&session, &answer, &why));
+            session_spool(&session, &why);
+            session_spool(&session, &why);
+            CHECK_INT(session.missed.count, 2);
+            g.config.report_endpoint = NULL;
+        } else { /* the token of before is sent; nothing is attested again */
+            CHECK(session.pending.token != NULL);
+            CHECK_INT(session.missed.count, 2);
+            REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+            CHECK_INT(session.missed.count, 0);
+        }
+    }
+    CHECK_INT(g.stub.attestations, 2);
+    CHECK_INT(g.stub.reports, 2);
+    missed = json_get(parsed(&g, g.stub.last_report), "missed");
+    CHECK(json_is_string(json_get(missed, "firstCode"), "CONNECT_REFUSED"));
+    CHECK(json_is_string(json_get(parsed(&g, g.stub.last_report), "appraisal"), "appraisal-7") || json_get(missed, "count"));
+    {
+        struct session session CLEANUP(session_done) = { 0 };
+
+        session_init(&session, &g.config);
+        CHECK(!session.pending.token && !session.missed.count);
+    }
+}
+
+TEST(a_token_that_the_monitor_refuses_is_not_sent_again)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    g.stub.refuse_tokens = true;
+    session_init(&session, &g.config);
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "REPORT_REFUSED");
+    g.stub.refuse_tokens = false;
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(g.stub.attestations, 2);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(a_server_in_trouble_is_told_from_one_that_refuses)
+{
+    WITH_SESSION(g, session);
+    for (unsigned step = 0; step < 3; step++) { /* at begin, at activate, at the nonce */
+        g.stub.fail_requests = 1;
+        CHECK(!session_cycle(&session, &answer, &why));
+        CHECK_STRING(failure_name(why.id), "SERVER_TROUBLE");
+        CHECK_INT(failure_retry(why.id), RETRY_IN_CYCLE);
+    }
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(an_enrolment_that_awaits_approval_comes_back_with_its_id)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    g.stub.begin_answer = "202";
+    session_init(&session, &g.config);
+    CHECK(!session_enrol(&session, false, &why));
+    CHECK_STRING(failure_name(why.id), "AWAITS_APPROVAL");
+    CHECK_INT(why.retry_after_seconds, 17);
+    CHECK_STRING(session.enroll_id, "waiting-1");
+    g.stub.begin_answer = "UnknownVm";
+    CHECK(!session_enrol(&session, false, &why));
+    CHECK_STRING(failure_name(why.id), "NOT_ENROLLED");
+    g.stub.begin_answer = "EnrolmentRefused";
+    CHECK(!session_enrol(&session, false, &why));
+    CHECK_STRING(failure_name(why.id), "ENROLL_REFUSED");
+    g.stub.begin_answer = "IdentityDuplicated";
+    CHECK(!session_enrol(&session, false, &why));
+    CHECK_STRING(failure_name(why.id), "CLONE");
+    g.stub.begin_answer = NULL;
+    REQUIRE_DONE(session_enrol(&session, false, &why), why);
+}
+
+TEST(an_evidence_file_needs_no_server)
+{
+    struct session session CLEANUP(session_done) = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct failure why = FAILURE_INIT;
+    const struct json *file;
+    struct err err = ERR_INIT;
+
+    WITH_GUEST(g);
+    g.config.endpoint = NULL;
+    session_init(&session, &g.config);
+    REQUIRE_DONE(session_evidence(&session, BYTES_LIT("0123456789abcdef"), &w, &why), why);
+    REQUIRE_OK(json_parse(&a, writer_bytes(&w), NULL, &file, &err), err);
+    CHECK(json_is_string(json_get(file, "nonce"), "MDEyMzQ1Njc4OWFiY2RlZg"));
+    CHECK(json_at(file, "current_attestation", "aik_pub", "n", NULL));
+    CHECK(json_at(file, "current_attestation", "quote", NULL));
+    CHECK(json_get(file, "ek_cert"));
+    CHECK_INT(g.stub.begins, 0);
+}
+
+TEST(the_daemon_survives_an_outage_and_writes_its_status)
+{
+    const struct run_options options = { .no_start_delay = true, .cycles = 1 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *status;
+    struct bytes text;
+    struct err err = ERR_INIT;
+    char path[120];
+
+    WITH_GUEST(g);
+    CHECK_INT(run_daemon(&g.config, &options), RUN_EXIT_OK);
+    snprintf(path, sizeof path, "%s/out/status.json", g.run_dir);
+    REQUIRE_OK(file_read_in(&a, path, 65536, &text, &err), err);
+    REQUIRE_OK(json_parse(&a, text, NULL, &status, &err), err);
+    CHECK(json_is_string(json_get(status, "state"), "idle"));
+    CHECK(json_is_string(json_get(status, "vmId"), VTPM_UUID));
+    CHECK(json_is_string(json_get(status, "lastVerdict"), "accepted"));
+    CHECK_STRING(g.stub.problem, "");
+
+    g.config.tcti = "swtpm:path=/nonexistent/socket";
+    CHECK_INT(run_daemon(&g.config, &options), RUN_EXIT_OK);
+    REQUIRE_OK(file_read_in(&a, path, 65536, &text, &err), err);
+    REQUIRE_OK(json_parse(&a, text, NULL, &status, &err), err);
+    CHECK(json_is_string(json_get(status, "state"), "degraded"));
+    CHECK(json_is_string(json_at(status, "failure", "code", NULL), "TPM_UNUSABLE"));
+}

@@ -1,0 +1,138 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "agent/state/state.h"
+#include "base/file.h"
+#include "support/test.h"
+
+struct folder {
+    char dir[64], state[80];
+};
+
+static void folder_remove(struct folder *f)
+{
+    char line[100];
+
+    snprintf(line, sizeof line, "rm -rf '%s'", f->dir);
+    CHECK_INT(system(line), 0);
+}
+
+static bool folder_make(struct folder *f)
+{
+    snprintf(f->dir, sizeof f->dir, P_tmpdir "/trueboot-state.XXXXXX");
+    if (!mkdtemp(f->dir))
+        return false;
+    snprintf(f->state, sizeof f->state, "%s/agent", f->dir);
+    return true;
+}
+
+static void fill(struct agent_state *s)
+{
+    s->ak = (struct ak_record){ .known = true, .rotation = 2, .handle = 0x81000003, .name = { .len = 34, .value = { 0, 0x0b, 7 } } };
+    write_string(&s->ak_cert, "certificate");
+    snprintf(s->vm_id, sizeof s->vm_id, "0c5c3a34-6f0b-4f33-9c0e-61a1b2c3d4e5");
+    snprintf(s->boot_id, sizeof s->boot_id, "11111111-6f0b-4f33-9c0e-61a1b2c3d4e5");
+    s->counter = 1764000000123;
+    s->sequence = 9;
+    s->reset_count = 5;
+    s->first_seen_ms = 1764000000000;
+}
+
+TEST(state_comes_back_as_it_was_saved)
+{
+    struct folder f CLEANUP(folder_remove) = { 0 };
+    struct agent_state s, t;
+
+    REQUIRE(folder_make(&f));
+    state_load(&s, f.state);
+    CHECK(!s.in_memory && !s.ak.known && !s.ak_cert.len);
+    fill(&s);
+    state_save_identity(&s);
+    state_save_progress(&s);
+    CHECK_STRING(s.note, "");
+    state_load(&t, f.state);
+    CHECK(t.ak.known && t.ak.rotation == 2 && t.ak.handle == 0x81000003);
+    CHECK_BYTES(tpm_name_bytes(&t.ak.name), tpm_name_bytes(&s.ak.name));
+    CHECK_BYTES(writer_bytes(&t.ak_cert), BYTES_LIT("certificate"));
+    CHECK_STRING(t.vm_id, s.vm_id);
+    CHECK_STRING(t.boot_id, s.boot_id);
+    CHECK_INT(t.counter, s.counter);
+    CHECK_INT(t.sequence, 9);
+    CHECK_INT(t.reset_count, 5);
+    CHECK_INT(t.first_seen_ms, s.first_seen_ms);
+    state_done(&s);
+    state_done(&t);
+}
+
+static void overwrite(const struct folder *f, const char *name, const char *text)
+{
+    char path[200];
+    struct err err;
+
+    snprintf(path, sizeof path, "%s/%s", f->state, name);
+    CHECK(file_write(path, bytes_of_string(text), 0600, &err));
+}
+
+TEST(a_damaged_file_is_set_aside_and_a_newer_one_left_alone)
+{
+    static const char *const damaged[] = { "", "{", "[]", "{\"schema\":\"one\"}", "{\"schema\":1}", "{\"schema\":1,\"name\":\"zz\"}" };
+    struct folder f CLEANUP(folder_remove) = { 0 };
+    struct agent_state s;
+    char bad[200];
+
+    REQUIRE(folder_make(&f));
+    for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
+        state_load(&s, f.state);
+        fill(&s);
+        state_save_identity(&s);
+        state_done(&s);
+        overwrite(&f, "ak.json", damaged[i]);
+        state_load(&s, f.state);
+        CHECK(!s.ak.known && !s.in_memory);
+        CHECK(strstr(s.note, "ak.json was damaged"));
+        snprintf(bad, sizeof bad, "%s/ak.json.bad", f.state);
+        CHECK(file_exists(bad));
+        state_done(&s);
+    }
+    overwrite(&f, "state.json", "{\"schema\":2,\"counter\":7}");
+    state_load(&s, f.state);
+    CHECK(s.in_memory && strstr(s.note, "newer version"));
+    fill(&s);
+    state_save_progress(&s);
+    state_done(&s);
+    state_load(&s, f.state);
+    CHECK(strstr(s.note, "newer version"));
+    state_done(&s);
+}
+
+TEST(without_a_folder_the_state_lives_in_memory)
+{
+    struct agent_state s;
+
+    state_load(&s, "");
+    CHECK(s.in_memory);
+    fill(&s);
+    state_save_identity(&s);
+    CHECK_STRING(s.note, "");
+    state_done(&s);
+    state_load(&s, "/proc/nowhere");
+    CHECK(s.in_memory && s.note[0]);
+    state_done(&s);
+}
+
+TEST(erasing_leaves_nothing_behind)
+{
+    struct folder f CLEANUP(folder_remove) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_state s;
+
+    REQUIRE(folder_make(&f));
+    state_load(&s, f.state);
+    fill(&s);
+    state_save_identity(&s);
+    state_save_progress(&s);
+    state_done(&s);
+    REQUIRE_OK(state_erase(f.state, &err), err);
+    CHECK_INT(rmdir(f.state), 0);
+    REQUIRE_OK(state_erase(f.state, &err), err);
+}
