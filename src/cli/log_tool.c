@@ -17,6 +17,15 @@ static int read_part(struct cli *cli, const char *path, bool first, struct event
     return offline_fail(&err);
 }
 
+static const char *why_no_events(const struct eventlog *log)
+{
+    const struct eventlog_part *part = log->n_parts ? &log->parts[0] : NULL;
+
+    if (part && part->err.code)
+        return part->err.text;
+    return part && part->trailing != TRAILING_NONE ? "it holds nothing but fill" : "it is empty";
+}
+
 int log_tool_open(struct cli *cli, const char *const *paths, size_t n, struct log_tool *ret)
 {
     ret->findings.arena = &cli->arena;
@@ -26,8 +35,7 @@ int log_tool_open(struct cli *cli, const char *const *paths, size_t n, struct lo
             return code;
     }
     if (!ret->log.n_events)
-        return cli_fail(EXIT_ERROR, "%s: no event log: %s", paths[0],
-                        ret->log.n_parts && ret->log.parts[0].err.code ? ret->log.parts[0].err.text : "it is empty");
+        return cli_fail(EXIT_ERROR, "%s: no event log: %s", paths[0], why_no_events(&ret->log));
     if (eventlog_looks_confidential(&ret->log))
         ret->log.registers = REGISTERS_CONFIDENTIAL;
     replay_compute(&ret->log, &ret->computed);

@@ -192,6 +192,8 @@ static bool add_systemd_log(struct run *r, struct bytes text)
     struct systemd_log log;
     struct bytes events;
 
+    if (!text.len) /* systemd is there and has measured nothing */
+        return true;
     if (!systemd_log_parse(&r->cli->arena, text, &log, &r->err) || !systemd_log_as_events(&log, &w, &r->err))
         return err_within(&r->err, "systemd's log");
     if (!arena_copy(&r->cli->arena, writer_bytes(&w), &events))
@@ -213,6 +215,10 @@ static bool read_ima(struct run *r)
         list = ARENA_NEW(&r->cli->arena, struct ima_list);
         if (!list || !ima_parse(&r->cli->arena, e->logs[i].content, list, &r->err))
             return list ? err_within(&r->err, "IMA list") : err_set(&r->err, ERR_NO_MEMORY, "no memory for an IMA list");
+        if (!list->n && list->truncated) { /* not even one entry: never was a list */
+            r->err = list->err;
+            return err_within(&r->err, "IMA list");
+        }
     }
     r->out->ima = list;
     return true;

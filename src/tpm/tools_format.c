@@ -139,6 +139,20 @@ static enum digest_algorithm hash_of_quote(struct bytes attest)
     return DIGEST_SHA256;
 }
 
+/* A bare RSA signature does not say how it was padded. The key's public area does; without one, whichever way holds: neither can be made
+ * without the key. */
+static enum signature_scheme bare_rsa_scheme(const struct tpm_signature *bare, const struct pubkey *key,
+                                             const struct tpm_public *key_public, struct bytes attest)
+{
+    struct tpm_signature padded = *bare;
+    struct err ignored = ERR_INIT;
+
+    padded.scheme = SIGNATURE_RSAPSS;
+    if (key_public)
+        return key_public->scheme.algorithm == TPM_ALG_RSAPSS ? SIGNATURE_RSAPSS : SIGNATURE_RSASSA;
+    return tpm_signature_verify(&padded, key, false, attest, &ignored) ? SIGNATURE_RSAPSS : SIGNATURE_RSASSA;
+}
+
 bool tools_signature(struct arena *a, struct bytes file, const struct pubkey *key, const struct tpm_public *key_public, struct bytes attest,
                      struct bytes *ret, enum signature_form *ret_form, struct err *err)
 {
@@ -153,8 +167,8 @@ bool tools_signature(struct arena *a, struct bytes file, const struct pubkey *ke
     if (pubkey_type(key) == KEY_EC && bare_ecdsa(file, ec_curve_len(pubkey_curve(key)), &bare)) {
         bare.scheme = SIGNATURE_ECDSA;
     } else if (tools_signature_form(file, key) == SIGNATURE_FORM_RAW_RSASSA) {
-        bare.scheme = key_public && key_public->scheme.algorithm == TPM_ALG_RSAPSS ? SIGNATURE_RSAPSS : SIGNATURE_RSASSA;
         bare.rsa = file;
+        bare.scheme = bare_rsa_scheme(&bare, key, key_public, attest);
     } else {
         return true; /* quote_verify says what is wrong with it */
     }

@@ -21,8 +21,8 @@ enum signature_form tools_signature_form(struct bytes file, const struct pubkey 
 /* tools_attest: the TPMS_ATTEST of a quote file, with or without the size of a TPM2B_ATTEST in front. A view. */
 struct bytes tools_attest(struct bytes file);
 /* tools_signature: the same signature in the form that *ret_form names. An ECDSA signature may be a DER sequence (tpm2_quote -f plain) or
- * r and s of the curve's width; then, as for a bare RSA one, the hash is the one that made the quote's digest. A bare RSA signature is RSASSA, unless
- * the key's public area (or NULL) says RSAPSS. */
+ * r and s of the curve's width; then, as for a bare RSA one, the hash is the one that made the quote's digest. A bare RSA signature is padded as
+ * the key's public area says; where that is not known (NULL), it is RSAPSS if it holds so, else RSASSA. */
 MUST_CHECK bool tools_signature(struct arena *a, struct bytes file, const struct pubkey *key, const struct tpm_public *key_public,
                                 struct bytes attest, struct bytes *ret, enum signature_form *ret_form, struct err *err);
 /* tools_pcrs: what `tpm2_quote -o` and `tpm2_pcrread -o` write with the format "serialized": host structures of a

@@ -396,7 +396,10 @@ TEST(what_is_no_log_is_an_error_of_one_sentence)
 
     CHECK_INT(r.code, 1);
     CHECK_INT(r.out.len, 0);
-    CHECK(bytes_find(r.error, BYTES_LIT("no event log")) != SIZE_MAX);
+    CHECK(bytes_find(r.error, BYTES_LIT("no event log: it is empty")) != SIZE_MAX);
+    r = show(&a, temporary_file(&a, "fill", BYTES_LIT("\xff\xff\xff\xff\xff\xff\xff\xff")), "yaml");
+    CHECK_INT(r.code, 1);
+    CHECK(bytes_find(r.error, BYTES_LIT("nothing but fill")) != SIZE_MAX);
     r = show(&a, "/nonexistent/log", "yaml");
     CHECK_INT(r.code, 1);
 }

@@ -247,6 +247,10 @@ TEST(a_file_that_is_no_log_or_no_register_file_is_an_error_and_no_verdict)
         const char *says;
     } rows[] = { { "--log", BYTES_LIT("\x1f\x8b\x08\0\0\0"), "a compressed file" },
                  { "--log", BYTES_LIT("AAAAAAMAAAAAAAAA\n"), "text" },
+                 { "--ima", BYTES_LIT("not a list\n"), "IMA list" },
+                 { "--ima", BYTES_LIT("{\"a\":1}"), "IMA list" },
+                 { "--ima", BYTES_LIT("10 f10"), "IMA list" },
+                 { "--systemd-log", BYTES_LIT("x"), "systemd's log" },
                  { "--pcrs", BYTES_LIT("{\"sha256\":{\"0\":\"xx\"}}"), "register 0" },
                  { "--pcrs", BYTES_LIT(""), "no register value" },
                  { "--ak", BYTES_LIT("garbage"), "garbage" } };
@@ -299,6 +303,7 @@ TEST(quotes_and_nonces_are_taken_in_the_forms_that_people_have)
     CHECK_INT(verdict_code(&a, folder, true, "--quote", printed, &v), 0);
     CHECK_INT(verdict_code(&a, folder, true, "--signature", printed, &v), 0);
     CHECK_INT(verdict_code(&a, folder, true, "--pcrs", printed, &v), 0);
+    CHECK_INT(verdict_code(&a, folder, true, "--systemd-log", temporary_file(&a, "nothing-measured", BYTES_NONE), &v), 0);
     CHECK_INT(verdict_code(&a, folder, true, "--quote", temporary_file(&a, "odd", bytes_slice(hex, 0, hex.len - 2)), &v), 10);
 }
 

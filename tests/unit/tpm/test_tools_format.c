@@ -256,3 +256,36 @@ TEST(an_ecdsa_signature_is_read_in_every_form)
             CHECK_BYTES(read, cut);
     }
 }
+
+/* `tpm2_quote -f plain` and what it prints: nothing but the number. A key in PEM or DER does not say how it pads. */
+TEST(a_bare_rsa_signature_is_padded_as_the_key_says_or_as_it_holds)
+{
+    static const enum signature_scheme schemes[] = { SIGNATURE_RSASSA, SIGNATURE_RSAPSS };
+    const struct tpm_public says_rsassa = { .scheme = { .algorithm = TPM_ALG_RSASSA } },
+                            says_rsapss = { .scheme = { .algorithm = TPM_ALG_RSAPSS } };
+    CLEANUP(arena_done) struct arena a = { 0 };
+    const struct bytes message = BYTES_LIT("a quote");
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        CLEANUP(privkey_free_at) struct privkey *rsa = NULL;
+        const struct tpm_public *keys[] = { NULL, &says_rsassa, &says_rsapss };
+        uint8_t signature[PRIVKEY_SIGNATURE_MAX];
+        size_t len;
+
+        if (i && test_is_on_wine())
+            continue;
+        REQUIRE_OK(privkey_generate(PRIVKEY_RSA_2048, &rsa, &err), err);
+        REQUIRE_OK(privkey_sign(rsa, schemes[i], DIGEST_SHA256, message, signature, &len, &err), err);
+        for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+            enum signature_scheme want = !keys[k] ? schemes[i] : k == 1 ? SIGNATURE_RSASSA : SIGNATURE_RSAPSS;
+            struct tpm_signature got;
+            enum signature_form form;
+            struct bytes read;
+            REQUIRE_OK(tools_signature(&a, (struct bytes){ signature, len }, privkey_public(rsa), keys[k], message, &read, &form, &err),
+                       err);
+            REQUIRE_OK(tpm_signature_decode(read, &got, &err), err);
+            CHECK_INT(got.scheme, want);
+        }
+    }
+}
