@@ -1,4 +1,5 @@
-/* Comparing two boots: components are matched by content first, then by role; what is left over was added or is missing. */
+/* Comparing two boots: components are matched by content first, then by role; what is left over was added or is missing.
+ * Last comes the order of the images. */
 #include "bootchain/comparison.h"
 #include <stdlib.h>
 #include "base/hex.h"
@@ -52,8 +53,7 @@ static bool side_begin(struct comparison *c, struct side *side, struct component
     return true;
 }
 
-/* The first place in `side` with this digest. */
-static size_t lower_bound(const struct side *side, const struct digest *digest)
+size_t side_find(const struct side *side, const struct digest *digest)
 {
     const struct place wanted = { digest, 0 };
     size_t low = 0, high = side->n_places;
@@ -74,7 +74,7 @@ static void match_content(struct side *from, const struct side *to)
     for (size_t i = 0; i < from->n; i++) {
         const struct component *c = &from->items[i];
         for (size_t k = 0; k < c->n_digests && !from->done[i]; k++)
-            for (size_t p = lower_bound(to, &c->digests[k]); p < to->n_places && digest_equal(to->places[p].digest, &c->digests[k]); p++)
+            for (size_t p = side_find(to, &c->digests[k]); p < to->n_places && digest_equal(to->places[p].digest, &c->digests[k]); p++)
                 if (same_place(c, &to->items[to->places[p].component])) {
                     from->done[i] = true;
                     break;
@@ -180,12 +180,12 @@ static void accept_holes(struct comparison *c)
                     c->findings->items[f].severity = SEVERITY_INFO;
 }
 
-static void compare_components(struct comparison *c)
+static bool compare_components(struct comparison *c)
 {
     if (!banks_meet(c)) {
         findings_add(c->findings, FINDING_BASELINE_BANKS, FINDING_NO_PCR, FINDING_NO_EVENT,
                      "The accepted boot was measured in other banks than this one: their components cannot be compared.");
-        return;
+        return true;
     }
     match_content(&c->is, &c->was);
     match_content(&c->was, &c->is);
@@ -199,6 +199,7 @@ static void compare_components(struct comparison *c)
         deviation_shape(c);
     leftovers(c);
     accept_holes(c);
+    return images_compare(c);
 }
 
 /* By register alone: which of them hold configuration only, which belong to programs, which somebody else judges. */
@@ -286,6 +287,5 @@ bool bootchain_compare(struct arena *a, const struct boot_record *baseline, cons
         return compare_registers(&c, baseline, now);
     if (!side_begin(&c, &c.was, baseline->components) || !side_begin(&c, &c.is, now->components))
         return false;
-    compare_components(&c);
-    return true;
+    return compare_components(&c);
 }

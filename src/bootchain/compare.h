@@ -1,7 +1,8 @@
 /* bootchain/compare.h: how this boot differs from an accepted one, in words.
  *
  * Every deviation is a finding with register, event, what was and what is. Severity: architecture.md 8. Register values judge
- * only where no log explains them. The order of events does not matter, their content does; a reboot, another VM of the same
+ * only where no log explains them. The order of events does not matter, their content does, but for
+ * the images in register 4: which one started which; a reboot, another VM of the same
  * image, another TPM interface or another set of banks gives no finding. */
 #pragma once
 #include "bootchain/chain.h"

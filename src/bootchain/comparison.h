@@ -57,6 +57,8 @@ static inline bool same_place(const struct component *a, const struct component 
     return a->pcr == b->pcr && component_same_content(a, b);
 }
 
+/* The first of the side's places with this digest, or where it would be. */
+size_t side_find(const struct side *side, const struct digest *digest);
 /* Another accepted content of the same role is there. */
 bool comparison_alternative_ran(const struct comparison *c, const struct component *expected);
 
@@ -72,5 +74,7 @@ void deviation_firmware_apps(struct comparison *c);
 
 /* GRUB's commands, all at once. */
 void commands_compare(struct comparison *c);
+/* image_order.c: whether each image of register 4 came after the one that it came after in the accepted boot. False: c->err is set. */
+MUST_CHECK bool images_compare(struct comparison *c);
 /* Windows' boot modules, all at once. */
 void modules_compare(struct comparison *c);

@@ -390,3 +390,20 @@ TEST(L6_a_kernel_that_does_not_start_its_checks_is_told)
     REQUIRE_OK(attack_measure(&x), x.err);
     CHECK_NEVER_HEALTHY(x, BOOT_CMDLINE_FORBIDDEN);
 }
+
+/* shim starts the accepted kernel by itself, with a line of root's; all that GRUB would have measured is measured by root afterwards. */
+TEST(L10_an_accepted_loader_that_is_measured_behind_the_kernel_did_not_start_it)
+{
+    struct baseline baseline;
+    ATTACK(sound);
+    ATTACK(x);
+
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    x.baseline = &baseline;
+    attack_move(&x, x.at.kernel, x.at.grub);
+    REQUIRE_OK(attack_measure(&x), x.err);
+    REQUIRE_OK(attack_send(&x), x.err);
+    CHECK_INT(x.verdict, VERDICT_UNHEALTHY);
+    CHECK(findings_have(&x.findings, FINDING_BOOT_CHAIN_CHANGED));
+}
