@@ -158,3 +158,15 @@ bool document_openid(void *context, const struct http_request *request, struct h
     json_end(&out);
     return true;
 }
+
+bool document_preflight(void *context UNUSED, const struct http_request *request UNUSED, struct http_response *response,
+                        struct err *err UNUSED)
+{
+    response->status = 204;
+    publish(response);
+    http_response_header(response, "Access-Control-Allow-Methods", "GET, HEAD");
+    /* "*" stands for any header but Authorization, which clients with a credential send here, too. */
+    http_response_header(response, "Access-Control-Allow-Headers", "*, Authorization");
+    http_response_header(response, "Access-Control-Max-Age", "3600");
+    return true;
+}

@@ -8,3 +8,5 @@
 bool document_certs(void *context, const struct http_request *request, struct http_response *response, struct err *err);
 /* GET /.well-known/openid-configuration */
 bool document_openid(void *context, const struct http_request *request, struct http_response *response, struct err *err);
+/* OPTIONS of both: what a browser asks before it lets a script send a header of its own, as clients' x-ms-client-request-id (2.5). */
+bool document_preflight(void *context, const struct http_request *request, struct http_response *response, struct err *err);

@@ -72,8 +72,10 @@ const struct http_route attestation_routes[] = {
     ROUTE_AT("POST", "/attest/Tee/{type}",            HTTP_ANONYMOUS,    LIMIT_ATTEST_BODY_BYTES, HTTP_ANY_BODY, post_attest, HTTP_COSTLY), /* 2018-09-01-preview */
     ROUTE("GET",  "/certs",                           HTTP_ANONYMOUS,    0,                       HTTP_NO_BODY,  document_certs),
     ROUTE("GET",  "/.well-known/openid-configuration", HTTP_ANONYMOUS,   0,                       HTTP_NO_BODY,  document_openid),
-    { "GET",      "/servicehealth",                   HTTP_ANONYMOUS,    0,                       HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, NULL }, /* whatever Host a probe sends */
-    { "GET",      "/providers/{provider}/servicehealth", HTTP_ANONYMOUS, 0,                      HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, data_plane_locate },
+    ROUTE("OPTIONS", "/certs",                        HTTP_ANONYMOUS,    0,                       HTTP_NO_BODY,  document_preflight),
+    ROUTE("OPTIONS", "/.well-known/openid-configuration", HTTP_ANONYMOUS, 0,                      HTTP_NO_BODY,  document_preflight),
+    { "GET",      "/servicehealth",                   HTTP_ANONYMOUS,    0,                       HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, NULL, true }, /* whatever Host a probe sends */
+    { "GET",      "/providers/{provider}/servicehealth", HTTP_ANONYMOUS, 0,                      HTTP_NO_BODY,  get_health, 401, HTTP_CHEAP, data_plane_locate, true },
     ROUTE("GET",  "/policies/{type}",                 HTTP_READER,       0,                       HTTP_NO_BODY,  policy_get),
     ROUTE("PUT",  "/policies/{type}",                 HTTP_POLICY_ADMIN, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_put),
     ROUTE("POST", "/policies/{type}:reset",           HTTP_POLICY_ADMIN, LIMIT_POLICY_BODY_BYTES, HTTP_ANY_BODY, policy_reset),

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/uuid.h"
 #include "crypto/random.h"
+#include "http/head.h"
 
 enum {
     MAX_HEADERS = 128,
@@ -41,6 +42,8 @@ struct exchange {
     struct http_field headers[MAX_HEADERS];
     size_t n_headers, header_bytes;
     bool header_overflow;
+    struct head_reading head;
+    bool may_lack_host; /* HTTP/1.0 */
 };
 
 static struct connection *connection_of(struct MHD_Connection *connection)
@@ -186,6 +189,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind UNUSED
     struct exchange *x = context;
     struct http_field *field = &x->headers[x->n_headers];
 
+    head_next(&x->head, name, value);
     if (!value)
         value = "";
     if (x->n_headers == MAX_HEADERS || !arena_copy(&x->arena, bytes_of_string(name), &field->name) ||
@@ -250,6 +254,44 @@ static bool is_token(struct bytes name)
     return name.len > 0;
 }
 
+/* RFC 9110, 5.5: what stands in a value, blanks and bytes beyond ASCII included. */
+static bool holds_no_controls(struct bytes value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if ((value.data[i] < 0x20 && value.data[i] != '\t') || value.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* Characters that no host and no port has (RFC 9112 3.2), on addresses too that ask for no particular host. */
+static bool may_be_host(struct bytes host)
+{
+    for (size_t i = 0; i < host.len; i++)
+        if (memchr(" \t\"<>\\^`{|}/?#@", host.data[i], 16))
+            return false;
+    return true;
+}
+
+static bool fields_are_well_formed(struct exchange *x)
+{
+    for (size_t i = 0; i < x->n_headers; i++) {
+        x->close = !is_token(x->headers[i].name) || !holds_no_controls(x->headers[i].value);
+        if (x->close)
+            return refuse(x, 400, "InvalidParameter",
+                          is_token(x->headers[i].name) ? "A header's value holds control characters."
+                                                       : "A header's name is not well formed.");
+    }
+    x->close = !head_is_as_sent(&x->head);
+    if (x->close)
+        return refuse(x, 400, "InvalidParameter",
+                      "The request's head is not well formed: its lines end in CR LF, and no header is folded or holds a NUL.");
+    x->close = http_header_count(&x->request, "Host") == 0 && !x->may_lack_host;
+    if (x->close)
+        return refuse(x, 400, "InvalidParameter", "The request has no header Host, which HTTP/1.1 requires.");
+    x->close = !may_be_host(http_header(&x->request, "Host"));
+    return !x->close || refuse(x, 400, "InvalidParameter", "The header Host: not HOST or HOST:PORT");
+}
+
 /* Two readings of where a request ends are how requests are smuggled past a proxy. */
 static bool head_is_plain(struct exchange *x)
 {
@@ -263,14 +305,12 @@ static bool head_is_plain(struct exchange *x)
     }
     if (x->header_overflow || x->header_bytes + request->path.len + x->query.len > LIMIT_HTTP_HEADER_BYTES) {
         x->close = true;
-        return refuse(x, 431, "RequestHeaderFieldsTooLarge", "The request's headers are larger than 16 KiB.");
+        return refuse(x, 431, "RequestHeaderFieldsTooLarge",
+                      x->n_headers == MAX_HEADERS ? "The request has more than 128 headers."
+                                                  : "The request's headers are larger than 16 KiB.");
     }
-    for (size_t i = 0; i < x->n_headers; i++) {
-        if (!is_token(x->headers[i].name)) {
-            x->close = true;
-            return refuse(x, 400, "InvalidParameter", "A header's name is not well formed.");
-        }
-    }
+    if (!fields_are_well_formed(x))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(once); i++) {
         if (http_header_count(request, once[i]) > 1) {
             x->close = true;
@@ -427,6 +467,8 @@ static enum MHD_Result begin(struct exchange_host *h, struct MHD_Connection *con
     x->begun = true;
     h->in_flight++;
     x->request.method = "";
+    x->may_lack_host = strcmp(version, "HTTP/1.0") == 0;
+    head_begin(&x->head, version);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, x);
     for (size_t i = 0; x->authority.data && i < x->n_headers; i++)
         if (x->headers[i].name.len == 4 && strncasecmp((const char *)x->headers[i].name.data, "Host", 4) == 0)

@@ -140,13 +140,12 @@ static bool daemon_start(struct http_server *server, int fd, unsigned threads, s
         { MHD_OPTION_CONNECTION_LIMIT, limit, NULL },
         { MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL },
         { MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL },
-        { MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
         { MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)opened_or_closed, daemon },
         { MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_end, &server->host },
         { MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begin, &server->host },
         { MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL },
     };
-    size_t n = 11;
+    size_t n = 10;
 
     if (daemon->key) {
         flags |= MHD_USE_TLS;

@@ -56,6 +56,39 @@ TEST(types_are_read_in_any_case_and_unknown_ones_are_not_found)
     CHECK_INT(answer.status, 405);
 }
 
+/* "" when it is not there. */
+static const char *answer_header(const struct answer *answer, const char *name)
+{
+    for (size_t i = 0; i < answer->response.n_headers; i++)
+        if (bytes_equal_string(answer->response.headers[i].name, name))
+            return (const char *)answer->response.headers[i].value.data;
+    return "";
+}
+
+/* 2.5: browsers may call the two documents, and ask first when a client sends a header of its own; nothing else is open to other origins. */
+TEST(browsers_may_read_the_documents_and_nothing_else)
+{
+    static const struct {
+        const char *path;
+        bool open;
+    } rows[] = { { "/certs", true },
+                 { "/.well-known/openid-configuration", true },
+                 { "/certs/", true },
+                 { "/attest/Tpm" FIXTURE_API, false },
+                 { "/policies/Tpm" FIXTURE_API, false },
+                 { "/servicehealth", false } };
+    FIXTURE(f);
+    struct answer answer;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fixture_call(&f, &(struct call){ .method = "OPTIONS", .path = rows[i].path }, &answer);
+        CHECK_INT(answer.status, rows[i].open ? 204 : 405);
+        CHECK_STRING(answer_header(&answer, "Access-Control-Allow-Origin"), rows[i].open ? "*" : "");
+        CHECK_STRING(answer_header(&answer, "Access-Control-Allow-Headers"), rows[i].open ? "*, Authorization" : "");
+        CHECK_STRING(answer_header(&answer, "Access-Control-Allow-Methods"), rows[i].open ? "GET, HEAD" : "");
+    }
+}
+
 TEST(the_answer_comes_in_the_envelope_of_the_question)
 {
     FIXTURE(f);

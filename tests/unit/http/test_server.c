@@ -339,8 +339,80 @@ TEST(what_is_no_http_is_refused_in_our_words)
         CHECK(strstr(h.text, body) && strstr(h.text, header) && strstr(h.text, "\r\nx-ms-request-id: "));
         CHECK(strstr(h.text, "\r\nContent-Type: application/json; charset=utf-8\r\n") != NULL);
         CHECK(!strstr(h.text, "html"));
+        CHECK(!strstr(h.text, "\nHTTP/1.1 ")); /* one answer */
+        CHECK(strstr(h.text, "\r\nConnection: close\r\n") && strstr(h.text, "\r\nDate: "));
         if (test_failed() && !before)
             test_note("%s -> %s", cases[i].request, h.text);
+    }
+}
+
+/* RFC 9112 2.2, 3.2, 5.1, 5.2; RFC 9110 5.5: heads that the library takes and that others read otherwise. Each beside one that is plain. */
+TEST(a_head_that_reads_in_two_ways_reaches_no_handler)
+{
+#define LINE       "GET /v1/vms/a HTTP/1.1\r\n"
+#define HEAD(text) text, sizeof text - 1
+    static const struct {
+        const char *request;
+        size_t len;
+        int status;
+    } rows[] = {
+        { HEAD(LINE HOST "X-A: b\r\n\r\n"), 200 },
+        { HEAD(LINE HOST "X-A:b\r\nX-B: \t c \t\r\nX-C:\r\nX-D: \r\n\r\n"), 200 },
+        { HEAD(LINE HOST "X-A: \xc3\xa4\t\"(:;)\r\n\r\n"), 200 },
+        { HEAD(LINE "X-A: b\r\nHOST:localhost\r\n\r\n"), 200 },
+        { HEAD(LINE HOST "X-A: b\r\n c\r\n\r\n"), 400 },            /* folded, */
+        { HEAD(LINE HOST "X-A: b\r\n\tc\r\nX-B: d\r\n\r\n"), 400 }, /* not only at the end, */
+        { HEAD(LINE HOST "X-A:\r\n b\r\n\r\n"), 400 },              /* with nothing in the first line, */
+        { HEAD(LINE HOST "X-A: b\r\n \r\n\r\n"), 400 },             /* or in the second */
+        { HEAD(LINE "Host: local\r\n host\r\n\r\n"), 400 },
+        { HEAD(LINE HOST "X-A: b\0c\r\n\r\n"), 400 },
+        { HEAD(LINE HOST "X-A: b\0\r\nX-B: c\r\n\r\n"), 400 },
+        { HEAD(LINE HOST "X-A: b\0Transfer-Encoding: chunked\r\nX-B: c\r\n\r\n"), 400 },
+        { HEAD(LINE HOST "X-A: b\x01\r\n\r\n"), 400 },
+        { HEAD(LINE HOST "X-A: b\x7f\r\n\r\n"), 400 },
+        { HEAD(LINE HOST "X-A: b\rX-B: c\r\n\r\n"), 400 },
+        { HEAD(LINE HOST "X-A: b\nX-B: c\r\n\r\n"), 400 },
+        { HEAD("GET /v1/vms/a HTTP/1.1\n" HOST "\r\n"), 400 },
+        { HEAD(LINE "Host: localhost\nX-A: b\n\n"), 400 },
+        { HEAD(LINE HOST ": b\r\n\r\n"), 400 },
+        { HEAD(LINE ": b\r\n" HOST "\r\n"), 400 },
+        { HEAD(LINE "Host: a b\r\n\r\n"), 400 },
+        { HEAD(LINE "Host: me@localhost\r\n\r\n"), 400 },
+        { HEAD(LINE "Host: localhost/x\r\n\r\n"), 400 },
+        { HEAD(LINE "\r\n"), 400 },
+        { HEAD("GET /v1/vms/a HTTP/1.0\r\n\r\n"), 200 },
+        { HEAD("GET /v1/vms/a HTTP/1.0\r\nX-A: b\r\n c\r\n\r\n"), 400 },
+        { HEAD("GET https://localhost/v1/vms/a HTTP/1.1\r\n\r\n"), 400 },
+    };
+    SERVER(f, tables);
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct heard h;
+
+        ask_bytes(&f, rows[i].request, rows[i].len, &h);
+        if (status_of(&h) != rows[i].status)
+            test_note("row %zu: %s -> %s", i, rows[i].request, h.text);
+        CHECK_INT(status_of(&h), rows[i].status);
+        CHECK((strstr(h.text, "\"method\"") != NULL) == (rows[i].status == 200));
+    }
+#undef HEAD
+#undef LINE
+}
+
+TEST(too_many_headers_are_not_called_too_large)
+{
+    char request[4000];
+    SERVER(f, tables);
+    struct heard h;
+
+    for (int n = 128; n <= 129; n++) {
+        int at = snprintf(request, sizeof request, "GET /v1/vms/a HTTP/1.1\r\n" HOST);
+        for (int i = 1; i < n; i++)
+            at += snprintf(request + at, sizeof request - (size_t)at, "X-%d: a\r\n", i);
+        snprintf(request + at, sizeof request - (size_t)at, "\r\n");
+        ask(&f, request, &h);
+        CHECK_INT(status_of(&h), n == 128 ? 200 : 431);
+        CHECK(n == 128 || strstr(h.text, "more than 128 headers"));
     }
 }
 

@@ -13,6 +13,10 @@ static const char *const for_anybody[] = {
     "POST /attest/Tee/{type}", /* the path of 2018-09-01-preview */
     "GET /certs",
     "GET /.well-known/openid-configuration",
+    "OPTIONS /certs", /* what browsers ask first */
+    "OPTIONS /.well-known/openid-configuration",
+    "OPTIONS /providers/{provider}/certs",
+    "OPTIONS /providers/{provider}/.well-known/openid-configuration",
     "GET /servicehealth",
     "POST /providers/{provider}/attest/{type}", /* asks for a role itself where the provider wants one */
     "POST /providers/{provider}/attest/Tee/{type}",
