@@ -1,8 +1,10 @@
 /* appraise/appraise.h: evidence in, appraisal out. Pure: no files, no network, no clock but the one passed in.
  *
  * The one function that every path shares: the attestation service, the offline `trueboot verify`, tests, benchmarks.
- * Order (attestation-service.md 6.5): quote → registers → logs replayed against them → what the events mean → policy. Each
- * step takes only what the step before has verified; every refusal is a finding, and all are collected. */
+ * Order (attestation-service.md 6.5): how the policy wants it verified → whose key → quote and the register values under it → boot logs
+ * replayed against them and what their events mean → IMA list → what the registers alone say → the kernel's own words → policy. Behind the
+ * quote nothing is looked at unless it holds, and each step takes only what the ones before have verified; every refusal is a finding, and
+ * all are collected. */
 #pragma once
 #include "appraise/appraisal.h"
 #include "appraise/evidence.h"

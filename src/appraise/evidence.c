@@ -1,26 +1,15 @@
 #include "appraise/evidence.h"
-#include "base/base64.h"
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "json/parse.h"
 
-/* need_base64 reads a required (or, when `optional`, possibly absent) base64url member. */
-static bool read_base64(struct arena *a, const struct json *v, const char *name, bool optional, size_t limit, struct bytes *ret,
-                        struct err *err)
+/* A member that may be missing or null: BYTES_NONE. */
+static bool optional_base64(struct arena *a, const struct json *v, const char *name, size_t most, struct bytes *ret, struct err *err)
 {
     const struct json *member = json_get(v, name);
 
-    if (!member || member->type == JSON_NULL) {
-        *ret = BYTES_NONE;
-        return optional || err_set(err, ERR_MALFORMED, "%s is missing", name);
-    }
-    if (member->type != JSON_STRING)
-        return err_set(err, ERR_MALFORMED, "%s is not a string", name);
-    if (member->string.len / 4 * 3 > limit + 2) /* before any work; exactly below */
-        return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
-    if (!base64_decode_any(a, member->string, ret, err))
-        return err_within(err, "%s", name);
-    return ret->len <= limit || err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
+    *ret = BYTES_NONE;
+    return !member || member->type == JSON_NULL || json_need_base64(a, v, name, most, ret, err);
 }
 
 static bool read_log(struct arena *a, const struct json *entry, struct evidence_log *ret, struct err *err)
@@ -35,7 +24,7 @@ static bool read_log(struct arena *a, const struct json *entry, struct evidence_
         ret->kind = EVIDENCE_LOG_IMA;
     else
         return err_set(err, ERR_UNSUPPORTED, "type is neither TCG nor IMA");
-    return read_base64(a, entry, "log", false, ret->kind == EVIDENCE_LOG_TCG ? LIMIT_LOG_BYTES : LIMIT_IMA_BYTES, &ret->content, err);
+    return json_need_base64(a, entry, "log", ret->kind == EVIDENCE_LOG_TCG ? LIMIT_LOG_BYTES : LIMIT_IMA_BYTES, &ret->content, err);
 }
 
 static bool read_logs(struct arena *a, const struct json *att, struct evidence *ret, struct err *err)
@@ -66,7 +55,7 @@ static bool read_value(struct arena *a, const struct json *entry, struct pcr_ban
         return err_set(err, ERR_MALFORMED, "index %lld is not 0 to %d", (long long)index, LIMIT_PCRS - 1);
     if (bank->present & (1u << index))
         return err_set(err, ERR_MALFORMED, "register %lld is listed twice", (long long)index);
-    if (!read_base64(a, entry, "digest", false, DIGEST_MAX_LEN, &digest, err))
+    if (!json_need_base64(a, entry, "digest", DIGEST_MAX_LEN, &digest, err))
         return false;
     if (digest.len != digest_len(bank->algorithm))
         return err_set(err, ERR_MALFORMED, "digest has %zu bytes, %s has %zu", digest.len, digest_name(bank->algorithm),
@@ -156,9 +145,9 @@ bool evidence_read(struct arena *a, const struct json *att, struct evidence *ret
     if (!att || att->type != JSON_OBJECT)
         return err_set(err, ERR_MALFORMED, "is not an object");
     if (!read_logs(a, att, &e, err) || !read_pcrs(a, att, &e.pcrs, err) ||
-        !read_base64(a, att, "quote", false, LIMIT_SMALL_BODY_BYTES, &e.quote, err) ||
-        !read_base64(a, att, "signature", false, LIMIT_SMALL_BODY_BYTES, &e.signature, err) ||
-        !read_base64(a, att, "aik_cert", true, LIMIT_CERT_BYTES, &e.aik_cert, err) || !read_ours(a, att, &e, err))
+        !json_need_base64(a, att, "quote", LIMIT_SMALL_BODY_BYTES, &e.quote, err) ||
+        !json_need_base64(a, att, "signature", LIMIT_SMALL_BODY_BYTES, &e.signature, err) ||
+        !optional_base64(a, att, "aik_cert", LIMIT_CERT_BYTES, &e.aik_cert, err) || !read_ours(a, att, &e, err))
         return false;
     e.aik_pub = json_get(att, "aik_pub");
     if (e.aik_pub && e.aik_pub->type != JSON_OBJECT)
@@ -203,10 +192,10 @@ static bool read_file_members(struct arena *a, const struct json *file, struct e
             return err_within(err, "boot_attestation");
         f->has_boot = true;
     }
-    return read_base64(a, file, "nonce", true, LIMIT_NONCE_BYTES, &f->nonce, err) &&
-           read_base64(a, file, "ek_cert", true, LIMIT_CERT_BYTES, &f->ek_cert, err) &&
-           read_base64(a, file, "ima_state", true, LIMIT_SMALL_BODY_BYTES, &f->ima_state, err) &&
-           read_base64(a, file, "systemd_log", true, LIMIT_LOG_BYTES, &f->current.systemd_log, err);
+    return optional_base64(a, file, "nonce", LIMIT_NONCE_BYTES, &f->nonce, err) &&
+           optional_base64(a, file, "ek_cert", LIMIT_CERT_BYTES, &f->ek_cert, err) &&
+           optional_base64(a, file, "ima_state", LIMIT_SMALL_BODY_BYTES, &f->ima_state, err) &&
+           optional_base64(a, file, "systemd_log", LIMIT_LOG_BYTES, &f->current.systemd_log, err);
 }
 
 bool evidence_file_read(struct arena *a, struct bytes text, struct evidence_file *ret, struct err *err)

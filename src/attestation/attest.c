@@ -1,4 +1,4 @@
-/* POST /attest/{type}: from the socket to a token or a refusal (attestation-service.md 6.5). */
+/* POST /attest/Tpm: from the request's message to a token or a refusal, in the order of checks of attestation-service.md 6.5. */
 #include "attestation/attest.h"
 #include "appraise/verdict.h"
 #include "attestation/boot_evidence.h"
@@ -6,7 +6,7 @@
 #include "attestation/ima_piece.h"
 #include "attestation/message.h"
 #include "attestation/record.h"
-#include "attestation/refusal.h"
+#include "attestation/refusal_answer.h"
 #include "attestation/token.h"
 #include "base/hex.h"
 #include "crypto/random.h"
@@ -105,7 +105,7 @@ static bool identify_vm(struct attestation *t, struct err *err)
 }
 
 /* Step 4: who vouches for the attestation key, and whose it is. */
-static bool check_key(struct attestation *t, struct err *err)
+static bool take_key(struct attestation *t, struct err *err)
 {
     const struct evidence *e = &t->request.current;
 
@@ -172,7 +172,7 @@ static bool appraise_boot(struct attestation *t, struct appraise_request *curren
 }
 
 /* Step 12: keys that the TPM certified; only a genuine quote says which key may have done so. */
-static bool check_keys(struct attestation *t, struct err *err)
+static bool check_certified_keys(struct attestation *t, struct err *err)
 {
     struct appraised *appraised = &t->appraised;
 
@@ -203,7 +203,7 @@ static bool appraise_request(struct attestation *t, struct err *err)
         return false;
     if (t->boot)
         boot_evidence_judge(t->boot, t->ak.key, &t->appraised);
-    return check_keys(t, err) && name_appraisal(&t->appraised.appraisal, t, err);
+    return check_certified_keys(t, err) && name_appraisal(&t->appraised.appraisal, t, err);
 }
 
 /* {"version":1,"vm":…,"time":…,"nonce":…,"current_attestation":…}: what `trueboot verify` reads again later. */
@@ -422,7 +422,7 @@ static bool attest(struct attestation *t, struct http_response *response, struct
     const struct evidence *current = &t->request.current;
     bool kept;
 
-    if (!read_request(t, err) || !check_key(t, err))
+    if (!read_request(t, err) || !take_key(t, err))
         return false;
     if (!ima_piece_find(t->service, t->a, t->vm, policy_of(t), current, &t->ima_state, err))
         return err->code == ERR_CONFLICT && http_response_error(response, 400, "InvalidParameter", "ima.resume", "%s", err->text);

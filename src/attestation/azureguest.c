@@ -5,7 +5,7 @@
 #include "attestation/ear.h"
 #include "attestation/data_plane.h"
 #include "attestation/management_token.h"
-#include "attestation/refusal.h"
+#include "attestation/refusal_answer.h"
 #include "attestation/sealed_answer.h"
 #include "attestation/signer.h"
 #include "attestation/vouch.h"

@@ -30,13 +30,7 @@ static bool need_base64(const struct reading *r, const char *name, size_t limit,
 {
     struct bytes text;
 
-    if (!need_text(r, name, &text))
-        return false;
-    if (text.len / 4 * 3 > limit + 2) /* before any work; exactly below */
-        return err_set(r->err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
-    if (!base64_decode_any(r->a, text, ret, r->err))
-        return err_within(r->err, "%s", name);
-    return ret->len <= limit || err_set(r->err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
+    return need_text(r, name, &text) && base64_decode_most(r->a, text, name, limit, ret, r->err);
 }
 
 /* Text in base64; `optional` may be missing. */

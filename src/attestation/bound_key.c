@@ -1,6 +1,6 @@
 #include "attestation/bound_key.h"
 #include <strings.h>
-#include "base/base64.h"
+#include "base/limits.h"
 #include "tpm/certify.h"
 
 /* SHA-1 never. */
@@ -24,21 +24,18 @@ static bool read_quote(const struct json *quote, struct bound_key *k, struct err
     return err_set(err, ERR_UNSUPPORTED, "info.tpm_quote.hash_alg is not sha-256, sha-384 or sha-512");
 }
 
-static bool read_base64(struct arena *a, const struct json *v, const char *name, struct bytes *ret, struct err *err)
-{
-    struct bytes text;
-
-    return json_need_string(v, name, &text, err) && (base64_decode_any(a, text, ret, err) || err_within(err, "%s", name));
-}
-
 static bool read_certify(struct arena *a, const struct json *certify, struct bound_key *k, struct err *err)
 {
     struct tpm_public pub;
+    const struct {
+        const char *name;
+        struct bytes *to;
+    } parts[] = { { "public", &k->public }, { "certification", &k->certification }, { "signature", &k->signature } };
 
     k->binding = KEY_CERTIFIED;
-    if (!read_base64(a, certify, "public", &k->public, err) || !read_base64(a, certify, "certification", &k->certification, err) ||
-        !read_base64(a, certify, "signature", &k->signature, err))
-        return err_within(err, "info.tpm_certify");
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (!json_need_base64(a, certify, parts[i].name, LIMIT_SMALL_BODY_BYTES, parts[i].to, err))
+            return err_within(err, "info.tpm_certify");
     return tpm_public_decode(k->public, &pub, err) || err_within(err, "info.tpm_certify.public");
 }
 

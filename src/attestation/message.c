@@ -74,19 +74,6 @@ void attest_message_write(struct json_out *out, const struct attest_message *to,
     json_end(out);
 }
 
-static bool read_base64(struct arena *a, const struct json *v, const char *name, size_t limit, struct bytes *ret, struct err *err)
-{
-    struct bytes text;
-
-    if (!json_need_string(v, name, &text, err))
-        return false;
-    if (text.len / 4 * 3 > limit + 2) /* before any work; exactly below */
-        return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
-    if (!base64_decode_any(a, text, ret, err))
-        return err_within(err, "%s", name);
-    return ret->len <= limit || err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, limit);
-}
-
 static bool optional_text(const struct json *v, const char *name, size_t limit, struct bytes *ret, struct err *err)
 {
     const struct json *member = json_get(v, name);
@@ -151,9 +138,9 @@ static bool read_evidence(struct arena *a, const struct json *data, struct attes
 
 static bool read_common(struct arena *a, const struct json *data, struct attest_request *r, struct err *err)
 {
-    return read_base64(a, data, "challenge", LIMIT_NONCE_BYTES, &r->challenge, err) &&
-           read_base64(a, data, "service_context", 1024, &r->service_context, err) && optional_text(data, "rp_id", 1024, &r->rp_id, err) &&
-           optional_text(data, "rp_data", 4096, &r->rp_data, err);
+    return json_need_base64(a, data, "challenge", LIMIT_NONCE_BYTES, &r->challenge, err) &&
+           json_need_base64(a, data, "service_context", 1024, &r->service_context, err) &&
+           optional_text(data, "rp_id", 1024, &r->rp_id, err) && optional_text(data, "rp_data", 4096, &r->rp_data, err);
 }
 
 static bool read_payload(struct arena *a, const struct json *payload, struct attest_request *r, struct err *err)

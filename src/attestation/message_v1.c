@@ -1,5 +1,4 @@
 #include "attestation/message_v1.h"
-#include "base/base64.h"
 #include "base/reader.h"
 #include "json/parse.h"
 #include "json/write.h"
@@ -100,16 +99,14 @@ static bool read_claim(struct arena *a, const struct json *tpm, const char *name
                        struct evidence *ret, struct err *err)
 {
     struct platform_claim *claim = ARENA_NEW(a, struct platform_claim); /* large: not on the stack */
-    struct bytes text, blob, att;
+    struct bytes blob, att;
     const struct json *v;
 
     if (!claim)
         return err_set(err, ERR_NO_MEMORY, "no memory for evidence");
-    if (!json_need_string(tpm, name, &text, err))
+    if (!json_need_base64(a, tpm, name, CLAIM_MAX_BYTES, &blob, err))
         return false;
-    if (text.len / 4 * 3 > CLAIM_MAX_BYTES)
-        return err_set(err, ERR_LIMIT, "%s is larger than %d bytes", name, CLAIM_MAX_BYTES);
-    if (!base64_decode_any(a, text, &blob, err) || !platform_claim_read(blob, claim, err))
+    if (!platform_claim_read(blob, claim, err))
         return err_within(err, "%s", name);
     if (!att_text(a, tpm, claim, srtm, drtm, &att, err))
         return false;

@@ -2,7 +2,7 @@
 #include "attestation/management_token.h"
 #include "attestation/operation_kinds.h"
 #include "attestation/policy_text.h"
-#include "attestation/refusal.h"
+#include "attestation/refusal_answer.h"
 #include "attestation/signed_request.h"
 #include "base/base64.h"
 

@@ -1,7 +1,7 @@
 #include "attestation/policy_trial.h"
 #include "appraise/appraise.h"
 #include "attestation/data_plane.h"
-#include "attestation/refusal.h"
+#include "attestation/refusal_answer.h"
 
 /* One policy over one piece of evidence. */
 struct trial {

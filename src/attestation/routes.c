@@ -26,11 +26,6 @@ static bool attest_guest(const struct attestation_service *s, const struct provi
     return attest_azureguest(s, &terms, request, response, err);
 }
 
-struct trust_store *attestation_ak_roots(const struct attestation_service *service, const struct provider *provider)
-{
-    return provider->ak_roots ? trust_store_ref(provider->ak_roots) : trust_slot_get(service->ak_roots);
-}
-
 static bool post_attest(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     struct attestation_service *s = context;

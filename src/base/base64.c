@@ -235,3 +235,17 @@ bool base64_decode_any(struct arena *a, struct bytes text, struct bytes *ret, st
 {
     return decode(a, text, any_values, ret, err);
 }
+
+bool base64_decode_most(struct arena *a, struct bytes text, const char *what, size_t most, struct bytes *ret, struct err *err)
+{
+    struct bytes decoded;
+
+    if (text.len / 4 > most / 3 + 1) /* before any work; exactly below */
+        return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", what, most);
+    if (!base64_decode_any(a, text, &decoded, err))
+        return err_within(err, "%s", what);
+    if (decoded.len > most)
+        return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", what, most);
+    *ret = decoded;
+    return true;
+}

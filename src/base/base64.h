@@ -17,3 +17,5 @@ MUST_CHECK bool base64_decode(struct arena *a, enum base64_alphabet alphabet, st
 
 /* base64_decode_any also accepts + and / for - and _ (attestation-service.md 2.3). */
 MUST_CHECK bool base64_decode_any(struct arena *a, struct bytes text, struct bytes *ret, struct err *err);
+/* base64_decode_most is base64_decode_any for at most `most` bytes, more being ERR_LIMIT before any work; errors begin with `what`. */
+MUST_CHECK bool base64_decode_most(struct arena *a, struct bytes text, const char *what, size_t most, struct bytes *ret, struct err *err);

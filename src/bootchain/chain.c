@@ -171,7 +171,7 @@ static bool one_step(struct walk *w, size_t i)
     bool taken = false;
 
     /* Only registers that the quote explains (architecture.md 4.2). */
-    if (event->pcr >= LIMIT_PCRS || s.mark->proof == PROOF_LABEL || event->type == EVENT_TYPE(EV_NO_ACTION))
+    if (!event_extends(event) || s.mark->proof == PROOF_LABEL)
         return true;
     if (event->type == EVENT_TYPE(EV_SEPARATOR) && !separator_step(w, &s, &taken))
         return false;

@@ -1,7 +1,7 @@
 /* trueboot policy test: what a policy would do, rule by rule on saved evidence, or on the last evidence of every VM of the server. */
 #include <stdlib.h>
 #include <string.h>
-#include "appraise/refuse.h"
+#include "appraise/refusal.h"
 #include "base/utf8.h"
 #include "cli/cmd_policy.h"
 #include "cli/commands.h"

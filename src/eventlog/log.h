@@ -91,6 +91,8 @@ MUST_CHECK bool event_digest_at(const struct eventlog *log, const struct event *
 /* Whether some part of the log declares the bank. */
 bool eventlog_has_bank(const struct eventlog *log, enum digest_algorithm algorithm);
 
+/* Whether it extended one of a PC's registers: everything but EV_NO_ACTION and records of registers that there are not. */
+static inline bool event_extends(const struct event *event) { return event->type != EVENT_TYPE(EV_NO_ACTION) && event->pcr < LIMIT_PCRS; }
 /* The Spec ID event that opens a crypto-agile log. */
 bool event_is_spec_id(const struct event *event);
 

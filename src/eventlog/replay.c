@@ -18,8 +18,6 @@ struct replayed_log {
     bool exit_boot_services;
 };
 
-static bool extends(const struct event *event) { return event->type != EVENT_TYPE(EV_NO_ACTION) && event->pcr < LIMIT_PCRS; }
-
 /* TPM 2.0 Library Part 1, 10.2.3; PFP 10.4.5.3: register 0 starts with the locality of TPM2_Startup in its last byte, and with 4 after an
  * H-CRTM sequence. */
 uint8_t replay_startup_locality(const struct eventlog *log)
@@ -60,7 +58,7 @@ void replay_compute(const struct eventlog *log, struct pcr_set *ret)
             add_bank(ret, log->parts[i].banks[j].algorithm, locality);
     for (size_t i = 0; i < log->n_events; i++) {
         const struct event *event = &log->events[i];
-        if (!extends(event))
+        if (!event_extends(event))
             continue;
         for (size_t j = 0; j < ret->n_banks; j++) {
             struct pcr_bank *bank = &ret->banks[j];
@@ -116,7 +114,7 @@ static bool make_marks(struct arena *a, const struct eventlog *log, const struct
         const struct event *event = &log->events[i];
         if (!DEADLINE_EVERY(i, 64, "replaying an event log", err))
             return false;
-        if (extends(event) && !proof_mark(a, log, event, banks->banks[event->pcr], banks->n[event->pcr], &marks[i], err))
+        if (event_extends(event) && !proof_mark(a, log, event, banks->banks[event->pcr], banks->n[event->pcr], &marks[i], err))
             return false;
     }
     *ret = marks;
@@ -242,7 +240,7 @@ static bool later_records(const struct replayed_log *replayed, unsigned pcr, uin
 
     for (size_t i = log->n_events; i > 0; i--) {
         const struct event *event = &log->events[i - 1];
-        if (!extends(event) || event->pcr != pcr)
+        if (!event_extends(event) || event->pcr != pcr)
             continue;
         if (!event_is_systemd_record(event))
             break;
@@ -253,7 +251,7 @@ static bool later_records(const struct replayed_log *replayed, unsigned pcr, uin
     *ret_any = false;
     for (size_t i = 0; i < log->n_events; i++) {
         const struct event *event = &log->events[i];
-        if (!extends(event) || event->pcr != pcr)
+        if (!event_extends(event) || event->pcr != pcr)
             continue;
         if (i >= first && growing_fits(&g)) {
             *ret_later = event->number;
@@ -314,7 +312,7 @@ static bool is_explained_by_dynamic_launch(struct replayed_log *replayed, unsign
     for (size_t i = 0; i < g.n; i++)
         digest_fill(&g.value[i], g.value[i].algorithm, 0);
     for (size_t i = 0; i < replayed->log->n_events; i++)
-        if (extends(&replayed->log->events[i]) && replayed->log->events[i].pcr == pcr)
+        if (event_extends(&replayed->log->events[i]) && replayed->log->events[i].pcr == pcr)
             growing_extend(&g, &replayed->log->events[i]);
     if (!growing_fits(&g))
         return false;
@@ -427,7 +425,7 @@ static void check_log(const struct eventlog *log, struct findings *findings)
 static bool has_firmware_events(const struct eventlog *log)
 {
     for (size_t i = 0; i < log->n_events; i++)
-        if (extends(&log->events[i]) && log->events[i].pcr < SEPARATED_REGISTERS)
+        if (event_extends(&log->events[i]) && log->events[i].pcr < SEPARATED_REGISTERS)
             return true;
     return false;
 }

@@ -25,8 +25,6 @@ static bool may_report(struct rule_state *state, enum rule rule, uint32_t pcr)
 
 static bool in_question(const struct rules_input *in, uint32_t pcr) { return pcr < LIMIT_PCRS && (in->quoted & PCR_BIT(pcr)) != 0; }
 
-static bool extends(const struct event *event) { return event->type != EVENT_TYPE(EV_NO_ACTION) && event->pcr < LIMIT_PCRS; }
-
 /* Separators: PFP 3.3.2: 00000000 or FFFFFFFF; 1 with a message after an error. */
 static bool separator_is_sound(const struct event *event, const struct event_mark *mark)
 {
@@ -273,7 +271,7 @@ static void check_locality(const struct rules_input *in)
         struct no_action action;
         struct err err = ERR_INIT;
         const char *wrong = NULL;
-        extended = extended || (extends(event) && event->pcr == 0);
+        extended = extended || (event_extends(event) && event->pcr == 0);
         if (event->type != EVENT_TYPE(EV_NO_ACTION) || !bytes_starts_with(event->data, BYTES_LIT("StartupLocality")))
             continue;
         if (!no_action_parse(event->data, &action, &err) || action.kind != NO_ACTION_STARTUP_LOCALITY)
@@ -326,7 +324,7 @@ void rules_check(const struct rules_input *in, struct separators *ret)
     check_separators(in, ret);
     for (size_t i = 0; i < in->log->n_events; i++) {
         const struct event *event = &in->log->events[i];
-        if (!extends(event) || !in_question(in, event->pcr))
+        if (!event_extends(event) || !in_question(in, event->pcr))
             continue;
         check_place(in, event, ret, &state);
         check_retyped(in, event, &state);

@@ -1,5 +1,6 @@
 #include "json/value.h"
 #include <stdarg.h>
+#include "base/base64.h"
 #include "base/utf8.h"
 
 const struct json json_null = { .type = JSON_NULL };
@@ -200,6 +201,13 @@ bool json_need_words(const struct json *v, const char *name, size_t most, struct
                    err_at(err, "/%s", name);
     *ret = text;
     return true;
+}
+
+bool json_need_base64(struct arena *a, const struct json *v, const char *name, size_t most, struct bytes *ret, struct err *err)
+{
+    struct bytes text;
+
+    return json_need_string(v, name, &text, err) && (base64_decode_most(a, text, name, most, ret, err) || err_at(err, "/%s", name));
 }
 
 bool json_need_integer(const struct json *v, const char *name, int64_t *ret, struct err *err)

@@ -69,6 +69,8 @@ MUST_CHECK bool json_as_boolean(const struct json *v, bool *ret);
 MUST_CHECK bool json_need_string(const struct json *v, const char *name, struct bytes *ret, struct err *err);
 /* A text that people will read: 1 to `most` bytes, and no character that could change what stands around it (base/utf8.h), NUL included. */
 MUST_CHECK bool json_need_words(const struct json *v, const char *name, size_t most, struct bytes *ret, struct err *err);
+/* At most `most` bytes in base64 of either alphabet (base/base64.h). */
+MUST_CHECK bool json_need_base64(struct arena *a, const struct json *v, const char *name, size_t most, struct bytes *ret, struct err *err);
 MUST_CHECK bool json_need_integer(const struct json *v, const char *name, int64_t *ret, struct err *err);
 MUST_CHECK bool json_need_object(const struct json *v, const char *name, const struct json **ret, struct err *err);
 MUST_CHECK bool json_need_array(const struct json *v, const char *name, const struct json **ret, struct err *err);

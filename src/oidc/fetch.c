@@ -5,14 +5,12 @@
 
 enum { CONNECT_MS = 2000, DOCUMENT_MAX = 512 * 1024 };
 
-static bool get(const struct oidc_settings *s, struct http_client *client, struct arena *a, const char *url, const struct json **ret,
-                struct err *err)
+static bool get(struct http_client *client, struct arena *a, const char *url, const struct json **ret, struct err *err)
 {
     const struct json_options strict = { .refuse_duplicates = true };
     const struct http_call call = { .method = "GET", .url = url };
     struct http_answer answer;
 
-    (void)s;
     if (strncmp(url, "https://", 8) != 0)
         return err_set(err, ERR_MALFORMED, "%.100s: an issuer's documents are fetched over https only", url);
     if (!http_client_send(client, a, &call, &answer, NULL, err))
@@ -34,7 +32,7 @@ static bool discover(const struct oidc_settings *s, struct http_client *client, 
 
     if (!url)
         return err_set(err, ERR_NO_MEMORY, "no memory for an address");
-    if (!get(s, client, a, url, &document, err))
+    if (!get(client, a, url, &document, err))
         return false;
     if (!json_need_string(document, "issuer", &issuer, err) || !json_need_string(document, "jwks_uri", &jwks_uri, err))
         return err_within(err, "%.100s", url);
@@ -60,7 +58,7 @@ static bool fetch_list(const struct oidc_settings *s, struct arena *a, const str
                (json_parse(a, text, NULL, ret, err) || err_within(err, "%s", s->jwks_file));
     if (!http_client_new(&config, &client, err) || (!url[0] && !discover(s, client, a, &url, err)))
         return false;
-    return get(s, client, a, url, ret, err);
+    return get(client, a, url, ret, err);
 }
 
 bool oidc_fetch(const struct oidc_settings *s, struct oidc_keys **ret, struct err *err)

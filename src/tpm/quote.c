@@ -4,7 +4,7 @@
 #include "tpm/signature.h"
 
 /* What the checks look at. The decoded halves are there only when their error says ERR_NONE. */
-struct evidence {
+struct quote_parts {
     const struct quote_claim *claim;
     const struct quote_expectations *want;
     struct attest attest;
@@ -20,13 +20,13 @@ struct verified_quote {
     struct digest id;
 };
 
-static bool has_attest(const struct evidence *e) { return e->attest_err.code == ERR_NONE; }
-static bool has_quote(const struct evidence *e) { return has_attest(e) && e->attest.type == TPM_ST_ATTEST_QUOTE; }
-static bool has_signature(const struct evidence *e) { return e->signature_err.code == ERR_NONE; }
-static bool always(const struct evidence *e UNUSED) { return true; }
-static bool has_quote_and_signature(const struct evidence *e) { return has_quote(e) && has_signature(e); }
+static bool has_attest(const struct quote_parts *e) { return e->attest_err.code == ERR_NONE; }
+static bool has_quote(const struct quote_parts *e) { return has_attest(e) && e->attest.type == TPM_ST_ATTEST_QUOTE; }
+static bool has_signature(const struct quote_parts *e) { return e->signature_err.code == ERR_NONE; }
+static bool always(const struct quote_parts *e UNUSED) { return true; }
+static bool has_quote_and_signature(const struct quote_parts *e) { return has_quote(e) && has_signature(e); }
 
-static bool is_well_formed(const struct evidence *e, struct err *err)
+static bool is_well_formed(const struct quote_parts *e, struct err *err)
 {
     if (!has_attest(e))
         *err = e->attest_err;
@@ -35,14 +35,14 @@ static bool is_well_formed(const struct evidence *e, struct err *err)
 
 /* Part 2, 6.2: TPM_GENERATED_VALUE "differentiates TPM-generated structures from non-TPM structures"; a restricted key
  * signs nothing from outside that begins with it. */
-static bool magic_is_the_tpms(const struct evidence *e, struct err *err)
+static bool magic_is_the_tpms(const struct quote_parts *e, struct err *err)
 {
     if (e->attest.magic != TPM_GENERATED)
         return err_set(err, ERR_UNTRUSTED, "begins with 0x%08x, not with TPM_GENERATED_VALUE", e->attest.magic);
     return true;
 }
 
-static bool type_is_quote(const struct evidence *e, struct err *err)
+static bool type_is_quote(const struct quote_parts *e, struct err *err)
 {
     if (e->attest.type != TPM_ST_ATTEST_QUOTE)
         return err_set(err, ERR_UNTRUSTED, "is a %s (0x%04x), not a quote", attest_type_name(e->attest.type), e->attest.type);
@@ -50,7 +50,7 @@ static bool type_is_quote(const struct evidence *e, struct err *err)
 }
 
 /* attack-suite.md Q8: a key that may sign anything may have signed a forged quote. */
-static bool key_attests_only(const struct evidence *e, struct err *err)
+static bool key_attests_only(const struct quote_parts *e, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = { 0 };
     struct findings reasons = { .arena = &a };
@@ -60,7 +60,7 @@ static bool key_attests_only(const struct evidence *e, struct err *err)
     return err_set(err, ERR_UNTRUSTED, "%s", reasons.n ? reasons.items[0].text : "not an attestation key");
 }
 
-static bool algorithm_is_accepted(const struct evidence *e, struct err *err)
+static bool algorithm_is_accepted(const struct quote_parts *e, struct err *err)
 {
     if (has_signature(e))
         return tpm_signature_suits(&e->signature, e->want->ak, e->want->allow_sha1, err) &&
@@ -72,7 +72,7 @@ static bool algorithm_is_accepted(const struct evidence *e, struct err *err)
 }
 
 /* SHA-1 is algorithm_is_accepted()'s matter: a good signature of a weak kind is one finding, not two. */
-static bool is_signed_by_the_ak(const struct evidence *e, struct err *err)
+static bool is_signed_by_the_ak(const struct quote_parts *e, struct err *err)
 {
     if (has_signature(e))
         return tpm_signature_verify(&e->signature, e->want->ak, true, e->claim->attest, err);
@@ -81,7 +81,7 @@ static bool is_signed_by_the_ak(const struct evidence *e, struct err *err)
 }
 
 /* Exact length (attack Q7: prefixes and padding), constant time. */
-static bool nonce_is_ours(const struct evidence *e, struct err *err)
+static bool nonce_is_ours(const struct quote_parts *e, struct err *err)
 {
     if (e->want->any_nonce || bytes_equal_ct(e->attest.extra_data, e->want->nonce))
         return true;
@@ -99,7 +99,7 @@ static bool next_bank(const struct pcr_selection *selection, size_t *i)
     return *i < selection->n_banks;
 }
 
-static bool selection_is_what_we_were_shown(const struct evidence *e, struct err *err)
+static bool selection_is_what_we_were_shown(const struct quote_parts *e, struct err *err)
 {
     const struct pcr_selection *quoted = &e->attest.selection;
     struct pcr_selection shown;
@@ -130,7 +130,7 @@ static bool selection_is_what_we_were_shown(const struct evidence *e, struct err
     return true;
 }
 
-static bool a_strong_bank_is_quoted(const struct evidence *e, struct err *err)
+static bool a_strong_bank_is_quoted(const struct quote_parts *e, struct err *err)
 {
     const struct pcr_selection *selection = &e->attest.selection;
 
@@ -161,7 +161,7 @@ static void list_registers(uint32_t mask, char *out, size_t room)
 }
 
 /* attestation-service.md 6.5 step 8. */
-static bool required_registers_are_quoted(const struct evidence *e, struct err *err)
+static bool required_registers_are_quoted(const struct quote_parts *e, struct err *err)
 {
     const struct pcr_selection *selection = &e->attest.selection;
     uint32_t missing = e->want->required_pcr_mask;
@@ -186,7 +186,7 @@ static bool required_registers_are_quoted(const struct evidence *e, struct err *
 }
 
 /* Part 3, 18.4 TPM2_Quote: "the digest … is computed with the hash algorithm of the signing scheme". */
-static bool pcr_digest_matches(const struct evidence *e, struct err *err)
+static bool pcr_digest_matches(const struct quote_parts *e, struct err *err)
 {
     struct digest computed;
 
@@ -200,8 +200,8 @@ static bool pcr_digest_matches(const struct evidence *e, struct err *err)
 /* A check that cannot run (its part of the evidence is unreadable) has not passed. */
 static const struct check {
     enum finding_id id;
-    bool (*can_run)(const struct evidence *);
-    bool (*passes)(const struct evidence *, struct err *);
+    bool (*can_run)(const struct quote_parts *);
+    bool (*passes)(const struct quote_parts *, struct err *);
 } checks[] = {
     { FINDING_QUOTE_MALFORMED, always, is_well_formed },
     { FINDING_QUOTE_MAGIC, has_attest, magic_is_the_tpms },
@@ -216,7 +216,7 @@ static const struct check {
     { FINDING_QUOTE_DIGEST, has_quote_and_signature, pcr_digest_matches },
 };
 
-static void decode(struct evidence *e)
+static void decode(struct quote_parts *e)
 {
     e->attest_err = e->signature_err = ERR_INIT;
     if (!attest_decode(e->claim->attest, &e->attest, &e->attest_err))
@@ -228,7 +228,7 @@ static void decode(struct evidence *e)
 }
 
 /* Runs every row; true only if each of them ran and passed. */
-static bool run_checks(const struct evidence *e, struct findings *list, struct err *err)
+static bool run_checks(const struct quote_parts *e, struct findings *list, struct err *err)
 {
     size_t passed = 0;
     bool reported = false;
@@ -272,7 +272,7 @@ bool quote_was_raced(const struct findings *list, size_t since)
 }
 
 /* The result must not depend on the caller's buffers: everything is copied, and read once more from the copy. */
-static struct verified_quote *keep(struct arena *a, const struct evidence *e, struct err *err)
+static struct verified_quote *keep(struct arena *a, const struct quote_parts *e, struct err *err)
 {
     struct verified_quote *verified = ARENA_NEW(a, struct verified_quote);
     struct bytes copy;
@@ -292,7 +292,7 @@ static struct verified_quote *keep(struct arena *a, const struct evidence *e, st
 bool quote_verify(struct arena *a, const struct quote_claim *claim, const struct quote_expectations *want, struct findings *list,
                   const struct verified_quote **ret, struct err *err)
 {
-    struct evidence e = { .claim = claim, .want = want };
+    struct quote_parts e = { .claim = claim, .want = want };
     const struct verified_quote *verified;
     size_t before = list->n;
 

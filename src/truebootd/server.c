@@ -210,9 +210,6 @@ static bool finish_operations(struct server *s, struct err *err)
     snprintf(text, sizeof text, "%zu", n);
     if (n)
         log_event(LOG_WARNING, "operations that were interrupted have been finished or marked as failed", "n", text, NULL);
-    s->management.reload_provider = reload_provider;
-    s->management.provider_of_host = provider_of_host;
-    s->management.providers_context = s->attestation.providers;
     return true;
 }
 
@@ -245,8 +242,12 @@ static bool start_attestation(struct server *s, struct err *err)
     a->on_appraisal_context = s;
     a->identify = identify;
     a->identify_context = s;
-    return providers_new(&providers, &a->providers, err) && vouch_cache_new(VOUCH_CACHE_ENTRIES, &a->vouched, err) &&
-           challenges_new(&a->challenges, err) && finish_operations(s, err);
+    if (!providers_new(&providers, &a->providers, err))
+        return false;
+    s->management.reload_provider = reload_provider;
+    s->management.provider_of_host = provider_of_host;
+    s->management.providers_context = a->providers;
+    return vouch_cache_new(VOUCH_CACHE_ENTRIES, &a->vouched, err) && challenges_new(&a->challenges, err) && finish_operations(s, err);
 }
 
 static bool start_monitor(struct server *s, struct err *err)

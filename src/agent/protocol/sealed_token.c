@@ -6,15 +6,6 @@
 
 enum { INNER_KEY_MAX = 512 };
 
-static bool read_base64(struct arena *a, const struct json *from, const char *name, struct bytes *ret, struct err *err)
-{
-    struct bytes text;
-
-    if (!json_need_string(from, name, &text, err))
-        return false;
-    return base64_decode_any(a, text, ret, err) || err_within(err, "%s", name);
-}
-
 /* Informative members: absent is fine, another algorithm is not. */
 static bool check_word(const struct json *params, const char *name, const char *wanted, struct err *err)
 {
@@ -30,7 +21,7 @@ static bool read_params(struct arena *a, const struct json *params, struct seale
     int64_t n = 0;
 
     if (!check_word(params, "Cipher", "AES", err) || !check_word(params, "BlockMode", "ChainingModeGCM", err) ||
-        !read_base64(a, params, "Iv", &ret->iv, err))
+        !json_need_base64(a, params, "Iv", LIMIT_SEALED_TOKEN_BYTES, &ret->iv, err))
         return false;
     if (bits && bits->type != JSON_NULL && (!json_as_integer(bits, &n) || (n != 128 && n != 192 && n != 256)))
         return err_set(err, ERR_UNSUPPORTED, "EncryptionParams.KeySizeInBits is not 128, 192 or 256");
@@ -56,9 +47,10 @@ bool sealed_token_read(struct arena *a, const struct json *answer, struct sealed
     if (token->string.len > LIMIT_SEALED_TOKEN_BYTES)
         return err_set(err, ERR_LIMIT, "a token of %zu characters", token->string.len);
     if (!base64_decode_any(a, token->string, &text, err) || !json_parse(a, text, NULL, &sealed, err) ||
-        !read_base64(a, sealed, "EncryptedInnerKey", &ret->inner_key, err) ||
-        !read_params(a, json_get(sealed, "EncryptionParams"), ret, err) || !read_base64(a, sealed, "AuthenticationData", &ret->tag, err) ||
-        !read_base64(a, sealed, "Jwt", &ret->cipher, err))
+        !json_need_base64(a, sealed, "EncryptedInnerKey", LIMIT_SEALED_TOKEN_BYTES, &ret->inner_key, err) ||
+        !read_params(a, json_get(sealed, "EncryptionParams"), ret, err) ||
+        !json_need_base64(a, sealed, "AuthenticationData", LIMIT_SEALED_TOKEN_BYTES, &ret->tag, err) ||
+        !json_need_base64(a, sealed, "Jwt", LIMIT_SEALED_TOKEN_BYTES, &ret->cipher, err))
         return err_within(err, "token");
     trim_inner_key(&ret->inner_key);
     if (!ret->inner_key.len || ret->inner_key.len > INNER_KEY_MAX)

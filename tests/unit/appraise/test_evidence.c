@@ -61,12 +61,12 @@ TEST(attestations_with_a_member_missing_or_wrong_are_refused_and_named)
         { "[]", "object", ERR_MALFORMED },
         { "{\"pcrs\":[],"
           "\"signature\":\"\",\"aik_pub\":{}}",
-          "quote is missing", ERR_MALFORMED },
-        { "{\"pcrs\":[],\"quote\":\"\",\"aik_pub\":{}}", "signature is missing", ERR_MALFORMED },
+          "\"quote\" must be a string, but is missing", ERR_MALFORMED },
+        { "{\"pcrs\":[],\"quote\":\"\",\"aik_pub\":{}}", "\"signature\" must be a string, but is missing", ERR_MALFORMED },
         { "{" REST "}", "pcrs", ERR_MALFORMED },
         { "{\"pcrs\":{}," REST "}", "pcrs", ERR_MALFORMED },
         { "{\"pcrs\":[],\"quote\":\"\",\"signature\":\"\"}", "neither aik_cert nor aik_pub", ERR_MALFORMED },
-        { "{\"pcrs\":[],\"quote\":1,\"signature\":\"\",\"aik_pub\":{}}", "quote is not a string", ERR_MALFORMED },
+        { "{\"pcrs\":[],\"quote\":1,\"signature\":\"\",\"aik_pub\":{}}", "\"quote\" must be a string, but is a number", ERR_MALFORMED },
         { "{\"pcrs\":[],\"quote\":\"!\",\"signature\":\"\",\"aik_pub\":{}}", "quote", ERR_MALFORMED },
         { "{\"pcrs\":[],\"quote\":\"\",\"signature\":\"\",\"aik_pub\":\"x\"}", "aik_pub is not an object", ERR_MALFORMED },
         { "{\"pcrs\":[1]," REST "}", "pcrs[0]", ERR_MALFORMED },
@@ -79,7 +79,8 @@ TEST(attestations_with_a_member_missing_or_wrong_are_refused_and_named)
         { "{\"pcrs\":[{\"algorithm\":11,\"values\":[{\"index\":24,\"digest\":\"" DIGEST "\"}]}]," REST "}", "index 24", ERR_MALFORMED },
         { "{\"pcrs\":[{\"algorithm\":11,\"values\":[{\"index\":-1,\"digest\":\"" DIGEST "\"}]}]," REST "}", "index -1", ERR_MALFORMED },
         { "{\"pcrs\":[{\"algorithm\":11,\"values\":[{\"index\":1.5,\"digest\":\"" DIGEST "\"}]}]," REST "}", "index", ERR_MALFORMED },
-        { "{\"pcrs\":[{\"algorithm\":11,\"values\":[{\"index\":0}]}]," REST "}", "digest is missing", ERR_MALFORMED },
+        { "{\"pcrs\":[{\"algorithm\":11,\"values\":[{\"index\":0}]}]," REST "}",
+          "pcrs[0]: values[0]: \"digest\" must be a string, but is missing", ERR_MALFORMED },
         { "{\"pcrs\":[{\"algorithm\":11,\"values\":[{\"index\":0,\"digest\":\"AAAA\"}]}]," REST "}", "3 bytes", ERR_MALFORMED },
         { "{\"pcrs\":[{\"algorithm\":11,\"values\":[{\"index\":0,\"digest\":\"" DIGEST "\"},{\"index\":0,\"digest\":\"" DIGEST
           "\"}]}]," REST "}",
@@ -87,7 +88,7 @@ TEST(attestations_with_a_member_missing_or_wrong_are_refused_and_named)
         { "{\"logs\":{},\"pcrs\":[]," REST "}", "logs is not an array", ERR_MALFORMED },
         { "{\"logs\":[{}],\"pcrs\":[]," REST "}", "logs[0]", ERR_MALFORMED },
         { "{\"logs\":[{\"type\":\"tcg\",\"log\":\"\"}],\"pcrs\":[]," REST "}", "neither TCG nor IMA", ERR_UNSUPPORTED },
-        { "{\"logs\":[{\"type\":\"TCG\"}],\"pcrs\":[]," REST "}", "log is missing", ERR_MALFORMED },
+        { "{\"logs\":[{\"type\":\"TCG\"}],\"pcrs\":[]," REST "}", "logs[0]: \"log\" must be a string, but is missing", ERR_MALFORMED },
     };
     struct arena a CLEANUP(arena_done) = { 0 };
 

@@ -46,6 +46,27 @@ TEST(a_needed_member_that_is_missing_or_of_another_type_is_named)
     arena_done(&arena);
 }
 
+TEST(base64_of_a_member_is_taken_up_to_its_limit_and_not_past_it)
+{
+    const struct json *v = parsed("{\"four\":\"AQIDBA\",\"five\":\"AQIDBAU=\",\"either\":\"-_+/\",\"no\":\"A!\",\"n\":1}");
+    struct err err = ERR_INIT;
+    struct bytes decoded = BYTES_LIT("as it was");
+
+    CHECK(json_need_base64(&arena, v, "four", 4, &decoded, &err));
+    CHECK_BYTES(decoded, BYTES_LIT("\x01\x02\x03\x04"));
+    CHECK(!json_need_base64(&arena, v, "five", 4, &decoded, &err) && err.code == ERR_LIMIT);
+    CHECK_STRING(err.text, "five is larger than 4 bytes");
+    CHECK_STRING(err.target, "/five");
+    CHECK(!json_need_base64(&arena, v, "five", 1, &decoded, &err) && err.code == ERR_LIMIT);
+    CHECK_BYTES(decoded, BYTES_LIT("\x01\x02\x03\x04"));
+    CHECK(json_need_base64(&arena, v, "either", 3, &decoded, &err) && decoded.len == 3);
+    CHECK(!json_need_base64(&arena, v, "no", 100, &decoded, &err) && err.code == ERR_MALFORMED);
+    CHECK(!json_need_base64(&arena, v, "n", 100, &decoded, &err));
+    CHECK_STRING(err.text, "\"n\" must be a string, but is a number");
+    CHECK(!json_need_base64(&arena, v, "absent", 100, &decoded, &err));
+    arena_done(&arena);
+}
+
 TEST(values_are_equal_by_value)
 {
     /* clang-format off */

@@ -1,4 +1,4 @@
-#include "appraise/refuse.h"
+#include "appraise/refusal.h"
 
 static bool is_policys(const struct finding *f)
 {

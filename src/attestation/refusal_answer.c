@@ -1,4 +1,4 @@
-#include "attestation/refusal.h"
+#include "attestation/refusal_answer.h"
 
 bool refusal_answer_policy(struct http_response *response, struct arena *a, const struct policy_error *error)
 {

@@ -1,6 +1,6 @@
-/* attestation/refusal.h: which finding refuses evidence, and how the refusal reads on the wire (attestation-service.md 2.5). */
+/* attestation/refusal_answer.h: how a refusal reads on the wire (attestation-service.md 2.5). */
 #pragma once
-#include "appraise/refuse.h"
+#include "appraise/refusal.h"
 #include "http/message.h"
 #include "policy/policy.h"
 

@@ -1,4 +1,4 @@
-/* appraise/refuse.h: which finding refuses evidence (attestation-service.md 2.5): the one that an answer names. */
+/* appraise/refusal.h: which finding refuses evidence (attestation-service.md 2.5): the one that an answer names. */
 #pragma once
 #include "findings/finding.h"
 
