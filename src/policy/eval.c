@@ -92,25 +92,29 @@ bool run_init(struct policy_run *run, struct arena *a, const struct policy *poli
 
 static bool append(struct policy_run *run, struct claim_list *list, const struct policy_claim *claim)
 {
-    if (list->n == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 4;
-        const struct policy_claim **grown = arena_grow(run->arena, list->items, list->n, capacity, sizeof *grown);
-
-        if (!grown)
-            return run_no_memory(run);
-        list->items = grown;
-        list->capacity = capacity;
-    }
-    list->items[list->n++] = claim;
-    return true;
+    return claim_list_append(run->arena, list, claim) || run_no_memory(run);
 }
 
-bool run_add_claim(struct policy_run *run, struct claim_list *list, const struct policy_claim *claim)
+static bool add_claim(struct policy_run *run, struct claim_list *list, const struct policy_claim *claim)
 {
     if (run->claims == 0)
         return run_fail(run, NULL, ERR_LIMIT, "more claims than allowed");
     run->claims--;
     return append(run, list, claim);
+}
+
+/* Comparing types on the way to a list of claims. */
+static bool spend_finding(struct policy_run *run, struct bytes type, size_t compared)
+{
+    return run_spend_compare(run, (struct policy_value){ .type = POLICY_STRING, .string = type }, 1 + compared);
+}
+
+bool run_add_incoming(struct policy_run *run, const struct policy_claim *claim)
+{
+    size_t compared = 0;
+
+    return add_claim(run, &run->incoming, claim) && (claim_index_add(run->arena, &run->by_type, claim, &compared) || run_no_memory(run)) &&
+           spend_finding(run, claim->type, compared);
 }
 
 struct ranked {
@@ -337,10 +341,29 @@ bool run_test_holds(const struct property_condition *test, const struct policy_c
     return test_holds(test, property_of(claim, test->property).value, right);
 }
 
+/* The claims that may meet the condition: of the one type that it names, or all. */
+static bool candidates(struct policy_run *run, const struct condition *c, const struct value_set *right, const struct claim_list **ret)
+{
+    size_t compared = 0;
+
+    *ret = &run->incoming;
+    for (size_t i = 0; i < c->n_tests; i++) {
+        const struct value_set *type = &right[i];
+
+        if (c->tests[i].property != CLAIM_TYPE || c->tests[i].op != POLICY_TOKEN_EQ || type->n != 1 ||
+            type->items[0].value.type != POLICY_STRING)
+            continue;
+        *ret = claim_index_find(&run->by_type, type->items[0].value.string, &compared);
+        return spend_finding(run, type->items[0].value.string, compared);
+    }
+    return true;
+}
+
 /* Right sides are evaluated once, before any claim is looked at. */
 static bool select_claims(struct policy_run *run, const struct condition *c, const struct value_set **ret_right, struct claim_list *ret)
 {
     struct value_set *right = ARENA_ARRAY(run->arena, c->n_tests, struct value_set);
+    const struct claim_list *among;
 
     if (!right)
         return run_no_memory(run);
@@ -349,10 +372,12 @@ static bool select_claims(struct policy_run *run, const struct condition *c, con
             return false;
     *ret_right = right;
     run->place.offset = c->offset;
-    for (size_t i = 0; i < run->incoming.n; i++) {
+    if (!candidates(run, c, right, &among))
+        return false;
+    for (size_t i = 0; i < among->n; i++) {
         bool meets;
 
-        if (!claim_meets(run, c, right, run->incoming.items[i], &meets) || (meets && !append(run, ret, run->incoming.items[i])))
+        if (!claim_meets(run, c, right, among->items[i], &meets) || (meets && !append(run, ret, among->items[i])))
             return false;
     }
     return true;
@@ -398,8 +423,8 @@ static bool make_claim(struct policy_run *run, const struct action *action, stru
     *claim = model;
     claim->issuer = POLICY_ISSUER_POLICY;
     run->trace[run->n_trace].n_claims++;
-    return run_add_claim(run, &run->incoming, claim) && (!issues || run_add_claim(run, &run->outgoing, claim)) &&
-           (!is_property || run_add_claim(run, &run->properties, claim));
+    return run_add_incoming(run, claim) && (!issues || add_claim(run, &run->outgoing, claim)) &&
+           (!is_property || add_claim(run, &run->properties, claim));
 }
 
 static bool copy_claims(struct policy_run *run, const struct action *action)

@@ -1,6 +1,7 @@
 /* policy/eval.h: one run of a policy's rules over claims. */
 #pragma once
 #include "policy/ast.h"
+#include "policy/claim_index.h"
 
 /* A value, and what its text says as JSON where that is known already. */
 struct cell {
@@ -13,12 +14,6 @@ struct value_set {
     const struct cell *items;
     size_t n;
     bool read_only; /* 8.5: made from a read-only claim */
-};
-
-/* Claims never move once made, so that lists hold their addresses. */
-struct claim_list {
-    const struct policy_claim **items;
-    size_t n, capacity;
 };
 
 struct parsed_text;
@@ -34,7 +29,8 @@ struct policy_run {
     uint64_t steps;            /* these three count down */
     size_t claims, value_bytes;
     struct claim_list incoming, outgoing, properties;
-    struct claim_list *bound; /* of the running rule, by condition */
+    struct claim_index by_type; /* of incoming */
+    struct claim_list *bound;   /* of the running rule, by condition */
     const struct value_set **right_sides;
     struct policy_trace *trace;
     size_t n_trace;
@@ -45,7 +41,7 @@ MUST_CHECK bool run_init(struct policy_run *run, struct arena *a, const struct p
                          size_t n_trace, struct policy_error *error);
 /* run_done gives the arena back the budget that it had before run_init. */
 void run_done(struct policy_run *run);
-MUST_CHECK bool run_add_claim(struct policy_run *run, struct claim_list *list, const struct policy_claim *claim);
+MUST_CHECK bool run_add_incoming(struct policy_run *run, const struct policy_claim *claim);
 /* run_section runs all rules of a section in text order. */
 MUST_CHECK bool run_section(struct policy_run *run, enum policy_section section);
 /* A list as one array, exact duplicates (type and value) left out when asked. */

@@ -79,7 +79,7 @@ bool policy_evaluate(struct arena *a, const struct policy *policy, const struct 
         return false;
     steps = run.steps;
     for (size_t i = 0; i < n_claims; i++)
-        if (!is_hidden(policy, &claims[i]) && !run_add_claim(&run, &run.incoming, &claims[i]))
+        if (!is_hidden(policy, &claims[i]) && !run_add_incoming(&run, &claims[i]))
             return failed(&run);
     if (!run_section(&run, POLICY_AUTHORIZATION))
         return failed(&run);

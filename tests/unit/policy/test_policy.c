@@ -372,6 +372,61 @@ TEST(comparing_long_strings_costs_steps)
     arena_done(&arena);
 }
 
+/* A condition that names a type looks at the claims of that type, however many others rules have made. */
+TEST(the_cost_of_a_rule_does_not_grow_with_the_number_of_rules)
+{
+    enum { FEW = 100, MANY = 1600 };
+    struct policy_claim claim = policy_claim_boolean("t", true);
+    uint64_t steps[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = i == 0 ? FEW : MANY;
+        struct writer w CLEANUP(writer_done) = { 0 };
+        const struct policy *policy;
+        struct policy_outcome outcome;
+        struct policy_error error;
+
+        write_string(&w, PERMIT);
+        for (size_t r = 0; r < n; r++)
+            write_printf(&w, "c:[type==\"t\", value==true] => issue(type=\"r%zu\", value=c.value); ", r);
+        write_string(&w, "};");
+        policy = parsed(arena_string(&arena, writer_bytes(&w)));
+        REQUIRE(policy && policy_evaluate(&arena, policy, &claim, 1, NULL, &outcome, &error));
+        CHECK_INT(outcome.n_outgoing, n);
+        steps[i] = outcome.steps_used / n;
+    }
+    CHECK(steps[1] <= 2 * steps[0]);
+    arena_done(&arena);
+}
+
+/* Of one type in the order in which they were made, types that are not named as one text compared with all claims. */
+TEST(claims_of_a_type_are_found_in_their_order_wherever_they_stand)
+{
+    static const char rules[] =
+        PERMIT "=> add(type=\"b\", value=1); => add(type=\"a\", value=2); => add(type=\"b\", value=3); => add(type=\"\", value=4); "
+               "c:[type==\"b\"] => issue(type=\"one\", value=c.value); "
+               "n:[type==\"names\"] && c:[type==n.value] => issue(type=\"any\", value=c.value); "
+               "c:[type!=\"b\", value==2] => issue(type=\"other\", value=c.value); "
+               "c:[value>=3, type==\"\"] => issue(type=\"empty\", value=c.value); "
+               "c:[type==\"b\", type==\"a\"] => issue(type=\"none\", value=c.value); };";
+    struct policy_claim claims[] = { policy_claim_string("names", BYTES_LIT("a")), policy_claim_string("names", BYTES_LIT("b")) };
+    static const struct {
+        const char *type;
+        int64_t value;
+    } want[] = { { "one", 1 }, { "one", 3 }, { "any", 1 }, { "any", 2 }, { "any", 3 }, { "other", 2 }, { "empty", 4 } };
+    const struct policy *policy = parsed(rules);
+    struct policy_outcome outcome;
+    struct policy_error error;
+
+    REQUIRE(policy && policy_evaluate(&arena, policy, claims, ARRAY_LEN(claims), NULL, &outcome, &error));
+    REQUIRE(outcome.n_outgoing == ARRAY_LEN(want));
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        CHECK(bytes_equal_string(outcome.outgoing[i].type, want[i].type));
+        CHECK_INT(outcome.outgoing[i].value.integer, want[i].value);
+    }
+    arena_done(&arena);
+}
+
 TEST(a_policy_cut_anywhere_is_refused_or_complete)
 {
     static const char text[] =
