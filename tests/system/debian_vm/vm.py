@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from rig import UUID, Rig, until
 
 OVMF_CODE, OVMF_VARS = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
-BOOT_SECONDS, COMMAND_SECONDS = 400, 120
+BOOT_SECONDS, COMMAND_SECONDS = 600, 120
 
 
 class VmRig(Rig):
