@@ -126,7 +126,7 @@ static bool boot_entry(struct walk *w, const struct step *s, struct bytes conten
     if (!c)
         return false;
     c->text = path;
-    return stub_remember_option(w, option.optional_data, file) && remember_path(w, path ? path : "");
+    return stub_remember_option(w, s, option.optional_data, file) && remember_path(w, path ? path : "");
 }
 
 /* A proved content of an EV_EFI_VARIABLE_BOOT or …2: the bytes of the variable itself. */

@@ -526,7 +526,7 @@ bool loader_finish(struct walk *w)
     judge_pending(w);
     close_section(w, UKI_SECTION_NONE);
     judge_profile(w);
-    if (!stub_finish(w))
+    if (!stub_finish(w) || !stub_entries(w))
         return false;
     /* Which of several lines the kernel received, or that it received none of them, nothing else says. */
     if (w->two_lines || (w->n_unresolved_options && (!w->uki_seen || w->grub_line)))

@@ -19,11 +19,11 @@ static bool remember(struct walk *w, const struct known_line *line)
     return true;
 }
 
-bool stub_remember_option(struct walk *w, struct bytes raw, const char *path)
+bool stub_remember_option(struct walk *w, const struct step *s, struct bytes raw, const char *path)
 {
     const uint8_t nul[2] = { 0, 0 };
     struct bytes parts[] = { raw, { nul, 2 } };
-    struct known_line line = { .raw = raw, .path = path };
+    struct known_line line = { .raw = raw, .path = path, .entry = s->i };
 
     if (!raw.len)
         return true;
@@ -181,6 +181,60 @@ bool stub_step(struct walk *w, const struct step *s, bool *ret_taken)
     w->n_other_in_9++;
     return walk_add(w, s, COMPONENT_LOADER_FILE, walk_numbered_key(w, s, "tag"),
                     tag == LOADER_TAG_NONE ? walk_title(w, s) : loader_tag_text(tag)) != NULL;
+}
+
+/* Whether the entry starts one of the images of this boot: the kernel, or what started it with the rest of its own options (shim). */
+static bool starts_this_boot(const struct walk *w, const char *path)
+{
+    for (size_t i = 0; i < w->n_images; i++)
+        if (w->images[i].role != IMAGE_DRIVER && strstr(w->images[i].name, path))
+            return true;
+    return false;
+}
+
+/* Firmware keeps numbers and GUIDs there for entries of its own: they have no four letters in a row. */
+static bool has_words(struct bytes raw)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i + 1 < raw.len && n < 4; i += 2)
+        n = raw.data[i] > ' ' && raw.data[i] <= '~' && raw.data[i + 1] == 0 ? n + 1 : 0;
+    return n == 4;
+}
+
+static bool entry_component(struct walk *w, struct known_line *line)
+{
+    const struct step s = {
+        .i = line->entry, .event = &w->events->events[line->entry], .mark = replayed_mark(w->log, line->entry), .pcr = 1
+    };
+    struct component *c;
+
+    if (!line_text(w, line))
+        return walk_no_memory(w);
+    c = walk_add_computed(w, &s, COMPONENT_COMMAND_LINE, "entry-options", "command line in a boot entry", line->raw);
+    if (!c)
+        return false;
+    c->text = line->text;
+    if (starts_this_boot(w, line->path))
+        cmdline_judge(line->plain, 1, s.event->number, w->findings);
+    return true;
+}
+
+/* Kernels before 5.18 do not measure what their stub was given; the firmware measures the entry that has it, among others. Which one was used
+ * only paths say, which are labels: it is no fact, and all of them are compared; the one that seems to be it is judged. */
+bool stub_entries(struct walk *w)
+{
+    bool kernel = false, said = w->load_options_seen || w->loader_line || w->grub_seen || w->uki_seen || w->chain->windows.present;
+
+    for (size_t i = 0; i < w->n_images; i++)
+        kernel = kernel || w->images[i].role == IMAGE_KERNEL;
+    for (size_t i = 0; kernel && !said && i < w->n_lines; i++) {
+        struct known_line *line = &w->lines[i];
+        bool again = i > 0 && w->lines[i - 1].raw.data == line->raw.data; /* with a NUL */
+        if (!again && has_words(line->raw) && !entry_component(w, line))
+            return false;
+    }
+    return true;
 }
 
 /* The boot entry of the image that is taken for the kernel. Kernels before 5.18 measure no command line. */

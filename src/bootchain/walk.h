@@ -15,6 +15,7 @@ struct known_line {
     struct bytes plain;   /* the text in UTF-8 as the stub got it; like `text` to be made from raw while that is NULL */
     const char *text;     /* safe to show */
     const char *path;     /* the file that the boot entry starts; "" for others */
+    size_t entry;         /* the boot entry's event */
 };
 
 /* An event of register 9 of which the text, if it has one, was not known when it came. */
@@ -155,13 +156,15 @@ MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_tak
 
 MUST_CHECK bool limine_step(struct walk *w, const struct step *s, bool *ret_taken); /* 8, 9 */
 /* stub.c: register 9 as a kernel's EFI stub measures it. */
-MUST_CHECK bool stub_remember_option(struct walk *w, struct bytes raw, const char *path);
+MUST_CHECK bool stub_remember_option(struct walk *w, const struct step *s, struct bytes raw, const char *path);
 MUST_CHECK bool stub_remember_measured(struct walk *w, const struct step *s, struct bytes plain, const char *shown);
 /* GRUB's `linux`, which puts "BOOT_IMAGE=" in front, and its `chainloader`, which does not. */
 MUST_CHECK bool stub_remember_grubs(struct walk *w, struct bytes text, const char *shown);
 MUST_CHECK bool stub_remember_chained(struct walk *w, struct bytes text, const char *shown);
 MUST_CHECK bool stub_step(struct walk *w, const struct step *s, bool *ret_taken);
 MUST_CHECK bool stub_finish(struct walk *w);
+/* Boot entries of the kernel, where nothing else says what it was told. */
+MUST_CHECK bool stub_entries(struct walk *w);
 enum initrd_state stub_initrd(struct walk *w);
 /* A proved kernel command line: the fact, and what is dangerous in it. */
 /* What the loader calls the kernel; NULL: no memory. */
