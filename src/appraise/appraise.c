@@ -6,6 +6,7 @@
 #include "base/deadline.h"
 #include "bootchain/plain.h"
 #include "eventlog/ima.h"
+#include "eventlog/ima_kexec.h"
 #include "eventlog/log.h"
 #include "eventlog/replay.h"
 #include "eventlog/systemd_log.h"
@@ -172,6 +173,11 @@ static bool replay_ima(struct work *w, struct bytes content, struct err *err)
             return false;
         p->broken = true;
         findings_add(w->findings, FINDING_IMA_MALFORMED, 10, FINDING_NO_EVENT, "%s", err->text);
+        return true;
+    }
+    if (!p->proved && !e->ima_from && !(e->ima_piece && e->ima_more) &&
+        ima_replay_behind_kexec(content, verified_quote_pcrs(w->out->quote), replayed_computed(w->out->replayed), &p->replay, &p->fit)) {
+        p->proved = true; /* kernel_judge() tells how many kernels there were; a policy does not see the entries of the last one only */
         return true;
     }
     if (p->proved)

@@ -18,16 +18,21 @@ static bool may_resume(const struct bootchain *chain)
     return told;
 }
 
-/* Whether the list begins with an aggregate of other registers than the quoted ones. */
-static bool is_of_another_boot(struct arena *a, struct bytes list, const struct pcr_set *quoted)
+/* What the list's first entry says of the registers that it was made of; "" for a list that does not begin so. */
+static const char *aggregate_words(struct arena *a, struct bytes list, const struct pcr_set *quoted)
 {
     struct err ignored = ERR_INIT;
     struct ima_cursor c;
     struct ima_entry entry;
     bool there, fits;
 
-    return ima_begin(list, &c, &ignored) && ima_next(&c, a, &entry, &there, &ignored) && there &&
-           ima_boot_aggregate_fits(&entry, quoted, &fits) && !fits;
+    if (!list.len || !ima_begin(list, &c, &ignored) || !ima_next(&c, a, &entry, &there, &ignored) || !there ||
+        !ima_boot_aggregate_fits(&entry, quoted, &fits))
+        return "";
+    return fits ? " Its boot_aggregate is of the quoted registers 0 to 9: entries are missing, or kexec started this kernel and the list "
+                  "of the "
+                  "one before is lost."
+                : " Its boot_aggregate is of other registers 0 to 9 than the quoted ones: the list is of another boot.";
 }
 
 void ima_explain_mismatch(struct arena *a, struct bytes list, uint32_t n, const struct pcr_set *quoted, const struct pcr_set *start,
@@ -49,10 +54,7 @@ void ima_explain_mismatch(struct arena *a, struct bytes list, uint32_t n, const 
     }
     findings_add(findings, FINDING_IMA_MISMATCH, IMA_PCR, FINDING_NO_EVENT,
                  "No beginning of the IMA list (%u entries) gives the quoted value of register %d.%s%s", n, IMA_PCR,
-                 list.len && is_of_another_boot(a, list, quoted)
-                     ? " Its boot_aggregate is of other registers 0 to 9 than the quoted ones: the list is of another boot."
-                     : "",
-                 resume);
+                 aggregate_words(a, list, quoted), resume);
 }
 
 void ima_judge_kexec(const struct verified_ima *ima, struct findings *findings)

@@ -13,6 +13,8 @@ enum {
     LIMIT_IMA_BYTES = 16 * 1024 * 1024,
     LIMIT_IMA_GAP_BEFORE = 32,               /* entries that a kernel measures before it resumes another one from hibernation */
     LIMIT_IMA_GAP_AFTER = 64,                /* entries since then, which are told from those of before */
+    LIMIT_IMA_KEXECS = 16,                   /* kernels that are looked for before the one whose IMA list came */
+    LIMIT_IMA_KEXEC_ENTRIES = 4096,          /* in a list before which they are looked for */
     LIMIT_IMA_PIECE_BYTES = 2 * 1024 * 1024, /* what the agent sends of a list at once */
     LIMIT_IMA_PIECE_ENTRIES = 50000,
     LIMIT_AGENT_NOTES = 24,           /* of one report; more are left out */

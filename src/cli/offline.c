@@ -489,29 +489,13 @@ static bool read_reference(struct run *r)
 /* ---- judging ---- */
 
 /* How many entries of the IMA list the quote covers, for people; appraise() has raised the finding if it covers none. */
-static bool check_ima(struct run *r)
+static void note_ima(struct run *r)
 {
     struct offline *o = r->out;
-    struct pcr_set *start = ARENA_NEW(&r->cli->arena, struct pcr_set);
-    struct findings said_already = { .arena = &r->cli->arena };
-    const struct verified_ima *ima;
-    struct err err = ERR_INIT;
+    const struct ima_progress *p = o->appraised.ima_progress;
 
-    if (!o->ima || !o->appraised.quote)
-        return true;
-    if (o->evidence.ima_from) {
-        o->ima_verified = o->appraised.ima_progress && o->appraised.ima_progress->proved;
-        o->ima_fits = o->ima_verified ? o->appraised.ima_progress->replay.n - o->evidence.ima_from : 0;
-        return true;
-    }
-    if (!start || !replay_logs(r, start))
-        return err_set(&r->err, ERR_NO_MEMORY, "no memory for register values");
-    o->ima_verified = ima_verify(&r->cli->arena, o->ima, verified_quote_pcrs(o->appraised.quote), start, &said_already, &ima, &err);
-    if (o->ima_verified)
-        o->ima_fits = verified_ima_n(ima);
-    else if (err.code == ERR_NO_MEMORY)
-        return err_set(&r->err, ERR_NO_MEMORY, "%s", err.text);
-    return true;
+    o->ima_verified = o->ima && p && p->proved;
+    o->ima_fits = o->ima_verified ? p->replay.n - o->evidence.ima_from : 0;
 }
 
 static bool is_accepted(const struct baseline *baseline, enum finding_id id)
@@ -570,8 +554,9 @@ static bool judge_evidence(struct run *r)
 
     r->request.evidence = &o->evidence;
     r->request.ak = r->ak;
-    if (!appraise(&r->cli->arena, &r->request, &o->appraised, &r->err) || !check_ima(r))
+    if (!appraise(&r->cli->arena, &r->request, &o->appraised, &r->err))
         return false;
+    note_ima(r);
     if (o->identity.state == IDENTITY_REFUSED) /* whoever names roots asks for them */
         findings_add(&o->appraised.appraisal.findings, FINDING_EK_REFUSED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s",
                      o->identity.sentence ? o->identity.sentence : "out of memory");

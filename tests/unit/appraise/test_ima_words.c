@@ -3,6 +3,7 @@
 #include "appraise/ima_words.h"
 #include "appraise/verdict.h"
 #include "base/writer.h"
+#include "eventlog/ima_kexec.h"
 #include "support/test.h"
 
 struct measured {
@@ -121,7 +122,7 @@ TEST(what_the_evidence_hints_at_is_named_and_excuses_nothing)
         bool same_boot, piece;
         const char *line, *says, *not ;
     } rows[] = {
-        { true, false, "root=/dev/vda1 ro", "(3 entries)", "resume" },
+        { true, false, "root=/dev/vda1 ro", "or kexec started this kernel", "resume" },
         { true, false, "root=/dev/vda1 resume=/dev/vda2", "hibernation (resume=)", "another boot" },
         { true, false, "resume=/dev/vda2 noresume", "(3 entries)", "hibernation" },
         { true, false, "resume=/dev/vda2 nohibernate", "(3 entries)", "hibernation" },
@@ -129,7 +130,7 @@ TEST(what_the_evidence_hints_at_is_named_and_excuses_nothing)
         { true, false, NULL, "(3 entries)", "hibernation" },
         { false, false, "ro", "the list is of another boot", "hibernation" },
         { false, false, "ro resume=UUID=1", "the list is of another boot. The kernel was told", "x" },
-        { false, true, "ro", "(3 entries)", "another boot" }, /* of a piece nobody knows the beginning */
+        { false, true, "ro", "(3 entries)", "boot_aggregate" }, /* of a piece nobody knows the beginning */
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -179,4 +180,56 @@ TEST(a_command_line_counts_when_its_kernel_ran)
         ima_judge_kexec(ima, &m.findings);
         CHECK(findings_have(&m.findings, FINDING_BOOT_CMDLINE_FORBIDDEN) == rows[i].forbidden);
     }
+}
+
+/* Kernels without an IMA policy extend the aggregate, and nothing else; kexec leaves the register and drops the list. */
+TEST(kernels_before_the_one_whose_list_came_are_found_by_their_aggregates)
+{
+    static const struct {
+        unsigned earlier, listed, unlisted; /* kernels; files of the list; files that only the register has */
+        bool of_these_registers, found;
+    } rows[] = { { 1, 0, 0, true, true },  { 1, 3, 0, true, true },  { 3, 1, 0, true, true },   { LIMIT_IMA_KEXECS, 0, 0, true, true },
+                 { 0, 0, 0, true, false }, { 0, 2, 0, true, false }, { 1, 0, 0, false, false }, { LIMIT_IMA_KEXECS + 1, 0, 0, true, false },
+                 { 1, 2, 1, true, false }, { 0, 0, 1, true, false } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct measured m CLEANUP(measured_done) = { 0 };
+        struct ima_replay replay;
+        struct ima_fit fit;
+        bool found;
+        begin(&m);
+        for (unsigned k = 0; k < rows[i].earlier; k++)
+            add_aggregate(&m, EXTENDED, rows[i].of_these_registers);
+        add_aggregate(&m, LISTED | EXTENDED, rows[i].of_these_registers);
+        for (unsigned k = 0; k < rows[i].unlisted; k++)
+            add_file(&m, EXTENDED, "/bin/never-listed");
+        for (unsigned k = 0; k < rows[i].listed; k++)
+            add_file(&m, LISTED | EXTENDED, "/bin/listed");
+        found = ima_replay_behind_kexec(writer_bytes(&m.list), &m.quoted, NULL, &replay, &fit);
+        if (found != (rows[i].found))
+            test_note("row %zu", i);
+        CHECK(found == rows[i].found);
+        if (!found)
+            continue;
+        CHECK_INT(replay.n, rows[i].listed + 1);
+        CHECK_INT(ima_replay_summary(&replay, &fit)->n_boots, rows[i].earlier + 1);
+    }
+}
+
+TEST(no_list_is_too_long_or_too_broken_to_be_refused)
+{
+    struct measured m CLEANUP(measured_done) = { 0 };
+    struct ima_replay replay;
+    struct ima_fit fit;
+
+    begin(&m);
+    add_aggregate(&m, EXTENDED, true);
+    add_aggregate(&m, LISTED | EXTENDED, true);
+    for (unsigned i = 1; i < LIMIT_IMA_KEXEC_ENTRIES; i++)
+        add_file(&m, LISTED | EXTENDED, "/bin/a");
+    CHECK(ima_replay_behind_kexec(writer_bytes(&m.list), &m.quoted, NULL, &replay, &fit));
+    for (size_t n = 0; n < 100; n++) /* cut within the first entry or two: no list that gives the register */
+        CHECK(!ima_replay_behind_kexec(bytes_slice(writer_bytes(&m.list), 0, n), &m.quoted, NULL, &replay, &fit));
+    add_file(&m, LISTED | EXTENDED, "/bin/a");
+    CHECK(!ima_replay_behind_kexec(writer_bytes(&m.list), &m.quoted, NULL, &replay, &fit));
 }

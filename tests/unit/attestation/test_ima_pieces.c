@@ -21,17 +21,15 @@ static void field(struct writer *w, struct bytes value)
     write_bytes(w, value);
 }
 
-/* One more file, with an appended signature in its entry or with none. */
-static void measure(struct kernel *k, const char *name, const char *modsig)
+static void measure_as(struct kernel *k, const char *name, const struct digest *content, const char *modsig)
 {
     struct writer data CLEANUP(writer_done) = { 0 }, digest_field CLEANUP(writer_done) = { 0 };
     struct bytes file = bytes_of_string(name);
     struct digest digest;
     struct pcr_set *next = &k->after[k->n + 1];
 
-    digest_compute(DIGEST_SHA256, file, &digest);
     write_bytes(&digest_field, BYTES_LIT("sha256:\0"));
-    write_bytes(&digest_field, digest_bytes(&digest));
+    write_bytes(&digest_field, digest_bytes(content));
     field(&data, writer_bytes(&digest_field));
     field(&data, (struct bytes){ file.data, file.len + 1 });
     field(&data, BYTES_NONE);
@@ -48,6 +46,27 @@ static void measure(struct kernel *k, const char *name, const char *modsig)
         digest_extend(&next->banks[i].value[10], digest_bytes(&digest));
     }
     k->end[++k->n] = k->list.len;
+}
+
+/* One more file, with an appended signature in its entry or with none. */
+static void measure(struct kernel *k, const char *name, const char *modsig)
+{
+    struct digest content;
+
+    digest_compute(DIGEST_SHA256, bytes_of_string(name), &content);
+    measure_as(k, name, &content, modsig);
+}
+
+/* What every kernel begins its list with. */
+static void measure_aggregate(struct kernel *k, const struct test_vm *vm)
+{
+    struct bytes values[10];
+    struct digest aggregate;
+
+    for (unsigned pcr = 0; pcr < ARRAY_LEN(values); pcr++)
+        values[pcr] = digest_bytes(pcr_find(&vm->boot.registers, DIGEST_SHA256, pcr));
+    digest_compute_parts(DIGEST_SHA256, values, ARRAY_LEN(values), &aggregate);
+    measure_as(k, "boot_aggregate", &aggregate, "");
 }
 
 static void boot_kernel(struct kernel *k, const struct test_vm *vm)
@@ -283,5 +302,28 @@ TEST(what_is_known_of_a_list_goes_with_its_vm)
     CHECK_STRING(answer.inner, "ima.resume");
     fixture_ask(&f, &answer, "DELETE", "/v1/vms/web1", NULL);
     CHECK(!store_setting_get(f.store, &f.a, key, &kept, &err) && err.code == ERR_NOT_FOUND);
+    kernel_done(k);
+}
+
+/* kexec: the register goes on, and the list of the first kernel, which measured nothing but the aggregate, is gone. */
+TEST(a_kernel_that_kexec_started_is_told_and_its_list_goes_on)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct kernel *k = ARENA_NEW(&f.a, struct kernel);
+    struct answer answer;
+
+    REQUIRE(vm && k);
+    boot_kernel(k, vm);
+    measure_aggregate(k, vm);
+    measure_aggregate(k, vm);
+    measure(k, "/lib/modules/6.1/a.ko", "signature");
+    CHECK_INT(send(&f, vm, k, (struct piece){ 1, 2, 2, false, ",\"trueboot\":{\"ima\":{\"from\":0,\"more\":false}}" }, &answer), 200);
+    CHECK_CAME(answer, 1, true);
+    CHECK(strstr(status_text(&f), "2 kernels ran one after the other") && strstr(status_text(&f), "\"healthStatus\":\"Healthy\""));
+    CHECK_INT(send(&f, vm, k, (struct piece){ 2, 3, 3, false, ",\"trueboot\":{\"ima\":{\"from\":1,\"more\":false}}" }, &answer), 200);
+    CHECK_CAME(answer, 2, true);
+    CHECK(strstr(status_text(&f), "2 kernels ran one after the other") &&
+          strstr(status_text(&f), "1 measured, 1 of them with a signature"));
     kernel_done(k);
 }
