@@ -1,5 +1,10 @@
 /* cli/cli.h: the command line's frame: one command table makes parsing, help and completions; results are JSON values that are
- * printed as JSON, as YAML or as a table. Exit codes: architecture.md 8. */
+ * printed as JSON, as YAML or as a table.
+ *
+ * Exit codes: architecture.md 8. USAGE is for a command line that cannot be used whatever files, server and machine are like: a command or an
+ * option that there is not, an argument missing or too many, options that exclude each other, an option's value that is not of the option's
+ * kind (enum cli_value; seen before the command begins, so nothing is half done). ERROR is for what a command was asked to work on: a file that
+ * cannot be read or holds something else, an expression for `query`, an answer of the server. */
 #pragma once
 #include <stdio.h>
 #include "base/arena.h"
@@ -24,10 +29,29 @@ enum { CLI_OPTIONS_MAX = 64, CLI_ARGUMENTS_MAX = 32 };
 
 struct cli;
 
+/* What may stand behind an option; values.c says so for each kind in one place. */
+enum cli_value {
+    VALUE_TEXT,   /* anything: a name, a file, free text */
+    VALUE_NUMBER, /* from 1 to `most` */
+    VALUE_HEX,
+    VALUE_TIME,
+    VALUE_DATE, /* or a time */
+    VALUE_UUID,
+    VALUE_REGISTERS,
+    VALUE_QUERY,
+    VALUE_ONE_OF, /* a word of `argument`: "on|off" */
+    VALUE_PROVIDER,
+    VALUE_SCOPE,
+    VALUE_ADDRESS,
+    VALUE_SERVER,
+};
+
 struct cli_option {
     const char *name;     /* without the dashes */
     const char *argument; /* what its value is called; NULL: a flag, which may be given as NAME, NAME=true, NAME=false */
     const char *help;
+    enum cli_value value;
+    int64_t most; /* of a number; 0: any */
 };
 
 struct cli_command {
@@ -65,6 +89,14 @@ const char *cli_option_at(const struct cli *cli, const char *name, size_t i);
 /* A flag: *ret is set when it was given, in either sense. */
 bool cli_flag(const struct cli *cli, const char *name, bool otherwise);
 bool cli_was_given(const struct cli *cli, const char *name);
+int64_t cli_number(const struct cli *cli, const char *name, int64_t otherwise);
+int64_t cli_time(const struct cli *cli, const char *name, int64_t otherwise); /* a date alone is its midnight */
+
+/* Whether a value is of the option's kind; prints what the option takes when it is not (EXIT_USAGE). */
+bool cli_value_fits(struct cli *cli, const struct cli_option *option, const char *value);
+/* Values of their kinds, read. Hexadecimal with or without "0x"; a bit per register. */
+MUST_CHECK bool cli_hex(struct arena *a, const char *value, struct bytes *ret, struct err *err);
+MUST_CHECK bool cli_registers(const char *value, uint32_t *ret_mask);
 
 /* cli_fail prints one sentence to standard error and returns the code. cli_fail_err maps the error's code. */
 int cli_fail(enum exit_code code, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -79,7 +111,8 @@ struct table; /* columns as wide as their content; the last one is free */
 struct table *table_new(struct arena *a, const char *const *headings, size_t n);
 /* Values are made safe to show; NULL shows "-". */
 void table_row(struct table *t, const char *const *values);
-void table_print(const struct table *t, FILE *to);
+/* On a terminal that is narrower, cells are folded; where that does not do, a row is a few lines. */
+void table_print(const struct table *t);
 /* "3 min ago", "in 2 h", from now. */
 const char *relative_time(struct arena *a, int64_t time_ms, int64_t now_ms);
 /* A JSON string member, made safe to show; NULL when absent. */

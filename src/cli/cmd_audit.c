@@ -10,7 +10,7 @@
 #include "json/parse.h"
 #include "x509/cert.h"
 
-enum { CERT_FILE_MAX = 64 * 1024, HEAD_MAX = 64 * 1024, SHOWN_DEFAULT = 50, LOG_FILE_MAX = 1024 * 1024 * 1024 };
+enum { CERT_FILE_MAX = 64 * 1024, HEAD_MAX = 64 * 1024, SHOWN_DEFAULT = 50, SHOWN_MAX = 1000000, LOG_FILE_MAX = 1024 * 1024 * 1024 };
 
 /* ---- which log ---- */
 
@@ -280,45 +280,29 @@ static void show_table(struct cli *cli, const struct json *v)
                                             show_member(cli, json_get(r, "identity"), "subject"), show_member(cli, r, "callerIpAddress"),
                                             show_member(cli, r, "uri"), show_member(cli, json_get(r, "properties"), "failureDetails") });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
-static bool read_time(struct cli *cli, const char *name, int64_t otherwise, int64_t *ret)
+static struct filter filter_of(struct cli *cli)
 {
-    const char *text = cli_option(cli, name);
-
-    *ret = otherwise;
-    return !text || clock_parse(bytes_of_string(text), ret);
-}
-
-static bool read_filter(struct cli *cli, struct filter *f, size_t *ret_last, struct err *err)
-{
-    const char *last = cli_option(cli, "last");
-    char *end = NULL;
-
-    *f = (struct filter){ .operation = cli_option(cli, "operation"),
-                          .who = cli_option(cli, "who"),
-                          .request = cli_option(cli, "request"),
-                          .failed = cli_flag(cli, "failed", false),
-                          .changes = cli_flag(cli, "changes", false) };
-    *ret_last = last ? strtoul(last, &end, 10) : SHOWN_DEFAULT;
-    if (last && (*end || *ret_last == 0 || *ret_last > 1000000))
-        return err_set(err, ERR_MALFORMED, "--last is a number from 1 to 1000000");
-    return (read_time(cli, "since", 0, &f->since_ms) && read_time(cli, "until", INT64_MAX, &f->until_ms)) ||
-           err_set(err, ERR_MALFORMED, "--since and --until take a time: 2026-11-21T12:00:00Z");
+    return (struct filter){ .operation = cli_option(cli, "operation"),
+                            .who = cli_option(cli, "who"),
+                            .request = cli_option(cli, "request"),
+                            .failed = cli_flag(cli, "failed", false),
+                            .changes = cli_flag(cli, "changes", false),
+                            .since_ms = cli_time(cli, "since", 0),
+                            .until_ms = cli_time(cli, "until", INT64_MAX) };
 }
 
 static int run_show(struct cli *cli)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct log_files log = { 0 };
-    struct shown shown = { 0 };
-    struct filter filter;
+    struct shown shown = { .max = (size_t)cli_number(cli, "last", SHOWN_DEFAULT) };
+    const struct filter filter = filter_of(cli);
     struct err err = ERR_INIT;
     const struct json *v;
 
-    if (!read_filter(cli, &filter, &shown.max, &err))
-        return cli_fail(EXIT_USAGE, "%s", err.text);
     shown.lines = ARENA_ARRAY(&cli->arena, shown.max, const char *);
     if (!shown.lines || !find_files(cli, &log, &err))
         return err.code ? cli_fail_err(&err) : cli_fail(EXIT_ERROR, "out of memory");
@@ -338,14 +322,14 @@ static int run_show(struct cli *cli)
 
 static const struct cli_option show_options[] = {
     { "data", "DIR", "the server's folder (default: /var/lib/trueboot for root, the XDG folder for others)" },
-    { "since", "TIME", "from this time on: 2026-11-21T12:00:00Z" },
-    { "until", "TIME", "up to this time" },
+    { "since", "TIME", "from this time on: 2026-11-21T12:00:00Z", VALUE_TIME },
+    { "until", "TIME", "up to this time", VALUE_TIME },
     { "operation", "TEXT", "whose name holds this: AttestTpm, policies/write, …" },
     { "who", "TEXT", "whose caller's name holds this" },
     { "request", "ID", "the one with this x-ms-request-id" },
     { "failed", NULL, "only what was refused" },
     { "changes", NULL, "only what people changed" },
-    { "last", "N", "at most so many, the newest (default: 50)" },
+    { "last", "N", "at most so many, the newest (default: 50)", VALUE_NUMBER, SHOWN_MAX },
 };
 const struct cli_command command_audit_show = { "audit show",
                                                 "[FILE…]",

@@ -5,6 +5,7 @@
 #include "cli/findings_show.h"
 #include "cli/log_tool.h"
 #include "cli/offline.h"
+#include "cli/terminal.h"
 #include "refdata/refdata.h"
 
 static void put_keys(struct json_out *out, const char *name, const struct boot_keys *keys)
@@ -160,7 +161,7 @@ static void chain_table(struct cli *cli, const struct json *v)
 
     printf("%s\n\n", show_member(cli, v, "boot"));
     for (enum phase p = PHASE_FIRMWARE; p <= PHASE_OS; p++)
-        printf("  %-18s %s\n", phase_title(p), show_member(cli, json_get(v, "phases"), phase_name(p)));
+        print_named(2, 18, phase_title(p), show_member(cli, json_get(v, "phases"), phase_name(p)));
     puts("");
     for (size_t i = 0; i < components->array.n; i++) {
         const struct json *c = components->array.items[i];
@@ -171,10 +172,9 @@ static void chain_table(struct cli *cli, const struct json *v)
                                             text ? arena_printf(&cli->arena, "%s: %.60s", name, text) : name, show_member(cli, c, "signer"),
                                             digest ? arena_printf(&cli->arena, "%.19s", digest) : NULL });
     }
-    table_print(t, stdout);
+    table_print(t);
     printf("\nReference data: %s\n", show_member(cli, v, "reference") ? show_member(cli, v, "reference") : "none");
-    puts("\nFindings");
-    findings_print(cli, json_get(v, "findings"), SEVERITY_INFO);
+    findings_section(cli, "Findings", json_get(v, "findings"), FINDINGS_JUDGED);
 }
 
 static int run_show(struct cli *cli)

@@ -116,7 +116,7 @@ static void claims_table(struct cli *cli, const struct json *v)
         table_row(t, (const char *const[]){ or_empty(show_member(cli, one, "claim")), shown_value(cli, json_get(one, "value")),
                                             shown_proofs(cli, json_get(one, "restsOn"), show_member(cli, one, "why")) });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 /* ---- the command ----------------------------------------------------------------------------------------------------------- */

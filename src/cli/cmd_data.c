@@ -3,7 +3,6 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/file.h"
-#include "cli/cmd_data.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
 #include "refdata/refdata.h"
@@ -246,10 +245,8 @@ static int run_update(struct cli *cli)
     struct refdata_file files[CLI_ARGUMENTS_MAX];
     struct err err = ERR_INIT;
     const struct json *v;
-    int64_t as_of_ms = 0;
+    int64_t as_of_ms = cli_time(cli, "as-of", 0);
 
-    if (!data_date(cli, "as-of", &as_of_ms))
-        return cli_fail(EXIT_USAGE, "--as-of is not a date such as 2026-07-14");
     if (!read_files(cli, files, &err))
         return cli_fail_err(&err);
     for (size_t i = 0; i < ARRAY_LEN(targets); i++)
@@ -321,7 +318,7 @@ static void trust_table(struct cli *cli, const struct json *v)
             table_row(t, row);
         }
         if (list->array.n)
-            table_print(t, stdout);
+            table_print(t);
         else
             puts("  no key is trusted: data packs are refused");
     }
@@ -356,7 +353,7 @@ static int run_trust(struct cli *cli)
 static const struct cli_option show_options[] = { OFFLINE_ONLY };
 static const struct cli_option update_options[] = { OFFLINE_ONLY,
                                                     { "as-of", "DATE",
-                                                      "the list's date, as its publisher says: such lists do not carry one" },
+                                                      "the list's date, as its publisher says: such lists do not carry one", VALUE_DATE },
                                                     { "downgrade", NULL, "take a data pack that is older than the one in use" } };
 static const struct cli_option trust_options[] = { OFFLINE_ONLY,
                                                    { "name", "NAME", "what to call the key; without it, a certificate's own name" },

@@ -4,25 +4,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/utf8.h"
-#include "cli/cmd_data.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
 #include "refdata/make.h"
 #include "refdata/refdata.h"
 
 enum { INPUT_MAX = 16 * 1024 * 1024 };
-
-bool data_date(const struct cli *cli, const char *option, int64_t *ret_ms)
-{
-    const char *text = cli_option(cli, option);
-    char time[48];
-
-    *ret_ms = 0;
-    if (!text || clock_parse(bytes_of_string(text), ret_ms))
-        return true;
-    snprintf(time, sizeof time, "%.20sT00:00:00Z", text);
-    return clock_parse(bytes_of_string(time), ret_ms);
-}
 
 static const char *last_part(const char *path)
 {
@@ -63,12 +50,12 @@ static bool take_certificates(struct cli *cli, struct refdata_making *m, struct 
 
 static bool make(struct cli *cli, struct boot_reference *ret, struct err *err)
 {
-    struct refdata_making m = { .a = &cli->arena, .vouched = true, .advice = cli_flag(cli, "advice", false) };
+    struct refdata_making m = {
+        .a = &cli->arena, .vouched = true, .advice = cli_flag(cli, "advice", false), .as_of_ms = cli_time(cli, "as-of", 0)
+    };
     const char *name = cli_option(cli, "name");
     struct bytes file;
 
-    if (!data_date(cli, "as-of", &m.as_of_ms))
-        return err_set(err, ERR_MALFORMED, "--as-of is not a date such as 2026-07-14");
     for (int i = 0; i < cli->n_arguments; i++)
         if (!cli_read(cli, cli->arguments[i], INPUT_MAX, &file, err) || !refdata_take(&m, file, last_part(cli->arguments[i]), err))
             return err_within(err, "%s", cli->arguments[i]);
@@ -127,7 +114,7 @@ static const struct cli_option pack_options[] = {
     { "out", "FILE", "where to put the pack" },
     { "sign", "KEY", "sign it with this private key (PEM: P-256, or RSA of 3072 bits)" },
     { "name", "NAME", "what the pack is called; without it, its file's name" },
-    { "as-of", "DATE", "the date of the pack and of the lists in it; without it, now" },
+    { "as-of", "DATE", "the date of the pack and of the lists in it; without it, now", VALUE_DATE },
     { "forbid", "CERT", "what this certificate signed is forbidden (repeatable)" },
     { "known", "YEAR:CERT", "a certificate to be called by its name, of this generation of Microsoft's keys (repeatable)" },
     { "advice", NULL, "forbid, too, what only descriptions name" },

@@ -15,7 +15,7 @@ static void list_table(struct cli *cli, const struct json *v)
                                          show_member(cli, row, "provider"), show_member(cli, row, "state"),
                                          show_member(cli, row, "expires"), show_member(cli, row, "usedBy"), show_member(cli, row, "by") });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static void new_token(struct cli *cli, const struct json *v)
@@ -27,7 +27,8 @@ static void new_token(struct cli *cli, const struct json *v)
 
 static int run_create(struct cli *cli)
 {
-    const char *vm = cli_option(cli, "vm"), *provider = cli_option(cli, "provider"), *minutes = cli_option(cli, "minutes"), *body;
+    const char *vm = cli_option(cli, "vm"), *provider = cli_option(cli, "provider"), *body;
+    int64_t minutes = cli_number(cli, "minutes", 0);
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
     const struct json *answer;
@@ -35,15 +36,13 @@ static int run_create(struct cli *cli)
 
     if (!vm)
         return cli_fail(EXIT_USAGE, "--vm NAME, UUID or a pattern of names such as 'web-*' is needed: whom the token is for");
-    if (minutes && (!*minutes || strspn(minutes, "0123456789") != strlen(minutes) || strlen(minutes) > 5))
-        return cli_fail(EXIT_USAGE, "--minutes is a number");
     json_begin_object(&out, NULL);
     json_put_string(&out, "name", cli->arguments[0]);
     json_put_string(&out, "vm", vm);
     if (provider)
         json_put_string(&out, "provider", provider);
     if (minutes)
-        json_put_raw(&out, "minutes", bytes_of_string(minutes));
+        json_put_integer(&out, "minutes", minutes);
     json_end(&out);
     body = writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
     if (!body)
@@ -72,8 +71,8 @@ static int run_revoke(struct cli *cli)
 
 static const struct cli_option create_options[] = {
     { "vm", "NAME|UUID|PATTERN", "whom it is for; 'web-*' is any VM whose name begins so" },
-    { "provider", "NAME", "good at that provider's address (default: at the shared one's)" },
-    { "minutes", "N", "until it ends (default: 60)" },
+    { "provider", "NAME", "good at that provider's address (default: at the shared one's)", VALUE_PROVIDER },
+    { "minutes", "N", "until it ends (default: 60)", VALUE_NUMBER, LIMIT_ENROLMENT_TOKEN_SECONDS / 60 },
 };
 const struct cli_command command_enrolment_token_create = {
     "enrolment-token create",  "NAME",    1, 1, "Make a token that lets one machine enrol; shown once", create_options,

@@ -101,7 +101,7 @@ static void show_table(struct cli *cli, const struct json *v)
         table_row(t, (const char *const[]){ number_at(cli, e, "number"), number_at(cli, e, "pcr"), show_member(cli, e, "type"),
                                             show_member(cli, e, "proof"), show_member(cli, e, "title") });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 /* YAML straight from the log: no value is built, nothing is described. */
@@ -200,7 +200,7 @@ static void registers_table(struct cli *cli, const struct json *v, const char *u
                                                 arena_string(&cli->arena, m->value->string), purpose(pcr) });
         }
     }
-    table_print(t, stdout);
+    table_print(t);
     for (size_t i = 0; mismatch && i < mismatch->array.n; i++) {
         const struct json *m = mismatch->array.items[i];
         printf("%s %s %s differs: the log gives %s, the register has %s\n", show_member(cli, m, "bank"), unit, number_at(cli, m, "pcr"),

@@ -5,6 +5,7 @@
 #include "cli/findings_show.h"
 #include "cli/log_tool.h"
 #include "cli/offline.h"
+#include "cli/terminal.h"
 #include "eventlog/describe.h"
 
 /* ---- explain ---- */
@@ -48,10 +49,12 @@ static void explain_table(struct cli *cli, const struct json *v)
         const struct json *e = events->array.items[i];
         const char *proof = show_member(cli, e, "proof"), *text = show_member(cli, e, "text");
         int64_t number = 0, pcr = 0;
+        int column;
         if (json_as_integer(json_get(e, "number"), &number) && json_as_integer(json_get(e, "pcr"), &pcr) && pcr < LIMIT_PCRS)
-            printf("%4lld  %-3s %-2lld  %-8s  %s\n", (long long)number, unit, (long long)pcr, proof, text ? text : "");
+            column = printf("%4lld  %-3s %-2lld  %-8s  ", (long long)number, unit, (long long)pcr, proof);
         else
-            printf("%4lld  %-6s  %-8s  %s\n", (long long)number, "-", proof, text ? text : "");
+            column = printf("%4lld  %-6s  %-8s  ", (long long)number, "-", proof);
+        print_folded(column, column, text ? text : "");
     }
     if (strcmp(unit, "MR") == 0)
         for (unsigned i = 1; i <= 4; i++)
@@ -60,8 +63,7 @@ static void explain_table(struct cli *cli, const struct json *v)
     if (!json_as_boolean(json_get(v, "registersGiven"), &given) || !given)
         puts("No register values were given: this is what the log says of itself. Compare with --pcrs, or judge a quote with `trueboot "
              "verify`.");
-    puts("\nFindings");
-    findings_print(cli, json_get(v, "findings"), SEVERITY_INFO);
+    findings_section(cli, "Findings", json_get(v, "findings"), FINDINGS_JUDGED);
 }
 
 static int run_explain(struct cli *cli)
@@ -161,8 +163,7 @@ static void diff_table(struct cli *cli, const struct json *v)
     if (json_as_boolean(json_get(v, "same"), &same) && same) {
         puts("The same boot: nothing that was measured differs in meaning.");
     } else {
-        puts("What changed");
-        findings_print(cli, json_get(v, "differences"), SEVERITY_INFO);
+        findings_section(cli, "What changed", json_get(v, "differences"), FINDINGS_LISTED);
     }
     if ((added && *added) || (removed && *removed)) {
         puts("\nKernel command line");

@@ -35,7 +35,7 @@ static void key_table(struct cli *cli, const struct json *v)
         add_key(cli, t, list->array.items[i]);
     if (!list)
         add_key(cli, t, v);
-    table_print(t, stdout);
+    table_print(t);
     if (!certs || certs->type != JSON_ARRAY)
         return;
     t = table_new(&cli->arena, cert_headings, ARRAY_LEN(cert_headings));
@@ -44,7 +44,7 @@ static void key_table(struct cli *cli, const struct json *v)
         table_row(t, (const char *const[]){ show_member(cli, row, "name"), show_member(cli, row, "certificateEnds"), days(cli, row) });
     }
     printf("\n");
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static int ask(struct cli *cli, const char *method, const char *path, const char *body)

@@ -50,18 +50,15 @@ static void operation_table(struct cli *cli, const struct json *v)
                                             show_member(cli, properties, "kind"), show_member(cli, properties, "target"),
                                             show_member(cli, row, "startTime"), show_member(cli, properties, "by") });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static int run_operation_list(struct cli *cli)
 {
-    const char *top = cli_option(cli, "top");
     const struct json *answer;
-    int code;
+    int code =
+        remote_call(cli, "GET", arena_printf(&cli->arena, "/v1/operations?top=%lld", (long long)cli_number(cli, "top", 50)), NULL, &answer);
 
-    if (top && (!*top || strlen(top) > 4 || strspn(top, "0123456789") != strlen(top)))
-        return cli_fail(EXIT_USAGE, "--top is a number from 1 to 1000");
-    code = remote_call(cli, "GET", arena_printf(&cli->arena, "/v1/operations?top=%s", top ? top : "50"), NULL, &answer);
     return code == EXIT_OK ? cli_print(cli, answer, operation_table) : code;
 }
 
@@ -102,7 +99,7 @@ static int run_provider_purge(struct cli *cli)
     return path ? follow(cli, "DELETE", path) : cli_fail(EXIT_NOT_FOUND, "there is no deleted provider %s", cli->arguments[0]);
 }
 
-static const struct cli_option list_options[] = { { "top", "N", "how many, newest first (default: 50)" } };
+static const struct cli_option list_options[] = { { "top", "N", "how many, newest first (default: 50)", VALUE_NUMBER, LIMIT_LIST_PAGE } };
 const struct cli_command command_operation_show = { "operation show",  "ID", 1, 1, "How far an operation came, step by step", NULL, 0,
                                                     run_operation_show };
 const struct cli_command command_operation_list = { "operation list",

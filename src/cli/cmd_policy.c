@@ -240,7 +240,7 @@ static void history_table(struct cli *cli, const struct json *v)
                                             is_signed ? show_member(cli, json_get(row, "signer"), "commonName") : "-",
                                             show_member(cli, row, "by"), show_member(cli, row, "hash") });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static int run_policy_history(struct cli *cli)

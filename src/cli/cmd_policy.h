@@ -3,9 +3,9 @@
 #include "cli/cli.h"
 #include "policy/policy.h"
 
-#define PROVIDER_OPTION                                                   \
-    {                                                                     \
-        "provider", "NAME", "of which provider (default: the shared one)" \
+#define PROVIDER_OPTION                                                                   \
+    {                                                                                     \
+        "provider", "NAME", "of which provider (default: the shared one)", VALUE_PROVIDER \
     }
 
 /* A call of /providers/P/policies/TYPE and what follows, P by --provider. As remote_call. */

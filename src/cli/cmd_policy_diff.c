@@ -63,28 +63,14 @@ static int side_of_file(struct cli *cli, const char *file, struct side *ret)
     return EXIT_OK;
 }
 
-static int number_option(struct cli *cli, const char *name, int64_t *ret)
-{
-    const char *text = cli_option(cli, name);
-
-    *ret = 0;
-    if (!text)
-        return EXIT_OK;
-    if (!*text || strlen(text) > 15 || strspn(text, "0123456789") != strlen(text) || (*ret = atoll(text)) == 0)
-        return cli_fail(EXIT_USAGE, "--%s is a version's number, see `trueboot policy history`", name);
-    return EXIT_OK;
-}
-
 /* FILE: what is in force (or --from) against it. Else --from and --to, or the last version and the one before. */
 static int read_sides(struct cli *cli, struct side *before, struct side *after)
 {
     const struct json *history = &json_null, *newest;
-    int64_t from, to, latest = 0;
+    int64_t from = cli_number(cli, "from", 0), to = cli_number(cli, "to", 0), latest = 0;
     bool file = cli->n_arguments == 2;
     int code;
 
-    if ((code = number_option(cli, "from", &from)) != EXIT_OK || (code = number_option(cli, "to", &to)) != EXIT_OK)
-        return code;
     if (file && to)
         return cli_fail(EXIT_USAGE, "FILE and --to exclude each other");
     if (!file || from) {
@@ -284,8 +270,8 @@ static int run_policy_diff(struct cli *cli)
 }
 
 static const struct cli_option diff_options[] = {
-    { "from", "VERSION", "the older side (default: what is in force, or the version before --to)" },
-    { "to", "VERSION", "the newer side (default: the last one)" },
+    { "from", "VERSION", "the older side (default: what is in force, or the version before --to)", VALUE_NUMBER },
+    { "to", "VERSION", "the newer side (default: the last one)", VALUE_NUMBER },
     PROVIDER_OPTION,
 };
 const struct cli_command command_policy_diff = {

@@ -245,7 +245,7 @@ static void fleet_table(struct cli *cli, const struct json *v)
                       arena_printf(&cli->arena, "%s, %s", show_member(cli, after, "decision"), show_member(cli, after, "verdict")), why });
     }
     if (rows->array.n)
-        table_print(t, stdout);
+        table_print(t);
     if (json_as_integer(json_get(v, "examined"), &n_vms) && json_as_integer(json_get(v, "withoutEvidence"), &n_without))
         printf("%zu of %lld VMs would change; of %lld no evidence is kept.\n", rows->array.n, (long long)n_vms, (long long)n_without);
 }
@@ -294,7 +294,7 @@ static int run_policy_test(struct cli *cli)
 static const struct cli_option test_options[] = {
     { "evidence", "FILE", "saved evidence (`trueboot evidence get`); repeatable, or only the files" },
     { "ak-root", "FILE", "CA certificates that the evidence's attestation key must chain to (without: it is taken as trusted)" },
-    { "as-of", "TIME", "judge as at this time, RFC 3339 (default: now)" },
+    { "as-of", "TIME", "judge as at this time, RFC 3339 (default: now)", VALUE_TIME },
     { "against-history", NULL, "on the last evidence that the server keeps of every VM: which answers would change" },
     PROVIDER_OPTION,
 };

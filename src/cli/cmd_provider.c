@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/base64.h"
 #include "cli/commands.h"
+#include "management/api_tokens.h"
 #include "x509/cert.h"
 
 enum { SIGNERS_MAX = 64, BUNDLE_MAX = 1024 * 1024 };
@@ -42,7 +43,7 @@ static void provider_table(struct cli *cli, const struct json *v)
                          show_member(cli, properties, "tpmAttestationAuthentication"), show_member(cli, properties, "publicNetworkAccess"),
                          show_member(cli, json_get(properties, "trueboot"), "tokenProfile"), show_member(cli, properties, "attestUri") });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 /* The certificates of every --signer, as the keys of policySigningCertificates. */
@@ -161,7 +162,7 @@ static void deleted_table(struct cli *cli, const struct json *v)
                                          show_member(cli, properties, "deletionDate"), show_member(cli, properties, "deletedBy"),
                                          show_member(cli, properties, "scheduledPurgeDate"), show_member(cli, properties, "attestUri") });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static int run_provider_list(struct cli *cli)
@@ -200,13 +201,13 @@ static int run_provider_delete(struct cli *cli)
 static const struct cli_option create_options[] = {
     { "location", "NAME", "where it is, for people (default: local)" },
     { "signer", "FILE", "certificate that may sign its policies; makes its trust model Isolated; repeatable" },
-    { "uri", "URL", "https://HOST[:PORT] that it is called by, and issuer of its tokens (default: a path of the server)" },
+    { "uri", "URL", "https://HOST[:PORT] that it is called by, and issuer of its tokens (default: a path of the server)", VALUE_ADDRESS },
     { "tpm-authentication", NULL, "attesting a TPM wants a caller with the role reader (default: true)" },
     { "public-network", NULL, "answer over the network, not only the local socket (default: true)" },
     { "server-ak-ca", NULL, "believe the AK certificates of this server's enrolment, besides `root add --provider` (default: true)" },
     { "tpm-v1", NULL, "answer messages of version 1 of the TPM protocol, of old Windows clients (default: false)" },
     { "enrolment-token", NULL, "enrolling at it the first time takes a one-time token, of `enrolment-token create` (default: false)" },
-    { "token-profile", "NAME", "how its tokens are made: original (RS256), es256, or ear (EAT Attestation Results)" },
+    { "token-profile", "original|es256|ear", "how its tokens are made: RS256 as ever, ES256, or EAT Attestation Results", VALUE_ONE_OF },
 };
 static const struct cli_option update_options[] = {
     { "tpm-authentication", NULL, "attesting a TPM wants a caller with the role reader" },
@@ -214,7 +215,7 @@ static const struct cli_option update_options[] = {
     { "server-ak-ca", NULL, "believe the AK certificates of this server's enrolment, besides `root add --provider`" },
     { "tpm-v1", NULL, "answer messages of version 1 of the TPM protocol, of old Windows clients" },
     { "enrolment-token", NULL, "enrolling at it the first time takes a one-time token, of `enrolment-token create`" },
-    { "token-profile", "NAME", "how its tokens are made: original (RS256), es256, or ear (EAT Attestation Results)" },
+    { "token-profile", "original|es256|ear", "how its tokens are made: RS256 as ever, ES256, or EAT Attestation Results", VALUE_ONE_OF },
 };
 static const struct cli_option list_options[] = { { "deleted", NULL, "those that were deleted and can be brought back" } };
 const struct cli_command command_provider_create = {
@@ -252,7 +253,7 @@ static void token_table(struct cli *cli, const struct json *v)
                                             show_member(cli, row, "scope"), show_member(cli, row, "lastUsed"),
                                             show_member(cli, row, "expires"), show_member(cli, row, "by") });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static void new_token(struct cli *cli, const struct json *v)
@@ -266,17 +267,16 @@ static int run_token_create(struct cli *cli)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
-    const char *role = cli_option(cli, "role"), *days = cli_option(cli, "days"), *scope = cli_option(cli, "scope"), *body;
+    const char *role = cli_option(cli, "role"), *scope = cli_option(cli, "scope"), *body;
+    int64_t days = cli_number(cli, "days", 0);
 
     if (!role)
         return cli_fail(EXIT_USAGE, "--role reader, policy-admin, security-admin, contributor or owner is needed");
-    if (days && (!*days || strspn(days, "0123456789") != strlen(days) || strlen(days) > 4))
-        return cli_fail(EXIT_USAGE, "--days is a number");
     json_begin_object(&out, NULL);
     json_put_string(&out, "name", cli->arguments[0]);
     json_put_string(&out, "role", role);
     if (days)
-        json_put_raw(&out, "days", bytes_of_string(days));
+        json_put_integer(&out, "days", days);
     if (scope)
         json_put_string(&out, "scope", scope);
     json_end(&out);
@@ -293,9 +293,9 @@ static int run_token_revoke(struct cli *cli)
 }
 
 static const struct cli_option token_options[] = {
-    { "role", "ROLE", "reader, policy-admin, security-admin, contributor or owner" },
-    { "days", "N", "until it ends (default: 90)" },
-    { "scope", "provider/NAME|vm/NAME", "good for that provider's endpoints, or that VM's addresses, only" },
+    { "role", "reader|policy-admin|security-admin|contributor|owner", "what it may do", VALUE_ONE_OF },
+    { "days", "N", "until it ends (default: 90)", VALUE_NUMBER, API_TOKEN_DAYS_MAX },
+    { "scope", "provider/NAME|vm/NAME", "good for that provider's endpoints, or that VM's addresses, only", VALUE_SCOPE },
 };
 const struct cli_command command_token_create = {
     "token create", "NAME", 1, 1, "Make a token for a program; shown once", token_options, ARRAY_LEN(token_options), run_token_create

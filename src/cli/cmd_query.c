@@ -63,7 +63,7 @@ static void rows_table(struct cli *cli, const struct json *rows)
             cells[c] = cell(cli, json_get(rows->array.items[i], names[c]));
         table_row(t, cells);
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static void print_value(struct cli *cli, const struct json *v)
@@ -89,7 +89,7 @@ static void value_table(struct cli *cli, const struct json *v)
         for (size_t i = 0; i < v->object.n; i++)
             table_row(t,
                       (const char *const[]){ arena_string(&cli->arena, v->object.members[i].name), cell(cli, v->object.members[i].value) });
-        table_print(t, stdout);
+        table_print(t);
     } else {
         print_value(cli, v);
     }

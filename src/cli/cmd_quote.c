@@ -138,8 +138,7 @@ static void quote_table(struct cli *cli, const struct json *v)
         if (i == 0 || verified || !held)
             puts(held ? lines[i].yes : lines[i].no);
     }
-    puts("\nFindings");
-    findings_print(cli, json_get(v, "findings"), SEVERITY_INFO);
+    findings_section(cli, "Findings", json_get(v, "findings"), FINDINGS_JUDGED);
 }
 
 static int run_verify(struct cli *cli)
@@ -176,7 +175,7 @@ static const struct cli_option options[] = {
     { "quote", "FILE", "TPMS_ATTEST (tpm2_quote -m), its hex, or what tpm2_quote printed" },
     { "signature", "FILE", "its signature (tpm2_quote -s), its hex, or what tpm2_quote printed" },
     { "ak", "FILE", "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC" },
-    { "nonce", "HEX", "what the quote must contain" },
+    { "nonce", "HEX", "what the quote must contain", VALUE_HEX },
     { "pcrs", "FILE", "register values: JSON, tpm2-tools' YAML or serialized" },
 };
 const struct cli_command command_quote_verify = {

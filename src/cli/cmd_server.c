@@ -50,7 +50,7 @@ static void baseline_table(struct cli *cli, const struct json *v)
                          text ? arena_printf(&cli->arena, "%s: %.80s", show_member(cli, c, "name"), text) : show_member(cli, c, "name"),
                          digest });
     }
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static int run_baseline_show(struct cli *cli)

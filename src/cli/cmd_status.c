@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/findings_show.h"
 #include "cli/kernel_show.h"
+#include "cli/terminal.h"
 
 static const char *text_at(struct cli *cli, const struct json *status, const char *name)
 {
@@ -57,11 +59,7 @@ static struct table *new_table(struct cli *cli)
     return table_new(&cli->arena, headings, ARRAY_LEN(headings));
 }
 
-static void line(const char *name, const char *value)
-{
-    if (value && *value)
-        printf("  %-20s %s\n", name, value);
-}
+static void line(const char *name, const char *value) { print_named(2, 20, name, value); }
 
 static void print_head(struct cli *cli, const struct json *status)
 {
@@ -90,56 +88,6 @@ static void print_head(struct cli *cli, const struct json *status)
         line("Profile", arena_printf(&cli->arena, "%s (intervals and deadlines are shortened)", profile));
 }
 
-static void print_reason(struct cli *cli, const struct json *r, unsigned number)
-{
-    const char *was = show_member(cli, r, "was"), *is = show_member(cli, r, "is");
-    int64_t pcr, event;
-
-    printf("\n%u. %s  [%s, %s]\n", number, show_member(cli, r, "title"), show_member(cli, r, "code"), show_member(cli, r, "severity"));
-    printf("   %s\n", show_member(cli, r, "message"));
-    if (json_as_integer(json_get(r, "pcr"), &pcr))
-        printf("   register   PCR %lld%s\n", (long long)pcr,
-               json_as_integer(json_get(r, "eventIndex"), &event)
-                   ? arena_printf(&cli->arena, ", event %lld of the boot's log", (long long)event)
-                   : "");
-    if (was)
-        printf("   was        %s\n", was);
-    if (is)
-        printf("   is         %s\n", is);
-    printf("   matters    %s\n", show_member(cli, r, "why"));
-    printf("   to do      %s\n", show_member(cli, r, "remedy"));
-}
-
-static bool is_bad(const struct json *r)
-{
-    const struct json *s = json_get(r, "severity");
-    return json_is_string(s, "medium") || json_is_string(s, "high") || json_is_string(s, "critical");
-}
-
-/* One line; with what to do where there is something. */
-static void print_note(struct cli *cli, const struct json *r, bool first)
-{
-    printf("%s   %s: %s\n", first ? "\nAlso noted, not held against it:\n" : "", show_member(cli, r, "code"),
-           show_member(cli, r, "message"));
-    if (json_is_string(json_get(r, "severity"), "low"))
-        printf("      to do: %s\n", show_member(cli, r, "remedy"));
-}
-
-static void print_reasons(struct cli *cli, const struct json *status)
-{
-    const struct json *reasons = json_get(ours(status), "reasons");
-    unsigned bad = 0, notes = 0;
-
-    if (!reasons || reasons->type != JSON_ARRAY)
-        return;
-    for (size_t i = 0; i < reasons->array.n; i++)
-        if (is_bad(reasons->array.items[i]))
-            print_reason(cli, reasons->array.items[i], ++bad);
-    for (size_t i = 0; i < reasons->array.n; i++)
-        if (!is_bad(reasons->array.items[i]))
-            print_note(cli, reasons->array.items[i], notes++ == 0);
-}
-
 static void print_phases(struct cli *cli, const struct json *status)
 {
     static const struct {
@@ -163,7 +111,7 @@ void status_print_one(struct cli *cli, const struct json *status, bool explain)
     print_head(cli, status);
     if (!explain)
         return;
-    print_reasons(cli, status);
+    findings_print(cli, json_get(ours(status), "reasons"), FINDINGS_JUDGED);
     print_phases(cli, status);
 }
 
@@ -175,7 +123,7 @@ static void one_table(struct cli *cli, const struct json *status)
     }
     struct table *t = new_table(cli);
     add_line(cli, t, status);
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static void list_table(struct cli *cli, const struct json *list)
@@ -184,7 +132,7 @@ static void list_table(struct cli *cli, const struct json *list)
 
     for (size_t i = 0; list->type == JSON_ARRAY && i < list->array.n; i++)
         add_line(cli, t, list->array.items[i]);
-    table_print(t, stdout);
+    table_print(t);
 }
 
 static int exit_for(const struct json *status)

@@ -5,6 +5,7 @@
 #include "cli/kernel_show.h"
 #include "cli/offline.h"
 #include "cli/pcrs_file.h"
+#include "cli/terminal.h"
 
 static void put_tpm(struct json_out *out, const struct appraisal *a)
 {
@@ -109,11 +110,7 @@ static const struct json *verdict_value(struct cli *cli, const struct offline *o
 
 /* ---- for people ---- */
 
-static void line(const char *name, const char *value)
-{
-    if (value && *value)
-        printf("  %-14s %s\n", name, value);
-}
+static void line(const char *name, const char *value) { print_named(2, 14, name, value); }
 
 static const char *yes_no(const struct json *v, const char *name, const char *yes, const char *no)
 {
@@ -147,10 +144,9 @@ static void verdict_table(struct cli *cli, const struct json *v)
     puts("\nPhases");
     for (enum phase p = PHASE_FIRMWARE; p <= PHASE_OS; p++) {
         const char *text = show_member(cli, phases, phase_name(p));
-        printf("  %-18s %s\n", phase_title(p), text ? text : "unknown");
+        print_named(2, 18, phase_title(p), text ? text : "unknown");
     }
-    puts("\nFindings");
-    findings_print(cli, json_get(v, "findings"), SEVERITY_INFO);
+    findings_section(cli, "Findings", json_get(v, "findings"), FINDINGS_JUDGED);
 }
 
 static int run_verify(struct cli *cli)

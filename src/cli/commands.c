@@ -65,9 +65,9 @@ const struct cli_command *const cli_commands[] = {
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 
 const struct cli_option cli_global_options[] = {
-    { "output", "FORMAT", "json, yaml or table (default: table on a terminal, json otherwise); also -o FORMAT" },
-    { "query", "JMESPATH", "show only this part of the result" },
-    { "server", "PLACE", "the server's local socket or URL (or TRUEBOOT_SERVER)" },
+    { "output", "json|yaml|table", "how to show the result (default: table on a terminal, json otherwise); also -o", VALUE_ONE_OF },
+    { "query", "JMESPATH", "show only this part of the result", VALUE_QUERY },
+    { "server", "PLACE", "the server's local socket or URL (or TRUEBOOT_SERVER)", VALUE_SERVER },
     { "help", NULL, "show help for a command" },
 };
 const size_t cli_n_global_options = ARRAY_LEN(cli_global_options);

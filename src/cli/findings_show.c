@@ -1,22 +1,5 @@
 #include "cli/findings_show.h"
-
-/* Where nobody named the VM, it is "this VM" in a sentence and NAME in a command, which stands between backquotes. */
-static const char *remedy_text(struct arena *a, const char *remedy, const char *vm)
-{
-    struct writer w CLEANUP(writer_done) = { 0 };
-    bool in_command = false;
-    const char *text;
-
-    for (const char *at; (at = strstr(remedy, "{vm}")); remedy = at + strlen("{vm}")) {
-        for (const char *c = remedy; c < at; c++)
-            in_command ^= *c == '`';
-        write_bytes(&w, (struct bytes){ (const uint8_t *)remedy, (size_t)(at - remedy) });
-        write_string(&w, vm ? vm : in_command ? "NAME" : "this VM");
-    }
-    write_string(&w, remedy);
-    text = writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
-    return text ? text : remedy;
-}
+#include "cli/terminal.h"
 
 static void put_number(struct json_out *out, const char *name, int64_t value, int64_t none)
 {
@@ -44,7 +27,7 @@ void findings_put(struct arena *a, struct json_out *out, const char *name, const
         json_put_string(out, "is", f->is);
         json_put_string(out, "text", f->text);
         json_put_string(out, "why", kind->why);
-        json_put_string(out, "remedy", remedy_text(a, kind->remedy, vm));
+        json_put_string(out, "remedy", finding_remedy(a, kind, vm));
         if (f->unsettled)
             json_put_boolean(out, "unsettled", true);
         json_end(out);
@@ -52,39 +35,84 @@ void findings_put(struct arena *a, struct json_out *out, const char *name, const
     json_end(out);
 }
 
-static void line(const char *name, const char *value)
+/* ---- for people ---- */
+
+enum { INDENT = 3, NAME_WIDTH = 10 };
+
+/* The same thing under the name that `trueboot verify` and the one that a server's status has for it. */
+static const char *word(struct cli *cli, const struct json *f, const char *ours, const char *status)
 {
-    if (value && *value)
-        printf("      %-7s %s\n", name, value);
+    const char *text = show_member(cli, f, ours);
+
+    return text ? text : show_member(cli, f, status);
 }
 
-static void print_one(struct cli *cli, const struct json *f)
+static const char *place_of(struct cli *cli, const struct json *f)
 {
-    const char *severity = show_member(cli, f, "severity"), *title = show_member(cli, f, "title"), *id = show_member(cli, f, "id");
-    int64_t pcr = FINDING_NO_PCR, event = FINDING_NO_EVENT;
+    const struct json *event = json_get(f, "event") ? json_get(f, "event") : json_get(f, "eventIndex");
+    int64_t pcr, number;
+    bool has_event = json_as_integer(event, &number);
 
-    printf("  %-8s  %s (%s", severity ? severity : "", title ? title : "", id ? id : "");
-    if (json_as_integer(json_get(f, "pcr"), &pcr))
-        printf(", PCR %d", (int)pcr);
-    if (json_as_integer(json_get(f, "event"), &event))
-        printf(", event %lld", (long long)event);
-    puts(")");
-    line("what", show_member(cli, f, "text"));
-    line("was", show_member(cli, f, "was"));
-    line("is", show_member(cli, f, "is"));
-    line("remedy", show_member(cli, f, "remedy"));
+    if (!json_as_integer(json_get(f, "pcr"), &pcr))
+        return has_event ? arena_printf(&cli->arena, "event %lld of the boot's log", (long long)number) : NULL;
+    return has_event ? arena_printf(&cli->arena, "PCR %lld, event %lld of the boot's log", (long long)pcr, (long long)number)
+                     : arena_printf(&cli->arena, "PCR %lld", (long long)pcr);
 }
 
-void findings_print(struct cli *cli, const struct json *findings, enum severity least)
+static void print_whole(struct cli *cli, const struct json *f, unsigned number)
 {
-    bool any = false;
+    const char *title = show_member(cli, f, "title"), *id = word(cli, f, "id", "code"), *severity = show_member(cli, f, "severity");
+    const char *text = word(cli, f, "text", "message");
+    int taken = printf("\n%u. ", number);
 
-    for (int s = SEVERITY_CRITICAL; s >= (int)least; s--)
-        for (size_t i = 0; findings && findings->type == JSON_ARRAY && i < findings->array.n; i++)
-            if (json_is_string(json_get(findings->array.items[i], "severity"), severity_name((enum severity)s))) {
-                print_one(cli, findings->array.items[i]);
-                any = true;
+    print_folded(taken, INDENT,
+                 arena_printf(&cli->arena, "%s  [%s, %s]", title ? title : "", id ? id : "", severity ? severity : "") ?: "");
+    printf("%*s", INDENT, "");
+    print_folded(INDENT, INDENT, text ? text : "");
+    print_named(INDENT, NAME_WIDTH, "register", place_of(cli, f));
+    print_named(INDENT, NAME_WIDTH, "was", show_member(cli, f, "was"));
+    print_named(INDENT, NAME_WIDTH, "is", show_member(cli, f, "is"));
+    print_named(INDENT, NAME_WIDTH, "matters", show_member(cli, f, "why"));
+    print_named(INDENT, NAME_WIDTH, "to do", show_member(cli, f, "remedy"));
+}
+
+/* What was, what is, and what to do where there is something. */
+static void print_note(struct cli *cli, const struct json *f)
+{
+    const char *id = word(cli, f, "id", "code"), *text = word(cli, f, "text", "message");
+
+    printf("%*s", INDENT, "");
+    print_folded(INDENT, 2 * INDENT, arena_printf(&cli->arena, "%s: %s", id ? id : "", text ? text : "") ?: "");
+    print_named(2 * INDENT, NAME_WIDTH, "was", show_member(cli, f, "was"));
+    print_named(2 * INDENT, NAME_WIDTH, "is", show_member(cli, f, "is"));
+    if (json_is_string(json_get(f, "severity"), severity_name(SEVERITY_LOW)))
+        print_named(2 * INDENT, NAME_WIDTH, "to do", show_member(cli, f, "remedy"));
+}
+
+bool findings_print(struct cli *cli, const struct json *findings, enum findings_view view)
+{
+    enum severity whole = view == FINDINGS_JUDGED ? SEVERITY_MEDIUM : SEVERITY_INFO;
+    unsigned number = 0, notes = 0;
+
+    for (int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--)
+        for (size_t i = 0; findings && findings->type == JSON_ARRAY && i < findings->array.n; i++) {
+            const struct json *f = findings->array.items[i];
+            if (!json_is_string(json_get(f, "severity"), severity_name((enum severity)s)))
+                continue;
+            if (s >= (int)whole) {
+                print_whole(cli, f, ++number);
+                continue;
             }
-    if (!any)
+            if (notes++ == 0)
+                puts("\nAlso noted, not held against it:");
+            print_note(cli, f);
+        }
+    return number || notes;
+}
+
+void findings_section(struct cli *cli, const char *heading, const struct json *findings, enum findings_view view)
+{
+    printf("\n%s\n", heading);
+    if (!findings_print(cli, findings, view))
         puts("  none");
 }

@@ -39,8 +39,8 @@ static void put_exit_codes(FILE *to)
         const char *meaning;
     } codes[] = {
         { EXIT_OK, "done; what was judged is Healthy or matches" },
-        { EXIT_ERROR, "error" },
-        { EXIT_USAGE, "wrong usage" },
+        { EXIT_ERROR, "error: of a file, an expression for *query*, or the server's answer" },
+        { EXIT_USAGE, "wrong usage: no such command or option, or a value that the option does not take; nothing was done" },
         { EXIT_NOT_FOUND, "not found" },
         { EXIT_PERMISSION, "not allowed" },
         { EXIT_UNREACHABLE, "the server does not answer, or not in time" },

@@ -292,9 +292,7 @@ bool offline_nonce(struct cli *cli, struct bytes *ret, struct err *err)
 {
     const char *hex = cli_option(cli, "nonce");
 
-    if (hex && hex[0] == '0' && (hex[1] == 'x' || hex[1] == 'X'))
-        hex += 2;
-    return !hex || hex_decode(&cli->arena, bytes_of_string(hex), ret, err) || err_within(err, "--nonce");
+    return !hex || cli_hex(&cli->arena, hex, ret, err) || err_within(err, "--nonce");
 }
 
 int offline_fail(const struct err *err) { return cli_fail(EXIT_ERROR, "%s", err->text); }
@@ -313,30 +311,13 @@ static bool read_nonce(struct run *r)
  * IMA's, whose list is judged by itself. */
 #define JUDGED_REGISTERS 0xfbffu
 
-/* "0-9,14" */
 static bool read_required(struct run *r)
 {
     const char *text = cli_option(r->cli, "required-pcrs");
 
     if (!text && !cli_was_given(r->cli, "policy"))
         r->request.required_pcr_mask = JUDGED_REGISTERS;
-
-    while (text && *text) {
-        char *end;
-        unsigned long first = strtoul(text, &end, 10), last = first;
-        bool ok = end != text;
-        if (ok && *end == '-') {
-            text = end + 1;
-            last = strtoul(text, &end, 10);
-            ok = end != text;
-        }
-        if (!ok || first > last || last >= LIMIT_PCRS || (*end && *end != ','))
-            return err_set(&r->err, ERR_MALFORMED, "--required-pcrs is a list of registers such as 0-9,14");
-        for (unsigned long pcr = first; pcr <= last; pcr++)
-            r->request.required_pcr_mask |= 1u << pcr;
-        text = *end ? end + 1 : end;
-    }
-    return true;
+    return !text || cli_registers(text, &r->request.required_pcr_mask) || err_set(&r->err, ERR_MALFORMED, "--required-pcrs: %s", text);
 }
 
 /* The joined logs, as claimed. */
@@ -454,11 +435,8 @@ static bool read_baseline(struct run *r)
 
 static bool read_time(struct run *r)
 {
-    const char *text = cli_option(r->cli, "as-of");
-
-    r->request.now_ms = clock_now_ms();
-    return !text || clock_parse(bytes_of_string(text), &r->request.now_ms) ||
-           err_set(&r->err, ERR_MALFORMED, "--as-of is not an RFC 3339 time such as 2026-11-21T12:00:00Z");
+    r->request.now_ms = cli_time(r->cli, "as-of", clock_now_ms());
+    return true;
 }
 
 bool offline_reference(struct cli *cli, const struct refdata **ret, struct err *err)
@@ -498,14 +476,6 @@ static void note_ima(struct run *r)
     o->ima_fits = o->ima_verified ? p->replay.n - o->evidence.ima_from : 0;
 }
 
-static bool is_accepted(const struct baseline *baseline, enum finding_id id)
-{
-    for (size_t i = 0; baseline && i < baseline->n_accepts; i++)
-        if (baseline->accepts[i] == id)
-            return true;
-    return false;
-}
-
 /* A quote whose values moved cannot be checked: nothing about the boot is known, and the verdict is Unknown. What the log says against the
  * boot by itself counts all the same: a claim never makes a verdict better, but it may make it worse. */
 static bool judge_claims(struct run *r)
@@ -537,7 +507,7 @@ static bool judge_claims(struct run *r)
     for (size_t i = 0; i < claimed.n; i++) {
         const struct finding *f = &claimed.items[i];
         struct finding *copy;
-        if (f->severity < SEVERITY_MEDIUM || is_accepted(o->baseline, f->id))
+        if (f->severity < SEVERITY_MEDIUM || (o->baseline && baseline_accepts(o->baseline, f->id)))
             continue;
         copy = findings_add(&o->findings, f->id, f->pcr, f->event, "By the log, which no quote confirms: %s", f->text);
         copy->severity = f->severity;

@@ -7,23 +7,24 @@
 #include "cli/cli.h"
 #include "eventlog/ima.h"
 
-#define OFFLINE_OPTIONS                                                                                                                \
-    { "log", "FILE", "event log (binary_bios_measurements); several are joined in order" },                                            \
-        { "ima", "FILE", "IMA list, binary or ascii" }, { "systemd-log", "FILE", "systemd's measurement log (tpm2-measure.log)" },     \
-        { "quote", "FILE", "TPMS_ATTEST (tpm2_quote -m), its hex, or what tpm2_quote printed" },                                       \
-        { "signature", "FILE", "its signature (tpm2_quote -s), its hex, or what tpm2_quote printed" },                                 \
-        { "ak", "FILE", "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC; you vouch for it" },                                  \
-        { "ak-root", "FILE", "CA certificates for an evidence file's AK certificate" },                                                \
-        { "nonce", "HEX", "what the quote must contain; without it freshness is not checked" },                                        \
-        { "pcrs", "FILE", "register values: JSON, tpm2-tools' YAML or serialized; without it what the logs give" },                    \
-        { "required-pcrs", "LIST", "registers that must be quoted, such as 0-9,14 (default: 0-9,11-15; with --policy as that says)" }, \
-        { "ek-cert", "FILE", "endorsement certificate, DER or PEM" },                                                                  \
-        { "ek-root", "FILE", "CA certificates that it must chain to, PEM or DER" },                                                    \
-        { "baseline", "FILE", "what a good boot consists of, from `trueboot baseline learn` or `baseline show`" },                     \
-        { "policy", "FILE", "attestation policy; without it findings alone judge" },                                                   \
-        { "data", "FILE", "reference data pack (default: what `trueboot data show` names)" },                                          \
-    {                                                                                                                                  \
-        "as-of", "TIME", "judge as at this time, RFC 3339 (default: now)"                                                              \
+#define OFFLINE_OPTIONS                                                                                                              \
+    { "log", "FILE", "event log (binary_bios_measurements); several are joined in order" },                                          \
+        { "ima", "FILE", "IMA list, binary or ascii" }, { "systemd-log", "FILE", "systemd's measurement log (tpm2-measure.log)" },   \
+        { "quote", "FILE", "TPMS_ATTEST (tpm2_quote -m), its hex, or what tpm2_quote printed" },                                     \
+        { "signature", "FILE", "its signature (tpm2_quote -s), its hex, or what tpm2_quote printed" },                               \
+        { "ak", "FILE", "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC; you vouch for it" },                                \
+        { "ak-root", "FILE", "CA certificates for an evidence file's AK certificate" },                                              \
+        { "nonce", "HEX", "what the quote must contain; without it freshness is not checked", VALUE_HEX },                           \
+        { "pcrs", "FILE", "register values: JSON, tpm2-tools' YAML or serialized; without it what the logs give" },                  \
+        { "required-pcrs", "LIST", "registers that must be quoted, such as 0-9,14 (default: 0-9,11-15; with --policy as that says)", \
+          VALUE_REGISTERS },                                                                                                         \
+        { "ek-cert", "FILE", "endorsement certificate, DER or PEM" },                                                                \
+        { "ek-root", "FILE", "CA certificates that it must chain to, PEM or DER" },                                                  \
+        { "baseline", "FILE", "what a good boot consists of, from `trueboot baseline learn` or `baseline show`" },                   \
+        { "policy", "FILE", "attestation policy; without it findings alone judge" },                                                 \
+        { "data", "FILE", "reference data pack (default: what `trueboot data show` names)" },                                        \
+    {                                                                                                                                \
+        "as-of", "TIME", "judge as at this time, RFC 3339 (default: now)", VALUE_TIME                                                \
     }
 
 enum identity_state { IDENTITY_NOT_ASKED, IDENTITY_VERIFIED, IDENTITY_REFUSED };

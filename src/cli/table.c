@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/terminal.h"
 
 enum { COLUMNS_MAX = 16 };
 
@@ -18,18 +19,9 @@ struct table {
     struct row *first, **end;
 };
 
-/* Characters on a terminal, near enough: code points. */
-static int width_of(const char *text)
-{
-    int width = 0;
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void widen(struct table *t, size_t i, const char *text)
 {
-    int width = width_of(text);
+    int width = text_columns(text);
     if (width > t->widths[i])
         t->widths[i] = width;
 }
@@ -65,20 +57,104 @@ void table_row(struct table *t, const char *const *values)
     t->end = &row->next;
 }
 
-static void print_row(const struct table *t, const char *const *values, FILE *to)
+/* ---- printing ---- */
+
+enum { GAP = 2, PIECE_MAX = 24 /* longer words are broken anywhere */ };
+
+static int total_width(const struct table *t, const int *widths)
 {
+    int total = GAP * ((int)t->n - 1);
+
     for (size_t i = 0; i < t->n; i++)
-        fprintf(to, "%s%*s", values[i], i + 1 < t->n ? t->widths[i] - width_of(values[i]) + 2 : 0, "");
-    fputc('\n', to);
+        total += widths[i];
+    return total;
 }
 
-void table_print(const struct table *t, FILE *to)
+/* How narrow the column may become: as its longest word. */
+static int narrowest(const struct table *t, size_t i)
 {
+    int least = text_piece_columns(t->headings[i]);
+
+    for (const struct row *row = t->first; row; row = row->next) {
+        int piece = text_piece_columns(row->values[i]);
+        least = piece > least ? piece : least;
+    }
+    return least < PIECE_MAX ? least : PIECE_MAX;
+}
+
+/* Takes columns from the widest until the table fits. False: it does not, whatever is folded. */
+static bool make_room(const struct table *t, int columns, int *widths)
+{
+    int least[COLUMNS_MAX];
+
+    for (size_t i = 0; i < t->n; i++) {
+        least[i] = narrowest(t, i);
+        widths[i] = t->widths[i] < columns ? t->widths[i] : columns;
+    }
+    while (total_width(t, widths) > columns) {
+        size_t widest = t->n;
+        for (size_t i = 0; i < t->n; i++)
+            if (widths[i] > least[i] && (widest == t->n || widths[i] > widths[widest]))
+                widest = i;
+        if (widest == t->n)
+            return false;
+        widths[widest]--;
+    }
+    return true;
+}
+
+/* One line for each fold of the longest value. */
+static void print_row(const struct table *t, const int *widths, const char *const *values)
+{
+    const char *rest[COLUMNS_MAX];
+    bool more = true;
+
+    memcpy(rest, values, t->n * sizeof *rest);
+    for (bool first = true; first || more; first = false) {
+        int blanks = 0; /* not yet printed: none at the end of a line */
+        more = false;
+        for (size_t i = 0; i < t->n; i++) {
+            const char *next;
+            size_t n = text_fold(rest[i], widths[i], &next);
+            if (n)
+                printf("%*s%.*s", blanks, "", (int)n, rest[i]);
+            blanks = (n ? 0 : blanks) + widths[i] - text_columns_of(rest[i], n) + GAP;
+            rest[i] = next;
+            more |= *next != '\0';
+        }
+        putchar('\n');
+    }
+}
+
+/* Where the columns do not fit beside each other: a row is a few lines. */
+static void print_records(const struct table *t)
+{
+    int width = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        width = text_columns(t->headings[i]) > width ? text_columns(t->headings[i]) : width;
+    for (const struct row *row = t->first; row; row = row->next) {
+        for (size_t i = 0; i < t->n; i++)
+            print_named(0, width + 1, t->headings[i], row->values[i]);
+        if (row->next)
+            putchar('\n');
+    }
+}
+
+void table_print(const struct table *t)
+{
+    int widths[COLUMNS_MAX], columns = terminal_columns();
+
     if (!t)
         return;
-    print_row(t, t->headings, to);
+    memcpy(widths, t->widths, sizeof widths);
+    if (columns && total_width(t, widths) > columns && !make_room(t, columns, widths)) {
+        print_records(t);
+        return;
+    }
+    print_row(t, widths, t->headings);
     for (const struct row *row = t->first; row; row = row->next)
-        print_row(t, row->values, to);
+        print_row(t, widths, row->values);
 }
 
 const char *relative_time(struct arena *a, int64_t time_ms, int64_t now_ms)

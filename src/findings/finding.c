@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "base/writer.h"
 
 static const struct finding_kind kinds[] = {
 #define X(name, id_, severity_, phase_, title_, why_, remedy_) \
@@ -129,4 +130,21 @@ bool phase_from_text(struct bytes text, enum phase *ret)
         return false;
     *ret = (enum phase)i;
     return true;
+}
+
+const char *finding_remedy(struct arena *a, const struct finding_kind *kind, const char *vm)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    const char *remedy = kind->remedy, *text;
+    bool in_command = false;
+
+    for (const char *at; (at = strstr(remedy, "{vm}")); remedy = at + strlen("{vm}")) {
+        for (const char *c = remedy; c < at; c++)
+            in_command ^= *c == '`';
+        write_bytes(&w, (struct bytes){ (const uint8_t *)remedy, (size_t)(at - remedy) });
+        write_string(&w, vm ? vm : in_command ? "NAME" : "this VM");
+    }
+    write_string(&w, remedy);
+    text = writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : NULL;
+    return text ? text : kind->remedy;
 }

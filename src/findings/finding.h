@@ -52,6 +52,9 @@ struct findings {
 };
 
 const struct finding_kind *finding_kind(enum finding_id id);
+/* The remedy for the VM of that name. NULL: nobody named it, and it is "this VM" in a sentence and NAME in a command, which stands between
+ * backquotes. Never NULL. */
+const char *finding_remedy(struct arena *a, const struct finding_kind *kind, const char *vm);
 MUST_CHECK bool finding_id_from_text(struct bytes text, enum finding_id *ret);
 
 /* findings_add appends with the kind's own severity and returns the new finding so that the caller can set more

@@ -9,7 +9,7 @@
 #include "store/providers.h"
 
 #define DAY_MS (24 * 60 * 60 * INT64_C(1000))
-enum { SECRET_LEN = 32, ID_LEN = 16, DAYS_DEFAULT = 90, DAYS_MAX = 3650, USE_STEP_MS = 60 * 1000 };
+enum { SECRET_LEN = 32, ID_LEN = 16, DAYS_DEFAULT = 90, USE_STEP_MS = 60 * 1000 };
 
 static void digest_of(struct bytes token, char ret[static STORE_SHA256_TEXT_LEN])
 {
@@ -122,8 +122,8 @@ static bool read_wish(const struct http_request *request, int64_t now_ms, struct
     if (!http_body_json(request, &strict, &body, err) || !json_need_words(body, "name", LIMIT_NAME_BYTES, &name, err) ||
         !json_need_string(body, "role", &role_text, err) || !role_from_text(role_text, &role, err))
         return false;
-    if (json_get(body, "days") && (!json_need_integer(body, "days", &days, err) || days < 1 || days > DAYS_MAX))
-        return err_set(err, ERR_MALFORMED, "days is 1 to %d", DAYS_MAX) || err_at(err, "/days");
+    if (json_get(body, "days") && (!json_need_integer(body, "days", &days, err) || days < 1 || days > API_TOKEN_DAYS_MAX))
+        return err_set(err, ERR_MALFORMED, "days is 1 to %d", API_TOKEN_DAYS_MAX) || err_at(err, "/days");
     if (!read_scope(request->arena, body, &row->scope, err))
         return false;
     row->name = arena_string(request->arena, name);

@@ -8,6 +8,8 @@
 #include "http/route.h"
 #include "store/store.h"
 
+enum { API_TOKEN_DAYS_MAX = 3650 };
+
 /* api_token_identify: *ret_is_ours false and true when the request carries no such token. UNTRUSTED: unknown or expired. */
 MUST_CHECK bool api_token_identify(struct store *store, const struct http_request *request, int64_t now_ms, bool *ret_is_ours,
                                    struct http_caller *ret, struct err *err);

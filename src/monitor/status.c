@@ -107,22 +107,6 @@ bool monitor_status(const struct monitor *monitor, struct arena *a, const struct
 
 /* ---- writing ---- */
 
-/* "{vm}" in a remedy stands for the VM's name. */
-static const char *remedy_for(struct arena *a, const char *remedy, const char *name)
-{
-    struct writer w CLEANUP(writer_done) = { 0 };
-
-    for (const char *c = remedy; *c;) {
-        if (strncmp(c, "{vm}", 4) == 0) {
-            write_string(&w, name);
-            c += 4;
-        } else {
-            write_u8(&w, (uint8_t)*c++);
-        }
-    }
-    return writer_ok(&w) ? arena_string(a, writer_bytes(&w)) : remedy;
-}
-
 static void write_reasons(struct json_out *out, struct arena *a, const struct vm_status *s, bool brief)
 {
     json_begin_array(out, "reasons");
@@ -147,7 +131,7 @@ static void write_reasons(struct json_out *out, struct arena *a, const struct vm
             json_put_string(out, "was", f->was);
             json_put_string(out, "is", f->is);
             json_put_string(out, "why", kind->why);
-            json_put_string(out, "remedy", remedy_for(a, kind->remedy, s->vm.name));
+            json_put_string(out, "remedy", finding_remedy(a, kind, s->vm.name));
         }
         json_end(out);
     }

@@ -39,3 +39,18 @@ TEST(a_finding_is_safe_to_show)
     CHECK_STRING(f->text, "line \\x1b[31m");
     CHECK_STRING(f->is, "init=/bin/sh\\x0a");
 }
+
+TEST(a_remedy_names_the_vm_or_says_where_its_name_goes)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct finding_kind kind = {
+        .remedy = "Look at {vm}; then `trueboot baseline approve {vm}`, or `trueboot vm stop {vm}` and {vm} again."
+    };
+    const struct finding_kind plain = { .remedy = "Do nothing." };
+
+    CHECK_STRING(finding_remedy(&a, &kind, "web1"),
+                 "Look at web1; then `trueboot baseline approve web1`, or `trueboot vm stop web1` and web1 again.");
+    CHECK_STRING(finding_remedy(&a, &kind, NULL),
+                 "Look at this VM; then `trueboot baseline approve NAME`, or `trueboot vm stop NAME` and this VM again.");
+    CHECK_STRING(finding_remedy(&a, &plain, "web1"), "Do nothing.");
+}
