@@ -19,6 +19,14 @@ bool ak_cert_check(const struct cert *cert, struct err *err) { return check(cert
 
 bool ak_cert_check_cloud(const struct cert *cert, struct err *err) { return check(cert, EKU_TPM_AK | EKU_OTHER, err); }
 
+bool iak_cert_check(const struct cert *cert, struct err *err)
+{
+    if (!ak_cert_check(cert, err))
+        return false;
+    return (cert->policies & POLICY_TPM_RESTRICTED) ||
+           err_set(err, ERR_UNTRUSTED, "it has no certificate policy 2.23.133.11.1.3 (its issuer verified that the key is restricted)");
+}
+
 bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TEXT_LEN], struct err *err)
 {
     char uuid[UUID_TEXT_LEN];

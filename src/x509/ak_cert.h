@@ -10,6 +10,10 @@ MUST_CHECK bool ak_cert_check(const struct cert *cert, struct err *err);
 /* The same for AzureGuest evidence (attestation-service.md 7.4, which asks for no EKU): real ones carry a vendor's own usage
  * (1.3.6.1.4.1.311.10.3.12) instead. Certificates for TLS, endorsement keys or platforms only are still refused. */
 MUST_CHECK bool ak_cert_check_cloud(const struct cert *cert, struct err *err);
+/* That of an initial attestation key (IAK): the same, and its issuer has verified that the key is restricted and cannot leave its TPM (certificate policy
+ * 2.23.133.11.1.3). Whoever evaluates what a key signed as a TPM's own words has to look for that (TCG, TPM 2.0 Keys for Device Identity and Attestation
+ * 1.00, 8.2): the certificate of an IDevID, whose key signs anything, differs in nothing else. */
+MUST_CHECK bool iak_cert_check(const struct cert *cert, struct err *err);
 /* The VM that our own CA put into the subject: CN is a UUID. ERR_NOT_FOUND for other people's AK certificates. */
 MUST_CHECK bool ak_cert_vm_uuid(const struct cert *cert, char ret[static UUID_TEXT_LEN], struct err *err);
 /* A certificate of ours may count for one attestation provider alone: who enrolled by an endorsement root of that provider's. The view is the

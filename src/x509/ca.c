@@ -191,13 +191,23 @@ bool ca_self_signed_signer(const struct privkey *key, const char *common_name, i
     return ca_write_cert(&request, ret, err);
 }
 
-bool ca_issue_ek(const struct ca *ca, const char *common_name, const struct pubkey *ek, int64_t now_ms, struct cert **ret, struct err *err)
+static bool issue_for_ever(const struct ca *ca, struct ca_request request, struct cert **ret, struct err *err)
 {
-    struct ca_request request = request_for(CA_PROFILE_EK, common_name, ek, now_ms, 0);
     int64_t no_end = 0;
 
     if (!clock_parse(BYTES_LIT("9999-12-31T23:59:59Z"), &no_end)) /* RFC 5280 4.1.2.5: no well-defined expiration */
         return err_set(err, ERR_INTERNAL, "the end of time");
     request.not_after_ms = no_end;
     return issue(ca, request, ret, err);
+}
+
+bool ca_issue_ek(const struct ca *ca, const char *common_name, const struct pubkey *ek, int64_t now_ms, struct cert **ret, struct err *err)
+{
+    return issue_for_ever(ca, request_for(CA_PROFILE_EK, common_name, ek, now_ms, 0), ret, err);
+}
+
+bool ca_issue_iak(const struct ca *ca, const char *common_name, const struct pubkey *iak, int64_t now_ms, struct cert **ret,
+                  struct err *err)
+{
+    return issue_for_ever(ca, request_for(CA_PROFILE_IAK, common_name, iak, now_ms, 0), ret, err);
 }

@@ -50,3 +50,6 @@ MUST_CHECK bool ca_self_signed_signer(const struct privkey *key, const char *com
  * manufacture. notAfter is 9999-12-31T23:59:59Z. */
 MUST_CHECK bool ca_issue_ek(const struct ca *ca, const char *common_name, const struct pubkey *ek, int64_t now_ms, struct cert **ret,
                             struct err *err);
+/* A certificate of an initial attestation key (x509/ak_cert.h), for such a TPM as well. */
+MUST_CHECK bool ca_issue_iak(const struct ca *ca, const char *common_name, const struct pubkey *iak, int64_t now_ms, struct cert **ret,
+                             struct err *err);

@@ -96,6 +96,7 @@ static struct bytes key_usage_of(enum ca_profile profile, const struct pubkey *k
     case CA_PROFILE_EK:
         return pubkey_type(key) == KEY_RSA ? BYTES_LIT("\x05\x20") : BYTES_LIT("\x03\x08"); /* keyEncipherment, keyAgreement */
     case CA_PROFILE_AK:
+    case CA_PROFILE_IAK:
     case CA_PROFILE_TLS_SERVER:
     case CA_PROFILE_SIGNER:
         break;
@@ -117,6 +118,23 @@ static void write_ext_key_usage(struct writer *w, struct bytes oid)
     size_t sequence = der_begin(w);
 
     der_write(w, DER_OID, oid);
+    der_end(w, sequence, DER_SEQUENCE);
+    end_extension(w, at);
+}
+
+/* What we know of the key, because we manufactured its TPM (TCG, TPM 2.0 Keys for Device Identity and Attestation 1.00, 8.2). */
+static void write_iak_policies(struct writer *w)
+{
+    struct open_extension at = begin_extension(w, OID_CERTIFICATE_POLICIES, false);
+    size_t sequence = der_begin(w);
+
+    for (const struct bytes *oid = (const struct bytes[]){ OID_POLICY_TPM_RESIDENCY, OID_POLICY_TPM_RESTRICTED, BYTES_NONE }; oid->len;
+         oid++) {
+        size_t policy = der_begin(w);
+
+        der_write(w, DER_OID, *oid);
+        der_end(w, policy, DER_SEQUENCE);
+    }
     der_end(w, sequence, DER_SEQUENCE);
     end_extension(w, at);
 }
@@ -228,6 +246,11 @@ static bool write_extensions(struct writer *w, const struct ca_request *request,
         break;
     case CA_PROFILE_EK:
         write_ext_key_usage(w, OID_EKU_TPM_EK);
+        write_tpm_names(w);
+        break;
+    case CA_PROFILE_IAK:
+        write_ext_key_usage(w, OID_EKU_TPM_AK);
+        write_iak_policies(w);
         write_tpm_names(w);
         break;
     case CA_PROFILE_TLS_SERVER:

@@ -4,7 +4,15 @@
 #include "crypto/privkey.h"
 #include "x509/cert.h"
 
-enum ca_profile { CA_PROFILE_ROOT, CA_PROFILE_BELOW, CA_PROFILE_AK, CA_PROFILE_EK, CA_PROFILE_TLS_SERVER, CA_PROFILE_SIGNER };
+enum ca_profile {
+    CA_PROFILE_ROOT,
+    CA_PROFILE_BELOW,
+    CA_PROFILE_AK,
+    CA_PROFILE_EK,
+    CA_PROFILE_IAK,
+    CA_PROFILE_TLS_SERVER,
+    CA_PROFILE_SIGNER
+};
 
 struct ca_request {
     enum ca_profile profile;

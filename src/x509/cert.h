@@ -31,6 +31,13 @@ enum cert_eku {
     EKU_OTHER = 1 << 6,
 };
 
+/* Certificate policies with which an issuer says what it verified of a TPM key (TCG, TPM 2.0 Keys for Device Identity and Attestation 1.00, 8.2). */
+enum cert_policy {
+    POLICY_TPM_RESIDENCY = 1 << 0,  /* 2.23.133.11.1.1, tcg-cap-verifiedTPMResidency */
+    POLICY_TPM_FIXED = 1 << 1,      /* 2.23.133.11.1.2, tcg-cap-verifiedTPMFixed */
+    POLICY_TPM_RESTRICTED = 1 << 2, /* 2.23.133.11.1.3, tcg-cap-verifiedTPMRestricted: fixedTPM and restricted */
+};
+
 struct cert {
     struct bytes der;                /* the whole certificate */
     uint8_t sha256[CERT_SHA256_LEN]; /* of der: the name to cache it under */
@@ -52,6 +59,7 @@ struct cert {
     unsigned ekus; /* of enum cert_eku */
     size_t n_eku_oids;
     struct bytes eku_oids[CERT_EKUS_MAX];
+    unsigned policies;                             /* of enum cert_policy */
     struct bytes subject_key_id, authority_key_id; /* empty when absent */
     bool has_alt_names, alt_names_critical;
     struct bytes alt_names;        /* content of the GeneralNames sequence; see cert_alt_name_next */

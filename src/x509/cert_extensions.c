@@ -13,6 +13,15 @@ static const struct {
     { OID_EKU_TPM_EK, EKU_TPM_EK }, { OID_EKU_TPM_PLATFORM, EKU_TPM_PLATFORM }, { OID_EKU_TPM_AK, EKU_TPM_AK },
 };
 
+static const struct {
+    struct bytes oid;
+    enum cert_policy bit;
+} known_policies[] = {
+    { OID_POLICY_TPM_RESIDENCY, POLICY_TPM_RESIDENCY },
+    { OID_POLICY_TPM_FIXED, POLICY_TPM_FIXED },
+    { OID_POLICY_TPM_RESTRICTED, POLICY_TPM_RESTRICTED },
+};
+
 /* 4.2.1.9 */
 static bool read_basic_constraints(struct reader *value, struct cert *cert)
 {
@@ -157,12 +166,23 @@ bool cert_alt_name_next(struct bytes *rest, struct cert_alt_name *ret)
     return true;
 }
 
-/* Critical or not, policies ask nothing of us: policy constraints, which would, are a critical extension that we refuse. */
-static bool read_policies(struct reader *value, struct cert *cert UNUSED)
+/* 4.2.1.4. Critical or not, policies ask nothing of us: policy constraints, which would, are a critical extension that we refuse. Which of the TCG's are
+ * there is noted; their qualifiers are text for people. */
+static bool read_policies(struct reader *value, struct cert *cert)
 {
-    struct bytes content;
+    struct reader r, policy;
+    struct bytes oid;
 
-    return der_read(value, DER_SEQUENCE, &content);
+    if (!der_read_into(value, DER_SEQUENCE, &r))
+        return false;
+    while (!reader_done(&r)) {
+        if (!der_read_into(&r, DER_SEQUENCE, &policy) || !der_read_oid(&policy, &oid))
+            return false;
+        for (size_t i = 0; i < ARRAY_LEN(known_policies); i++)
+            if (bytes_equal(oid, known_policies[i].oid))
+                cert->policies |= known_policies[i].bit;
+    }
+    return true;
 }
 
 static const struct {

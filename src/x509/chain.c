@@ -48,6 +48,7 @@ static const struct purpose {
 } purposes[] = {
     [CHAIN_EK] = { ek_cert_check, EKU_TPM_EK },
     [CHAIN_AK] = { ak_cert_check, EKU_TPM_AK },
+    [CHAIN_IAK] = { iak_cert_check, EKU_TPM_AK },
     [CHAIN_CLOUD_AK] = { ak_cert_check_cloud, EKU_TPM_AK | EKU_OTHER },
     [CHAIN_PLATFORM] = { platform_leaf, EKU_TPM_PLATFORM },
     [CHAIN_TLS_SERVER] = { tls_server_leaf, EKU_TLS_SERVER },

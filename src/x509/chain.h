@@ -10,6 +10,7 @@
 enum chain_purpose {
     CHAIN_EK,       /* x509/ek_cert.h */
     CHAIN_AK,       /* x509/ak_cert.h */
+    CHAIN_IAK,      /* an initial attestation key's: iak_cert_check */
     CHAIN_CLOUD_AK, /* an AK certificate of AzureGuest evidence: ak_cert_check_cloud */
     CHAIN_PLATFORM, /* TPM platform certificate: EKU 2.23.133.8.2 */
     CHAIN_TLS_SERVER,

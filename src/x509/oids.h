@@ -15,6 +15,10 @@
 #define OID_AUTHORITY_KEY_ID     BYTES_LIT("\x55\x1d\x23") /* 2.5.29.35 */
 #define OID_EXT_KEY_USAGE        BYTES_LIT("\x55\x1d\x25") /* 2.5.29.37 */
 
+#define OID_POLICY_TPM_RESIDENCY  BYTES_LIT("\x67\x81\x05\x0b\x01\x01") /* 2.23.133.11.1.1 */
+#define OID_POLICY_TPM_FIXED      BYTES_LIT("\x67\x81\x05\x0b\x01\x02") /* 2.23.133.11.1.2 */
+#define OID_POLICY_TPM_RESTRICTED BYTES_LIT("\x67\x81\x05\x0b\x01\x03") /* 2.23.133.11.1.3 */
+
 #define OID_EKU_ANY          BYTES_LIT("\x55\x1d\x25\x00")                 /* 2.5.29.37.0 */
 #define OID_EKU_TLS_SERVER   BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x03\x01") /* 1.3.6.1.5.5.7.3.1 */
 #define OID_EKU_TLS_CLIENT   BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x03\x02") /* 1.3.6.1.5.5.7.3.2 */

@@ -109,6 +109,8 @@ static void extensions(struct writer *w, const struct cert_plan *plan)
         extension(w, BYTES_LIT("\x55\x1d\x25"), false, ekus[plan->eku]);
     if (plan->tpm_names)
         tpm_names(w, !plan->names_not_critical);
+    if (plan->policies && hex_decode(&a, bytes_of_string(plan->policies), &bits, &err))
+        extension(w, BYTES_LIT("\x55\x1d\x20"), false, bits);
     if (plan->critical_unknown)
         extension(w, BYTES_LIT("\x55\x1d\x1e"), true, BYTES_LIT("\x30\x00")); /* name constraints */
     if (plan->explicit_false)

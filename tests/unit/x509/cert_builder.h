@@ -16,6 +16,7 @@ struct cert_plan {
     enum eku_choice eku;
     bool tpm_names, names_not_critical;
     bool expired, not_yet;
+    const char *policies; /* content of certificatePolicies as hex, its sequence included; NULL: none */
     bool critical_unknown;
     bool weak_signature; /* the algorithm says SHA-1 */
     bool explicit_false; /* critical FALSE written out */

@@ -213,6 +213,23 @@ TEST(an_endorsement_certificate_of_ours_passes_for_one_of_swtpm)
     CHECK(verifies(ca, cert, CHAIN_EK, PLAN_NOW));
 }
 
+TEST(an_iak_certificate_of_ours_says_what_its_issuer_verified)
+{
+    CLEANUP(ca_free_at) struct ca *ca = new_ca();
+    CLEANUP(cert_free_at) struct cert *cert = NULL;
+    struct ek_identity found;
+    struct err err = ERR_INIT;
+
+    REQUIRE(ca);
+    REQUIRE_OK(ca_issue_iak(ca, "vm-1:" UUID, privkey_public(plan_key(1)), PLAN_NOW, &cert, &err), err);
+    CHECK_INT(cert->policies, POLICY_TPM_RESIDENCY | POLICY_TPM_RESTRICTED);
+    CHECK_INT(cert->ekus, EKU_TPM_AK);
+    CHECK_INT(cert->key_usage, KEY_USAGE_DIGITAL_SIGNATURE);
+    REQUIRE_OK(ek_cert_identity(cert, &found, &err), err);
+    CHECK_STRING(found.vm_uuid, UUID);
+    CHECK(verifies(ca, cert, CHAIN_IAK, PLAN_NOW) && verifies(ca, cert, CHAIN_AK, PLAN_NOW) && !verifies(ca, cert, CHAIN_EK, PLAN_NOW));
+}
+
 TEST(an_ak_certificate_for_one_provider_names_it_and_fits_an_nv_index)
 {
     static const struct ca_ak_terms endless = {

@@ -94,3 +94,54 @@ TEST(only_our_ak_certificates_name_a_vm)
     cert_free(ours);
     cert_free(other);
 }
+
+TEST(an_iaks_issuer_has_verified_that_the_key_is_restricted)
+{
+    static const struct {
+        const char *policies; /* hex; NULL: none */
+        enum eku_choice eku;
+        const char *says; /* NULL: it is good */
+    } rows[] = {
+        { "300a300806066781050b0103", PLAN_EKU_AK, NULL },
+        { "300a300806066781050b0103", PLAN_EKU_NONE, NULL },
+        { "3014300806066781050b0101300806066781050b0103", PLAN_EKU_AK, NULL },
+        { "3014300806066781050b0103300806066781050b0101", PLAN_EKU_AK, NULL },
+        { "300f300d06066781050b01033003060129", PLAN_EKU_AK, NULL }, /* a qualifier behind it */
+        { "300a300806066781050b0103", PLAN_EKU_EK, "2.23.133.8.3" },
+        { "3014300806066781050b0101300806066781050b0102", PLAN_EKU_AK, "2.23.133.11.1.3" }, /* an IDevID's: it signs anything */
+        { "300830060604551d2000", PLAN_EKU_AK, "2.23.133.11.1.3" },
+        { "3000", PLAN_EKU_AK, "2.23.133.11.1.3" },
+        { "300b300906076781050b010300", PLAN_EKU_AK, "2.23.133.11.1.3" },
+        { NULL, PLAN_EKU_AK, "2.23.133.11.1.3" },
+        { NULL, PLAN_EKU_NONE, "2.23.133.11.1.3" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct cert *cert = plan_cert(&(struct cert_plan){ .eku = rows[i].eku, .policies = rows[i].policies, .key_usage = "0780" });
+        struct err err = ERR_INIT;
+
+        REQUIRE(cert);
+        CHECK_INT(iak_cert_check(cert, &err), !rows[i].says);
+        if (rows[i].says && !strstr(err.text, rows[i].says))
+            test_note("%zu: %s", i, err.text);
+        CHECK(!rows[i].says || strstr(err.text, rows[i].says));
+        cert_free(cert);
+    }
+}
+
+TEST(certificate_policies_that_are_no_list_of_policies_make_no_certificate)
+{
+    static const char *const wrong[] = { "0500", "3003060167", "30023000", "300a300806066781050b01", "300430020500", "300530030602ff" };
+
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CLEANUP(arena_done) struct arena a = { 0 };
+        struct bytes der = plan_der(&a, &(struct cert_plan){ .policies = wrong[i] });
+        struct cert *cert = NULL;
+        struct err err = ERR_INIT;
+
+        if (cert_parse(der, &cert, &err))
+            test_note("%s", wrong[i]);
+        CHECK(!cert && err.code == ERR_MALFORMED);
+        cert_free(cert);
+    }
+}
