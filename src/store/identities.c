@@ -9,6 +9,7 @@ static const struct field identity_fields[] = {
     { FIELD_TEXT, offsetof(struct store_identity, ek_pub_name), NULL },
     { FIELD_INTEGER, offsetof(struct store_identity, enrolled_ms), NULL },
     { FIELD_BOOLEAN, offsetof(struct store_identity, active), NULL },
+    { FIELD_TEXT, offsetof(struct store_identity, iak_sha256), NULL },
 };
 static const struct record identity_record = RECORD("TPM identity", struct store_identity, identity_fields);
 
@@ -16,13 +17,15 @@ static const struct record identity_record = RECORD("TPM identity", struct store
 static const char claim_ak[] = "attestation key";
 static const char claim_ek_cert[] = "endorsement certificate";
 static const char claim_ek[] = "endorsement key";
+static const char claim_iak[] = "initial attestation key";
 
 static bool check_identity(const struct store_identity *identity, struct err *err)
 {
     return check_vm_uuid(identity->vm, err) && check_hex("an AK name", identity->ak_name, 0, err) &&
            (!identity->ek_cert_sha256 ||
             check_hex("an EK certificate's digest", identity->ek_cert_sha256, STORE_SHA256_TEXT_LEN - 1, err)) &&
-           (!identity->ek_pub_name || check_hex("an EK name", identity->ek_pub_name, 0, err));
+           (!identity->ek_pub_name || check_hex("an EK name", identity->ek_pub_name, 0, err)) &&
+           (!identity->iak_sha256 || check_hex("an IAK's digest", identity->iak_sha256, STORE_SHA256_TEXT_LEN - 1, err));
 }
 
 struct registration {
@@ -54,6 +57,8 @@ static bool enrol(struct store *tx, void *context, struct err *err)
     if (identity->ek_cert_sha256 && !claim_take(tx, claim_ek_cert, identity->ek_cert_sha256, identity->vm, r->owner, err))
         return false;
     if (identity->ek_pub_name && !claim_take(tx, claim_ek, identity->ek_pub_name, identity->vm, r->owner, err))
+        return false;
+    if (identity->iak_sha256 && !claim_take(tx, claim_iak, identity->iak_sha256, identity->vm, r->owner, err))
         return false;
     return claim_take(tx, claim_ak, identity->ak_name, identity->vm, r->owner, err) && retire_others(tx, identity, err);
 }

@@ -112,6 +112,10 @@ static const char enrolment_tokens[] = "CREATE TABLE enrolment_tokens ("
 /* What an agent noticed, in its words. */
 static const char agent_notes[] = "ALTER TABLE contacts ADD COLUMN notes TEXT;";
 
+/* Which initial attestation key vouched for a TPM; and by which attestation key a TPM is known at a provider, whatever vouches for it next. */
+static const char initial_keys[] = "ALTER TABLE identities ADD COLUMN iak_sha256 TEXT;"
+                                   "ALTER TABLE provider_identities ADD COLUMN ak_name TEXT;";
+
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
@@ -122,5 +126,6 @@ const struct migration migrations[] = {
     { "who changed a provider last", provider_changes },
     { "one-time enrolment tokens", enrolment_tokens },
     { "what agents noticed", agent_notes },
+    { "initial attestation keys that vouched", initial_keys },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

@@ -6,11 +6,18 @@
 static const struct field identity_fields[] = {
     { FIELD_TEXT, offsetof(struct store_provider_identity, provider), NULL },
     { FIELD_TEXT, offsetof(struct store_provider_identity, vm), NULL },
-    { FIELD_TEXT, offsetof(struct store_provider_identity, ek_cert_sha256), NULL },
+    { FIELD_TEXT, offsetof(struct store_provider_identity, cert_sha256), NULL },
     { FIELD_BYTES, offsetof(struct store_provider_identity, ak_cert), NULL },
     { FIELD_INTEGER, offsetof(struct store_provider_identity, enrolled_ms), NULL },
+    { FIELD_TEXT, offsetof(struct store_provider_identity, ak_name), NULL },
 };
 static const struct record identity_record = RECORD("identity of a VM at this provider", struct store_provider_identity, identity_fields);
+
+/* The attestation key cannot leave its TPM: with the same one it is the same TPM, whichever certificate vouches for it now. */
+static bool is_same_tpm(const struct store_provider_identity *there, const struct store_provider_identity *now)
+{
+    return strcmp(there->cert_sha256, now->cert_sha256) == 0 || (there->ak_name && strcmp(there->ak_name, now->ak_name) == 0);
+}
 
 static bool put(struct store *tx, void *context, struct err *err)
 {
@@ -21,7 +28,7 @@ static bool put(struct store *tx, void *context, struct err *err)
     struct err why = ERR_INIT;
 
     if (store_provider_identity_get(tx, &a, identity->provider, identity->vm, &there, &why)) {
-        if (strcmp(there.ek_cert_sha256, identity->ek_cert_sha256) != 0)
+        if (!is_same_tpm(&there, identity))
             return err_set(
                 err, ERR_CONFLICT,
                 "this VM is enrolled with another TPM at provider %s; if that is meant, release it: trueboot vm release-identity",
@@ -38,8 +45,8 @@ bool store_provider_identity_put(struct store *store, const struct store_provide
     struct store_provider_identity copy = *identity;
 
     return check_vm_uuid(identity->vm, err) && check_text("a provider", identity->provider, LIMIT_NAME_BYTES, err) &&
-           check_hex("an EK certificate's digest", identity->ek_cert_sha256, STORE_SHA256_TEXT_LEN - 1, err) &&
-           store_transaction(store, put, &copy, err);
+           check_hex("a certificate's digest", identity->cert_sha256, STORE_SHA256_TEXT_LEN - 1, err) &&
+           check_hex("an AK name", identity->ak_name, 0, err) && store_transaction(store, put, &copy, err);
 }
 
 bool store_provider_identity_get(struct store *store, struct arena *a, const char *provider, const char *vm,

@@ -71,9 +71,10 @@ MUST_CHECK bool store_provider_list(struct store *store, struct arena *a, const 
 struct store_provider_identity {
     const char *provider;
     const char *vm;
-    const char *ek_cert_sha256; /* hex */
-    struct bytes ak_cert;       /* DER */
+    const char *cert_sha256; /* hex, of the certificate that vouched for its TPM: its endorsement key's, or its IAK's */
+    struct bytes ak_cert;    /* DER */
     int64_t enrolled_ms;
+    const char *ak_name; /* hex of the TPM name; NULL: a row from before it was kept */
 };
 
 /* The VM's one identity at that provider; again, for a renewed certificate or another key of the same TPM. CONFLICT: another TPM has it. */

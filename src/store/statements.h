@@ -6,7 +6,7 @@
 #pragma once
 
 #define VM_COLUMNS       "vm, name, security_type, secure_boot, vtpm, monitoring_enabled_ms, power, power_since_ms, host, version, created_ms"
-#define IDENTITY_COLUMNS "vm, ak_name, ak_cert, ek_cert_sha256, ek_pub_name, enrolled_ms, active"
+#define IDENTITY_COLUMNS "vm, ak_name, ak_cert, ek_cert_sha256, ek_pub_name, enrolled_ms, active, iak_sha256"
 #define ROOT_COLUMNS     "kind, provider, sha256, der, role, added_ms"
 #define APPRAISAL_COLUMNS \
     "id, vm, time_ms, provider, verdict, reset_count, restart_count, clock, evidence_sha256, policy_hash, record, token_id"
@@ -24,7 +24,7 @@
 #define POLICY_COLUMNS            "provider, type, version, jws, hash, by_whom, time_ms"
 #define ENROLMENT_TOKEN_COLUMNS   "sha256, name, provider, vm, created_ms, expires_ms, by_whom, used_ms, used_by"
 #define API_TOKEN_COLUMNS         "sha256, name, role, created_ms, expires_ms, by_whom, last_used_ms, scope"
-#define PROVIDER_IDENTITY_COLUMNS "provider, vm, ek_cert_sha256, ak_cert, enrolled_ms"
+#define PROVIDER_IDENTITY_COLUMNS "provider, vm, ek_cert_sha256, ak_cert, enrolled_ms, ak_name"
 #define TOKEN_COLUMNS             "vm, jti, ak_name, boot_id, reported_ms, expires_ms"
 
 /* clang-format off */
@@ -48,9 +48,10 @@
     X(VM_DROP_BASELINES, WRITE, "DELETE FROM baselines WHERE vm = $1")                                                                     \
     X(VM_DROP_TOKENS, WRITE, "DELETE FROM tokens WHERE vm = $1")                                                                           \
                                                                                                                                            \
-    X(IDENTITY_PUT, WRITE, "INSERT INTO identities (" IDENTITY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7) "                            \
+    X(IDENTITY_PUT, WRITE, "INSERT INTO identities (" IDENTITY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "                        \
         "ON CONFLICT (vm, ak_name) DO UPDATE SET ak_cert = excluded.ak_cert, ek_cert_sha256 = excluded.ek_cert_sha256, "                   \
-        "ek_pub_name = excluded.ek_pub_name, enrolled_ms = excluded.enrolled_ms, active = excluded.active")                                \
+        "ek_pub_name = excluded.ek_pub_name, enrolled_ms = excluded.enrolled_ms, active = excluded.active, "                               \
+        "iak_sha256 = excluded.iak_sha256")                                                                                                \
     X(IDENTITY_RETIRE, WRITE, "UPDATE identities SET active = 0 WHERE vm = $1 AND ak_name <> $2 AND active <> 0")                          \
     X(IDENTITY_ACTIVE, READ, "SELECT " IDENTITY_COLUMNS " FROM identities WHERE vm = $1 AND active <> 0")                                  \
     X(IDENTITY_GET, READ, "SELECT " IDENTITY_COLUMNS " FROM identities WHERE vm = $1 AND ak_name = $2")                                    \
@@ -140,9 +141,9 @@
     X(PROVIDER_DROP_SIGNERS, WRITE, "DELETE FROM policy_signers WHERE provider = $1")                                                      \
     X(PROVIDER_LIST, READ, "SELECT " PROVIDER_COLUMNS " FROM providers WHERE name > $1 AND deleted_ms = 0 ORDER BY name LIMIT $2")         \
     X(PROVIDER_DROP_IDENTITIES, WRITE, "DELETE FROM provider_identities WHERE provider = $1")                                              \
-    X(PROVIDER_IDENTITY_PUT, WRITE, "INSERT INTO provider_identities (" PROVIDER_IDENTITY_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "         \
+    X(PROVIDER_IDENTITY_PUT, WRITE, "INSERT INTO provider_identities (" PROVIDER_IDENTITY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) "     \
         "ON CONFLICT (vm, provider) DO UPDATE SET ek_cert_sha256 = excluded.ek_cert_sha256, ak_cert = excluded.ak_cert, "                  \
-        "enrolled_ms = excluded.enrolled_ms")                                                                                              \
+        "enrolled_ms = excluded.enrolled_ms, ak_name = excluded.ak_name")                                                                  \
     X(PROVIDER_IDENTITY_GET, READ, "SELECT " PROVIDER_IDENTITY_COLUMNS " FROM provider_identities WHERE provider = $1 AND vm = $2")        \
     X(PROVIDER_IDENTITY_RELEASE, WRITE, "DELETE FROM provider_identities WHERE vm = $1")                                                   \
     X(SIGNER_ADD, WRITE, "INSERT INTO policy_signers (" SIGNER_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "                                    \

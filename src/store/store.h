@@ -79,10 +79,11 @@ struct store_identity {
     const char *ek_pub_name;    /* hex of the EK's TPM name; NULL: not known */
     int64_t enrolled_ms;
     bool active;
+    const char *iak_sha256; /* hex, of the SubjectPublicKeyInfo of the initial attestation key that vouched for it; NULL: none did */
 };
 
 /* store_identity_register makes this the VM's active identity; earlier ones of the same VM stay as inactive rows, and the anti-replay
- * counter starts anew when the AK is another. An AK name, an EK certificate and an EK belong to one VM at most: CONFLICT when another VM
+ * counter starts anew when the AK is another. An AK name, an EK certificate, an EK and an IAK belong to one VM at most: CONFLICT when another VM
  * has one, with that VM in `ret_owner` (may be NULL), and nothing changes. NOT_FOUND: no such VM. Registering again (a renewed
  * certificate) replaces ak_cert. `active` of the row is ignored. */
 MUST_CHECK bool store_identity_register(struct store *store, const struct store_identity *identity, char ret_owner[UUID_TEXT_LEN],
