@@ -49,6 +49,7 @@ enum cause {
     X(TPM_HIERARCHIES, "TPM.07",  "TPM",        NO_TPM,      "hierarchies")                                   \
     X(TPM_CLOCK,       "TPM.08",  "TPM",        NO_TPM,      "clock and counters")                            \
     X(EK_CERT,         "KEY.01",  "Keys",       AK,          "endorsement certificates")                      \
+    X(IAK,             "KEY.06",  "Keys",       AK,          "initial attestation key (IAK)")                 \
     X(AK,              "KEY.02",  "Keys",       AK,          "attestation key")                               \
     X(AK_CERT,         "KEY.03",  "Keys",       AK,          "attestation key's certificate")                 \
     X(TRIAL_QUOTE,     "KEY.04",  "Keys",       AK,          "trial quote, verified here")                    \

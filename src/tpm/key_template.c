@@ -127,6 +127,42 @@ void ek_template(enum ek_kind kind, struct tpm_public *ret)
         ret->ecc_x = ret->ecc_y = coordinate;
 }
 
+/* clang-format off */
+static const uint8_t policy_iak_sha256[] = {
+    0x54, 0x37, 0x18, 0x23, 0x26, 0xe4, 0x14, 0xfc, 0xa7, 0x97, 0xd5, 0xf1, 0x74, 0x61, 0x5a, 0x16,
+    0x41, 0xf6, 0x12, 0x55, 0x79, 0x7c, 0x3a, 0x2b, 0x22, 0xc2, 0x1d, 0x12, 0x0b, 0x2d, 0x1e, 0x07,
+};
+static const uint8_t policy_iak_sha384[] = {
+    0x12, 0x9d, 0x94, 0xeb, 0xf8, 0x45, 0x56, 0x65, 0x2c, 0x6e, 0xef, 0x43, 0xbb, 0xb7, 0x57, 0x51,
+    0x2a, 0xc8, 0x7e, 0x52, 0xbe, 0x7b, 0x34, 0x9c, 0xa6, 0xce, 0x4d, 0x82, 0x6f, 0x74, 0x9f, 0xcf,
+    0x67, 0x2f, 0x51, 0x71, 0x6c, 0x5c, 0xbb, 0x60, 0x5f, 0x31, 0x3b, 0xf3, 0x45, 0xaa, 0xb3, 0x12,
+};
+/* clang-format on */
+
+void iak_template(enum iak_kind kind, struct tpm_public *ret)
+{
+    *ret = (struct tpm_public){
+        .type = TPM_ALG_RSA,
+        .name_algorithm = DIGEST_SHA256,
+        .attributes = OBJECT_FIXED_TPM | OBJECT_FIXED_PARENT | OBJECT_SENSITIVE_DATA_ORIGIN | OBJECT_USER_WITH_AUTH |
+                      OBJECT_ADMIN_WITH_POLICY | OBJECT_RESTRICTED | OBJECT_SIGN,
+        .policy = BYTES_OF(policy_iak_sha256),
+        .symmetric = { .algorithm = TPM_ALG_NULL },
+        .scheme = { .algorithm = TPM_ALG_RSAPSS, .hash = digest_tpm_id(DIGEST_SHA256) },
+        .kdf = { .algorithm = TPM_ALG_NULL },
+        .rsa_bits = 2048,
+        .rsa_n = BYTES_LIT("IAK"),
+    };
+    if (kind == IAK_P384) {
+        ret->type = TPM_ALG_ECC;
+        ret->name_algorithm = DIGEST_SHA384;
+        ret->policy = (struct bytes)BYTES_OF(policy_iak_sha384);
+        ret->scheme = (struct tpm_scheme){ .algorithm = TPM_ALG_ECDSA, .hash = digest_tpm_id(DIGEST_SHA384) };
+        ret->curve_id = TPM_CURVE_P384;
+        ret->ecc_x = ret->ecc_y = BYTES_LIT("IAK");
+    }
+}
+
 bool ak_template(struct arena *a, enum ak_type type, uint32_t rotation, struct tpm_public *ret, struct err *err)
 {
     const uint8_t counter[] = { (uint8_t)rotation, (uint8_t)(rotation >> 8), (uint8_t)(rotation >> 16), (uint8_t)(rotation >> 24) };

@@ -40,6 +40,11 @@ struct bytes ek_policy_a(enum digest_algorithm algorithm);
 struct bytes ek_policy_b(enum digest_algorithm algorithm);
 struct bytes ek_policy_c(enum digest_algorithm algorithm);
 
+/* The initial attestation key (TCG, TPM 2.0 Keys for Device Identity and Attestation 1.00, 7.3.4), made in the endorsement hierarchy: RSA-2048 as
+ * guest-agent.md 2.4 has it, and the P-384 key that swtpm makes. */
+enum iak_kind { IAK_RSA2048, IAK_P384, IAK_KIND_COUNT };
+void iak_template(enum iak_kind kind, struct tpm_public *ret);
+
 /* The attestation key, made in the endorsement hierarchy, identical for the same rotation counter (guest-agent.md 2.4):
  * RSA-2048, RSASSA with SHA-256, attributes 0x00050472, unique = SHA-256("trueboot AK v1" || le32 rotation), zero-extended; or, for the
  * native protocol, P-256 and ECDSA with SHA-256, that digest as the x of unique. */

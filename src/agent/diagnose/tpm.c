@@ -1,6 +1,7 @@
 #include "agent/diagnose/diagnose.h"
 #include <sys/stat.h>
 #include "agent/tpm/ek.h"
+#include "agent/tpm/iak.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "x509/cert.h"
@@ -26,6 +27,7 @@ static const struct {
     { FAILURE_SEED_CHANGED, CAUSE_AK, "the vTPM was made anew; if that was meant: trueboot-agent enroll --reset" },
     { FAILURE_NOT_ENROLLED, CAUSE_AK, "trueboot-agent enroll (the service does it at its start); see the network checks" },
     { FAILURE_EK_CERT_MISMATCH, CAUSE_AK, "the vTPM's state is mixed from two: make it anew" },
+    { FAILURE_IAK_UNUSABLE, CAUSE_AK, "enroll.iak = never does without it; or have its certificate made anew by whoever made the vTPM" },
     { FAILURE_REFUSED, CAUSE_REFUSAL, "trueboot status NAME --explain says which rule, on the server's side" },
 };
 
@@ -103,6 +105,36 @@ static void check_ek_certificates(struct diagnosis *d, struct tpm_device *tpm, s
         check_ek(d, tpm, certs.kind[i], certs.der[i]);
         ret->ek_certs[ret->n_ek_certs++] = certs.der[i];
     }
+}
+
+/* Most TPMs have none: that is no trouble. */
+static void check_iak(struct diagnosis *d, struct tpm_device *tpm, const struct agent_config *config)
+{
+    enum iak_use use = iak_use_from_name(config->iak);
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct iak *iak CLEANUP(iak_close_at) = NULL;
+    struct failure why = FAILURE_INIT;
+    struct err err = ERR_INIT;
+    struct checked *c;
+
+    if (!iak_open(tpm, d->arena, &iak, &why)) {
+        diagnose_failed(d, CHECK_IAK, use == IAK_REQUIRE ? RESULT_FAIL : RESULT_WARN, &why);
+        return;
+    }
+    if (!iak && use == IAK_REQUIRE) {
+        c = diagnosis_add(d, CHECK_IAK, RESULT_FAIL, "none in the TPM, and enroll.iak = require");
+        checked_remedy(d, c, "enroll.iak = auto lets the endorsement key vouch; or give the vTPM an IAK with a certificate (NV 0x%08X)",
+                       (unsigned)IAK_CERT_NV);
+        return;
+    }
+    if (!iak || !cert_parse(iak_certificate(iak), &cert, &err)) {
+        diagnosis_add(d, CHECK_IAK, RESULT_PASS, "none in the TPM: the endorsement key vouches");
+        return;
+    }
+    diagnosis_add(d, CHECK_IAK, RESULT_PASS, "NV 0x%08X, \"%s\" issued by \"%s\", valid %s to %s, the key is this TPM's%s%s",
+                  (unsigned)IAK_CERT_NV, dn(d, cert->subject), dn(d, cert->issuer), date(d, cert->not_before_ms),
+                  date(d, cert->not_after_ms), iak_was_made_anew(iak) ? ", from its template" : "",
+                  use == IAK_NEVER ? "; not used: enroll.iak = never" : "");
 }
 
 static void judge_ak_certificate(struct diagnosis *d, const struct ak *ak, struct bytes der, const char *from)
@@ -212,6 +244,7 @@ void diagnose_tpm_over(struct diagnosis *d, struct tpm_device *tpm, const struct
     if (!with_keys)
         return;
     check_ek_certificates(d, tpm, ret);
+    check_iak(d, tpm, config);
     if (!ak_open(tpm, &options, &state->ak, &ak, &why)) {
         diagnose_failed(d, CHECK_AK, RESULT_FAIL, &why);
         skip_rest_of_keys(d, CHECK_AK_CERT, "no attestation key");

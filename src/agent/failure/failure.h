@@ -34,6 +34,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(NOT_ENROLLED,     "TPM.AkNotEnrolled",       LATER,    "the server does not know this machine yet")            \
     X(AWAITS_APPROVAL,  "TPM.AkNotEnrolled",       LATER,    "an operator has to approve this machine")               \
     X(ENROLL_REFUSED,   "TPM.AkNotEnrolled",       LATER,    "the server refused to enrol this machine")              \
+    X(IAK_UNUSABLE,     "TPM.AkNotEnrolled",       LATER,    "the initial attestation key cannot vouch for ours")     \
     X(ACTIVATE_FAIL,    "TPM.AkNotEnrolled",       LATER,    "the credential was made for another key")               \
     X(IDENTITY_UNKNOWN, "TPM.AkNotEnrolled",       AGAIN,    "the server does not know this machine or its key")      \
     X(CLONE,            "TPM.IdentityDuplicated",  PERIOD,   "another machine uses the same identity")                \

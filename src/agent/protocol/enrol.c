@@ -17,6 +17,10 @@ struct exchange {
     struct bytes ek_pubs[EK_KIND_COUNT]; /* TPM2B_PUBLIC per certificate; empty: that EK cannot be used */
     size_t n_ek_pubs;                    /* 1 when there is no certificate, else certs.n */
 
+    bool with_iak; /* an IAK vouches, as far as we are concerned */
+    bool by_iak;   /* and the server is content with that */
+    struct iak_word iak;
+
     struct bytes enroll_id, blob, secret, nonce;
     size_t ek_index;
 };
@@ -33,16 +37,36 @@ static bool learn_ek(struct exchange *x, enum ek_kind kind, struct bytes certifi
     return arena_copy(x->a, ek_public_2b(ek), ret) ? true : out_of_memory(why);
 }
 
-static bool learn_eks(struct exchange *x, struct failure *why)
+static void note_iak(const struct exchange *x, const struct failure *why)
+{
+    if (x->request->notes)
+        notes_add(x->request->notes, FAILURE_IAK_UNUSABLE, "the endorsement key vouches instead: %s", why->text);
+}
+
+/* What an IAK cannot say for a reason of its own, an endorsement key may; a TPM that does not answer is another matter. */
+static bool is_iaks_own(enum failure_id id) { return id == FAILURE_IAK_UNUSABLE || id == FAILURE_TPM_REFUSED || id == FAILURE_TPM_LOCKOUT; }
+
+static bool ask_iak(struct exchange *x, struct failure *why)
+{
+    if (x->request->iak == IAK_NEVER)
+        return true;
+    if (iak_hear(x->tpm, x->request->ak, BYTES_NONE, x->a, &x->with_iak, &x->iak, why)) {
+        if (!x->with_iak && x->request->iak == IAK_REQUIRE)
+            return failure_set(why, FAILURE_IAK_UNUSABLE, "enroll.iak = require, and this TPM has no certificate of one in NV 0x%08X",
+                               (unsigned)IAK_CERT_NV);
+        return true;
+    }
+    x->with_iak = false;
+    if (x->request->iak == IAK_REQUIRE || !is_iaks_own(why->id))
+        return false;
+    note_iak(x, why);
+    return true;
+}
+
+static bool learn_certified_eks(struct exchange *x, struct failure *why)
 {
     bool any = false;
 
-    if (!ek_read_certificates(x->tpm, x->a, &x->certs, why))
-        return false;
-    if (!x->certs.n) { /* first use: an operator has to approve the bare key */
-        x->n_ek_pubs = 1;
-        return learn_ek(x, EK_RSA2048, BYTES_NONE, &x->ek_pubs[0], why) || learn_ek(x, EK_P256, BYTES_NONE, &x->ek_pubs[0], why);
-    }
     x->n_ek_pubs = x->certs.n;
     for (size_t i = 0; i < x->certs.n; i++) {
         bool usable = learn_ek(x, x->certs.kind[i], x->certs.der[i], &x->ek_pubs[i], why);
@@ -52,6 +76,17 @@ static bool learn_eks(struct exchange *x, struct failure *why)
         any |= usable;
     }
     return any;
+}
+
+static bool learn_eks(struct exchange *x, struct failure *why)
+{
+    if (!ek_read_certificates(x->tpm, x->a, &x->certs, why))
+        return false;
+    if (x->certs.n)
+        return learn_certified_eks(x, why) || (x->with_iak && why->id == FAILURE_EK_UNUSABLE);
+    x->n_ek_pubs = 1; /* first use: an operator has to approve the bare key */
+    return learn_ek(x, EK_RSA2048, BYTES_NONE, &x->ek_pubs[0], why) || learn_ek(x, EK_P256, BYTES_NONE, &x->ek_pubs[0], why) ||
+           (x->with_iak && why->id == FAILURE_EK_UNUSABLE);
 }
 
 /* begin */
@@ -102,6 +137,25 @@ static struct bytes first_usable(const struct bytes *list, size_t n)
     return BYTES_NONE;
 }
 
+static void put_chain(const struct exchange *x, struct json_out *out)
+{
+    json_begin_array(out, "ekChain");
+    for (size_t i = 0; i < x->certs.n_chain; i++)
+        json_put_base64url(out, NULL, x->certs.chain[i]);
+    for (size_t i = 0; x->with_iak && i < x->iak.n_chain; i++)
+        json_put_base64url(out, NULL, x->iak.chain[i]);
+    json_end(out);
+}
+
+static void put_iak(const struct exchange *x, struct json_out *out)
+{
+    json_begin_object(out, "iak");
+    json_put_base64url(out, "cert", x->iak.cert);
+    json_put_base64url(out, "certify", x->iak.attest);
+    json_put_base64url(out, "signature", x->iak.signature);
+    json_end(out);
+}
+
 static void write_begin(const struct exchange *x, struct writer *w)
 {
     struct json_out out = json_out_to(w, JSON_COMPACT);
@@ -109,14 +163,17 @@ static void write_begin(const struct exchange *x, struct writer *w)
 
     json_begin_object(&out, NULL);
     put_base64_list(&out, "ekCerts", x->certs.der, x->certs.n);
-    put_base64_list(&out, "ekChain", x->certs.chain, x->certs.n_chain);
+    put_chain(x, &out);
     put_base64_or_null(&out, "ekPub", first_usable(x->ek_pubs, x->n_ek_pubs));
     put_base64_list(&out, "ekPubs", x->ek_pubs, x->n_ek_pubs);
     put_base64_or_null(&out, "platformCert", x->certs.platform);
     json_put_base64url(&out, "akPub", ak_public_2b(ak));
     json_put_hex(&out, "akName", ak_name(ak));
     json_put_string(&out, "templateId", ak_template_id(ak_type(ak)));
-    json_put_null(&out, "iak");
+    if (x->with_iak)
+        put_iak(x, &out);
+    else
+        json_put_null(&out, "iak");
     put_hints(x, &out);
     if (x->request->enroll_id.len)
         json_put_bytes(&out, "enrollId", x->request->enroll_id);
@@ -149,6 +206,8 @@ static bool enrolment_refused(const struct server_answer *answer, struct failure
     server_refusal(answer, why);
     if (answer->status == 409 && bytes_equal_string(answer->code, "IdentityDuplicated"))
         why->id = FAILURE_CLONE;
+    else if (bytes_equal_string(answer->code, "IakRefused"))
+        why->id = FAILURE_IAK_UNUSABLE;
     else if (answer->status == 404 && answer->code.len) /* the server knows the route, but not the VM: it may be added any minute */
         why->id = FAILURE_NOT_ENROLLED;
     else if (answer->status == 400 || answer->status == 401 || answer->status == 403 || answer->status == 409)
@@ -170,13 +229,32 @@ static bool awaits_approval(struct exchange *x, const struct server_answer *answ
     return false;
 }
 
+/* Which proof the server wants. */
+static bool read_challenge(struct exchange *x, const struct json *answer, struct failure *why)
+{
+    const struct json *blob = json_get(answer, "credentialBlob");
+    struct err err = ERR_INIT;
+    int64_t index = 0;
+
+    x->by_iak = x->with_iak && (!blob || blob->type == JSON_NULL);
+    if (x->by_iak)
+        return true;
+    if (x->request->iak == IAK_REQUIRE)
+        return failure_set(why, FAILURE_IAK_UNUSABLE, "enroll.iak = require, and the server asks for a credential all the same");
+    if (!json_need_integer(answer, "ekIndex", &index, &err))
+        return bad_answer(why, &err);
+    if (index < 0 || (size_t)index >= x->n_ek_pubs || !x->ek_pubs[index].len)
+        return failure_set(why, FAILURE_BAD_ANSWER, "the server chose an endorsement key that we did not offer");
+    x->ek_index = (size_t)index;
+    return need_base64(x, answer, "credentialBlob", &x->blob, why) && need_base64(x, answer, "encryptedSecret", &x->secret, why);
+}
+
 static bool begin(struct exchange *x, struct bytes *ret_enroll_id, struct failure *why)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct server_answer answer;
     struct err err = ERR_INIT;
     const char *authorization = NULL;
-    int64_t index = 0;
 
     write_begin(x, &w);
     if (x->request->token.len)
@@ -189,16 +267,30 @@ static bool begin(struct exchange *x, struct bytes *ret_enroll_id, struct failur
         return awaits_approval(x, &answer, ret_enroll_id, why);
     if (answer.status != 200)
         return enrolment_refused(&answer, why);
-    if (!json_need_string(answer.json, "enrollId", &x->enroll_id, &err) || !json_need_integer(answer.json, "ekIndex", &index, &err))
+    if (!json_need_string(answer.json, "enrollId", &x->enroll_id, &err))
         return bad_answer(why, &err);
-    if (index < 0 || (size_t)index >= x->n_ek_pubs || !x->ek_pubs[index].len)
-        return failure_set(why, FAILURE_BAD_ANSWER, "the server chose an endorsement key that we did not offer");
-    x->ek_index = (size_t)index;
-    if (!need_base64(x, answer.json, "credentialBlob", &x->blob, why) || !need_base64(x, answer.json, "encryptedSecret", &x->secret, why) ||
-        !need_base64(x, answer.json, "nonce", &x->nonce, why))
+    if (!read_challenge(x, answer.json, why) || !need_base64(x, answer.json, "nonce", &x->nonce, why))
         return false;
     return x->nonce.len <= LIMIT_NONCE_BYTES ||
            failure_set(why, FAILURE_BAD_ANSWER, "the server's answer: a nonce of %zu bytes, more than %d", x->nonce.len, LIMIT_NONCE_BYTES);
+}
+
+/* A server that does not believe this IAK, or knows this machine by its endorsement key, may believe that. */
+static bool may_try_without(const struct exchange *x, const struct failure *why)
+{
+    return x->with_iak && x->request->iak == IAK_AUTO && first_usable(x->ek_pubs, x->n_ek_pubs).len &&
+           (why->id == FAILURE_IAK_UNUSABLE || why->id == FAILURE_CLONE);
+}
+
+static bool begin_either_way(struct exchange *x, struct bytes *ret_enroll_id, struct failure *why)
+{
+    if (begin(x, ret_enroll_id, why))
+        return true;
+    if (!may_try_without(x, why))
+        return false;
+    note_iak(x, why);
+    x->with_iak = false;
+    return begin(x, ret_enroll_id, why);
 }
 
 /* activate */
@@ -229,7 +321,27 @@ static bool prove(struct exchange *x, uint8_t ret_proof[static 32], struct failu
     return true;
 }
 
-static bool write_activate(struct exchange *x, const uint8_t proof[static 32], struct writer *w, struct failure *why)
+/* The IAK says again, over the server's nonce, what it said to begin with. */
+static bool put_possession(struct exchange *x, struct json_out *out, struct failure *why)
+{
+    uint8_t proof[32];
+    bool present;
+
+    if (x->by_iak) {
+        if (!iak_hear(x->tpm, x->request->ak, x->nonce, x->a, &present, &x->iak, why))
+            return false;
+        if (!present)
+            return failure_set(why, FAILURE_IAK_UNUSABLE, "the initial attestation key's certificate went away meanwhile");
+        put_iak(x, out);
+        return true;
+    }
+    if (!prove(x, proof, why))
+        return false;
+    json_put_base64url(out, "proof", BYTES_OF(proof));
+    return true;
+}
+
+static bool write_activate(struct exchange *x, struct writer *w, struct failure *why)
 {
     struct json_out out = json_out_to(w, JSON_COMPACT);
     struct evidence_sources sources = *x->request->sources;
@@ -242,7 +354,8 @@ static bool write_activate(struct exchange *x, const uint8_t proof[static 32], s
         return false;
     json_begin_object(&out, NULL);
     json_put_bytes(&out, "enrollId", x->enroll_id);
-    json_put_base64url(&out, "proof", (struct bytes){ proof, 32 });
+    if (!put_possession(x, &out, why))
+        return false;
     json_put_base64url(&out, "quote", quoted.attest);
     json_put_base64url(&out, "signature", quoted.signature);
     evidence_put_pcrs(&out, "pcrs", &quoted.pcrs);
@@ -292,9 +405,8 @@ static bool activate(struct exchange *x, struct enrolment *ret, struct failure *
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct server_answer answer;
-    uint8_t proof[32];
 
-    if (!prove(x, proof, why) || !write_activate(x, proof, &w, why))
+    if (!write_activate(x, &w, why))
         return false;
     if (!server_post(x->server, "/enroll/v1/activate", writer_bytes(&w), NULL, x->a, &answer, why))
         return false;
@@ -302,7 +414,8 @@ static bool activate(struct exchange *x, struct enrolment *ret, struct failure *
         return enrolment_refused(&answer, why);
     if (!read_certificate(x, answer.json, ret, why))
         return false;
-    ret->ek_cert = x->certs.n ? x->certs.der[x->ek_index] : BYTES_NONE;
+    ret->by_iak = x->by_iak;
+    ret->ek_cert = x->certs.n && !x->by_iak ? x->certs.der[x->ek_index] : BYTES_NONE;
     return json_get(answer.json, "nonce") ? need_base64(x, answer.json, "nonce", &ret->nonce, why) : true;
 }
 
@@ -313,5 +426,5 @@ bool enrol(struct tpm_device *tpm, struct server *server, const struct enrol_req
 
     *ret = (struct enrolment){ 0 };
     *ret_enroll_id = BYTES_NONE;
-    return learn_eks(&x, why) && begin(&x, ret_enroll_id, why) && activate(&x, ret, why);
+    return ask_iak(&x, why) && learn_eks(&x, why) && begin_either_way(&x, ret_enroll_id, why) && activate(&x, ret, why);
 }

@@ -56,9 +56,12 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
     struct enrol_request request = { .ak = keys->ak,
                                      .run_dir = s->config->run_dir,
                                      .sources = &sources,
+                                     .iak = iak_use_from_name(s->config->iak),
+                                     .notes = &s->watch.events,
                                      .enroll_id = s->enroll_id ? bytes_of_string(s->enroll_id) : BYTES_NONE };
     struct enrolment enrolment;
     struct failure publishing = FAILURE_INIT;
+    const struct note *note;
     struct bytes id;
 
     session_progress(s, "enrolling", s->config->endpoint);
@@ -81,6 +84,10 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
         else
             notes_add(&s->watch.events, publishing.id, "the certificate is kept in its file only: %s", publishing.text);
     }
+    if (enrolment.by_iak)
+        session_progress(s, "the TPM's initial attestation key vouched for ours", s->state.vm_id);
+    else if ((note = notes_find(&s->watch.events, FAILURE_IAK_UNUSABLE)))
+        session_progress(s, "the TPM's initial attestation key did not vouch", note->text);
     session_progress(s, "enrolled", s->state.vm_id);
     return true;
 }

@@ -188,6 +188,7 @@ static const struct {
     { "attest.protocol", { "auto", "tpm", "azureguest" } },
     { "report.format", { "trueboot", "compatible" } },
     { "tpm.profile", { "auto", "azure", "azurelocal", "selfhosted" } },
+    { "enroll.iak", { "auto", "require", "never" } },
     { "ak.type", { "rsa", "ecc" } },
 };
 

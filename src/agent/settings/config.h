@@ -34,6 +34,7 @@
     X("report.cluster_tenant", cluster_tenant,         TEXT,     0,       0,    0,        "label: that cluster's tenant")                         \
     X("enroll.endpoint",      enroll_endpoint,         TEXT,     0,       0,    0,        "address for enrolment; without it attest.endpoint")    \
     X("enroll.token_file",    token_file,              TEXT,     0,       0,    0,        "file with a one-time enrolment token; removed when it was used") \
+    X("enroll.iak",           iak,                     TEXT,     0,       0,    0,        "auto, require or never: let an initial attestation key vouch for ours, where the TPM has one") \
     X("enroll.new_tpm",       new_tpm,                 SWITCH,   0,       0,    1,        "a TPM that was made anew is a new machine: keep the old state aside and enrol again") \
     X("tpm.tcti",             tcti,                    TEXT,     0,       0,    0,        "TCTI string instead of /dev/tpmrm0, /dev/tpm0")        \
     X("tpm.profile",          profile,                 TEXT,     0,       0,    0,        "auto, azure, azurelocal or selfhosted: who provides the attestation key") \

@@ -9,8 +9,10 @@
 #include "jose/jwk.h"
 #include "jose/jws.h"
 #include "json/parse.h"
+#include "tpm/certify.h"
 #include "tpm/credential.h"
 #include "tpm/quote.h"
+#include "x509/ak_cert.h"
 
 #define VM_ID "0c5c3a34-6f0b-4f33-9c0e-61a1b2c3d4e5"
 
@@ -97,10 +99,50 @@ static bool learn_ak(struct stub *s, struct arena *a, const struct json *body)
         return false;
     pubkey_free(s->ak);
     s->ak = NULL;
+    if (!arena_copy(&s->arena, encoded, &s->ak_public))
+        return false;
     return tpm_public_key(&pub, &s->ak, &err) && hex_decode(a, json_text(json_get(body, "akName"), BYTES_LIT("x")), &name, &err) &&
            bytes_equal(name, tpm_name_bytes(&s->ak_name)) &&
            json_is_string(json_get(body, "templateId"), encoded.len == 282 ? "ak-rsa2048-e-1" : "ak-p256-e-1") &&
            json_at(body, "hints", "hostname", NULL) && json_at(body, "hints", "agentVersion", NULL);
+}
+
+/* The IAK's certificate is one, names the machine, and its key has certified the attestation key over this nonce. */
+static bool iak_holds(struct stub *s, struct arena *a, const struct json *iak, struct bytes nonce)
+{
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct certify_claim claim = { .form = SIGNATURE_FORM_TPMT };
+    struct certify_expectations want = { .nonce = nonce };
+    struct tpm_public ak;
+    struct bytes der;
+    struct err err;
+
+    if (!decode(a, json_get(iak, "cert"), &der) || !cert_parse(der, &cert, &err) || !iak_cert_check(cert, &err) ||
+        !bytes_equal(cert->common_name, BYTES_LIT("web1:" VM_ID)))
+        return false;
+    claim.object = &ak;
+    want.ak = cert->key;
+    return decode(a, json_get(iak, "certify"), &claim.attest) && decode(a, json_get(iak, "signature"), &claim.signature) &&
+           tpm_public_decode_2b(s->ak_public, &ak, &err) && certify_verify(&claim, &want, &err);
+}
+
+static bool answer_begin_by_iak(struct stub *s, struct http_response *response, struct err *err)
+{
+    struct json_out out;
+
+    if (!random_bytes(s->enrol_nonce, sizeof s->enrol_nonce, err))
+        return false;
+    s->iak_vouches = true;
+    out = http_response_json(response, 200);
+    json_begin_object(&out, NULL);
+    json_put_string(&out, "enrollId", "enrol-1");
+    json_put_null(&out, "ekIndex");
+    json_put_null(&out, "credentialBlob");
+    json_put_null(&out, "encryptedSecret");
+    json_put_base64url(&out, "nonce", BYTES_OF(s->enrol_nonce));
+    json_put_time(&out, "expires", clock_now_ms() + 300000);
+    json_end(&out);
+    return true;
 }
 
 static bool make_credential(struct stub *s, struct arena *a, const struct json *body, struct bytes *ret_blob, struct bytes *ret_secret)
@@ -147,18 +189,30 @@ static bool begin(void *context, const struct http_request *request, struct http
 {
     struct stub *s = context;
     struct bytes blob, secret;
-    const struct json *body;
+    const struct json *body, *iak;
     struct json_out out;
 
     s->begins++;
+    s->iak_vouches = false;
     if (unavailable(s, response))
         return true;
     if (!http_body_json(request, NULL, &body, err))
         return false;
     s->last_begin = arena_string(&s->arena, request->body);
+    iak = json_get(body, "iak");
+    s->iaks += iak && iak->type == JSON_OBJECT;
+    if (iak && iak->type == JSON_OBJECT && s->refuse_iak)
+        return http_response_error(response, strcmp(s->refuse_iak, "IdentityDuplicated") == 0 ? 409 : 400, s->refuse_iak, NULL,
+                                   "not this one");
     if (s->begin_answer)
         return answer_begin_otherwise(s, response);
-    if (!learn_ak(s, request->arena, body) || !make_credential(s, request->arena, body, &blob, &secret))
+    if (!learn_ak(s, request->arena, body))
+        return wrong(s, response, "begin: the attestation key");
+    if (iak && iak->type == JSON_OBJECT && !iak_holds(s, request->arena, iak, BYTES_NONE))
+        return wrong(s, response, "begin: the iak");
+    if (iak && iak->type == JSON_OBJECT && s->takes_iak)
+        return answer_begin_by_iak(s, response, err);
+    if (!make_credential(s, request->arena, body, &blob, &secret))
         return wrong(s, response, "begin: keys or certificates");
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
@@ -196,8 +250,13 @@ static bool activate(void *context, const struct http_request *request, struct h
         return true;
     if (!http_body_json(request, NULL, &body, err))
         return false;
-    if (!json_is_string(json_get(body, "enrollId"), "enrol-1") || !proof_holds(s, request->arena, body))
+    if (s->iak_vouches && s->forget_iak)
+        return http_response_error(response, 400, "IakRefused", NULL, "another certificate");
+    if (!json_is_string(json_get(body, "enrollId"), "enrol-1") ||
+        !(s->iak_vouches ? !json_get(body, "proof") && iak_holds(s, request->arena, json_get(body, "iak"), BYTES_OF(s->enrol_nonce))
+                         : !json_get(body, "iak") && proof_holds(s, request->arena, body)))
         return wrong(s, response, "activate: the proof does not hold");
+    s->by_iak += s->iak_vouches;
     if (!quote_holds(s, request->arena, body, BYTES_OF(s->enrol_nonce)) || !json_get(body, "logs"))
         return wrong(s, response, "activate: the quote does not hold");
     if (!ca_issue_ak(s->ca, VM_ID, s->ak, clock_now_ms(), &cert, err) || !arena_copy(&s->arena, cert->der, &s->last_cert))

@@ -27,18 +27,22 @@ struct stub {
     unsigned refuse_nonces;        /* answer so many reports with NonceExpired */
     bool refuse_tokens;            /* 400 InvalidToken */
     bool credential_for_other_key; /* enrolment's credential is for another attestation key */
-    bool any_nonce;                /* rp_data is not compared */
-    bool only_ps256;               /* as published servers: says nothing of algorithms, takes requests signed with PS256 alone */
-    bool no_tpm_endpoint;          /* 404 for /attest/Tpm */
-    bool azure_seal_wrong;         /* AzureGuest's answers are sealed to another key */
-    unsigned fail_requests;        /* answer so many requests of any kind with fail_status */
-    unsigned fail_status;          /* 0: 503; 200: success with nothing in it */
+    bool takes_iak;         /* an "iak" is enough, where one comes; else it is overlooked, as by a server that does not know of any */
+    bool forget_iak;        /* and is answered with an error when it is said again */
+    const char *refuse_iak; /* a beginning with an "iak" is refused with this code */
+    bool any_nonce;         /* rp_data is not compared */
+    bool only_ps256;        /* as published servers: says nothing of algorithms, takes requests signed with PS256 alone */
+    bool no_tpm_endpoint;   /* 404 for /attest/Tpm */
+    bool azure_seal_wrong;  /* AzureGuest's answers are sealed to another key */
+    unsigned fail_requests; /* answer so many requests of any kind with fail_status */
+    unsigned fail_status;   /* 0: 503; 200: success with nothing in it */
     unsigned next_report_seconds, next_heartbeat_seconds;
     bool is_demo; /* says that its intervals are shortened */
 
     /* what came */
     unsigned azure_attestations, azure_bound; /* bound: with a nonce */
     size_t azure_logs_len;
+    unsigned iaks, by_iak; /* beginnings with an "iak", enrolments by one */
     unsigned begins, activations, challenges, attestations, nonces, reports, heartbeats;
     char problem[300];                               /* "" while all is as it should be */
     char *last_begin, *last_report, *last_heartbeat; /* JSON, in the arena */
@@ -47,6 +51,8 @@ struct stub {
 
     /* identity */
     struct pubkey *ak;
+    struct bytes ak_public; /* TPM2B_PUBLIC, in the arena */
+    bool iak_vouches;       /* for the enrolment that has begun */
     struct tpm_name ak_name;
     uint8_t secret[32], enrol_nonce[32], challenge[16], nonce[32];
     bool nonce_is_open, iat_is_off;

@@ -87,6 +87,8 @@ static void of_another_key(struct guest *g, struct agent_state *state)
     certificate_of(g, state, privkey_public(g->stub.token_key), clock_now_ms());
 }
 
+static void wants_an_iak(struct guest *g, struct agent_state *state UNUSED) { g->config.iak = "require"; }
+
 static void no_certificate_at_all(struct guest *g, struct agent_state *state)
 {
     (void)g;
@@ -98,6 +100,9 @@ static void no_certificate_at_all(struct guest *g, struct agent_state *state)
 #define OWN_EK_CERT                                                                                                                      \
     " && tpm2_nvdefine -C o -s $(wc -c <der) -a 'ownerread|ownerwrite|authread|authwrite|no_da' 0x01c00002 && tpm2_nvwrite -C o -i der " \
     "0x01c00002"
+#define IAK_CERT                                                                                                                         \
+    " && tpm2_nvdefine -C o -s $(wc -c <der) -a 'ownerread|ownerwrite|authread|authwrite|no_da' 0x01c90100 && tpm2_nvwrite -C o -i der " \
+    "0x01c90100"
 
 static const char lock_out[] =
     "tpm2_createprimary -C o -p secret -c p.ctx && tpm2_evictcontrol -C o -c p.ctx 0x81000100 && tpm2_flushcontext -t; "
@@ -122,6 +127,9 @@ static const struct row rows[] = {
     { CHECK_EK_CERT, RESULT_WARN, "none", .tools = NO_EK_CERTS },
     { CHECK_EK_CERT, RESULT_FAIL, "0x01C00002", .tools = NO_EK_CERTS " && printf '\\60\\3\\2\\1\\1' >der" OWN_EK_CERT },
     { CHECK_EK_CERT, RESULT_FAIL, "EK_CERT_MISMATCH", .tools = "tpm2_nvread -C o 0x01c00016 >der && " NO_EK_CERTS OWN_EK_CERT },
+    { CHECK_IAK, RESULT_WARN, "0x01C90100", .tools = "printf '\\60\\3\\2\\1\\1' >der" IAK_CERT },
+    { CHECK_IAK, RESULT_WARN, "another key than", .tools = "tpm2_nvread -C o 0x01c00016 >der" IAK_CERT },
+    { CHECK_IAK, RESULT_FAIL, "enroll.iak = require", .arrange = wants_an_iak },
     { CHECK_AK, RESULT_FAIL, "AK_REPLACED", .tools = plant },
     { CHECK_AK, RESULT_FAIL, "EH_DISABLED", .tools = "tpm2_evictcontrol -C o -c 0x81000003 && tpm2_hierarchycontrol -C p ehEnable clear" },
     { CHECK_AK_CERT, RESULT_FAIL, "20", .arrange = expired },

@@ -18,6 +18,7 @@ static const char catalogue[] = "unit/agent/failure/test_catalogue.c", life[] = 
 static const struct {
     const char *file, *test;
 } shown[CODES] = {
+    [FAILURE_IAK_UNUSABLE] = { "unit/agent/session/test_iak.c", "enroll_iak_require_takes_nothing_else" },
 #define ROW(name) [FAILURE_##name] = { catalogue, "every_row_of_the_catalogue_has_exactly_its_code" }
     ROW(TPM_UNUSABLE),
     ROW(TPM_MEMORY),
@@ -133,6 +134,7 @@ static const struct {
     FAILS(TPM_HIERARCHIES),
     FAILS(TPM_CLOCK),
     FAILS(EK_CERT),
+    FAILS(IAK),
     FAILS(AK),
     FAILS(AK_CERT),
     FAILS(TRIAL_QUOTE),
