@@ -296,14 +296,9 @@ void deviation_gone(struct comparison *c, const struct component *was)
     deviation_report(c, row->added_or_missing, severity, was, NULL, arena_printf(c->a, "Missing in this boot: %s.", was->name));
 }
 
-/* In register 5 only loaders measure by a tag. Which tag it is, nothing proves: under an unknown one the loader's configuration that was read
- * may stand, and the accepted one behind it, measured afterwards. */
-static bool may_be_configuration(const struct component *is)
-{
-    static const char harmless[] = "config:EV_EFI_ACTION:";
-
-    return is->pcr == 5 && is->kind == COMPONENT_FIRMWARE_CONFIG && strncmp(is->key, harmless, sizeof harmless - 1) != 0;
-}
+/* In register 5 only loaders measure anything else than partition tables, boot entries and what is called and left. Under an unknown tag or
+ * another type the loader's configuration that was read may stand, and the accepted one behind it, measured afterwards. */
+static bool may_be_configuration(const struct component *is) { return is->pcr == 5 && is->kind == COMPONENT_FIRMWARE_CONFIG; }
 
 /* What registers hold decides how an unknown newcomer is judged; its own labels may only make that worse. */
 static enum severity newcomer_severity(const struct component *is)

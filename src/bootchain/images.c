@@ -4,6 +4,7 @@
 #include "eventlog/device_path.h"
 #include "eventlog/image_load.h"
 #include "eventlog/systemd_boot.h"
+#include "eventlog/uefi_variable.h"
 
 static bool action_is(const struct step *s, const char *text)
 {
@@ -80,12 +81,29 @@ bool image_step(struct walk *w, const struct step *s)
     return walk_add(w, s, COMPONENT_BOOT_ATTEMPT, title ? arena_printf(w->a, "attempt:%s", title) : NULL, title) != NULL;
 }
 
+/* A type is a label: under it the text of a loader's configuration may stand, which ends at its first zero. Neither of these has it behind
+ * one: a partition table's header goes on with its revision, 00 00 01 00, and the lengths of a variable have zeros in them. */
+static bool is_partition_table(const struct step *s)
+{
+    struct bytes data = s->event->data;
+
+    return !step_proved(s) || (bytes_starts_with(data, BYTES_LIT("EFI PART")) && (data.len == 8 || data.data[8] == 0));
+}
+
+static bool is_variable(const struct step *s)
+{
+    struct err ignored = ERR_INIT;
+    struct uefi_variable v;
+
+    return !step_proved(s) || uefi_variable_parse(s->event->data, &v, &ignored);
+}
+
 bool disk_step(struct walk *w, const struct step *s)
 {
     const struct event_type *type = event_type_find(s->event->type);
     const char *title;
 
-    if (type && type->content == CONTENT_GPT)
+    if (type && type->content == CONTENT_GPT && is_partition_table(s))
         return walk_add(w, s, COMPONENT_GPT, "gpt", "partition table of the boot disk") != NULL;
     if (action_is(s, "Exit Boot Services"))
         return true; /* whether a first call failed is chance; that it was called is replayed_exit_boot_services() */
@@ -96,7 +114,7 @@ bool disk_step(struct walk *w, const struct step *s)
     title = walk_title(w, s);
     if (action_is(s, "Calling EFI Application") || action_is(s, "Returning from EFI Application"))
         return walk_add(w, s, COMPONENT_BOOT_ATTEMPT, title ? arena_printf(w->a, "attempt:%s", title) : NULL, title) != NULL;
-    if (type && (type->content == CONTENT_VARIABLE || type->content == CONTENT_BOOT_VARIABLE))
+    if (type && (type->content == CONTENT_VARIABLE || type->content == CONTENT_BOOT_VARIABLE) && is_variable(s))
         return walk_add(w, s, COMPONENT_BOOT_ENTRY, title ? arena_printf(w->a, "setting:%s", title) : NULL, title) != NULL;
     return walk_add(w, s, COMPONENT_FIRMWARE_CONFIG, walk_numbered_key(w, s, "config"), title) != NULL;
 }

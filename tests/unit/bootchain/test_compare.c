@@ -167,7 +167,7 @@ static void secure_boot_on(struct pair *p)
     put_last_at(&p->was, p->at.secure_boot);
 }
 
-static void gpt(struct pair *p) { built_text(&p->is, 5, EVENT_TYPE(EV_EFI_GPT_EVENT), "partitions"); }
+static void gpt(struct pair *p) { built_text(&p->is, 5, EVENT_TYPE(EV_EFI_GPT_EVENT), "EFI PART"); }
 static void boot_attempt(struct pair *p)
 {
     built_text(&p->is, 4, EVENT_TYPE(EV_EFI_ACTION), "Returning from EFI Application from Boot Option");
