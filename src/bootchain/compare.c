@@ -277,12 +277,22 @@ static bool compare_registers(struct comparison *c, const struct boot_record *ba
     return true;
 }
 
+/* attack-suite.md L5, B1: with the SHA-256 bank revoked images go out of sight. */
+static void banks_narrowed(struct comparison *c, const struct boot_record *baseline, const struct boot_record *now)
+{
+    if (pcr_find(&baseline->registers, DIGEST_SHA256, 4) && !pcr_find(&now->registers, DIGEST_SHA256, 4))
+        findings_add(c->findings, FINDING_BOOT_REVOCATIONS_UNCHECKED, 4, FINDING_NO_EVENT,
+                     "The accepted boot was quoted in bank sha256, in which revocation lists name images; this one is not.")
+            ->severity = SEVERITY_MEDIUM;
+}
+
 bool bootchain_compare(struct arena *a, const struct boot_record *baseline, const struct boot_record *now, const struct bootchain *chain,
                        const struct boot_reference *reference, struct findings *findings, struct err *err)
 {
     struct comparison c = { .a = a, .chain = chain, .reference = reference, .findings = findings, .err = err };
 
     *err = ERR_INIT;
+    banks_narrowed(&c, baseline, now);
     if (!baseline->has_log || !now->has_log)
         return compare_registers(&c, baseline, now);
     if (!side_begin(&c, &c.was, baseline->components) || !side_begin(&c, &c.is, now->components))

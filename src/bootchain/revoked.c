@@ -16,6 +16,23 @@ struct suspect {
     const struct digest *digests;
 };
 
+/* Without the quoted bank in which the lists name images, what the log says of that bank is believed, for it can only make things worse. */
+static bool unquoted_digest(const struct walk *w, const struct suspect *x, struct digest *ret)
+{
+    struct bytes value = BYTES_NONE;
+
+    for (size_t i = 0; i < x->n_digests; i++)
+        if (x->digests[i].algorithm == DIGEST_SHA256)
+            return false;
+    if (x->event >= 0)
+        value = event_digest(w->events, &w->events->events[x->event], DIGEST_SHA256);
+    if (value.len != digest_len(DIGEST_SHA256))
+        return false;
+    ret->algorithm = DIGEST_SHA256;
+    memcpy(ret->value, value.data, value.len);
+    return true;
+}
+
 static const struct revocation *known_image(const struct walk *w, const struct suspect *x)
 {
     const struct revocation *found = NULL;
@@ -45,6 +62,15 @@ static void known_to_be_bad(struct walk *w, const struct suspect *x, const struc
 static void look_up(struct walk *w, const struct suspect *x)
 {
     const struct revocation *known = known_image(w, x);
+    struct digest unquoted;
+    struct suspect as_logged = *x;
+
+    if (!known && unquoted_digest(w, x, &unquoted)) {
+        as_logged.digests = &unquoted;
+        as_logged.n_digests = 1;
+        x = &as_logged;
+        known = known_image(w, x);
+    }
 
     if (boot_keys_find_image(&w->chain->dbx, x->digests, x->n_digests))
         findings_add(w->findings, FINDING_BOOT_REVOKED_IMAGE, x->pcr, x->event, "%s ran, and the machine's own dbx forbids it%s%s.",
@@ -56,8 +82,26 @@ static void look_up(struct walk *w, const struct suspect *x)
 /* The firmware's own code and drivers: that an event is about an image only its type says, which no digest covers; the digest tells. */
 static bool is_firmware_code(const struct component *c) { return (c->pcr == 0 || c->pcr == 2) && c->n_digests; }
 
+static bool lists_name_images(const struct walk *w)
+{
+    bool any = w->reference && w->reference->n_images;
+
+    for (size_t i = 0; i < w->chain->dbx.n && !any; i++)
+        any = w->chain->dbx.items[i].kind == KEY_IMAGE_HASH;
+    return any;
+}
+
+/* Whoever quotes chooses the banks. */
+static void could_not_look_up(struct walk *w)
+{
+    if (w->n_boot_images && lists_name_images(w) && !pcr_find(replayed_quoted(w->log), DIGEST_SHA256, 4))
+        findings_add(w->findings, FINDING_BOOT_REVOCATIONS_UNCHECKED, 4, FINDING_NO_EVENT,
+                     "Register 4 is not quoted in bank sha256, in which revocation lists name images: none could be looked up.");
+}
+
 void revoked_images(struct walk *w)
 {
+    could_not_look_up(w);
     for (size_t i = 0; i < w->chain->n_images; i++) {
         const struct boot_image *image = &w->chain->images[i];
         if (image->pcr == 4)

@@ -174,6 +174,8 @@ X(BOOT_REVOKED_IMAGE, "boot.revoked_image", CRITICAL, LOADER, "A revoked image r
   "This image is on the revocation list: it has a known hole.", "Update the loader in {vm} and its dbx; check the VM for compromise.")
 X(BOOT_REVOKED_SIGNER, "boot.revoked_signer", CRITICAL, LOADER, "An image of a revoked signer ran",
   "The certificate that authorised this image is on the revocation list.", "Update the loader in {vm} and its dbx.")
+X(BOOT_REVOCATIONS_UNCHECKED, "boot.revocations_unchecked", INFO, LOADER, "Images were not looked up in the revocation lists",
+  "The lists name images by SHA-256, and register 4 was not quoted in that bank.", "Have {vm} quote its SHA-256 bank; activate it in the TPM if it is off.")
 X(BOOT_NO_IMAGE, "boot.no_image", MEDIUM, LOADER, "No boot image was measured",
   "Register 4 holds no loaded image: the kernel came past the measured way (e.g. QEMU -kernel).", "Boot from disk through the firmware.")
 X(BOOT_LOADER_CHANGED, "boot.loader_changed", MEDIUM, LOADER, "Boot loader changed",

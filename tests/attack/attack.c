@@ -97,11 +97,13 @@ bool attack_measure(struct attack *x)
     return true;
 }
 
+void attack_quote(struct attack *x) { quote_builder_init(&x->quote, x->key, &x->quoted, x->nonce); }
+
 void attack_select(struct attack *x, uint32_t mask)
 {
     x->quoted.n_banks = 1;
     x->quoted.banks[0].present = mask;
-    quote_builder_init(&x->quote, x->key, &x->quoted, x->nonce);
+    attack_quote(x);
 }
 
 bool attack_use_banks(struct attack *x, const enum digest_algorithm *banks, size_t n)

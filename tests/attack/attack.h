@@ -59,6 +59,8 @@ bool attack_use_banks(struct attack *x, const enum digest_algorithm *banks, size
 struct bytes attack_log(const struct attack *x);
 /* attack_measure lets the TPM record the log as it stands now, and quotes all 24 registers of every bank. */
 bool attack_measure(struct attack *x);
+/* attack_quote quotes what `quoted` has by now. */
+void attack_quote(struct attack *x);
 /* attack_select quotes these registers of the first bank only, and shows their values. */
 void attack_select(struct attack *x, uint32_t mask);
 #define attack_send(x) attack_send_in(__func__, x)

@@ -83,6 +83,35 @@ TEST(B1_a_revoked_image_is_never_healthy_whoever_signed_it)
     }
 }
 
+/* Whoever quotes chooses the banks, and lists name images by SHA-256. What the log says of that bank is enough to refuse; a log without it says
+ * that nothing was looked up, and a baseline that knows the bank misses it. */
+TEST(B1_a_revoked_image_does_not_hide_behind_another_bank)
+{
+    static const enum digest_algorithm both[] = { DIGEST_SHA384, DIGEST_SHA256 };
+    struct revocation revoked = { .len = 32, .what = "a loader with a hole", .why = "CVE-2020-10713" };
+    struct boot_reference reference = { .name = "test", .images = &revoked, .n_images = 1 };
+    struct baseline baseline;
+    ATTACK(sound);
+
+    sha256_of("grub", revoked.digest);
+    REQUIRE_OK(attack_use_banks(&sound, both, ARRAY_LEN(both)), sound.err);
+    CHECK_HEALTHY(sound);
+    REQUIRE_OK(attack_learn(&sound, &baseline), sound.err);
+    for (size_t n = 1; n <= ARRAY_LEN(both); n++) {
+        ATTACK(x);
+        REQUIRE_OK(attack_use_banks(&x, both, n), x.err);
+        if (n == 2)
+            x.quoted.banks[1].present &= 1u << 16;
+        attack_quote(&x);
+        x.reference = &reference;
+        x.baseline = &baseline;
+        REQUIRE_OK(attack_send(&x), x.err);
+        CHECK_INT(x.verdict, VERDICT_UNHEALTHY);
+        CHECK_INT(attack_severity(&x, FINDING_BOOT_REVOCATIONS_UNCHECKED), SEVERITY_MEDIUM);
+        CHECK(findings_have(&x.out.appraisal.findings, FINDING_BOOT_REVOKED_IMAGE) == (n == 2));
+    }
+}
+
 TEST(B2_a_revocation_list_older_than_the_known_one_is_a_finding)
 {
     ATTACK(x);

@@ -199,8 +199,9 @@ TEST(L4_digests_of_a_bank_that_nobody_quoted_prove_nothing)
         REQUIRE_OK(attack_measure(&x), x.err);
         REQUIRE_OK(forge_bank(&x, attack_log(&x), honest, DIGEST_SHA256, &x.raw_log), x.err);
         x.quoted.banks[1].present &= listed[i];
+        attack_quote(&x);
         REQUIRE_OK(attack_send(&x), x.err);
-        CHECK(x.verdict == VERDICT_UNHEALTHY);
+        CHECK(x.verdict == VERDICT_UNHEALTHY && x.out.appraisal.quote_verified);
         if (x.verdict != VERDICT_UNHEALTHY)
             attack_show(&x);
     }
