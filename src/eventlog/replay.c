@@ -302,15 +302,18 @@ static enum register_state check_application_register(const struct replayed_log 
     return REGISTER_UNCHECKED;
 }
 
-/* A dynamic launch sets these registers to zero before it extends them (PC Client Platform TPM Profile 1.05, 4.6.2). */
-static bool is_explained_by_dynamic_launch(struct replayed_log *replayed, unsigned pcr)
+/* Whether the register's events give the quoted values from another beginning: zeros, with `locality` in the last byte. Then *replayed has
+ * the values so computed. */
+static bool is_explained_from(struct replayed_log *replayed, unsigned pcr, uint8_t locality)
 {
     struct growing g;
 
     if (!growing_begin(&g, replayed, pcr))
         return false;
-    for (size_t i = 0; i < g.n; i++)
+    for (size_t i = 0; i < g.n; i++) {
         digest_fill(&g.value[i], g.value[i].algorithm, 0);
+        g.value[i].value[digest_len(g.value[i].algorithm) - 1] = locality;
+    }
     for (size_t i = 0; i < replayed->log->n_events; i++)
         if (event_extends(&replayed->log->events[i]) && replayed->log->events[i].pcr == pcr)
             growing_extend(&g, &replayed->log->events[i]);
@@ -323,6 +326,27 @@ static bool is_explained_by_dynamic_launch(struct replayed_log *replayed, unsign
     return true;
 }
 
+/* Firmware that has an authenticated code module start the TPM in locality 3, and does not write that into the log (PFP 10.4.5.3): seen on
+ * Lenovo's and Dell's machines and in VMware's guests. That the TPM started so is proved by the register itself. */
+static bool is_explained_by_locality(struct replayed_log *replayed, struct findings *findings)
+{
+    static const uint8_t localities[] = { 3, 4 };
+    bool said = replay_startup_locality(replayed->log) != 0;
+
+    for (size_t i = 0; i < replayed->log->n_events && !said; i++) /* also a wrong one, which is another finding */
+        said = replayed->log->events[i].type == EVENT_TYPE(EV_NO_ACTION) &&
+               bytes_starts_with(replayed->log->events[i].data, BYTES_LIT("StartupLocality"));
+    for (size_t i = 0; i < ARRAY_LEN(localities) && !said; i++)
+        if (is_explained_from(replayed, 0, localities[i])) {
+            findings_add(findings, FINDING_LOG_LOCALITY, 0, FINDING_NO_EVENT,
+                         "The TPM was started in locality %u, and the log does not say so.", localities[i])
+                ->severity = SEVERITY_INFO;
+            return true;
+        }
+    return false;
+}
+
+/* A dynamic launch sets these registers to zero before it extends them (PC Client Platform TPM Profile 1.05, 4.6.2). */
 static enum register_state check_drtm_register(struct arena *a, struct replayed_log *replayed, unsigned pcr, struct findings *findings)
 {
     const struct pcr_bank *differs;
@@ -330,7 +354,7 @@ static enum register_state check_drtm_register(struct arena *a, struct replayed_
 
     if (is_extended(&replayed->computed, pcr)) {
         state = compare_register(replayed, pcr, &differs);
-        if (state == REGISTER_EXPLAINED || is_explained_by_dynamic_launch(replayed, pcr))
+        if (state == REGISTER_EXPLAINED || is_explained_from(replayed, pcr, 0))
             return REGISTER_EXPLAINED;
         if (differs)
             report_mismatch(a, replayed, differs, pcr, findings);
@@ -367,6 +391,8 @@ static enum register_state check_register(struct arena *a, struct replayed_log *
     state = compare_register(replayed, pcr, &differs);
     if (differs && later_records(replayed, pcr, &replayed->later[pcr], &any))
         return any ? REGISTER_EXPLAINED : REGISTER_RESET;
+    if (differs && pcr == 0 && is_explained_by_locality(replayed, findings))
+        return REGISTER_EXPLAINED;
     if (differs)
         report_mismatch(a, replayed, differs, pcr, findings);
     return state;

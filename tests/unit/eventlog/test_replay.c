@@ -436,6 +436,36 @@ TEST(register_0_starts_from_the_locality_of_startup_or_of_an_h_crtm)
     }
 }
 
+/* Firmware that starts the TPM in locality 3 or 4, and does not write that into its log; a log that says otherwise is no such thing. */
+TEST(register_0_tells_a_locality_that_the_log_does_not)
+{
+    static const struct {
+        uint8_t locality;
+        const char *said; /* in the log; NULL: nothing */
+        bool explained;
+    } rows[] = { { 3, NULL, true }, { 4, NULL, true }, { 2, NULL, false }, { 1, NULL, false }, { 3, "0", false }, { 4, "3", false } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct log_builder b CLEANUP(log_builder_done) = { 0 };
+        struct trial t CLEANUP(done) = { 0 };
+        uint8_t said[17] = "StartupLocality";
+        log_builder_begin(&b, two_banks, 2);
+        for (size_t bank = 0; bank < 2; bank++)
+            b.pcrs.banks[bank].value[0].value[digest_len(two_banks[bank]) - 1] = rows[i].locality;
+        if (rows[i].said) {
+            said[16] = (uint8_t)(rows[i].said[0] - '0');
+            log_add(&b, 0, EVENT_TYPE(EV_NO_ACTION), BYTES_OF(said));
+        }
+        log_add_separators(&b);
+        REQUIRE(run(&t, log_builder_bytes(&b), &b.pcrs));
+        note(&t);
+        CHECK(findings_have(&t.findings, FINDING_LOG_REPLAY_MISMATCH) == !rows[i].explained);
+        CHECK((replayed_register(t.replayed, 0) == REGISTER_EXPLAINED) == rows[i].explained);
+        CHECK(findings_have(&t.findings, FINDING_LOG_LOCALITY) == rows[i].explained);
+        CHECK(!rows[i].explained || findings_worst(&t.findings) == SEVERITY_INFO);
+    }
+}
+
 TEST(grub_labels_can_be_swapped_without_gaining_anything)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
