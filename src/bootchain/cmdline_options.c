@@ -72,6 +72,20 @@ static bool is_foreign_init(struct bytes value)
 
 static bool is_not_enforcing(struct bytes value) { return is_off(value) || begins(value, "log") || begins(value, "fix"); }
 
+/* Words after commas, of which "force" and "fullflush" are no "false". */
+static bool has_off(struct bytes value)
+{
+    while (value.len) {
+        size_t comma = bytes_find(value, BYTES_LIT(","));
+        if (bytes_equal_string(bytes_slice(value, 0, comma == SIZE_MAX ? value.len : comma), "off"))
+            return true;
+        value = comma == SIZE_MAX ? BYTES_NONE : bytes_slice(value, comma + 1, value.len);
+    }
+    return false;
+}
+
+static bool is_off_not_full(struct bytes value) { return is_off(value) && !begins(value, "full"); }
+
 static bool is_none(struct bytes value) { return is_off(value) || begins(value, "none"); }
 
 static bool is_rescue(struct bytes value) { return begins(value, "rescue") || begins(value, "emergency") || begins(value, "debug-shell"); }
@@ -189,11 +203,11 @@ static const struct option_row options[] = {
     { "nosmap", is_any, SEVERITY_LOW, no_mitigation },
     { "nokaslr", is_any, SEVERITY_LOW, "address randomisation is switched off" },
     { "norandmaps", is_any, SEVERITY_LOW, "address randomisation is switched off" },
-    { "rodata", is_off, SEVERITY_LOW, "the kernel's code can be written" },
+    { "rodata", is_off_not_full, SEVERITY_LOW, "the kernel's code can be written" },
     { "iomem", is_relaxed, SEVERITY_LOW, "programs may write to device memory" },
-    { "iommu", is_off, SEVERITY_LOW, no_iommu },
-    { "intel_iommu", is_off, SEVERITY_LOW, no_iommu },
-    { "amd_iommu", is_off, SEVERITY_LOW, no_iommu },
+    { "iommu", has_off, SEVERITY_LOW, no_iommu },
+    { "intel_iommu", has_off, SEVERITY_LOW, no_iommu },
+    { "amd_iommu", has_off, SEVERITY_LOW, no_iommu },
 };
 
 void cmdline_judge(struct bytes text, int pcr, int64_t event, struct findings *findings)

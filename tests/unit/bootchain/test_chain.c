@@ -296,6 +296,10 @@ TEST(dangerous_options_are_found_whatever_the_label_says)
         { "/vmlinuz systemd.debug_shell=0", SEVERITY_INFO },
         { "/vmlinuz lockdown=integrity", SEVERITY_INFO },
         { "/vmlinuz selinux=0", SEVERITY_LOW },
+        { "/vmlinuz iommu=force amd_iommu=fullflush intel_iommu=on,sm_on rodata=full", SEVERITY_INFO },
+        { "/vmlinuz intel_iommu=sm_on,off", SEVERITY_LOW },
+        { "/vmlinuz iommu=off", SEVERITY_LOW },
+        { "/vmlinuz rodata=off", SEVERITY_LOW },
         { "/vmlinuz singleton x.init=/bin/sh", SEVERITY_INFO },
     };
     static const char *const prefixes[] = { "kernel_cmdline: ", "grub_cmd: " };
