@@ -129,6 +129,18 @@ bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct er
     return true;
 }
 
+bool file_overwrite(const char *path, struct bytes content, struct err *err)
+{
+    int fd CLEANUP(close_at) = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat s;
+
+    if (fd < 0 || fstat(fd, &s))
+        return refuse(err, "open", path);
+    if (!S_ISREG(s.st_mode) || (size_t)s.st_size != content.len || content.len > FILE_SECTOR_BYTES)
+        return err_set(err, ERR_UNSUPPORTED, "%s: %zu bytes cannot take the place of %lld", path, content.len, (long long)s.st_size);
+    return pwrite(fd, content.data, content.len, 0) == (ssize_t)content.len || refuse(err, "write", path);
+}
+
 bool file_make_dirs(const char *path, mode_t mode, struct err *err)
 {
     char part[PATH_MAX];

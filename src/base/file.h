@@ -16,6 +16,10 @@ MUST_CHECK bool file_replace(const char *path, struct bytes content, mode_t mode
 /* file_write for what is written again and again: no file is made or removed for it. What was there before stays, as PATH.before, until the next
  * content is written into it and they change places. */
 MUST_CHECK bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct err *err);
+/* Other bytes in the place of as many, at once and without waiting for the disk: the kernel brings them there within half a minute, and a machine that
+ * stops before has the old ones, whole, as they are one sector. UNSUPPORTED where that does not hold: the file has another size, or is larger. */
+enum { FILE_SECTOR_BYTES = 512 };
+MUST_CHECK bool file_overwrite(const char *path, struct bytes content, struct err *err);
 /* file_make_dirs is mkdir -p; the last folder gets `mode` when it is made. */
 MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct err *err);
 bool file_exists(const char *path);

@@ -112,6 +112,11 @@ bool file_replace(const char *path, struct bytes content, mode_t mode, struct er
 
 bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct err *err) { return file_write(path, content, mode, err); }
 
+bool file_overwrite(const char *path, struct bytes content UNUSED, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED, "%s: not in place", path);
+}
+
 static bool is_separator(char c) { return c == '/' || c == '\\'; }
 
 bool file_make_dirs(const char *path, mode_t mode UNUSED, struct err *err)

@@ -192,7 +192,7 @@ void state_done(struct agent_state *state)
 
 /* Saving. */
 
-static void save(struct agent_state *s, const char *name, bool often, struct bytes content)
+static void save(struct agent_state *s, const char *name, struct bytes content)
 {
     struct err err = ERR_INIT;
     char path[512];
@@ -201,15 +201,15 @@ static void save(struct agent_state *s, const char *name, bool often, struct byt
         return;
     if (!path_in(s->dir, name, "", path))
         go_to_memory(s, "the state folder's name is too long");
-    else if (!(often ? file_rewrite : file_write)(path, content, 0600, &err))
+    else if (!file_write(path, content, 0600, &err))
         go_to_memory(s, err.text);
 }
 
-static void save_json(struct agent_state *s, const char *name, bool often, struct writer *w)
+static void save_json(struct agent_state *s, const char *name, struct writer *w)
 {
     write_string(w, "\n");
     if (writer_ok(w))
-        save(s, name, often, writer_bytes(w));
+        save(s, name, writer_bytes(w));
     writer_done(w);
     *w = (struct writer){ 0 };
 }
@@ -243,37 +243,75 @@ void state_save_identity(struct agent_state *s)
     json_put_integer(&out, "handle", s->ak.handle);
     json_end(&out);
     if (s->ak.known)
-        save_json(s, "ak.json", false, &w);
+        save_json(s, "ak.json", &w);
     writer_reset(&w);
 
-    save(s, "ak.chain", false, writer_bytes(&s->ak_chain));
-    save(s, "ak.crt", false, writer_bytes(&s->ak_cert));
+    save(s, "ak.chain", writer_bytes(&s->ak_chain));
+    save(s, "ak.crt", writer_bytes(&s->ak_cert));
 
     out = begin(&w);
     json_put_string(&out, "vmUuid", s->vm_id[0] ? s->vm_id : NULL);
     json_put_string(&out, "ekCertSha256", s->ek_cert_sha256[0] ? s->ek_cert_sha256 : NULL);
     put_time_or_null(&out, "firstSeen", s->first_seen_ms);
     json_end(&out);
-    save_json(s, "identity.json", false, &w);
+    save_json(s, "identity.json", &w);
+}
+
+/* Always of one size, as long as it is smaller: see file_overwrite. */
+static void pad(struct writer *w)
+{
+    write_string(w, "\n");
+    while (writer_ok(w) && w->len < FILE_SECTOR_BYTES)
+        write_string(w, w->len + 1 < FILE_SECTOR_BYTES ? " " : "\n");
+}
+
+/* `lasting`: what a machine that stops now must still know after it has started again. */
+static void put_progress(struct agent_state *s, struct bytes content, struct bytes lasting)
+{
+    bool known = lasting.len <= sizeof s->lasting && bytes_equal(lasting, (struct bytes){ s->lasting, s->lasting_len });
+    struct err err = ERR_INIT;
+    char path[512];
+
+    if (s->in_memory)
+        return;
+    if (!path_in(s->dir, "state.json", "", path)) {
+        go_to_memory(s, "the state folder's name is too long");
+        return;
+    }
+    if (known && file_overwrite(path, content, &err))
+        return;
+    s->lasting_len = 0;
+    if (!file_rewrite(path, content, 0600, &err)) {
+        go_to_memory(s, err.text);
+        return;
+    }
+    if (lasting.len <= sizeof s->lasting) {
+        memcpy(s->lasting, lasting.data, lasting.len);
+        s->lasting_len = lasting.len;
+    }
 }
 
 void state_save_progress(struct agent_state *s)
 {
-    struct writer w = { 0 };
+    struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = begin(&w);
+    size_t lasting_len;
 
     json_put_string(&out, "bootId", s->boot_id);
-    json_put_integer(&out, "counter", (int64_t)s->counter);
-    json_put_integer(&out, "sequence", (int64_t)s->sequence);
     json_put_string(&out, "lastVerdict", s->last_verdict[0] ? s->last_verdict : NULL);
-    put_time_or_null(&out, "lastVerdictTime", s->last_verdict_ms);
-    json_put_integer(&out, "clockMs", (int64_t)s->clock_ms);
     json_put_integer(&out, "resetCount", s->reset_count);
     json_put_integer(&out, "restartCount", s->restart_count);
     json_put_boolean(&out, "safe", s->safe);
     json_put_string(&out, "pcrs", s->pcrs[0] ? s->pcrs : NULL);
+    lasting_len = w.len; /* what follows is another one each time, and the one before serves as well after the machine has started again */
+    json_put_integer(&out, "counter", (int64_t)s->counter);
+    json_put_integer(&out, "sequence", (int64_t)s->sequence);
+    put_time_or_null(&out, "lastVerdictTime", s->last_verdict_ms);
+    json_put_integer(&out, "clockMs", (int64_t)s->clock_ms);
     json_end(&out);
-    save_json(s, "state.json", true, &w);
+    pad(&w);
+    if (writer_ok(&w))
+        put_progress(s, writer_bytes(&w), bytes_slice(writer_bytes(&w), 0, lasting_len));
 }
 
 void state_forget_certificate(struct agent_state *state)

@@ -36,6 +36,9 @@ struct agent_state {
     uint32_t reset_count, restart_count;
     bool safe;
     char pcrs[65]; /* hex, lifecycle.h; "": none */
+
+    uint8_t lasting[512]; /* the part of state.json that is on the disk for certain */
+    size_t lasting_len;   /* 0: none yet */
 };
 
 /* `dir` NULL or "": memory only. */
@@ -49,7 +52,9 @@ struct life_point state_life_point(const struct agent_state *state);
 
 /* Each writes its files and falls back to memory with a note when it cannot. */
 void state_save_identity(struct agent_state *state); /* ak.json, ak.crt, ak.chain, identity.json */
-void state_save_progress(struct agent_state *state); /* state.json */
+/* state.json. Written to the disk, and waited for, when anything but its times and counters is another; else in place: a cycle like the one before is not
+ * worth two journeys to the disk. A process that starts again finds it either way; a machine that stops within half a minute has the one before. */
+void state_save_progress(struct agent_state *state);
 
 /* state_forget drops the identity in memory (state_save_identity makes it lasting); state_erase deletes the files (verb reset). */
 void state_forget_certificate(struct agent_state *state);

@@ -70,3 +70,31 @@ TEST(what_was_rewritten_stays_beside_it_until_the_next_time)
     CHECK(!file_rewrite(f.path, BYTES_LIT("four"), 0600, &err));
     CHECK(unlink(f.before) == 0 && rmdir(f.name) == 0);
 }
+
+TEST(what_is_overwritten_stays_the_same_file_and_nothing_else_is_overwritten)
+{
+    static const uint8_t sector[FILE_SECTOR_BYTES + 1] = { 0 };
+    struct stat before, after;
+    struct folder f;
+    struct err err = ERR_INIT;
+
+    REQUIRE(make_folder(&f));
+    CHECK(!file_overwrite(f.path, BYTES_LIT("one"), &err)); /* there is nothing */
+    REQUIRE_OK(file_write(f.path, BYTES_LIT("one"), 0600, &err), err);
+    REQUIRE(stat(f.path, &before) == 0);
+    REQUIRE_OK(file_overwrite(f.path, BYTES_LIT("two"), &err), err);
+    check_content(f.path, BYTES_LIT("two"));
+    REQUIRE(stat(f.path, &after) == 0);
+    CHECK_INT(after.st_ino, before.st_ino);
+    CHECK(!file_overwrite(f.path, BYTES_LIT("four"), &err) && err.code == ERR_UNSUPPORTED);
+    CHECK(!file_overwrite(f.path, BYTES_LIT("to"), &err) && err.code == ERR_UNSUPPORTED);
+    check_content(f.path, BYTES_LIT("two"));
+    REQUIRE_OK(file_write(f.path, (struct bytes){ sector, FILE_SECTOR_BYTES }, 0600, &err), err);
+    REQUIRE_OK(file_overwrite(f.path, (struct bytes){ sector, FILE_SECTOR_BYTES }, &err), err);
+    REQUIRE_OK(file_write(f.path, BYTES_OF(sector), 0600, &err), err);
+    CHECK(!file_overwrite(f.path, BYTES_OF(sector), &err) && err.code == ERR_UNSUPPORTED); /* two sectors may be torn */
+    CHECK(unlink(f.path) == 0 && symlink(f.before, f.path) == 0);
+    REQUIRE_OK(file_write(f.before, BYTES_LIT("one"), 0600, &err), err);
+    CHECK(!file_overwrite(f.path, BYTES_LIT("two"), &err)); /* a link is not followed */
+    CHECK(unlink(f.path) == 0 && unlink(f.before) == 0 && rmdir(f.name) == 0);
+}

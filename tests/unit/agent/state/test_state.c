@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "agent/state/state.h"
 #include "base/file.h"
@@ -71,6 +72,66 @@ static void overwrite(const struct folder *f, const char *name, const char *text
 
     snprintf(path, sizeof path, "%s/%s", f->state, name);
     CHECK(file_write(path, bytes_of_string(text), 0600, &err));
+}
+
+static ino_t file_of(const struct folder *f)
+{
+    struct stat s = { 0 };
+    char path[200];
+
+    snprintf(path, sizeof path, "%s/state.json", f->state);
+    CHECK(stat(path, &s) == 0);
+    return s.st_ino;
+}
+
+static void check_saved(const struct folder *f, const struct agent_state *want)
+{
+    struct agent_state t;
+
+    state_look(&t, f->state);
+    CHECK_INT(t.counter, want->counter);
+    CHECK_INT(t.sequence, want->sequence);
+    CHECK_INT(t.clock_ms, want->clock_ms);
+    CHECK_INT(t.reset_count, want->reset_count);
+    CHECK_STRING(t.last_verdict, want->last_verdict);
+    CHECK_STRING(t.note, "");
+    state_done(&t);
+}
+
+/* Another file is one that was waited for until it was on the disk (base/test_file.c). */
+TEST(only_what_must_outlive_a_machine_that_stops_is_waited_for)
+{
+    struct folder f CLEANUP(folder_remove) = { 0 };
+    struct agent_state s;
+    ino_t file;
+
+    REQUIRE(folder_make(&f));
+    state_load(&s, f.state);
+    fill(&s);
+    state_save_progress(&s);
+    for (int i = 0; i < 3; i++) {
+        file = file_of(&f);
+        s.counter += 999999999; /* other digits, the same size */
+        s.sequence += 90;
+        s.clock_ms += 123456;
+        state_save_progress(&s);
+        CHECK_INT(file_of(&f), file);
+        check_saved(&f, &s);
+        s.reset_count++;
+        snprintf(s.last_verdict, sizeof s.last_verdict, "%s", i == 1 ? "refused" : "accepted");
+        state_save_progress(&s);
+        CHECK(file_of(&f) != file);
+        check_saved(&f, &s);
+    }
+    overwrite(&f, "state.json", "{}"); /* by somebody else */
+    state_save_progress(&s);
+    check_saved(&f, &s);
+    state_done(&s);
+    state_load(&s, f.state); /* another process: it does not know what is on the disk */
+    file = file_of(&f);
+    state_save_progress(&s);
+    CHECK(file_of(&f) != file);
+    state_done(&s);
 }
 
 TEST(a_damaged_file_is_set_aside_and_a_newer_one_left_alone)
