@@ -57,8 +57,11 @@ enum {
     LIMIT_HTTP_BODIES_BYTES = 256 * 1024 * 1024, /* of large requests that are arriving or being worked on, all together */
     LIMIT_HTTP_CONNECTIONS = 1024,
     LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 256,
-    LIMIT_HTTP_DEADLINE_SECONDS = 30,     /* absolute, for one connection's request */
-    LIMIT_HTTP_ANSWER_SECONDS = 10,       /* from there to the answer */
+    LIMIT_HTTP_DEADLINE_SECONDS = 30,  /* absolute, for one connection's request */
+    LIMIT_HTTP_ANSWER_SECONDS = 10,    /* from there to the answer */
+    LIMIT_HTTP_KEPT_SECONDS = 80 * 60, /* a connection without requests, of a caller who comes again: until its next heartbeat */
+    LIMIT_HTTP_KEPT_SHARE = 2,         /* of all connections, and of one address's, one in so many may wait like that */
+    LIMIT_HTTP_CONNECTION_LIFE_SECONDS = 12 * 3600, /* then it is made anew: whom we trust is asked again */
     LIMIT_TLS_TICKET_SECONDS = 26 * 3600, /* a session can be gone on with: the rarest agent comes once a day (guest-agent.md 7.3) */
     LIMIT_TLS_TICKET_KEY_SECONDS = 7 * 24 * 3600, /* what tickets are sealed with */
 

@@ -85,6 +85,7 @@ static bool copy_config(struct http_client *client, const struct http_client_con
     client->first_byte_timeout_ms = or_else(config->first_byte_timeout_ms, FIRST_BYTE_TIMEOUT_MS);
     client->total_timeout_ms = or_else(config->total_timeout_ms, TOTAL_TIMEOUT_MS);
     client->refuse_link_local = config->refuse_link_local;
+    client->kept_seconds = config->kept_seconds;
     client->max_response = config->max_response ? config->max_response : MAX_RESPONSE;
     return copy_text(&client->unix_socket, config->unix_socket) && copy_text(&client->ca_file, config->ca_file) &&
            copy_text(&client->cert_file, config->cert_file) && copy_text(&client->key_file, config->key_file) &&
@@ -348,7 +349,7 @@ static bool exchange(struct http_client *client, struct arena *a, const struct h
     *failure = HTTP_FAILURE_LOCAL;
     if (!http_call_check(call, err) || !choose_proxy(client, call, a, &proxy, failure, err))
         return false;
-    if (!client_follow_trust(client) || !make_headers(a, call, &headers) || !prepare(client, call, proxy, headers, &reply))
+    if (!client_follow_trust(client, clock_now_ms()) || !make_headers(a, call, &headers) || !prepare(client, call, proxy, headers, &reply))
         return err_set(err, ERR_NO_MEMORY, "the request cannot be made: out of memory, or this libcurl lacks something");
     client_transfer(client, client->curl, &t);
     /* The chain of the session that was resumed does not hold today: perhaps that of the server's new certificate does. */

@@ -56,6 +56,9 @@ struct http_client_config {  /* zeroed: the defaults; everything is copied */
     const char *user_agent;           /* "trueboot/VERSION" */
     unsigned connect_timeout_ms, tls_timeout_ms, first_byte_timeout_ms, total_timeout_ms; /* 10, 10, 60, 120 s */
     size_t max_response;                                                                  /* 2 MiB */
+    /* So long a connection may be idle and is still gone on with, as far as the server keeps it; the kernel looks after it meanwhile, so that one which
+     * died on the way is noticed. 0: two minutes. None lives longer than LIMIT_HTTP_CONNECTION_LIFE_SECONDS, or than its certificates. */
+    unsigned kept_seconds;
 };
 
 /* MALFORMED: pins that are none. */

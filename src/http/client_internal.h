@@ -39,6 +39,7 @@ struct http_client {
     bool refuse_link_local, met_link_local; /* the second: in this exchange */
     unsigned connect_timeout_ms, tls_timeout_ms, first_byte_timeout_ms, total_timeout_ms;
     size_t max_response;
+    unsigned kept_seconds;
     char error[CURL_ERROR_SIZE];
     int sockets[CLIENT_SOCKETS_MAX]; /* open ones; -1: free */
     struct tls_peer peer;
@@ -49,9 +50,9 @@ struct http_client {
  * something, or no memory. */
 MUST_CHECK bool client_set_options(struct http_client *client, CURL *curl, const char *proxy, struct tls_peer *peer, bool small);
 
-/* client_trust.c: when the file of CA certificates or our own certificate is another than it was, nothing that the old one vouched for goes on:
- * connections, sessions, and what libcurl keeps of the file for a day. Called before each request. False: no memory. */
-MUST_CHECK bool client_follow_trust(struct http_client *client);
+/* client_trust.c: when the file of CA certificates or our own certificate is another than it was, or the server's has expired, nothing that the old one
+ * vouched for goes on: connections, sessions, and what libcurl keeps of the file for a day. Called before each request. False: no memory. */
+MUST_CHECK bool client_follow_trust(struct http_client *client, int64_t now_ms);
 /* The next handshake is a full one. Connections stay. */
 MUST_CHECK bool client_forget_sessions(struct http_client *client);
 

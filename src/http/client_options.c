@@ -1,6 +1,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
+#include "base/limits.h"
 #include "http/client_internal.h"
 
 /* The sockets of the moment are known, so that a stalled one can be asked why. */
@@ -16,6 +17,21 @@ static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose UNUSE
         }
     }
     return CURL_SOCKOPT_OK;
+}
+
+/* A middlebox forgets silent connections, the shortest-lived ones after four minutes. Nobody of ours wakes up for these probes. */
+static int on_kept_socket(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+    static const struct {
+        int level, option, value;
+    } probes[] = { { SOL_SOCKET, SO_KEEPALIVE, 1 },
+                   { IPPROTO_TCP, TCP_KEEPIDLE, 120 },
+                   { IPPROTO_TCP, TCP_KEEPINTVL, 20 },
+                   { IPPROTO_TCP, TCP_KEEPCNT, 3 } };
+
+    for (size_t i = 0; i < ARRAY_LEN(probes); i++)
+        (void)!setsockopt(fd, probes[i].level, probes[i].option, &probes[i].value, sizeof probes[i].value);
+    return on_socket(context, fd, purpose);
 }
 
 static int on_small_socket(void *context, curl_socket_t fd, curlsocktype purpose)
@@ -115,7 +131,11 @@ bool client_set_options(struct http_client *client, CURL *curl, const char *prox
     SET(&o, CURLOPT_USERAGENT, client->user_agent);
     SET(&o, CURLOPT_PROXY, proxy ? proxy : ""); /* "": none, whatever the environment says */
     SET(&o, CURLOPT_NOPROXY, "");               /* proxy_choose() has decided */
-    SET(&o, CURLOPT_SOCKOPTFUNCTION, small ? on_small_socket : on_socket);
+    SET(&o, CURLOPT_SOCKOPTFUNCTION, small ? on_small_socket : client->kept_seconds ? on_kept_socket : on_socket);
+    if (client->kept_seconds) {
+        SET(&o, CURLOPT_MAXAGE_CONN, (long)client->kept_seconds);
+        SET(&o, CURLOPT_MAXLIFETIME_CONN, (long)LIMIT_HTTP_CONNECTION_LIFE_SECONDS);
+    }
     SET(&o, CURLOPT_SOCKOPTDATA, client);
     if (client->refuse_link_local) {
         SET(&o, CURLOPT_OPENSOCKETFUNCTION, open_socket);

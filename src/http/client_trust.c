@@ -26,19 +26,19 @@ bool client_forget_sessions(struct http_client *client)
     return true;
 }
 
-bool client_follow_trust(struct http_client *client)
+bool client_follow_trust(struct http_client *client, int64_t now_ms)
 {
     const char *own = client->ca_file ? client->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
     const struct file_stamp now[CLIENT_FILES] = { stamp_of(client->ca_pem.data ? NULL : own), stamp_of(client->cert_file),
                                                   stamp_of(client->key_file) };
-    bool changed = false;
+    bool expired = tls_peer_has_expired(&client->peer, now_ms), changed = expired; /* an open connection would not say so */
     CURLM *fresh;
 
     for (size_t i = 0; i < CLIENT_FILES; i++)
         changed |= !same(&now[i], &client->files_seen[i]);
     if (!changed)
         return true;
-    if (client->files_were_seen) {
+    if (client->files_were_seen || expired) {
         fresh = curl_multi_init();
         if (!fresh || !client_forget_sessions(client)) {
             curl_multi_cleanup(fresh);

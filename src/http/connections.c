@@ -64,7 +64,7 @@ static void cut_overdue(struct connections *all)
         if (c->deadline_ms > now || c->cut)
             continue;
         cut(c);
-        all->deadlines_hit++;
+        all->deadlines_hit += !c->kept; /* who is only kept was asked for nothing */
     }
     pthread_mutex_unlock(&all->lock);
 }
@@ -102,10 +102,19 @@ void connections_done(struct connections *all)
     pthread_mutex_destroy(&all->lock);
 }
 
+/* With the lock held. */
+static void let_wait(struct connections *all, struct connection *c, bool kept)
+{
+    all->n_kept = all->n_kept - c->kept + kept;
+    c->kept = kept;
+    c->since_ms = clock_monotonic_ms();
+    c->deadline_ms = c->since_ms + (kept ? all->kept_ms : all->deadline_ms);
+}
+
 void connection_start_clock(struct connections *all, struct connection *connection)
 {
     pthread_mutex_lock(&all->lock);
-    connection->deadline_ms = clock_monotonic_ms() + all->deadline_ms;
+    let_wait(all, connection, false);
     pthread_mutex_unlock(&all->lock);
 }
 
@@ -116,6 +125,64 @@ void connection_stop_clock(struct connections *all, struct connection *connectio
     pthread_mutex_unlock(&all->lock);
 }
 
+/* ---- those that are kept ------------------------------------------------------------------------------------------- */
+
+static bool is_from(const struct connection *c, const struct peer_key *key)
+{
+    return c->key.len == key->len && memcmp(c->key.bytes, key->bytes, key->len) == 0;
+}
+
+/* With the lock held. Behind a proxy on this machine many callers have one address. */
+static bool may_be_kept(const struct connections *all, const struct connection *c)
+{
+    unsigned n = 0;
+
+    if (!all->kept_ms || c->outdated || all->n_kept - c->kept >= all->max / LIMIT_HTTP_KEPT_SHARE ||
+        clock_monotonic_ms() - c->opened_ms > INT64_C(1000) * LIMIT_HTTP_CONNECTION_LIFE_SECONDS)
+        return false;
+    if (c->loopback || c->key.len == 0)
+        return true;
+    for (const struct connection *other = all->first; other; other = other->next)
+        n += other != c && other->kept && is_from(other, &c->key);
+    return n < all->max_per_address / LIMIT_HTTP_KEPT_SHARE;
+}
+
+void connection_keep(struct connections *all, struct connection *connection)
+{
+    pthread_mutex_lock(&all->lock);
+    let_wait(all, connection, may_be_kept(all, connection));
+    pthread_mutex_unlock(&all->lock);
+}
+
+void connection_take_up(struct connections *all, struct connection *connection)
+{
+    pthread_mutex_lock(&all->lock);
+    if (connection->kept)
+        let_wait(all, connection, false);
+    pthread_mutex_unlock(&all->lock);
+}
+
+void connections_outdate(struct connections *all)
+{
+    pthread_mutex_lock(&all->lock);
+    for (struct connection *c = all->first; c; c = c->next) {
+        c->outdated = true;
+        if (c->kept)
+            let_wait(all, c, false);
+    }
+    pthread_mutex_unlock(&all->lock);
+}
+
+unsigned connections_kept(struct connections *all)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&all->lock);
+    n = all->n_kept;
+    pthread_mutex_unlock(&all->lock);
+    return n;
+}
+
 /* ---- coming and going ---------------------------------------------------------------------------------------------- */
 
 static unsigned count_from(const struct connections *all, const struct peer_key *key)
@@ -123,7 +190,7 @@ static unsigned count_from(const struct connections *all, const struct peer_key 
     unsigned n = 0;
 
     for (const struct connection *c = all->first; c; c = c->next)
-        n += c->key.len == key->len && memcmp(c->key.bytes, key->bytes, key->len) == 0;
+        n += is_from(c, key);
     return n;
 }
 
@@ -137,10 +204,24 @@ static bool make_room(struct connections *all)
     for (struct connection *c = all->first; c; c = c->next) {
         if (c->cut || c->deadline_ms == INT64_MAX)
             continue;
-        if (!oldest || c->deadline_ms < oldest->deadline_ms)
+        if (!oldest || c->since_ms < oldest->since_ms)
             oldest = c;
     }
     if (!oldest || (now - oldest->opened_ms < EVICTION_AGE_MS && count_from(all, &oldest->key) <= all->max / SHARES))
+        return false;
+    cut(oldest);
+    return true;
+}
+
+/* Whoever has nothing to say yet makes room for one of the same address who has. */
+static bool make_room_at(struct connections *all, const struct peer_key *key)
+{
+    struct connection *oldest = NULL;
+
+    for (struct connection *c = all->first; c; c = c->next)
+        if (c->kept && !c->cut && is_from(c, key) && (!oldest || c->since_ms < oldest->since_ms))
+            oldest = c;
+    if (!oldest)
         return false;
     cut(oldest);
     return true;
@@ -154,8 +235,9 @@ bool connections_admit(struct connections *all, const struct sockaddr *address, 
 
     describe(address, text, &key, &loopback);
     pthread_mutex_lock(&all->lock);
-    admitted = count_from(all, &key) < (loopback || key.len == 0 ? all->max_per_loopback : all->max_per_address) &&
-               (all->n < all->max || make_room(all));
+    admitted =
+        (count_from(all, &key) < (loopback || key.len == 0 ? all->max_per_loopback : all->max_per_address) || make_room_at(all, &key)) &&
+        (all->n < all->max || make_room(all));
     pthread_mutex_unlock(&all->lock);
     if (!admitted)
         all->refused++;
@@ -171,13 +253,14 @@ struct connection *connections_add(struct connections *all, int fd, const struct
     connection->fd = fd;
     describe(address, connection->address, &connection->key, &connection->loopback);
     connection->opened_ms = clock_monotonic_ms();
-    connection->deadline_ms = connection->opened_ms + all->deadline_ms;
     pthread_mutex_lock(&all->lock);
+    let_wait(all, connection, false);
     connection->next = all->first;
     if (all->first)
         all->first->previous = connection;
     all->first = connection;
     all->n++;
+    all->made++;
     pthread_mutex_unlock(&all->lock);
     return connection;
 }
@@ -192,6 +275,7 @@ void connections_remove(struct connections *all, struct connection *connection)
     if (connection->next)
         connection->next->previous = connection->previous;
     all->n--;
+    all->n_kept -= connection->kept;
     all->held -= connection->held;
     pthread_mutex_unlock(&all->lock);
     free(connection);
@@ -216,7 +300,7 @@ static size_t held_from(const struct connections *all, const struct peer_key *ke
     size_t held = 0;
 
     for (const struct connection *c = all->first; c; c = c->next)
-        if (c->key.len == key->len && memcmp(c->key.bytes, key->bytes, key->len) == 0)
+        if (is_from(c, key))
             held += c->held;
     return held;
 }

@@ -22,30 +22,33 @@ struct connection {
     bool loopback;
     char address[PEER_ADDRESS_TEXT_LEN]; /* "local" for the unix socket */
     struct peer_key key;
-    int64_t opened_ms;   /* monotonic, as is the deadline */
+    int64_t opened_ms;   /* monotonic, as are the others */
+    int64_t since_ms;    /* when the clock was started last */
     int64_t deadline_ms; /* INT64_MAX while a handler works */
     bool cut;            /* the socket was shut */
+    bool kept;           /* it waits for the next request of an agent, longer than others may */
+    bool outdated;       /* it began with an earlier certificate */
     size_t held;         /* of its request's body, in memory: what connection_hold let it have */
 };
 
 struct connections {
-    unsigned max, max_per_address, max_per_loopback, deadline_ms;
+    unsigned max, max_per_address, max_per_loopback, deadline_ms, kept_ms; /* kept_ms 0: none is kept */
     size_t max_held;
     pthread_mutex_t lock; /* of the list and of what is held */
     struct connection *first;
-    unsigned n;
+    unsigned n, n_kept;
     size_t held;
     pthread_t watcher;
     bool watching;
     atomic_bool stop;
-    atomic_ullong refused, deadlines_hit;
+    atomic_ullong made, refused, deadlines_hit;
 };
 
 MUST_CHECK bool connections_init(struct connections *all, struct err *err);
 void connections_done(struct connections *all); /* all connections are closed by then */
 
 /* Whether a further connection may come from there. When all places are taken, the connection that has waited longest without a
- * complete request makes room. */
+ * complete request makes room; when its address has no place left, one of that address that is only kept. */
 bool connections_admit(struct connections *all, const struct sockaddr *address, socklen_t len);
 /* NULL: no memory. */
 struct connection *connections_add(struct connections *all, int fd, const struct sockaddr *address);
@@ -54,7 +57,15 @@ void connections_remove(struct connections *all, struct connection *connection);
 /* The clock starts again (a response is on its way, the next request may come), or stands still (a handler works). */
 void connection_start_clock(struct connections *all, struct connection *connection);
 void connection_stop_clock(struct connections *all, struct connection *connection);
+/* An agent that has proved who it is comes again with its next heartbeat: its connection waits kept_ms for that, if not too many wait already, of its address
+ * or in all. So a fleet that fits pays for a handshake twice a day, and a larger one is served as before. Otherwise connection_start_clock. */
+void connection_keep(struct connections *all, struct connection *connection);
+/* A request begins: from here on it has the time that every request has. */
+void connection_take_up(struct connections *all, struct connection *connection);
+/* Those open now are not kept any longer than others: their certificate has been replaced. */
+void connections_outdate(struct connections *all);
 unsigned connections_count(struct connections *all);
+unsigned connections_kept(struct connections *all);
 
 /* Whether the connection's request may have a body of `bytes` in memory. Bodies of LIMIT_SMALL_BODY_BYTES always may: the number of
  * connections bounds them. Of what is left one address gets an eighth, so that nobody's large requests keep others' out. connection_hold takes it

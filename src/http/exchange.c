@@ -38,6 +38,7 @@ struct exchange {
     enum body_state state;
     size_t discarded;
     bool close; /* the connection cannot go on after the answer */
+    bool keep;  /* the caller is one who comes again */
     int64_t began_us;
     struct http_field headers[MAX_HEADERS];
     size_t n_headers, header_bytes;
@@ -73,12 +74,16 @@ static struct bytes take_authority(struct exchange *x, struct bytes uri)
 }
 
 /* The URI as sent: path and query are ours to decode, so that no NUL, slash or dot gets past the routes. */
-void *exchange_begin(void *host UNUSED, const char *uri, struct MHD_Connection *connection UNUSED)
+void *exchange_begin(void *host, const char *uri, struct MHD_Connection *connection)
 {
+    struct exchange_host *h = host;
     struct exchange *x = calloc(1, sizeof *x);
+    struct connection *c = connection_of(connection);
     struct bytes copy = BYTES_NONE;
     size_t question;
 
+    if (c)
+        connection_take_up(&h->connections, c);
     if (!x)
         return NULL;
     arena_init(&x->arena, ARENA_BUDGET);
@@ -107,7 +112,10 @@ void exchange_end(void *host, struct MHD_Connection *connection, void **exchange
 
     *exchange = NULL;
     if (c) {
-        connection_start_clock(&h->connections, c);
+        if (x && x->keep)
+            connection_keep(&h->connections, c);
+        else
+            connection_start_clock(&h->connections, c);
         connection_let_go(&h->connections, c);
     }
     if (!x)
@@ -168,6 +176,7 @@ static enum MHD_Result send_answer(struct exchange_host *h, struct MHD_Connectio
     }
     if (h->stopping)
         x->close = true;
+    x->keep = !x->close && x->request.caller.role == HTTP_AGENT && response->status < 300;
     if (h->config->observe)
         h->config->observe(h->config->context, &x->request, response, clock_monotonic_us() - x->began_us);
     h->requests++;

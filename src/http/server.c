@@ -270,6 +270,7 @@ bool http_server_start(const struct http_server_config *config, struct http_serv
     limits->max_per_address = or_default(config->max_per_address, LIMIT_HTTP_CONNECTIONS_PER_ADDRESS);
     limits->max_per_loopback = or_default(config->max_per_loopback, UINT_MAX);
     limits->deadline_ms = or_default(config->deadline_ms, LIMIT_HTTP_DEADLINE_SECONDS * 1000);
+    limits->kept_ms = config->kept_ms;
     limits->max_held = config->max_body_memory ? config->max_body_memory : LIMIT_HTTP_BODIES_BYTES;
     if (!connections_init(limits, err) || !start_network(server, config, err) || !start_local(server, config, err)) {
         http_server_stop(server, 0);
@@ -317,6 +318,7 @@ bool http_server_replace_certificate(struct http_server *server, struct bytes ce
         server->network->next = server->retired;
         server->retired = server->network;
         server->network = fresh;
+        connections_outdate(&server->host.connections); /* the old one can go when its last connection has gone */
     }
     pthread_mutex_unlock(&server->lock);
     return ok;
@@ -325,7 +327,9 @@ bool http_server_replace_certificate(struct http_server *server, struct bytes ce
 struct http_server_stats http_server_stats(struct http_server *server)
 {
     return (struct http_server_stats){ .requests = server->host.requests,
+                                       .connections_made = server->host.connections.made,
                                        .connections_open = connections_count(&server->host.connections),
+                                       .connections_kept = connections_kept(&server->host.connections),
                                        .connections_refused = server->host.connections.refused,
                                        .deadlines_hit = server->host.connections.deadlines_hit,
                                        .body_bytes = connections_held(&server->host.connections),

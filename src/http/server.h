@@ -41,6 +41,7 @@ struct http_server_config {
     unsigned max_per_address;  /* 0: LIMIT_HTTP_CONNECTIONS_PER_ADDRESS */
     unsigned max_per_loopback; /* the same for 127.0.0.0/8, ::1 and the socket (proxies, tests); 0: no limit of their own */
     unsigned deadline_ms;      /* 0: LIMIT_HTTP_DEADLINE_SECONDS */
+    unsigned kept_ms;          /* so long an agent's connection may wait for its next request (connections.h); 0: no longer than others */
     size_t max_body_memory;    /* of large bodies, all together: more is 503. 0: LIMIT_HTTP_BODIES_BYTES */
     unsigned answer_ms;        /* from a request's end to its answer; later is 503 (base/deadline.h). 0: LIMIT_HTTP_ANSWER_SECONDS */
     int64_t (*now_us)(void);   /* the clock of answer_ms, for tests; NULL: clock_monotonic_us */
@@ -58,7 +59,7 @@ unsigned http_server_port(const struct http_server *server); /* 0: no network */
 MUST_CHECK bool http_server_replace_certificate(struct http_server *server, struct bytes cert_pem, struct bytes key_pem, struct err *err);
 
 struct http_server_stats {
-    uint64_t requests, connections_open, connections_refused, deadlines_hit;
+    uint64_t requests, connections_made, connections_open, connections_kept, connections_refused, deadlines_hit;
     uint64_t body_bytes; /* of large bodies, in memory now */
     uint64_t late;       /* answers that took too long: 503 */
 };

@@ -89,6 +89,8 @@ static void print_network(const struct server *s, struct writer *w)
         stats = http_server_stats(s->http);
 
     gauge(w, "trueboot_http_connections", "Connections open now.", (double)stats.connections_open);
+    counter(w, "trueboot_http_connections_made_total", "Connections taken.", (double)stats.connections_made);
+    gauge(w, "trueboot_http_connections_kept", "Connections of agents that wait for the next heartbeat.", (double)stats.connections_kept);
     counter(w, "trueboot_http_connections_refused_total", "Connections refused for their number.", (double)stats.connections_refused);
     counter(w, "trueboot_http_deadlines_total", "Connections cut because a request did not arrive in time.", (double)stats.deadlines_hit);
     counter(w, "trueboot_http_late_total", "Requests answered 503 because their answer took too long.", (double)stats.late);

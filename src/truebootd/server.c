@@ -356,6 +356,14 @@ static bool make_limits(struct server *s, struct err *err)
            rate_limiter_new(PLACES_VMS, &s->per_vm, err);
 }
 
+/* A connection that is kept is there for the next heartbeat, or there is no use in it. */
+static unsigned kept_ms(const struct health_times *times)
+{
+    int64_t ms = times->heartbeat + times->heartbeat / 4;
+
+    return ms <= INT64_C(1000) * LIMIT_HTTP_KEPT_SECONDS ? (unsigned)ms : 0;
+}
+
 static bool start_http(struct server *s, struct err *err)
 {
     struct http_routes *tables = ARENA_ARRAY(&s->arena, N_TABLES, struct http_routes);
@@ -368,6 +376,7 @@ static bool start_http(struct server *s, struct err *err)
                                          .max_connections = (unsigned)s->config->connections,
                                          .max_per_address = (unsigned)s->config->connections_per_address,
                                          .deadline_ms = (unsigned)s->config->request_seconds * 1000,
+                                         .kept_ms = kept_ms(s->config->times),
                                          .max_body_memory = (size_t)s->config->body_memory,
                                          .answer_ms = (unsigned)s->config->answer_seconds * 1000,
                                          .identify = identify,

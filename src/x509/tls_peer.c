@@ -1,9 +1,11 @@
+#define _GNU_SOURCE
 #include "x509/tls_peer.h"
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 void tls_peer_reset(struct tls_peer *peer)
 {
@@ -19,6 +21,26 @@ bool tls_peer_failed_on_time(const struct tls_peer *peer) { return is_about_time
 bool tls_peer_failed_on_name(const struct tls_peer *peer)
 {
     return peer->verify_error == X509_V_ERR_HOSTNAME_MISMATCH || peer->verify_error == X509_V_ERR_IP_ADDRESS_MISMATCH;
+}
+
+/* Of the chain that is believed: others may have been sent beside it. */
+static void keep_end(struct tls_peer *peer, STACK_OF(X509) * chain)
+{
+    for (int i = 0; chain && i < sk_X509_num(chain); i++) {
+        struct tm end;
+        int64_t ms;
+
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, i)), &end) != 1)
+            continue;
+        ms = INT64_C(1000) * timegm(&end);
+        if (!peer->expires_ms || ms < peer->expires_ms)
+            peer->expires_ms = ms;
+    }
+}
+
+bool tls_peer_has_expired(const struct tls_peer *peer, int64_t now_ms)
+{
+    return peer->seen && peer->expires_ms && now_ms >= peer->expires_ms;
 }
 
 static void keep_certificate(struct tls_peer *peer, X509 *cert)
@@ -69,6 +91,7 @@ static int judge(X509_STORE_CTX *store, void *context)
         X509_STORE_CTX_set_verify_cb(store, on_complaint);
     passed = X509_verify_cert(store);
     take_verdict(peer, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store));
+    keep_end(peer, passed > 0 ? X509_STORE_CTX_get0_chain(store) : NULL);
     if (passed > 0 && peer->set_time_aside)
         X509_STORE_CTX_set_error(store, X509_V_OK); /* or the complaint is heard a second time */
     return passed;
@@ -91,13 +114,14 @@ static int complaint_about(STACK_OF(X509) * chain)
     return error;
 }
 
-static int complaint_about_session(const SSL *ssl)
+static int complaint_about_session(struct tls_peer *peer, const SSL *ssl)
 {
     X509 *leaf = SSL_SESSION_get0_peer(SSL_get0_session(ssl));
     X509_STORE *store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
     STACK_OF(X509) *chain = leaf ? X509_build_chain(leaf, SSL_get_peer_cert_chain(ssl), store, 1, NULL, NULL) : NULL;
     int error = complaint_about(chain);
 
+    keep_end(peer, error == X509_V_OK ? chain : NULL);
     sk_X509_pop_free(chain, X509_free);
     ERR_clear_error();
     return error;
@@ -112,7 +136,7 @@ static void on_state(const SSL *ssl, int where, int result UNUSED)
         return;
     keep_sent(peer, ssl, SSL_SESSION_get0_peer(SSL_get0_session(ssl)), SSL_get_peer_cert_chain(ssl));
     peer->resumed = true;
-    take_verdict(peer, complaint_about_session(ssl), 0);
+    take_verdict(peer, complaint_about_session(peer, ssl), 0);
     if (peer->verify_error != X509_V_OK)
         SSL_set_verify_result((SSL *)(uintptr_t)ssl, peer->verify_error);
 }

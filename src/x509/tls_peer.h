@@ -18,6 +18,7 @@ struct tls_peer {
     bool resumed;                          /* the handshake went on from an earlier one */
     struct bytes chain[LIMIT_CHAIN_CERTS]; /* DER, leaf first, as sent; owned */
     size_t n_chain;
+    int64_t expires_ms;    /* when the first certificate of the believed chain does; 0: none was believed */
     int verify_error;      /* X509_V_…; 0: the chain is believed */
     unsigned verify_depth; /* 0: the leaf refused */
     char verify_text[96];
@@ -26,6 +27,7 @@ struct tls_peer {
 
 void tls_peer_reset(struct tls_peer *peer); /* frees; keeps set_time_aside */
 
+bool tls_peer_has_expired(const struct tls_peer *peer, int64_t now_ms);
 /* The X509_V_ERR_… numbers that are about dates, and those about names. */
 bool tls_peer_failed_on_time(const struct tls_peer *peer);
 bool tls_peer_failed_on_name(const struct tls_peer *peer);

@@ -101,6 +101,7 @@ static bool heed_routes(struct daemon *d)
 
     if (!routes_look(&d->routes))
         return false;
+    session_hang_up(&d->session); /* what went the old way may never arrive */
     due = routes_due(&d->routes, boot_clock_ms());
     d->routes.acted_ms = due;
     if ((d->has_failure || !d->last_report_ms) && due < d->due_attest)
@@ -428,6 +429,7 @@ static void heed_signs(struct daemon *d)
     }
     if (signs & WAKE_RESUMED) {
         notes_add(&d->session.watch.events, FAILURE_RESUME, "the machine slept");
+        session_hang_up(&d->session);
         d->session.watch.resumed = true;
     }
     log_event(LOG_INFO, signs & WAKE_RESTORED ? "restored or copied: attesting" : "resumed: attesting", NULL);

@@ -80,6 +80,7 @@ bool server_http_client(const struct server_config *config, struct http_client *
         .proxy = config->proxy,
         .no_proxy = config->no_proxy,
         .pins = config->pins,
+        .kept_seconds = LIMIT_HTTP_KEPT_SECONDS,
         .user_agent = "trueboot-agent/" TRUEBOOT_VERSION,
         .connect_timeout_ms = config->connect_timeout_seconds * 1000,
         .tls_timeout_ms = config->tls_timeout_seconds * 1000,

@@ -230,7 +230,7 @@ static void drop_pending(struct session *s)
     s->pending = (struct pending_report){ 0 };
 }
 
-static void hang_up(struct session *s)
+void session_hang_up(struct session *s)
 {
     if (s->enroll != s->attest)
         server_close(s->enroll);
@@ -243,7 +243,7 @@ static void hang_up(struct session *s)
 void session_part_from_copies(struct session *s)
 {
     s->nonce_len = 0;
-    hang_up(s);
+    session_hang_up(s);
     request_keys_forget(&s->request_keys);
     s->memory = (struct tpm_memory){ 0 };
     random_reseed();
@@ -251,7 +251,7 @@ void session_part_from_copies(struct session *s)
 
 void session_done(struct session *s)
 {
-    hang_up(s);
+    session_hang_up(s);
     request_keys_forget(&s->request_keys);
     drop_pending(s);
     free(s->enroll_id);

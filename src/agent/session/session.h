@@ -64,6 +64,8 @@ void session_init(struct session *ret, const struct agent_config *config);
 /* The same for somebody who only looks: look_only is set, and no state is written. */
 void session_look(struct session *ret, const struct agent_config *config);
 void session_done(struct session *session);
+/* Connections to servers end, others are made when they are wanted: the way there may be another one. */
+void session_hang_up(struct session *session);
 /* The machine was copied or restored: nothing is used any more that a copy may hold, too: nonce, connections, request key, random numbers
  * (9.4 VMGENID). */
 void session_part_from_copies(struct session *session);
