@@ -1,13 +1,13 @@
 /* One attestation of the demo VM's evidence, step by step, next to what OpenSSL needs for its crypto: one RSA-2048 verification for each
  * signature checked, SHA-256 over what is hashed, one signature of the token, one of the record. What that denominator holds is printed.
  *
- * The steps are those of attestation/attest.c in its order; the whole is attest_tpm() itself, so that the two can be compared. */
+ * The steps are those of attestation/protocol/attest.c in its order; the whole is attest_tpm() itself, so that the two can be compared. */
 #include <stdio.h>
 #include <stdlib.h>
-#include "attestation/attest.h"
-#include "attestation/message.h"
-#include "attestation/record.h"
-#include "attestation/token.h"
+#include "attestation/protocol/attest.h"
+#include "attestation/protocol/message.h"
+#include "attestation/protocol/record.h"
+#include "attestation/protocol/token.h"
 #include "base/hex.h"
 #include "bench.h"
 #include "bootchain/plain.h"

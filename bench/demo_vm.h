@@ -4,7 +4,7 @@
  * Keys and database live in a temporary folder, in memory where there is such a file system; demo_vm_free removes it. Time stands
  * still unless a part moves it. */
 #pragma once
-#include "attestation/service.h"
+#include "attestation/service/service.h"
 #include "crypto/pcr.h"
 #include "x509/ca.h"
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "attestation/attest.h"
+#include "attestation/protocol/attest.h"
 #include "bench.h"
 #include "demo_vm.h"
 

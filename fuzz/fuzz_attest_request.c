@@ -1,5 +1,5 @@
 /* POST /attest/Tpm from strangers: the first byte says whether the rest is a body, or the payload of a request that was signed. */
-#include "attestation/message.h"
+#include "attestation/protocol/message.h"
 #include "base/limits.h"
 #include "fuzz.h"
 #include "json/parse.h"

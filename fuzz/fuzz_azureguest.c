@@ -1,5 +1,5 @@
 /* AzureGuest evidence as its decoded JSON text: what is accepted is in order, and reading it has no other effect. */
-#include "attestation/azureguest_message.h"
+#include "attestation/protocol/azureguest_message.h"
 #include "base/utf8.h"
 #include "fuzz.h"
 #include "tpm/attest.h"

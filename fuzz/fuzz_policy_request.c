@@ -1,7 +1,7 @@
 /* The body of PUT /policies/{type}: whatever is accepted unsigned for an AAD provider has a text that reads back from the stored form;
  * an Isolated provider without signers accepts nothing. */
-#include "attestation/policy_text.h"
-#include "attestation/signed_request.h"
+#include "attestation/policy/signed_request.h"
+#include "attestation/provider/policy_text.h"
 #include "fuzz.h"
 
 /* Two readings of the body: base64, headers and claims as JSON, certificates. */

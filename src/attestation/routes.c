@@ -1,12 +1,12 @@
 /* The attestation service's routes (attestation-service.md 2.2). */
-#include "attestation/attest.h"
-#include "attestation/azureguest.h"
-#include "attestation/data_plane.h"
 #include "attestation/documents.h"
-#include "attestation/policy_api.h"
-#include "attestation/policy_trial.h"
-#include "attestation/service.h"
-#include "attestation/signers_api.h"
+#include "attestation/policy/policy_api.h"
+#include "attestation/policy/policy_trial.h"
+#include "attestation/policy/signers_api.h"
+#include "attestation/protocol/attest.h"
+#include "attestation/protocol/azureguest.h"
+#include "attestation/service/data_plane.h"
+#include "attestation/service/service.h"
 
 /* Types whose evidence other services verify. */
 static bool attest_elsewhere(struct http_response *response, enum provider_type type)

@@ -1,6 +1,6 @@
 /* policy/claim_list.h: every claim that the service makes about evidence, once (attestation-service.md 9, 10).
  *
- * Who makes a claim (appraise/claims.c, attestation/azureguest_claims.c, …) says which row it is; lint knows names and types from here;
+ * Who makes a claim (appraise/claims.c, attestation/protocol/azureguest_claims.c, …) says which row it is; lint knows names and types from here;
  * `trueboot evidence claims` explains by it; docs/claims.md shows it, and a test compares the two.
  *
  * X(id, name, evidence, type, marks, ground, argument, rests on)

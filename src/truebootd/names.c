@@ -4,7 +4,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include "attestation/authority.h"
+#include "attestation/provider/authority.h"
 #include "base/limits.h"
 #include "store/providers.h"
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "attestation/deleted_api.h"
-#include "attestation/operation.h"
 #include "attestation/keys_api.h"
-#include "attestation/provider_api.h"
+#include "attestation/resource/deleted_api.h"
+#include "attestation/resource/operation.h"
+#include "attestation/resource/provider_api.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"

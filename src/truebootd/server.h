@@ -2,7 +2,7 @@
 #pragma once
 #include <stdatomic.h>
 #include <stdio.h>
-#include "attestation/service.h"
+#include "attestation/service/service.h"
 #include "audit/audit.h"
 #include "http/server.h"
 #include "keystore/keystore.h"

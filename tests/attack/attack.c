@@ -1,6 +1,6 @@
 #include "attack.h"
 #include <stdlib.h>
-#include "attestation/service.h"
+#include "attestation/service/service.h"
 #include "eventlog/replay.h"
 #include "export.h"
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include "attestation/challenge.h"
+#include "attestation/service/challenge.h"
 #include "base/base64.h"
 #include "support/attestation_fixture.h"
 #include "tpm/key_profile.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include "appraise/claims.h"
 #include "appraise/verdict.h"
-#include "attestation/service.h"
+#include "attestation/service/service.h"
 #include "eventlog/replay.h"
 #include "support/quote_builder.h"
 #include "support/test.h"

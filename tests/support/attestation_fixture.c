@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "attestation/keys_api.h"
-#include "attestation/provider_api.h"
+#include "attestation/resource/provider_api.h"
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/hex.h"

@@ -13,7 +13,7 @@
  *
  * What is made lives in the fixture's arena. A call with an arena of its own may run on any thread. */
 #pragma once
-#include "attestation/service.h"
+#include "attestation/service/service.h"
 #include "crypto/privkey.h"
 #include "jose/jws.h"
 #include "management/management.h"

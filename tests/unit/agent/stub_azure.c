@@ -1,8 +1,8 @@
 /* The AzureGuest side of the stub: what a strict verifier checks (attestation-service.md 7.4, guest-agent.md 3.6), and the sealed answer. */
 #include <stdio.h>
 #include "agent/protocol/azureguest.h"
-#include "attestation/azureguest_message.h"
-#include "attestation/sealed_answer.h"
+#include "attestation/protocol/azureguest_message.h"
+#include "attestation/protocol/sealed_answer.h"
 #include "base/base64.h"
 #include "crypto/privkey.h"
 #include "jose/jws.h"

@@ -1,6 +1,6 @@
-#include "azureguest_sample.h"
+#include "unit/attestation/azureguest_sample.h"
 #include <stdlib.h>
-#include "attestation/provider.h"
+#include "attestation/provider/provider.h"
 #include "base/base64.h"
 #include "crypto/aead.h"
 #include "json/parse.h"

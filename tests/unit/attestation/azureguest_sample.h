@@ -5,7 +5,7 @@
  *     guest_init(&s, &g) …; g.certify.attest.type = …; guest_request(&g) …; service_post(&s, text, &answer)
  */
 #pragma once
-#include "attestation/azureguest.h"
+#include "attestation/protocol/azureguest.h"
 #include "crypto/privkey.h"
 #include "support/eventlog_builder.h"
 #include "support/quote_builder.h"

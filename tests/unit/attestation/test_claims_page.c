@@ -1,13 +1,13 @@
 /* docs/claims.md, the program's tables and the tokens say the same: a row more or less in any of the three is a failure here. */
-#include "attestation/provider.h"
-#include "attestation/token_members.h"
-#include "azureguest_sample.h"
+#include "attestation/protocol/token_members.h"
+#include "attestation/provider/provider.h"
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/hex.h"
 #include "policy/claim_list.h"
 #include "support/attestation_fixture.h"
 #include "support/test.h"
+#include "unit/attestation/azureguest_sample.h"
 
 enum { ROWS_MAX = 128 };
 

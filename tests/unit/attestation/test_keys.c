@@ -2,7 +2,7 @@
  * operators. The clock is moved; the keys are on disk (attestation-service.md 3.7, attack-suite.md S13, S14). */
 #include <sys/stat.h>
 #include <unistd.h>
-#include "attestation/provider.h"
+#include "attestation/provider/provider.h"
 #include "base/base64.h"
 #include "jose/jwt.h"
 #include "keystore/keystore.h"
