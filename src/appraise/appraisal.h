@@ -33,9 +33,11 @@ struct appraisal_facts {
     struct kernel_facts running; /* of the kernel that runs; each says whether it is proved */
 };
 
-/* How a machine is known (attack-suite.md I6): the first two are of VMs that enrolled here. */
+/* How a machine is known (attack-suite.md I6): the first four are of VMs that enrolled here. */
 #define ASSURANCE_EK_CERTIFIED   "ek-certified"   /* a CA that is registered vouches for its TPM */
 #define ASSURANCE_EK_PINNED      "ek-pinned"      /* an operator does, for this one TPM */
+#define ASSURANCE_IAK_CERTIFIED  "iak-certified"  /* such a CA vouches for its initial attestation key, and that for the attestation key */
+#define ASSURANCE_IAK_PINNED     "iak-pinned"     /* an operator does, for this one IAK */
 #define ASSURANCE_CLOUD_AK       "cloud-ak-cert"  /* somebody else's CA vouches for the attestation key alone */
 #define ASSURANCE_ADMIN_APPROVED "admin-approved" /* an operator does, for this one key */
 

@@ -460,7 +460,7 @@ static bool activate(const struct management *m, const struct http_request *requ
         return false;
     if (!enrolments_take(m->enrolments, id, m->now_ms(), p))
         return err_set(err, ERR_UNTRUSTED, "enrollId is unknown, expired or used up: begin again");
-    terms = (struct ca_ak_terms){ p->provider[0] ? p->provider : NULL, p->ek_pinned };
+    terms = (struct ca_ak_terms){ p->provider[0] ? p->provider : NULL, p->ek_pinned, p->iak_sha256[0] != '\0' };
     if (!tpm_public_decode_2b((struct bytes){ p->ak_public, p->ak_public_len }, &ak_public, err) || !tpm_public_key(&ak_public, &ak, err) ||
         !check_possession(a, body, p, ak, &ak_public, ret_by_iak, err) ||
         !ca_issue_ak_on_terms(m->ak_ca, p->vm, &terms, ak, m->now_ms(), &cert, err))

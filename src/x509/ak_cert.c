@@ -48,16 +48,20 @@ struct bytes ak_cert_provider(const struct cert *cert)
     return BYTES_NONE;
 }
 
-bool ak_cert_ek_is_pinned(const struct cert *cert)
+static bool has_uri(const struct cert *cert, const char *uri)
 {
     struct bytes rest = cert->alt_names;
     struct cert_alt_name name;
 
     while (cert_alt_name_next(&rest, &name))
-        if (name.kind == ALT_NAME_URI && bytes_equal_string(name.value, AK_CERT_EK_PINNED_URI))
+        if (name.kind == ALT_NAME_URI && bytes_equal_string(name.value, uri))
             return true;
     return false;
 }
+
+bool ak_cert_ek_is_pinned(const struct cert *cert) { return has_uri(cert, AK_CERT_EK_PINNED_URI); }
+
+bool ak_cert_is_by_iak(const struct cert *cert) { return has_uri(cert, AK_CERT_IAK_URI); }
 
 bool ak_cert_is_placeholder(const struct cert *cert)
 {

@@ -23,5 +23,8 @@ struct bytes ak_cert_provider(const struct cert *cert);
 /* The endorsement certificate that it rests on was pinned, not vouched for by a CA (attack-suite.md I6). */
 #define AK_CERT_EK_PINNED_URI "urn:trueboot:ek:pinned"
 bool ak_cert_ek_is_pinned(const struct cert *cert);
+/* It rests on no endorsement certificate, but on that of an initial attestation key; the URI above says of that whether it was pinned. */
+#define AK_CERT_IAK_URI "urn:trueboot:iak"
+bool ak_cert_is_by_iak(const struct cert *cert);
 /* A platform's stand-in until the real one is there: issuer CN "MICROSOFT AZURE TRUSTED VM RSA…" (guest-agent.md 2.2). */
 bool ak_cert_is_placeholder(const struct cert *cert);

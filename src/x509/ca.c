@@ -135,7 +135,7 @@ bool ca_issue_ak_on_terms(const struct ca *ca, const char *vm_uuid, const struct
                           int64_t now_ms, struct cert **ret, struct err *err)
 {
     char uuid[UUID_TEXT_LEN], provider[128];
-    const char *uris[2];
+    const char *uris[3];
     CLEANUP(cert_free_at) struct cert *cert = NULL;
     struct ca_request request;
 
@@ -149,6 +149,8 @@ bool ca_issue_ak_on_terms(const struct ca *ca, const char *vm_uuid, const struct
         uris[request.n_names++] = provider;
     if (terms->ek_pinned)
         uris[request.n_names++] = AK_CERT_EK_PINNED_URI;
+    if (terms->by_iak)
+        uris[request.n_names++] = AK_CERT_IAK_URI;
     if (!issue(ca, request, &cert, err))
         return false;
     if (cert->der.len >= CA_AK_CERT_BYTES_MAX)

@@ -33,7 +33,8 @@ MUST_CHECK bool ca_issue_ak(const struct ca *ca, const char *vm_uuid, const stru
 /* The same, and what it says besides, as subjectAltNames (x509/ak_cert.h). */
 struct ca_ak_terms {
     const char *provider; /* it is good for this attestation provider only; NULL: for all */
-    bool ek_pinned;       /* the endorsement certificate that it rests on was pinned */
+    bool ek_pinned;       /* the certificate that it rests on was pinned */
+    bool by_iak;          /* that is an initial attestation key's, not an endorsement key's */
 };
 MUST_CHECK bool ca_issue_ak_on_terms(const struct ca *ca, const char *vm_uuid, const struct ca_ak_terms *terms, const struct pubkey *ak,
                                      int64_t now_ms, struct cert **ret, struct err *err);

@@ -85,6 +85,44 @@ TEST(I2_an_activation_with_a_wrong_an_absent_or_a_used_proof_is_refused)
     CHECK_INT(answer.status, 400);
 }
 
+/* The same with an initial attestation key: what it once said is no secret, and an IDevID of the same maker signs what it is told. */
+TEST(I2_what_an_iak_said_at_another_time_or_an_idevid_says_now_enrols_nobody)
+{
+    FIXTURE(f);
+    struct test_vm *vm = newcomer(&f, 1), *thief = fixture_machine(&f, "thief", 2);
+    const struct privkey *iak = test_key(PRIVKEY_P256, 30), *idevid = test_key(PRIVKEY_P256, 31);
+    struct bytes cert = enrolling_iak_cert(&f, vm, iak);
+    struct cert *fixed CLEANUP(cert_free_at) = NULL;
+    struct answer first, begun, answer;
+    struct err err = ERR_INIT;
+    const char *old;
+
+    enrolling_begin_by_iak(&f, vm, enrolling_iak(&f, vm, iak, cert, BYTES_NONE), &first);
+    REQUIRE(first.status == 200);
+    old = enrolling_iak(&f, vm, iak, cert, enrolling_nonce(&f, &first)); /* overheard, and never used */
+    enrolling_begin_by_iak(&f, vm, old, &begun);
+    REQUIRE(begun.status == 200);
+    enrolling_activate(&f, enrolling_body_by_iak(&f, vm, &begun, old), NULL, &answer);
+    CHECK(answer.status == 400 && strcmp(answer.inner, "tpm.iak_refused") == 0);
+    enrolling_activate(&f, enrolling_body_by_iak(&f, vm, &begun, "null"), NULL, &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK(!is_enrolled(&f, vm->uuid));
+
+    /* A key of the thief's own in the victim's name: the IAK never certified that one. */
+    memcpy(thief->uuid, vm->uuid, sizeof vm->uuid);
+    enrolling_begin_by_iak(&f, thief, old, &answer);
+    CHECK(answer.status == 400 && strstr(answer.message, "another key than the one shown"));
+
+    /* The host's CA vouches for the thief's IDevID, too, with all that makes it one; it signs a certification that no TPM made. */
+    REQUIRE_OK(ca_issue_ak(f.host_ca, vm->uuid, privkey_public(idevid), fixture_time, &fixed, &err), err);
+    enrolling_begin_by_iak(&f, thief, enrolling_iak(&f, thief, idevid, fixed->der, BYTES_NONE), &answer);
+    CHECK(answer.status == 400 && strstr(answer.message, "2.23.133.11.1.3"));
+    CHECK(!is_enrolled(&f, vm->uuid));
+
+    CHECK_INT(enrolling_whole_by_iak(&f, vm, iak, cert, &answer), 200);
+    CHECK(is_enrolled(&f, vm->uuid));
+}
+
 TEST(I3_evidence_is_believed_from_the_very_key_that_was_activated)
 {
     FIXTURE(f);

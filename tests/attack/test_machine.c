@@ -123,6 +123,21 @@ TEST(I6_how_a_machine_is_known_stands_in_its_token_and_nothing_less_passes_for_c
     CHECK(token_says(&f, pinned, "ek-pinned"));
     CHECK(attests_as(&f, pinned, "Healthy", NULL) && says(status_of(&f, pinned), "\"assurance\":\"ek-pinned\""));
 
+    /* An initial attestation key is another word than an endorsement key's, and so is a pinned one. */
+    struct test_vm *by_iak = fixture_machine(&f, "by-iak", 5);
+    const struct privkey *iak = test_key(PRIVKEY_P256, 30);
+    struct cert *pinned_iak CLEANUP(cert_free_at) = NULL;
+
+    REQUIRE(fixture_add_to_inventory(&f, by_iak));
+    CHECK_INT(enrolling_whole_by_iak(&f, by_iak, iak, enrolling_iak_cert(&f, by_iak, iak), &answer), 200);
+    CHECK(token_says(&f, by_iak, "iak-certified"));
+    REQUIRE_OK(
+        ca_issue_iak(other_host, arena_printf(&f.a, "by-iak:%s", by_iak->uuid), privkey_public(iak), fixture_time, &pinned_iak, &err), err);
+    CHECK_INT(enrolling_whole_by_iak(&f, by_iak, iak, pinned_iak->der, &answer), 400);
+    add_root(&f, "ek", true, pinned_iak->der);
+    CHECK_INT(enrolling_whole_by_iak(&f, by_iak, iak, pinned_iak->der, &answer), 200);
+    CHECK(token_says(&f, by_iak, "iak-pinned"));
+
     /* Somebody else's CA vouches for the attestation key alone; or an operator for the one key. */
     REQUIRE_OK(ca_new("a cloud's AK CA", fixture_time, &ak_issuer, &err) &&
                    ca_issue_ak(ak_issuer, cloud->uuid, privkey_public(cloud->ak), fixture_time, &ak, &err) &&

@@ -105,3 +105,61 @@ unsigned enrolling_whole(struct fixture *f, struct test_vm *vm, struct answer *r
         vm->ak_cert = member(f, ret, "akCert");
     return ret->status;
 }
+
+struct bytes enrolling_iak_cert(struct fixture *f, const struct test_vm *vm, const struct privkey *iak)
+{
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct bytes der;
+    struct err err = ERR_INIT;
+
+    if (!ca_issue_iak(f->host_ca, arena_printf(&f->a, "%s:%s", vm->name, vm->uuid), privkey_public(iak), fixture_time, &cert, &err) ||
+        !arena_copy(&f->a, cert->der, &der))
+        abort();
+    return der;
+}
+
+const char *enrolling_iak(struct fixture *f, const struct test_vm *vm, const struct privkey *iak, struct bytes cert, struct bytes nonce)
+{
+    struct quote_builder b;
+    struct built_quote built;
+    struct err err = ERR_INIT;
+
+    quote_builder_init_certify(&b, iak, vm->ak_name, nonce);
+    if (!quote_builder_sign(&f->a, &b, iak, &built, &err))
+        abort();
+    return arena_printf(&f->a, "{\"cert\":\"%s\",\"certify\":\"%s\",\"signature\":\"%s\"}", b64(f, cert), b64(f, built.attest),
+                        b64(f, built.signature));
+}
+
+void enrolling_begin_by_iak(struct fixture *f, const struct test_vm *vm, const char *iak, struct answer *answer)
+{
+    fixture_ask(f, answer, "POST", "/enroll/v1/begin", "{\"ekCerts\":[],\"akPub\":\"%s\",\"iak\":%s}", b64(f, vm->ak_public), iak);
+}
+
+struct bytes enrolling_nonce(struct fixture *f, const struct answer *begun) { return member(f, begun, "nonce"); }
+
+struct bytes enrolling_body_by_iak(struct fixture *f, const struct test_vm *vm, const struct answer *begun, const char *iak)
+{
+    struct attestation t = { .f = f, .vm = vm, .a = &f->a };
+    const char *quote = attestation_object(&t, &vm->boot, vm->ak, enrolling_nonce(f, begun));
+    const char *text =
+        arena_printf(&f->a, "%.*s,\"enrollId\":\"%s\",\"iak\":%s}", (int)strlen(quote) - 1, quote, enrolling_id(f, begun), iak);
+
+    if (!text)
+        abort();
+    return bytes_of_string(text);
+}
+
+unsigned enrolling_whole_by_iak(struct fixture *f, struct test_vm *vm, const struct privkey *iak, struct bytes cert, struct answer *ret)
+{
+    struct answer begun;
+
+    enrolling_begin_by_iak(f, vm, enrolling_iak(f, vm, iak, cert, BYTES_NONE), &begun);
+    *ret = begun;
+    if (begun.status != 200)
+        return begun.status;
+    enrolling_activate(f, enrolling_body_by_iak(f, vm, &begun, enrolling_iak(f, vm, iak, cert, enrolling_nonce(f, &begun))), NULL, ret);
+    if (ret->status == 200)
+        vm->ak_cert = member(f, ret, "akCert");
+    return ret->status;
+}

@@ -15,3 +15,14 @@ struct bytes enrolling_body(struct fixture *f, const struct test_vm *vm, const s
 void enrolling_activate(struct fixture *f, struct bytes body, struct arena *arena /* NULL: the fixture's */, struct answer *answer);
 /* All of it, done right: the status of the step that ended it. After 200 the VM attests with its new certificate. */
 unsigned enrolling_whole(struct fixture *f, struct test_vm *vm, struct answer *ret);
+
+/* ---- with an initial attestation key in place of a credential ---- */
+
+/* DER, of the host's CA, in the fixture's arena. */
+struct bytes enrolling_iak_cert(struct fixture *f, const struct test_vm *vm, const struct privkey *iak);
+/* What an IAK says of the VM's attestation key over `nonce`: a body's "iak". */
+const char *enrolling_iak(struct fixture *f, const struct test_vm *vm, const struct privkey *iak, struct bytes cert, struct bytes nonce);
+void enrolling_begin_by_iak(struct fixture *f, const struct test_vm *vm, const char *iak, struct answer *answer);
+struct bytes enrolling_body_by_iak(struct fixture *f, const struct test_vm *vm, const struct answer *begun, const char *iak);
+struct bytes enrolling_nonce(struct fixture *f, const struct answer *begun);
+unsigned enrolling_whole_by_iak(struct fixture *f, struct test_vm *vm, const struct privkey *iak, struct bytes cert, struct answer *ret);

@@ -32,7 +32,7 @@ struct attestation {
     struct vouched_key ak;
     char vm[UUID_TEXT_LEN]; /* "" unless the key is the active identity of a VM that we know */
     const char *ak_name;    /* of that identity */
-    bool ek_pinned;         /* as that identity's certificate says */
+    const char *assurance;  /* as that identity's certificate says */
     bool ak_replaced;       /* the certificate names a VM whose active key is another */
     struct appraised appraised;
     struct boot_evidence *boot;         /* NULL: none came */
@@ -67,6 +67,14 @@ static bool read_request(struct attestation *t, struct err *err)
     return challenge_use(t->service->challenges, &t->challenge, t->now_ms, err);
 }
 
+/* Of a certificate that our CA issued when the machine enrolled. */
+static const char *enrolled_assurance(const struct cert *cert)
+{
+    if (ak_cert_is_by_iak(cert))
+        return ak_cert_ek_is_pinned(cert) ? ASSURANCE_IAK_PINNED : ASSURANCE_IAK_CERTIFIED;
+    return ak_cert_ek_is_pinned(cert) ? ASSURANCE_EK_PINNED : ASSURANCE_EK_CERTIFIED;
+}
+
 /* The certificate that was stored is nearly always the one that was sent; a renewed one may be for the same key. */
 static bool compare_enrolled(struct attestation *t, const struct store_identity *identity, struct err *err)
 {
@@ -74,13 +82,13 @@ static bool compare_enrolled(struct attestation *t, const struct store_identity 
 
     t->ak_replaced = false;
     if (bytes_equal(identity->ak_cert, t->ak.cert->der)) {
-        t->ek_pinned = ak_cert_ek_is_pinned(t->ak.cert);
+        t->assurance = enrolled_assurance(t->ak.cert);
         return true;
     }
     if (!cert_parse(identity->ak_cert, &enrolled, err))
         return err_within(err, "stored AK certificate");
     t->ak_replaced = !enrolled->key || !pubkey_equal(enrolled->key, t->ak.key);
-    t->ek_pinned = ak_cert_ek_is_pinned(enrolled);
+    t->assurance = enrolled_assurance(enrolled);
     return true;
 }
 
@@ -126,9 +134,9 @@ static const char *assurance_of(const struct attestation *t)
     if (!t->ak.trusted)
         return NULL;
     if (t->vm[0])
-        return t->ek_pinned ? ASSURANCE_EK_PINNED : ASSURANCE_EK_CERTIFIED;
+        return t->assurance;
     if (ak_cert_provider(t->ak.cert).len) /* enrolled by an endorsement root of this provider's */
-        return ak_cert_ek_is_pinned(t->ak.cert) ? ASSURANCE_EK_PINNED : ASSURANCE_EK_CERTIFIED;
+        return enrolled_assurance(t->ak.cert);
     return t->ak.pinned ? ASSURANCE_ADMIN_APPROVED : ASSURANCE_CLOUD_AK;
 }
 

@@ -60,7 +60,7 @@ enum token_kind {
     X("trueboot/attestationType",     TOKEN_EARS, "`tpm`, `azurevm`: where the request went") \
     X("trueboot/appraisal",           TOKEN_REPORT | TOKEN_EAR_REPORT, "random: names the stored record, where there is one") \
     X("trueboot/vm",                  TOKEN_REPORT | TOKEN_EAR_REPORT, "the VM whose enrolled key signed the quote; null for any other key") \
-    X("trueboot/assurance",           TOKEN_REPORT | TOKEN_EAR_REPORT, "how the machine is known: `ek-certified`, `ek-pinned` (enrolled), `cloud-ak-cert`, `admin-approved` (a registered issuer, or an operator, vouches for the key); null: not at all") \
+    X("trueboot/assurance",           TOKEN_REPORT | TOKEN_EAR_REPORT, "how the machine is known: `ek-certified`, `ek-pinned`, `iak-certified`, `iak-pinned` (enrolled), `cloud-ak-cert`, `admin-approved` (a registered issuer, or an operator, vouches for the key); null: not at all") \
     X("trueboot/verdict",             TOKEN_REPORT | TOKEN_EARS, "the findings: Healthy, Unhealthy or Unknown") \
     X("trueboot/evidence",            TOKEN_REPORT | TOKEN_EAR_REPORT, "SHA-256 (hex) of the evidence as it was received") \
     X("trueboot/resetCount",          TOKEN_REPORT | TOKEN_EAR_REPORT, "the quote: resets of the TPM") \
