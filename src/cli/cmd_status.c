@@ -84,6 +84,10 @@ static void print_head(struct cli *cli, const struct json *status)
     notes = json_get(t, "agentNotes");
     for (size_t i = 0; notes && notes->type == JSON_ARRAY && i < notes->array.n; i++)
         line(i ? "" : "Agent noticed", text_for_people(&cli->arena, json_text(notes->array.items[i], BYTES_NONE)));
+    if (json_get(t, "refusedTpm") && json_get(t, "refusedTpm")->type == JSON_OBJECT)
+        line("Another TPM", arena_printf(&cli->arena, "wanted to enrol as this VM %s and was refused (certificate %.16s…)",
+                                         ago(cli, json_get(t, "refusedTpm"), "timeUtc"),
+                                         show_member(cli, json_get(t, "refusedTpm"), "certificateSha256")));
     if (profile && strcmp(profile, "default") != 0)
         line("Profile", arena_printf(&cli->arena, "%s (intervals and deadlines are shortened)", profile));
 }

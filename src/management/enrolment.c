@@ -109,12 +109,42 @@ static bool check_identity(const struct management *m, struct arena *a, struct s
     return err_set(err, ERR_CONFLICT, "this VM is enrolled with another TPM; if that is meant, release it: trueboot vm release-identity");
 }
 
+/* An operator sees it at the VM (monitor/status.c): somebody's host says of another TPM that it is this VM's. What cannot be noted is refused all the same. */
+static void note_refused(const struct management *m, struct arena *a, const struct enrolment *p)
+{
+    const char *key = arena_printf(a, STORE_SETTING_REFUSED, p->vm);
+    const char *value = arena_printf(a, "{\"time\":%lld,\"cert\":\"%s\"}", (long long)m->now_ms(), p->cert_sha256);
+    struct err ignored = ERR_INIT;
+
+    if (key && value)
+        (void)!store_setting_put(m->store, key, bytes_of_string(value), &ignored);
+}
+
+/* The VM's TPM has proved itself since: an IAK that nobody knew yet may have been refused before its endorsement key was believed. */
+static bool forget_refused(const struct management *m, struct arena *a, const char *vm, struct err *err)
+{
+    const char *key = arena_printf(a, STORE_SETTING_REFUSED, vm);
+
+    if (!key)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a note");
+    if (store_setting_delete(m->store, key, err))
+        return true;
+    if (err->code != ERR_NOT_FOUND)
+        return false;
+    *err = ERR_INIT;
+    return true;
+}
+
 /* An identity at one provider is of its own: store_provider_identity_put compares it. */
 static bool may_become(const struct management *m, struct arena *a, const struct enrolment *p, struct err *err)
 {
     struct store_identity now;
 
-    return p->provider[0] || (identity_of(a, p, &now, err) && check_identity(m, a, &now, err));
+    if (p->provider[0] || (identity_of(a, p, &now, err) && check_identity(m, a, &now, err)))
+        return true;
+    if (err->code == ERR_CONFLICT)
+        note_refused(m, a, p);
+    return false;
 }
 
 /* The TPM proves itself with a credential that only it can open, or by having its IAK say so over the nonce: then there is no credential. */
@@ -438,9 +468,13 @@ static bool register_identity(const struct management *m, struct arena *a, const
     identity.ak_cert = cert->der;
     identity.enrolled_ms = m->now_ms();
     if (store_transaction(m->store, register_in, &r, err))
-        return true;
-    if (err->code != ERR_CONFLICT || !r.owner[0])
+        return forget_refused(m, a, p->vm, err);
+    if (err->code != ERR_CONFLICT)
         return false;
+    if (!r.owner[0]) {
+        note_refused(m, a, p);
+        return false;
+    }
     return note_duplicate(m, a, p->vm, r.owner, err) && err_set(err, ERR_CONFLICT, "this TPM already belongs to VM %s", r.owner);
 }
 

@@ -96,6 +96,8 @@ struct vm_status {
     bool has_contact;
     struct store_contact contact;
     struct health health;
+    int64_t refused_ms;         /* when another TPM last wanted to be this VM; 0: never since its identity was released */
+    const char *refused_sha256; /* of that one's certificate */
 };
 
 MUST_CHECK bool monitor_status(const struct monitor *monitor, struct arena *a, const struct store_vm *vm, int64_t now_ms,

@@ -1,5 +1,6 @@
 #include "monitor/monitor.h"
 #include "base/uuid.h"
+#include "json/parse.h"
 
 bool monitor_find_vm(const struct monitor *monitor, struct arena *a, struct bytes name_or_uuid, struct store_vm *ret, struct err *err)
 {
@@ -81,6 +82,27 @@ static bool judge_for_status(const struct monitor *monitor, struct arena *a, str
     return monitor_duplicate(monitor, a, s->vm.vm, &s->judged.findings, err);
 }
 
+/* As enrolment writes it. */
+static bool find_refused(const struct monitor *monitor, struct arena *a, struct vm_status *s, struct err *err)
+{
+    const char *key = arena_printf(a, STORE_SETTING_REFUSED, s->vm.vm);
+    const struct json *note;
+    struct bytes value;
+
+    if (!key)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a status");
+    if (!store_setting_get(monitor->store, a, key, &value, err)) {
+        if (err->code != ERR_NOT_FOUND)
+            return false;
+        *err = ERR_INIT;
+        return true;
+    }
+    if (!json_parse(a, value, NULL, &note, err) || !json_need_integer(note, "time", &s->refused_ms, err))
+        return err_within(err, "%s", key);
+    s->refused_sha256 = arena_string(a, json_text(json_get(note, "cert"), BYTES_NONE));
+    return s->refused_sha256 || err_set(err, ERR_NO_MEMORY, "no memory for a status");
+}
+
 bool monitor_status(const struct monitor *monitor, struct arena *a, const struct store_vm *vm, int64_t now_ms, struct vm_status *ret,
                     struct err *err)
 {
@@ -93,7 +115,7 @@ bool monitor_status(const struct monitor *monitor, struct arena *a, const struct
     s->has_contact = store_contact_get(monitor->store, a, vm->vm, &s->contact, err);
     if (!s->has_contact && err->code != ERR_NOT_FOUND)
         return false;
-    if (!judge_for_status(monitor, a, s, err))
+    if (!judge_for_status(monitor, a, s, err) || !find_refused(monitor, a, s, err))
         return false;
     gather(s, s->judged.any ? s->judged.appraisal.time_ms : 0, &facts);
     if ((s->trouble || facts.last == LAST_UNSETTLED) && !recall(monitor, a, s, &facts, err))
@@ -186,6 +208,18 @@ static void put_notes(struct json_out *out, const char *lines)
     json_end(out);
 }
 
+static void write_refused(struct json_out *out, const struct vm_status *s)
+{
+    if (!s->refused_ms) {
+        json_put_null(out, "refusedTpm");
+        return;
+    }
+    json_begin_object(out, "refusedTpm");
+    json_put_time(out, "timeUtc", s->refused_ms);
+    json_put_string(out, "certificateSha256", s->refused_sha256);
+    json_end(out);
+}
+
 static void write_ours(struct json_out *out, struct arena *a, const struct monitor *monitor, const struct vm_status *s, bool brief)
 {
     json_begin_object(out, "trueboot");
@@ -210,6 +244,7 @@ static void write_ours(struct json_out *out, struct arena *a, const struct monit
     json_put_string(out, "agentState", s->has_contact ? s->contact.state : NULL);
     json_put_string(out, "agentError", s->has_contact ? s->contact.last_error : NULL);
     put_notes(out, s->has_contact ? s->contact.notes : NULL);
+    write_refused(out, s);
     if (s->judged.any)
         write_last_verdict(out, s);
     write_reasons(out, a, s, brief);

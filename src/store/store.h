@@ -269,5 +269,7 @@ MUST_CHECK bool store_setting_delete(struct store *store, const char *key, struc
 /* Settings that more than one folder touches; %s is the VM. The last is what the attestation service knows of its IMA list. The first says which other VM it shares a TPM with: enrolment writes it, releasing
  * the identity removes it. The second is what the monitor remembers of its TPM: management removes it with the VM or its identity. */
 #define STORE_SETTING_DUPLICATE "identity.duplicated.%s"
-#define STORE_SETTING_MEMORY    "monitor.memory.%s"
-#define STORE_SETTING_IMA       "attestation.ima.%s"
+#define STORE_SETTING_REFUSED \
+    "identity.refused.%s" /* the last TPM that was refused because the VM has another: {"time":ms,"cert":"SHA-256 in hex"} */
+#define STORE_SETTING_MEMORY "monitor.memory.%s"
+#define STORE_SETTING_IMA    "attestation.ima.%s"

@@ -309,8 +309,11 @@ TEST(another_tpm_does_not_become_an_enrolled_vm)
 {
     FIXTURE(f);
     struct test_vm *vm = listed(&f, "web1", 1), *thief = fixture_machine(&f, "web1", 2);
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    const struct json *refused;
     const char *before;
     struct answer answer;
+    struct err err = ERR_INIT;
 
     REQUIRE(enrol(&f, &f.a, vm, &answer));
     vm->ak_cert = member(&f.a, answer.json, "akCert");
@@ -322,8 +325,16 @@ TEST(another_tpm_does_not_become_an_enrolled_vm)
     CHECK_STRING(answer.code, "IdentityDuplicated");
     CHECK_STRING(active_ak(&f, vm), before);
     CHECK(attest_once(&f, vm, NULL));
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL); /* and its operator is told */
+    refused = json_at(answer.json, "properties", "trueboot", "refusedTpm", NULL);
+    REQUIRE_OK(cert_parse(thief->ek_cert, &cert, &err), err);
+    CHECK(json_is_string(json_get(refused, "certificateSha256"), hex_in(&f.a, (struct bytes){ cert->sha256, CERT_SHA256_LEN })));
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Healthy"));
     fixture_ask(&f, &answer, "POST", "/v1/vms/web1/identity:release", NULL);
     CHECK_INT(answer.status, 204);
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    refused = json_at(answer.json, "properties", "trueboot", "refusedTpm", NULL);
+    CHECK(refused && refused->type == JSON_NULL);
     CHECK(enrol(&f, &f.a, thief, &answer));
 }
 
