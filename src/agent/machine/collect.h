@@ -35,9 +35,14 @@ void collect_refresh(const char *run_dir, const char *path);
 
 /* What was collected in this boot. */
 struct collected {
-    const char *firmware_log, *ima_log; /* paths in the run folder, in the arena; the files may be missing: then the logs are */
-    const char *kernel_state;           /* the same; the daemon itself does not look at the kernel */
-    char product_uuid[UUID_TEXT_LEN];   /* "" when not known */
+    const char *firmware_log,
+        *ima_log; /* paths in the run folder, in the arena; the files may be missing: then the logs are. NULL: nobody collects here */
+    const char *kernel_state;         /* the same; the daemon itself does not look at the kernel */
+    char product_uuid[UUID_TEXT_LEN]; /* "" when not known */
 };
 /* False when nothing was collected since `boot_id`. */
 bool collect_find(struct arena *a, const char *run_dir, const char *boot_id, struct collected *ret);
+/* Whether a unit that collects is installed, below `root` ("": this system): then nobody else reads securityfs (15 no. 11). */
+bool collect_is_installed(const char *root);
+/* Where to look for logs: collect_find, and where nothing was collected although somebody should have, nowhere: both paths are "". */
+void collect_sources_of(struct arena *a, const char *root, const char *run_dir, const char *boot_id, struct collected *ret);

@@ -11,3 +11,9 @@ bool collect_find(struct arena *a UNUSED, const char *run_dir UNUSED, const char
 {
     return false;
 }
+
+void collect_sources_of(struct arena *a UNUSED, const char *root UNUSED, const char *run_dir UNUSED, const char *boot_id UNUSED,
+                        struct collected *ret)
+{
+    *ret = (struct collected){ 0 };
+}

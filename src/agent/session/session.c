@@ -46,7 +46,9 @@ struct evidence_sources session_sources(const struct session *s)
                                       .with_ima = s->config->ima,
                                       .kernel_state = s->config->kernel ? s->collected.kernel_state : NULL,
                                       .run_dir = s->config->run_dir,
-                                      .collected_in = !s->config->ima_log && s->collected.ima_log ? s->config->run_dir : NULL };
+                                      .collected_in = !s->config->ima_log && s->collected.ima_log && *s->collected.ima_log
+                                                          ? s->config->run_dir
+                                                          : NULL };
 }
 
 static bool open_tpm(struct session *s, struct tpm_device **ret, struct failure *why)
@@ -179,7 +181,7 @@ static void begin(struct session *ret)
     if (strcmp(ret->state.boot_id, ret->host.boot_id) == 0 && ret->host.boot_id[0])
         ret->has_counters = ret->state.clock_ms != 0;
     snprintf(ret->state.boot_id, sizeof ret->state.boot_id, "%s", ret->host.boot_id);
-    (void)!collect_find(&ret->arena, ret->config->run_dir, ret->host.boot_id, &ret->collected);
+    collect_sources_of(&ret->arena, "", ret->config->run_dir, ret->host.boot_id, &ret->collected);
 }
 
 /* NULL: there is none, or no memory. */

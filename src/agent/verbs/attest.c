@@ -11,6 +11,8 @@
 #include "agent/daemon/notify.h"
 #include "agent/daemon/run.h"
 #include "agent/daemon/sandbox.h"
+#include "agent/machine/collect.h"
+#include "agent/machine/host.h"
 #include "agent/verbs/handler_verbs.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -27,8 +29,23 @@ static void say(void *context, const char *step, const char *detail)
     fprintf(stderr, "trueboot-agent: %s%s%s\n", step, detail ? ": " : "", detail ? detail : "");
 }
 
+/* Where a unit collects, the logs are copies for root as well: made now, if this boot has none yet. */
+static void collect_first(struct invocation *in)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct collected collected;
+    struct host host;
+
+    if (geteuid() != 0 || !collect_is_installed(""))
+        return;
+    host_learn(&host, in->config.run_dir);
+    if (!collect_find(&a, in->config.run_dir, host.boot_id, &collected) && verb_collect_logs(in) != VERB_EXIT_OK)
+        log_event(LOG_WARNING, "the logs could not be collected", NULL);
+}
+
 static void open_session(struct invocation *in, struct session *session)
 {
+    collect_first(in);
     session_init(session, &in->config);
     session->progress = say;
 }

@@ -217,7 +217,7 @@ TEST(logs_are_collected_for_the_boot_they_belong_to)
     REQUIRE_OK(collect_logs(&p, &sources, geteuid(), getegid(), 1000, &err), err);
     CHECK(collect_find(&g.a, p.run_dir, BOOT_ID, &found));
     CHECK_STRING(found.product_uuid, "6f1c1e58-7a0e-4a52-9d5c-1f6a2b3c4d5e");
-    CHECK(!found.ima_log);
+    CHECK(!file_exists(found.ima_log));
     CHECK(stat(found.firmware_log, &st) == 0 && (st.st_mode & 0777) == 0640 && st.st_size == 6);
     CHECK(!collect_find(&g.a, p.run_dir, "11111111-2222-4333-8444-000000000001", &found)); /* another boot */
 
@@ -228,6 +228,32 @@ TEST(logs_are_collected_for_the_boot_they_belong_to)
     CHECK(collect_find(&g.a, p.run_dir, BOOT_ID, &found) && found.ima_log && file_exists(found.ima_log));
     CHECK(!file_exists(found.firmware_log)); /* it was there before, and is not true any more */
     CHECK(bytes_find(read_text(&g, "run/trueboot-agent/ids.json"), BYTES_LIT("\"reason\"")) != SIZE_MAX);
+}
+
+static bool put_in(struct ground *g, const char *name, const char *text);
+
+/* guest-agent.md 15 no. 11: who may not read securityfs beside the collector looks nowhere when there are no copies. */
+TEST(where_a_unit_collects_nobody_else_looks_for_logs)
+{
+    struct ground g CLEANUP(ground_done);
+    struct places p;
+    struct collected found;
+    struct collect_sources sources;
+    struct err err = ERR_INIT;
+
+    REQUIRE(ground_make(&g));
+    REQUIRE_OK(places_init(&p, &g.a, g.dir, NULL, NULL, &err), err);
+    collect_sources_of(&g.a, g.dir, p.run_dir, BOOT_ID, &found);
+    CHECK(!found.firmware_log && !found.ima_log); /* the usual places */
+    REQUIRE(put_in(&g, "lib/systemd/system/trueboot-agent-collect.service", "[Service]\n"));
+    collect_sources_of(&g.a, g.dir, p.run_dir, BOOT_ID, &found);
+    CHECK_STRING(found.firmware_log, "");
+    CHECK_STRING(found.ima_log, "");
+    REQUIRE(put_in(&g, "log", "events") && put_in(&g, "boot", BOOT_ID "\n"));
+    sources = (struct collect_sources){ .firmware_log = below(&g, "log"), .boot_id = below(&g, "boot") };
+    REQUIRE_OK(collect_logs(&p, &sources, geteuid(), getegid(), 1000, &err), err);
+    collect_sources_of(&g.a, g.dir, p.run_dir, BOOT_ID, &found);
+    CHECK(strstr(found.firmware_log, "/bios.log") && strstr(found.ima_log, "/ima.bin"));
 }
 
 static bool put_in(struct ground *g, const char *name, const char *text)
