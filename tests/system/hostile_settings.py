@@ -226,6 +226,14 @@ def check_diagnosis(folder):
     offline = {c["id"]: c["result"] for c in json.loads(done.stdout)["checks"]}
     tap.check(all(offline.get(i) == "SKIP" for i in ("PXY.01", "NET.01", "NET.03", "TLS.01", "HTTP.01", "AUTH.01", "ATT.01", "REP.01")), "--offline leaves the network alone, and says so",
               offline)
+    token = f"{folder}/token"
+    for mode, result in ((0o600, "PASS"), (0o640, "PASS"), (0o644, "WARN"), (0o660, "WARN")):
+        with open(token, "w") as f:
+            f.write("tbe_abc\n")
+        os.chmod(token, mode)
+        done = subprocess.run(common + ["--offline", "--set", f"enroll.token_file={token}"], capture_output=True, timeout=100)
+        found = [c for c in json.loads(done.stdout)["checks"] if c["id"] == "CFG.01"]
+        tap.check(found and found[0]["result"] == result and b"tbe_abc" not in done.stdout, f"a one-time token of mode {mode:o}: {result}", found)
     text = subprocess.run([a for a in common if a != "--json"] + ["--offline"], capture_output=True, timeout=100).stdout.decode()
     tap.check(text.strip().splitlines()[-1].startswith("Most probable cause: no TPM"), "the last line is the most probable cause", text[-300:])
 

@@ -6,3 +6,5 @@
 /* The file's one line, without blanks around it; at most `max` bytes. `key` is the setting that names the file: errors name it, and not where the file
  * lies, for they end up in reports. Errors, all BAD_SETTINGS: others may read it, it cannot be read, it is empty or more than one printable word. */
 MUST_CHECK bool secret_file_read(const char *key, const char *path, size_t max, struct arena *a, struct bytes *ret, struct failure *why);
+/* Whether others may read or write the file, or its group may write it: a group that may read it was given that. False for what is not there. */
+bool secret_file_is_open(const char *path);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "agent/files/secret_file.h"
 #include "agent/protocol/enrol.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -28,7 +29,7 @@ static void keep_certificate(struct session *s, const struct enrolment *e)
     state_save_identity(&s->state);
 }
 
-static bool read_token(const struct session *s, struct arena *a, struct bytes *ret, struct failure *why)
+static bool read_token(struct session *s, struct arena *a, struct bytes *ret, struct failure *why)
 {
     struct err err = ERR_INIT;
 
@@ -39,6 +40,10 @@ static bool read_token(const struct session *s, struct arena *a, struct bytes *r
         return err.code == ERR_NOT_FOUND ||
                failure_set(why, FAILURE_ENROLL_REFUSED, "enroll.token_file cannot be read: %s", err_slug(err.code));
     *ret = bytes_trim(*ret);
+    if (ret->len && secret_file_is_open(s->config->token_file)) {
+        notes_add(&s->watch.events, FAILURE_BAD_SETTINGS, "enroll.token_file may be read by others, who may enrol with it: chmod 0600");
+        session_progress(s, "enroll.token_file may be read by others: chmod 0600", NULL);
+    }
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* trueboot-agent diagnose (guest-agent.md 10): runs every check, prints, and answers with 0, 1 or 2. */
 #include <stdio.h>
 #include "agent/diagnose/diagnose.h"
+#include "agent/files/secret_file.h"
 #include "agent/verbs/verb.h"
 #include "base/clock.h"
 #include "diagnose/net.h"
@@ -90,14 +91,24 @@ static void skip_checks(struct diagnosis *d, enum check first, enum check last, 
         diagnosis_add(d, c, RESULT_SKIP, "%s", why);
 }
 
+static void check_config(const struct invocation *in, struct diagnosis *d)
+{
+    const char *token_file = in->config.token_file;
+
+    if (in->config_problem)
+        checked_remedy(d, diagnosis_add(d, CHECK_CONFIG, RESULT_FAIL, "%s", in->config_problem), "correct the line that is named");
+    else if (token_file && secret_file_is_open(token_file))
+        checked_remedy(d, diagnosis_add(d, CHECK_CONFIG, RESULT_WARN, "enroll.token_file may be read by others, who may enrol with it"),
+                       "chmod 0600 %s", token_file);
+    else
+        diagnosis_add(d, CHECK_CONFIG, RESULT_PASS, "read, endpoint %s", in->config.endpoint ? in->config.endpoint : "none");
+}
+
 static void run_checks(struct invocation *in, struct diagnosis *d, const struct machine_places *places, struct diagnose_findings *found)
 {
     struct agent_state state;
 
-    if (in->config_problem)
-        checked_remedy(d, diagnosis_add(d, CHECK_CONFIG, RESULT_FAIL, "%s", in->config_problem), "correct the line that is named");
-    else
-        diagnosis_add(d, CHECK_CONFIG, RESULT_PASS, "read, endpoint %s", in->config.endpoint ? in->config.endpoint : "none");
+    check_config(in, d);
     machine_check_system(d, places);
     state_look(&state, in->config.state_dir);
     diagnose_tpm(d, &in->config, &state, !in->preflight, found);

@@ -1,6 +1,7 @@
 /* Enrolment, attestation and reports between a real TPM emulator and a server that checks everything. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "agent/daemon/run.h"
 #include "base/file.h"
 #include "json/parse.h"
@@ -259,6 +260,27 @@ TEST(an_enrolment_that_awaits_approval_comes_back_with_its_id)
     CHECK_STRING(failure_name(why.id), "CLONE");
     g.stub.begin_answer = NULL;
     REQUIRE_DONE(session_enrol(&session, false, &why), why);
+}
+
+TEST(a_one_time_token_that_others_may_read_is_used_and_said)
+{
+    static const struct {
+        mode_t mode;
+        bool open;
+    } rows[] = { { 0600, false }, { 0640, false }, { 0644, true }, { 0660, true }, { 0602, true } };
+    char path[120];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        WITH_SESSION(g, session);
+        struct err err = ERR_INIT;
+
+        snprintf(path, sizeof path, "%s/token", g.vtpm.dir);
+        REQUIRE_OK(file_write(path, BYTES_LIT("tbe_abc\n"), rows[i].mode, &err) && chmod(path, rows[i].mode) == 0, err);
+        g.config.token_file = path;
+        REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+        CHECK_INT(strstr(g.stub.last_report, "enroll.token_file") != NULL, rows[i].open);
+        CHECK(!file_exists(path));
+    }
 }
 
 TEST(an_evidence_file_needs_no_server)

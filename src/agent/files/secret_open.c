@@ -1,0 +1,9 @@
+#include <sys/stat.h>
+#include "agent/files/secret_file.h"
+
+bool secret_file_is_open(const char *path)
+{
+    struct stat s;
+
+    return stat(path, &s) == 0 && (s.st_mode & (S_IRWXO | S_IWGRP));
+}

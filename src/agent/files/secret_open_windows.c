@@ -1,0 +1,4 @@
+/* Access lists say who may read a file there, and nobody asks them here. */
+#include "agent/files/secret_file.h"
+
+bool secret_file_is_open(const char *path UNUSED) { return false; }
