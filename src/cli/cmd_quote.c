@@ -1,4 +1,5 @@
 /* trueboot quote verify: is this quote genuine, fresh, and about these values? */
+#include "cli/ak_file.h"
 #include "cli/commands.h"
 #include "cli/findings_show.h"
 #include "cli/offline.h"
@@ -21,21 +22,13 @@ static void quote_files_done(struct quote_files *q) { pubkey_free(q->ak); }
 
 static bool read_files(struct cli *cli, struct quote_files *q, struct err *err)
 {
-    struct tpm_public *pub = ARENA_NEW(&cli->arena, struct tpm_public);
-    struct bytes key;
-
-    if (!pub)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a key");
     if (!cli_read(cli, cli_option(cli, "quote"), LIMIT_SMALL_BODY_BYTES, &q->attest, err) ||
         !cli_read(cli, cli_option(cli, "signature"), LIMIT_SMALL_BODY_BYTES, &q->signature, err) ||
-        !cli_read(cli, cli_option(cli, "ak"), LIMIT_CERT_BYTES, &key, err))
+        !ak_file_read(cli, cli_option(cli, "ak"), &q->ak, &q->ak_public, err))
         return false;
     if (!tools_binary(&cli->arena, q->attest, "quoted", &q->attest, err) ||
-        !tools_binary(&cli->arena, q->signature, "sig", &q->signature, err) || !tools_binary(&cli->arena, key, NULL, &key, err))
+        !tools_binary(&cli->arena, q->signature, "sig", &q->signature, err))
         return false;
-    if (!tools_key(key, &q->ak, err))
-        return err_within(err, "%s", cli_option(cli, "ak"));
-    q->ak_public = tools_key_public(key, pub) ? pub : NULL;
     q->any_nonce = !cli_was_given(cli, "nonce");
     q->attest = tools_attest(q->attest);
     return offline_nonce(cli, &q->nonce, err) &&
@@ -174,7 +167,7 @@ static int run_verify(struct cli *cli)
 static const struct cli_option options[] = {
     { "quote", "FILE", "TPMS_ATTEST (tpm2_quote -m), its hex, or what tpm2_quote printed" },
     { "signature", "FILE", "its signature (tpm2_quote -s), its hex, or what tpm2_quote printed" },
-    { "ak", "FILE", "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC" },
+    { "ak", "FILE", "attestation key: PEM, DER, TPM2B_PUBLIC, TPMT_PUBLIC or its certificate" },
     { "nonce", "HEX", "what the quote must contain", VALUE_HEX },
     { "pcrs", "FILE", "register values: JSON, tpm2-tools' YAML or serialized" },
 };

@@ -4,6 +4,7 @@
 #include "appraise/verdict.h"
 #include "base/clock.h"
 #include "base/hex.h"
+#include "cli/ak_file.h"
 #include "cli/pcrs_file.h"
 #include "cli/quoted_values.h"
 #include "eventlog/replay.h"
@@ -157,18 +158,10 @@ static bool key_from_evidence(struct run *r)
 /* Whoever names the key with --ak vouches for it. */
 static bool read_key(struct run *r)
 {
-    struct tpm_public *pub = ARENA_NEW(&r->cli->arena, struct tpm_public);
-    struct bytes content;
-
     if (!cli_was_given(r->cli, "ak"))
         return key_from_evidence(r);
-    if (!pub)
-        return err_set(&r->err, ERR_NO_MEMORY, "no memory for a key");
-    if (!read_option(r, "ak", LIMIT_CERT_BYTES, &content))
+    if (!ak_file_read(r->cli, cli_option(r->cli, "ak"), &r->ak, &r->request.ak_public, &r->err))
         return false;
-    if (!tools_binary(&r->cli->arena, content, NULL, &content, &r->err) || !tools_key(content, &r->ak, &r->err))
-        return err_within(&r->err, "%s", cli_option(r->cli, "ak"));
-    r->request.ak_public = tools_key_public(content, pub) ? pub : NULL;
     r->request.ak_trusted = true;
     return true;
 }

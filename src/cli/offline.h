@@ -12,7 +12,7 @@
         { "ima", "FILE", "IMA list, binary or ascii" }, { "systemd-log", "FILE", "systemd's measurement log (tpm2-measure.log)" },   \
         { "quote", "FILE", "TPMS_ATTEST (tpm2_quote -m), its hex, or what tpm2_quote printed" },                                     \
         { "signature", "FILE", "its signature (tpm2_quote -s), its hex, or what tpm2_quote printed" },                               \
-        { "ak", "FILE", "attestation key: PEM, DER, TPM2B_PUBLIC or TPMT_PUBLIC; you vouch for it" },                                \
+        { "ak", "FILE", "attestation key: PEM, DER, TPM2B_PUBLIC, TPMT_PUBLIC or its certificate; you vouch for it" },               \
         { "ak-root", "FILE", "CA certificates for an evidence file's AK certificate" },                                              \
         { "nonce", "HEX", "what the quote must contain; without it freshness is not checked", VALUE_HEX },                           \
         { "pcrs", "FILE", "register values: JSON, tpm2-tools' YAML or serialized; without it what the logs give" },                  \

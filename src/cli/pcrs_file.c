@@ -163,6 +163,27 @@ static bool is_text(struct bytes content)
     return true;
 }
 
+/* `tpm2_pcrread sha256:all -o FILE`: the values of all registers of one bank, and nothing else. The length tells the bank. */
+static bool parse_bare_bank(struct bytes content, struct pcr_set *set)
+{
+    static const enum digest_algorithm algorithms[] = { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+
+    for (size_t i = 0; i < ARRAY_LEN(algorithms); i++) {
+        size_t len = digest_len(algorithms[i]);
+        struct pcr_bank *bank = &set->banks[0];
+        if (content.len != LIMIT_PCRS * len)
+            continue;
+        *bank = (struct pcr_bank){ .algorithm = algorithms[i], .present = (1u << LIMIT_PCRS) - 1 };
+        for (unsigned pcr = 0; pcr < LIMIT_PCRS; pcr++) {
+            bank->value[pcr].algorithm = algorithms[i];
+            memcpy(bank->value[pcr].value, content.data + pcr * len, len);
+        }
+        set->n_banks = 1;
+        return true;
+    }
+    return false;
+}
+
 bool pcrs_parse(struct arena *a, struct bytes content, struct pcr_set *ret, struct err *err)
 {
     struct pcr_set set = { .n_banks = 0 };
@@ -175,7 +196,7 @@ bool pcrs_parse(struct arena *a, struct bytes content, struct pcr_set *ret, stru
     else if (is_text(content))
         read = parse_yaml(content, &set, err);
     else
-        read = tools_pcrs(content, &set, err);
+        read = parse_bare_bank(content, &set) || tools_pcrs(content, &set, err);
     if (!read)
         return false;
     for (size_t i = 0; i < set.n_banks; i++)

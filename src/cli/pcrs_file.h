@@ -2,7 +2,8 @@
  *
  *   {"sha256":{"0":"hex",…},…}     also what `trueboot eventlog replay` prints; its "mismatch" is skipped
  *   YAML of tpm2_pcrread, tpm2_quote, tpm2_eventlog: lines "sha256:" and "0 : 0xHEX"; other lines are skipped
- *   `-F serialized` of tpm2_quote, tpm2_pcrread (tpm/tools_format.h) */
+ *   `-F serialized` of tpm2_quote, tpm2_pcrread (tpm/tools_format.h)
+ *   the bare values of all registers of one bank (tpm2_pcrread sha256:all -o) */
 #pragma once
 #include "base/err.h"
 #include "crypto/pcr.h"

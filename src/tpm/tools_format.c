@@ -14,6 +14,14 @@ static bool is_2b(struct bytes file) { return file.len >= 2 && (size_t)(file.dat
 
 static bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+static bool is_text(struct bytes file)
+{
+    for (size_t i = 0; i < file.len; i++)
+        if (!is_space(file.data[i]) && (file.data[i] < 0x20 || file.data[i] > 0x7e))
+            return false;
+    return file.len > 0;
+}
+
 /* The bytes of hexadecimal digits, white space between them left out. Empty: it is none. */
 static bool from_hex(struct arena *a, struct bytes text, struct bytes *ret, struct err *err)
 {
@@ -57,11 +65,10 @@ bool tools_binary(struct arena *a, struct bytes file, const char *member, struct
 {
     struct bytes hex = BYTES_NONE, binary;
 
-    for (size_t i = 0; i < file.len; i++)
-        if (!is_space(file.data[i]) && (file.data[i] < 0x20 || file.data[i] > 0x7e)) {
-            *ret = file;
-            return true;
-        }
+    if (!is_text(file)) {
+        *ret = file;
+        return true;
+    }
     if (member)
         hex = member_of(file, member);
     if (!from_hex(a, hex.len ? hex : file, &binary, err))
@@ -75,7 +82,13 @@ bool tools_public(struct bytes file, struct tpm_public *ret, struct err *err)
     return is_2b(file) ? tpm_public_decode_2b(file, ret, err) : tpm_public_decode(file, ret, err);
 }
 
-static bool is_pem(struct bytes file) { return bytes_starts_with(bytes_trim(file), BYTES_LIT("-----BEGIN ")); }
+/* Words before the block are people's own (RFC 7468, 2). */
+static bool is_pem(struct bytes file)
+{
+    const struct bytes begin = BYTES_LIT("-----BEGIN ");
+
+    return bytes_starts_with(bytes_trim(file), begin) || (is_text(file) && bytes_find(file, begin) != SIZE_MAX);
+}
 
 static bool is_der(struct bytes file) /* a DER sequence; a TPMT_PUBLIC begins with 00 */
 {
@@ -90,6 +103,8 @@ bool tools_key(struct bytes file, struct pubkey **ret, struct err *err)
         return pubkey_from_pem(file, ret, err);
     if (is_der(file))
         return pubkey_from_spki(file, ret, err);
+    if (is_text(file))
+        return err_set(err, ERR_MALFORMED, "text that is neither PEM nor hexadecimal");
     return tools_public(file, &pub, err) && tpm_public_key(&pub, ret, err);
 }
 

@@ -35,6 +35,26 @@ TEST(the_same_values_are_read_from_every_form)
     }
 }
 
+/* `tpm2_pcrread sha256:all -o FILE` without a quote that says which registers they are. */
+TEST(bare_values_of_a_whole_bank_are_known_by_their_length)
+{
+    static const enum digest_algorithm algorithms[] = { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+    uint8_t file[LIMIT_PCRS * DIGEST_MAX_LEN];
+
+    for (size_t i = 0; i < ARRAY_LEN(algorithms); i++) {
+        size_t len = digest_len(algorithms[i]);
+        struct err err = ERR_INIT;
+        struct pcr_set set = { .n_banks = 0 };
+        for (size_t k = 0; k < LIMIT_PCRS * len; k++)
+            file[k] = (uint8_t)(k / len);
+        REQUIRE_OK(parse((struct bytes){ file, LIMIT_PCRS * len }, &set, &err), err);
+        CHECK(set.n_banks == 1 && set.banks[0].algorithm == algorithms[i] && set.banks[0].present == 0xffffff);
+        CHECK(set.banks[0].value[23].value[len - 1] == 23 && set.banks[0].value[7].algorithm == algorithms[i]);
+        for (int more = -1; more < 2; more += 2)
+            CHECK(!parse((struct bytes){ file, (size_t)((int)(LIMIT_PCRS * len) + more) }, &set, &err));
+    }
+}
+
 TEST(what_is_no_register_file_is_refused_with_a_reason)
 {
     static const char *const bad[] = {

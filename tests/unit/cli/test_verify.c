@@ -253,7 +253,7 @@ TEST(a_file_that_is_no_log_or_no_register_file_is_an_error_and_no_verdict)
                  { "--systemd-log", BYTES_LIT("x"), "systemd's log" },
                  { "--pcrs", BYTES_LIT("{\"sha256\":{\"0\":\"xx\"}}"), "register 0" },
                  { "--pcrs", BYTES_LIT(""), "no register value" },
-                 { "--ak", BYTES_LIT("garbage"), "garbage" } };
+                 { "--ak", BYTES_LIT("garbage"), "neither PEM nor hexadecimal" } };
 
     if (!folder)
         SKIP("no shared data");
@@ -305,6 +305,24 @@ TEST(quotes_and_nonces_are_taken_in_the_forms_that_people_have)
     CHECK_INT(verdict_code(&a, folder, true, "--pcrs", printed, &v), 0);
     CHECK_INT(verdict_code(&a, folder, true, "--systemd-log", temporary_file(&a, "nothing-measured", BYTES_NONE), &v), 0);
     CHECK_INT(verdict_code(&a, folder, true, "--quote", temporary_file(&a, "odd", bytes_slice(hex, 0, hex.len - 2)), &v), 10);
+}
+
+/* With words before the block, and as a certificate, which is another key's here. */
+TEST(a_key_is_taken_out_of_the_files_that_people_have)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *folder = boot_folder(&a, "debian-sb-boot1");
+    const struct json *v = NULL;
+    struct err err = ERR_INIT;
+    struct bytes pem;
+
+    if (!folder)
+        SKIP("no shared data");
+    REQUIRE_OK(file_read_in(&a, arena_printf(&a, "%s/ak_rsa.pem", folder), 4096, &pem, &err), err);
+    pem = bytes_of_string(arena_printf(&a, "Attestation key of web1\n%.*s", BYTES_FMT(pem)));
+    CHECK_INT(verdict_code(&a, folder, true, "--ak", temporary_file(&a, "with-words", pem), &v), 0);
+    CHECK_INT(verdict_code(&a, folder, true, "--ak", arena_printf(&a, "%s/../ca/root.pem", folder), &v), 10);
+    CHECK(bytes_find(json_get(v, "findings")->raw, BYTES_LIT("quote.signature")) != SIZE_MAX);
 }
 
 /* quote_ecc: registers 0 to 15 of three banks. Registers of programs and of a dynamic launch say nothing about a boot. */
