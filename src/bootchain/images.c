@@ -81,8 +81,9 @@ bool image_step(struct walk *w, const struct step *s)
     return walk_add(w, s, COMPONENT_BOOT_ATTEMPT, title ? arena_printf(w->a, "attempt:%s", title) : NULL, title) != NULL;
 }
 
-/* A type is a label: under it the text of a loader's configuration may stand, which ends at its first zero. Neither of these has it behind
- * one: a partition table's header goes on with its revision, 00 00 01 00, and the lengths of a variable have zeros in them. */
+/* A type is a label: under it the text of a loader's configuration may stand, which ends at its first zero. None of these has it behind
+ * one: a partition table's header goes on with its revision, 00 00 01 00; the lengths of a variable have zeros in them; and where only the
+ * variable's content is measured, a boot entry begins with its attributes, 01 00 00 00, and their order with small numbers. */
 static bool is_partition_table(const struct step *s)
 {
     struct bytes data = s->event->data;
@@ -95,7 +96,11 @@ static bool is_variable(const struct step *s)
     struct err ignored = ERR_INIT;
     struct uefi_variable v;
 
-    return !step_proved(s) || uefi_variable_parse(s->event->data, &v, &ignored);
+    if (!step_proved(s))
+        return true;
+    if (!uefi_variable_parse(s->event->data, &v, &ignored))
+        return false;
+    return s->mark->rule != PROOF_RULE_VARIABLE_DATA_ONLY || !v.data.len || memchr(v.data.data, 0, v.data.len < 4 ? v.data.len : 4);
 }
 
 bool disk_step(struct walk *w, const struct step *s)
