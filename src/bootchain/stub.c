@@ -202,7 +202,10 @@ static bool has_words(struct bytes raw)
     return n == 4;
 }
 
-static bool entry_component(struct walk *w, struct known_line *line)
+/* Kernels before 5.18 do not measure what their stub was given; the firmware measures the entry that has it, among others. Which one was used
+ * only paths say, which are labels: it is no fact. Where nothing else says what the kernel was told, all of them are compared; the one that
+ * seems to be it is judged, whatever a loader seems to have measured besides. */
+static bool entry(struct walk *w, struct known_line *line, bool compared)
 {
     const struct step s = {
         .i = line->entry, .event = &w->events->events[line->entry], .mark = replayed_mark(w->log, line->entry), .pcr = 1
@@ -211,27 +214,27 @@ static bool entry_component(struct walk *w, struct known_line *line)
 
     if (!line_text(w, line))
         return walk_no_memory(w);
-    c = walk_add_computed(w, &s, COMPONENT_COMMAND_LINE, "entry-options", "command line in a boot entry", line->raw);
-    if (!c)
-        return false;
-    c->text = line->text;
     if (starts_this_boot(w, line->path))
         cmdline_judge(line->plain, 1, s.event->number, w->findings);
-    return true;
+    if (!compared)
+        return true;
+    c = walk_add_computed(w, &s, COMPONENT_COMMAND_LINE, "entry-options", "command line in a boot entry", line->raw);
+    if (c)
+        c->text = line->text;
+    return c != NULL;
 }
 
-/* Kernels before 5.18 do not measure what their stub was given; the firmware measures the entry that has it, among others. Which one was used
- * only paths say, which are labels: it is no fact, and all of them are compared; the one that seems to be it is judged. */
 bool stub_entries(struct walk *w)
 {
-    bool kernel = false, said = w->load_options_seen || w->loader_line || w->grub_seen || w->uki_seen || w->chain->windows.present;
+    bool kernel = false, judged = !w->load_options_resolved && !w->uki_seen && !w->chain->windows.present,
+         compared = judged && !w->load_options_seen && !w->loader_line && !w->grub_seen;
 
     for (size_t i = 0; i < w->n_images; i++)
         kernel = kernel || w->images[i].role == IMAGE_KERNEL;
-    for (size_t i = 0; kernel && !said && i < w->n_lines; i++) {
+    for (size_t i = 0; judged && i < w->n_lines; i++) {
         struct known_line *line = &w->lines[i];
         bool again = i > 0 && w->lines[i - 1].raw.data == line->raw.data; /* with a NUL */
-        if (!again && has_words(line->raw) && !entry_component(w, line))
+        if (!again && has_words(line->raw) && !entry(w, line, kernel && compared))
             return false;
     }
     return true;
