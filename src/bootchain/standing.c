@@ -111,7 +111,7 @@ static void unknown_line(struct walk *w)
     if (w->loader_line)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, 9, w->unresolved_options_event,
                      "The kernel's EFI stub received another command line than the boot loader's; its text is not in the log.");
-    else if (w->initrd_event) /* otherwise the initrd is the hole that is reported */
+    else if (w->initrd_event || w->chain->initrd != INITRD_UNMEASURED) /* otherwise the initrd is the hole that is reported */
         findings_add(w->findings, FINDING_BOOT_UNPROVED, 9, w->unresolved_options_event,
                      "The kernel's EFI stub received a command line of which no text is in the log.");
 }
