@@ -197,6 +197,8 @@ static bool read_beginning(const struct management *m, struct arena *a, const st
     memcpy(p->vm, v->identity.vm_uuid, sizeof p->vm);
     p->ek_pinned = v->pinned;
     hex_encode((struct bytes){ v->cert->sha256, CERT_SHA256_LEN }, p->cert_sha256);
+    p->n_said = v->n_said;
+    memcpy(p->said, v->said, sizeof p->said);
     if (!read_ak(a, body, p, &ak, err))
         return false;
     if (!v->is_iak)
@@ -458,6 +460,7 @@ static bool register_at_provider(const struct management *m, struct arena *a, co
 static bool register_identity(const struct management *m, struct arena *a, const struct enrolment *p, const struct cert *cert,
                               struct err *err)
 {
+    const char *said[LIMIT_EK_CERTS];
     struct store_identity identity;
     struct registration r = { .m = m, .a = a, .p = p, .identity = &identity };
 
@@ -465,6 +468,13 @@ static bool register_identity(const struct management *m, struct arena *a, const
         return register_at_provider(m, a, p, cert, err);
     if (!identity_of(a, p, &identity, err))
         return false;
+    for (size_t i = 0; i < p->n_said; i++) {
+        said[i] = hex_in(a, tpm_name_bytes(&p->said[i]));
+        if (!said[i])
+            return err_set(err, ERR_NO_MEMORY, "no memory for an identity");
+    }
+    identity.also_eks = said;
+    identity.n_also_eks = p->n_said;
     identity.ak_cert = cert->der;
     identity.enrolled_ms = m->now_ms();
     if (store_transaction(m->store, register_in, &r, err))

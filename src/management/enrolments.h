@@ -20,6 +20,8 @@ struct enrolment {
     struct tpm_name ak_name, ek_name;          /* the second only without an IAK */
     char cert_sha256[2 * CERT_SHA256_LEN + 1]; /* of the certificate that vouches for the TPM: its endorsement key's, or its IAK's */
     char iak_sha256[65];                       /* of the IAK's SubjectPublicKeyInfo; "": an endorsement key vouches */
+    size_t n_said;                             /* endorsement keys that are nobody else's, either: vouching.h */
+    struct tpm_name said[LIMIT_EK_CERTS];
     size_t ak_public_len;
     uint8_t ak_public[VOUCHING_PUBLIC_MAX]; /* TPM2B_PUBLIC */
 };

@@ -104,22 +104,29 @@ static bool need_certs(const struct json *body, const struct json **ret, struct 
            err_set(err, ERR_UNTRUSTED, "this TPM has no endorsement certificate: make its vTPM with one (swtpm_setup --create-ek-cert)");
 }
 
+/* Its public area: one for each certificate, or of the first alone. */
+static const struct json *ek_public_of(const struct json *body, size_t i)
+{
+    const struct json *pubs = json_get(body, "ekPubs");
+
+    if (pubs && pubs->type == JSON_ARRAY && i < pubs->array.n)
+        return pubs->array.items[i];
+    return i == 0 ? json_get(body, "ekPub") : NULL;
+}
+
 /* The first endorsement certificate that holds; when none does, the reason is the last one's. */
 static bool find_endorsement(const struct management *m, struct arena *a, const struct json *body, const struct believed *b,
                              struct voucher *ret, struct err *err)
 {
-    const struct json *certs, *pubs = json_get(body, "ekPubs");
+    const struct json *certs;
     bool found = false;
 
     if (!need_certs(body, &certs, err))
         return false;
     for (size_t i = 0; !found && i < certs->array.n; i++) {
-        const struct json *pub = pubs && pubs->type == JSON_ARRAY && i < pubs->array.n ? pubs->array.items[i]
-                                 : i == 0                                              ? json_get(body, "ekPub")
-                                                                                       : NULL;
         struct voucher v = { .index = i };
         struct err why = ERR_INIT;
-        found = try_certificate(m, a, b, certs->array.items[i], pub, &v, &why);
+        found = try_certificate(m, a, b, certs->array.items[i], ek_public_of(body, i), &v, &why);
         if (found)
             *ret = v;
         else
@@ -128,6 +135,23 @@ static bool find_endorsement(const struct management *m, struct arena *a, const 
             err_set(err, why.code, "ekCerts[%zu]: %s", i, why.text);
     }
     return found;
+}
+
+/* The others that came along, as far as they hold and name the same machine: a copy of this TPM may come with another one of them, or with another kind of key
+ * that vouches (attack I8). What does not hold is nothing. */
+static void hear_of_others(const struct management *m, struct arena *a, const struct json *body, const struct believed *b,
+                           struct voucher *v)
+{
+    const struct json *certs = json_get(body, "ekCerts");
+
+    for (size_t i = 0; certs && certs->type == JSON_ARRAY && i < certs->array.n && v->n_said < LIMIT_EK_CERTS; i++) {
+        struct voucher other = { .index = i };
+        struct err ignored = ERR_INIT;
+        if (try_certificate(m, a, b, certs->array.items[i], ek_public_of(body, i), &other, &ignored) && !other.of_provider &&
+            strcmp(other.identity.vm_uuid, v->identity.vm_uuid) == 0 && tpm_public_name(&other.ek, &v->said[v->n_said], &ignored))
+            v->n_said++;
+        cert_free(other.cert);
+    }
 }
 
 /* ---- an initial attestation key ---- */
@@ -210,6 +234,10 @@ bool vouching_find(const struct management *m, struct arena *a, const struct jso
         return false;
     if (!(iak_came(body) ? find_iak(m, a, body, &believed, ret, err) : find_endorsement(m, a, body, &believed, ret, err)))
         return false;
-    return ret->identity.vm_uuid[0] || err_set(err, ERR_UNTRUSTED, "the %s names no VM: its subject holds no UUID",
-                                               ret->is_iak ? "certificate of the initial attestation key" : "endorsement certificate");
+    if (!ret->identity.vm_uuid[0])
+        return err_set(err, ERR_UNTRUSTED, "the %s names no VM: its subject holds no UUID",
+                       ret->is_iak ? "certificate of the initial attestation key" : "endorsement certificate");
+    if (!ret->of_provider)
+        hear_of_others(m, a, body, &believed, ret);
+    return true;
 }

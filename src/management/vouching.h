@@ -4,6 +4,7 @@
  * subject ("name:UUID") and both are believed by the roots of kind "ek": the CA of the host or of the maker that issues the one issues the other. The
  * endorsement key then opens a credential, the IAK certifies the attestation key: neither certificate proves anything alone, for anybody may have copied it. */
 #pragma once
+#include "base/limits.h"
 #include "management/management.h"
 #include "tpm/public.h"
 #include "x509/ek_cert.h"
@@ -18,6 +19,9 @@ struct voucher {
     bool doubted;         /* an IAK came, and what is refused is about it */
     struct tpm_public ek; /* of an endorsement key */
     size_t index;         /* of an endorsement key: which of ekCerts */
+    /* Endorsement keys that everybody's roots say are this very machine's: a TPM has one of each kind. Not proved to be here, but nobody else's either. */
+    size_t n_said;
+    struct tpm_name said[LIMIT_EK_CERTS];
 };
 
 /* vouching_find reads the body of a beginning: its "iak" where there is one, else the first of its endorsement certificates that holds. With none, the

@@ -21,6 +21,9 @@ static const char claim_iak[] = "initial attestation key";
 
 static bool check_identity(const struct store_identity *identity, struct err *err)
 {
+    for (size_t i = 0; i < identity->n_also_eks; i++)
+        if (!check_hex("an EK name", identity->also_eks[i], 0, err))
+            return false;
     return check_vm_uuid(identity->vm, err) && check_hex("an AK name", identity->ak_name, 0, err) &&
            (!identity->ek_cert_sha256 ||
             check_hex("an EK certificate's digest", identity->ek_cert_sha256, STORE_SHA256_TEXT_LEN - 1, err)) &&
@@ -58,6 +61,9 @@ static bool enrol(struct store *tx, void *context, struct err *err)
         return false;
     if (identity->ek_pub_name && !claim_take(tx, claim_ek, identity->ek_pub_name, identity->vm, r->owner, err))
         return false;
+    for (size_t i = 0; i < identity->n_also_eks; i++)
+        if (!claim_take(tx, claim_ek, identity->also_eks[i], identity->vm, r->owner, err))
+            return false;
     if (identity->iak_sha256 && !claim_take(tx, claim_iak, identity->iak_sha256, identity->vm, r->owner, err))
         return false;
     return claim_take(tx, claim_ak, identity->ak_name, identity->vm, r->owner, err) && retire_others(tx, identity, err);

@@ -80,6 +80,10 @@ struct store_identity {
     int64_t enrolled_ms;
     bool active;
     const char *iak_sha256; /* hex, of the SubjectPublicKeyInfo of the initial attestation key that vouched for it; NULL: none did */
+
+    /* Hex names of further endorsement keys that are this VM's and nobody else's. Claimed when it is registered, and not kept: they are no proof of a TPM. */
+    const char *const *also_eks;
+    size_t n_also_eks;
 };
 
 /* store_identity_register makes this the VM's active identity; earlier ones of the same VM stay as inactive rows, and the anti-replay

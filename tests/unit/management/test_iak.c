@@ -470,6 +470,51 @@ TEST(one_iak_is_one_vm)
     CHECK(bytes_find(answer.body, BYTES_LIT("tpm.identity_duplicated")) != SIZE_MAX);
 }
 
+/* A template captured with its TPM: its copy comes by its endorsement key, and with an attestation key that nobody knows (attack I8). */
+TEST(the_copy_of_a_tpm_that_enrolled_by_its_iak_is_known_by_its_endorsement_key)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web1", 1), *copy = listed(&f, "web2", 2);
+    struct iak_guest g = guest_of(&f, vm, PRIVKEY_P256, 30);
+    struct answer answer;
+
+    g.ek_certs = arena_printf(&f.a, "[\"%s\"],\"ekPub\":\"%s\"", b64(&f.a, vm->ek_cert), b64(&f.a, vm->ek_public));
+    REQUIRE(iak_enrol(&g));
+    copy->ek = vm->ek;
+    copy->ek_public = vm->ek_public;
+    copy->ek_cert = issued(&f, f.host_ca, arena_printf(&f.a, "web2:%s", copy->uuid), vm->ek, ca_issue_ek);
+    CHECK(!enrol(&f, &f.a, copy, &answer));
+    check_said(&answer, 409, "IdentityDuplicated", vm->uuid);
+    /* Its own TPM is known as ever; what was only said of it is no proof. */
+    REQUIRE(iak_enrol(&g));
+    fixture_ask(&f, &answer, "POST", "/v1/vms/web1/identity:release", NULL);
+    CHECK_INT(answer.status, 204);
+    CHECK(enrol(&f, &f.a, copy, &answer));
+}
+
+/* The same of a TPM that has two endorsement keys, and enrolled by the first. */
+TEST(the_copy_of_a_tpm_is_known_by_the_endorsement_key_that_was_not_used)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web1", 1), *copy = listed(&f, "web2", 2), *second = fixture_machine(&f, "second", 3);
+    struct bytes second_cert = issued(&f, f.host_ca, arena_printf(&f.a, "web1:%s", vm->uuid), second->ek, ca_issue_ek);
+    struct activation x;
+    struct answer answer;
+    const char *body =
+        arena_printf(&f.a, "{\"ekCerts\":[\"%s\",\"%s\"],\"ekPubs\":[\"%s\",\"%s\"],\"akPub\":\"%s\"}", b64(&f.a, vm->ek_cert),
+                     b64(&f.a, second_cert), b64(&f.a, vm->ek_public), b64(&f.a, second->ek_public), b64(&f.a, vm->ak_public));
+
+    fixture_call(&f, &(struct call){ .path = "/enroll/v1/begin", .body = bytes_of_string(body) }, &answer);
+    REQUIRE(answer.status == 200 && open_answer(&f.a, vm, &answer, &x));
+    activate(&f, &f.a, &x, &answer);
+    REQUIRE(answer.status == 200);
+    copy->ek = second->ek;
+    copy->ek_public = second->ek_public;
+    copy->ek_cert = issued(&f, f.host_ca, arena_printf(&f.a, "web2:%s", copy->uuid), second->ek, ca_issue_ek);
+    CHECK(!enrol(&f, &f.a, copy, &answer));
+    check_said(&answer, 409, "IdentityDuplicated", vm->uuid);
+}
+
 /* The machine that an endorsement certificate in the same message names is nobody's business: it is not proved. */
 TEST(an_endorsement_certificate_that_came_along_names_nothing)
 {
