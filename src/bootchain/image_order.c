@@ -33,7 +33,7 @@ static size_t place_of_alternative(const struct side *was, size_t i)
     return i;
 }
 
-/* The first of the accepted images with this content. False: it is not among them, which is another finding. */
+/* The first of the accepted images with this content, or with any. False: it is not among them, which is another finding. */
 static bool accepted_image(const struct side *was, const struct component *x, size_t *ret)
 {
     for (size_t k = 0; k < x->n_digests; k++)
@@ -42,6 +42,11 @@ static bool accepted_image(const struct side *was, const struct component *x, si
                 *ret = place_of_alternative(was, was->places[p].component);
                 return true;
             }
+    for (size_t i = 0; i < was->n; i++)
+        if (was->items[i].accepts == COMPONENT_ANY && is_image(&was->items[i]) && same_role(&was->items[i], x)) {
+            *ret = i;
+            return true;
+        }
     return false;
 }
 

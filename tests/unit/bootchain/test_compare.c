@@ -359,6 +359,39 @@ TEST(any_content_is_accepted_where_the_baseline_says_any)
     CHECK_INT(p.findings.n, 0);
 }
 
+/* Of a kernel that is accepted besides, and of one that may be any, the place counts as well. */
+TEST(an_image_that_is_accepted_instead_comes_after_the_same_loader)
+{
+    for (int any = 0; any < 2; any++)
+        for (int early = 0; early < 2; early++) {
+            struct pair p CLEANUP(pair_done);
+            struct component *items;
+            size_t n;
+
+            pair_stock(&p);
+            other_kernel(&p);
+            if (early) {
+                struct built_event kernel = p.is.events[p.at.kernel];
+                p.is.events[p.at.kernel] = p.is.events[p.at.grub];
+                p.is.events[p.at.grub] = kernel;
+            }
+            REQUIRE(pair_read(&p));
+            n = p.before.record.components.n;
+            items = edit(&p, !any);
+            for (size_t i = 0; i < n && any; i++)
+                if (items[i].kind == COMPONENT_KERNEL && items[i].pcr == 4)
+                    items[i].accepts = COMPONENT_ANY;
+            for (size_t i = 0; i < p.after.record.components.n && !any; i++)
+                if (p.after.record.components.items[i].kind == COMPONENT_KERNEL && p.after.record.components.items[i].pcr == 4) {
+                    items[n] = p.after.record.components.items[i];
+                    items[n].accepts = COMPONENT_ALTERNATIVE;
+                }
+            REQUIRE(pair_compare(&p));
+            CHECK_INT(findings_worst(&p.findings), early ? SEVERITY_MEDIUM : SEVERITY_INFO);
+            CHECK(findings_have(&p.findings, FINDING_BOOT_CHAIN_CHANGED) == early);
+        }
+}
+
 TEST(a_hole_stays_a_finding_until_the_baseline_consents)
 {
     struct pair p CLEANUP(pair_done);
