@@ -291,8 +291,6 @@ static bool check_kernel(struct work *w, struct err *err)
     const struct ima_progress *p = w->out->ima_progress;
     const struct ima_summary *measured = p && p->proved ? ima_replay_summary(&p->replay, &p->fit) : NULL;
 
-    if (w->out->ima)
-        ima_judge_kexec(w->out->ima, w->findings);
     return kernel_judge(w->a, w->request->evidence->kernel, measured, w->out->chain, w->findings, &w->out->appraisal.facts.running, err);
 }
 

@@ -56,20 +56,3 @@ void ima_explain_mismatch(struct arena *a, struct bytes list, uint32_t n, const 
                  "No beginning of the IMA list (%u entries) gives the quoted value of register %d.%s%s", n, IMA_PCR,
                  aggregate_words(a, list, quoted), resume);
 }
-
-void ima_judge_kexec(const struct verified_ima *ima, struct findings *findings)
-{
-    struct bytes line = BYTES_NONE;
-
-    for (size_t i = 0; i < verified_ima_n(ima); i++) {
-        const struct ima_entry *entry = verified_ima_entry(ima, i);
-        if (!verified_ima_proved(ima, i))
-            continue;
-        if (entry->template == IMA_TEMPLATE_BUF && bytes_equal_string(entry->name, "kexec-cmdline")) {
-            line = entry->buffer;
-        } else if (i > 0 && ima_entry_begins_boot(entry)) {
-            cmdline_judge(line, IMA_PCR, FINDING_NO_EVENT, findings);
-            line = BYTES_NONE;
-        }
-    }
-}

@@ -10,7 +10,3 @@
 /* The finding for a list of `n` entries that does not fit. `list` is empty when only a piece of it came; `chain` may be NULL. */
 void ima_explain_mismatch(struct arena *a, struct bytes list, uint32_t n, const struct pcr_set *quoted, const struct pcr_set *start,
                           const struct bootchain *chain, struct findings *findings);
-
-/* What is dangerous in the command lines of kernels that kexec started: the last line measured before another kernel began its part of the
- * list. One that was only made ready (kdump's) is not judged. */
-void ima_judge_kexec(const struct verified_ima *ima, struct findings *findings);

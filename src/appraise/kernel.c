@@ -227,6 +227,13 @@ static void measured(struct work *w, const struct ima_summary *s)
     else if (s->n_kexec)
         findings_add(w->findings, FINDING_OS_KEXEC, IMA_PCR, FINDING_NO_EVENT,
                      "IMA's list proves that a kernel was made ready with kexec.");
+    for (uint32_t i = 0; i < ima_summary_lines(s); i++)
+        cmdline_judge(ima_line_bytes(&s->started[i]), IMA_PCR, FINDING_NO_EVENT, w->findings);
+    if (s->n_started > IMA_SUMMARY_LINES)
+        findings_add(w->findings, FINDING_OS_KEXEC, IMA_PCR, FINDING_NO_EVENT,
+                     "IMA's list has the command lines of %u kernels that ran; only the first %d were looked at.", s->n_started,
+                     IMA_SUMMARY_LINES)
+            ->severity = SEVERITY_MEDIUM;
     w->facts->modules.text = !s->n_modules ? "IMA measured none"
                              : s->n_signed
                                  ? keep(w, arena_printf(w->a, "%u measured, %u of them with a signature", s->n_modules, s->n_signed))

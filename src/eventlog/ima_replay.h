@@ -46,6 +46,6 @@ const struct ima_summary *ima_replay_summary(const struct ima_replay *replay, co
 MUST_CHECK bool ima_replay_take(struct ima_replay *replay, struct bytes input, const struct pcr_set *quoted, struct arena *scratch,
                                 bool *ret_fits, struct ima_fit *ret_fit, struct err *err);
 
-/* As bytes, for keeping: version 2, big-endian; see ima_state.c. ERR_MALFORMED for what was not written so. */
+/* As bytes, for keeping: version 3, big-endian; see ima_state.c. ERR_MALFORMED for what was not written so. */
 void ima_replay_write(struct writer *w, const struct ima_replay *replay);
 MUST_CHECK bool ima_replay_read(struct bytes state, struct ima_replay *ret, struct err *err);

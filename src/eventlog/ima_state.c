@@ -1,12 +1,13 @@
 /* struct ima_replay as bytes, big-endian:
  *
- *   u8 version (2) | u8 confirmed | u32 entries | u16 TPM_ALG_ID of the list's digests | u8 number of banks
+ *   u8 version (3) | u8 confirmed | u32 entries | u16 TPM_ALG_ID of the list's digests | u8 number of banks
  *   per bank: u16 TPM_ALG_ID | per mode: u8 possible | digest
- *   two summaries: u32 modules, signed, unsigned, kexec, boots | u8 records signatures | names of the first unsigned: u16 length | text */
+ *   two summaries: u32 modules, signed, unsigned, kexec, boots | u8 records signatures | names of the first unsigned: u16 length | text |
+ *     command line made ready: u16 length | text | u32 command lines of kernels that began | the first of them: u16 length | text */
 #include "base/reader.h"
 #include "eventlog/ima_replay.h"
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 static uint32_t names_kept(const struct ima_summary *s) { return s->n_unsigned < IMA_SUMMARY_NAMES ? s->n_unsigned : IMA_SUMMARY_NAMES; }
 
@@ -20,6 +21,10 @@ static void write_summary(struct writer *w, const struct ima_summary *s)
     write_u8(w, s->records_signatures);
     for (uint32_t i = 0; i < names_kept(s); i++)
         write_u16be_prefixed(w, bytes_of_string(s->unsigned_names[i]));
+    write_u16be_prefixed(w, ima_line_bytes(&s->ready));
+    write_u32be(w, s->n_started);
+    for (uint32_t i = 0; i < ima_summary_lines(s); i++)
+        write_u16be_prefixed(w, ima_line_bytes(&s->started[i]));
 }
 
 void ima_replay_write(struct writer *w, const struct ima_replay *replay)
@@ -66,6 +71,18 @@ static bool read_bank(struct reader *r, struct ima_bank *bank)
     return true;
 }
 
+static bool read_line(struct reader *r, struct ima_line *line)
+{
+    struct bytes text;
+
+    if (!read_u16be_prefixed(r, &text) || text.len > IMA_LINE_MAX)
+        return false;
+    line->len = (uint16_t)text.len;
+    if (text.len)
+        memcpy(line->text, text.data, text.len);
+    return true;
+}
+
 static bool read_summary(struct reader *r, struct ima_summary *s)
 {
     struct bytes name;
@@ -78,6 +95,11 @@ static bool read_summary(struct reader *r, struct ima_summary *s)
             return false;
         memcpy(s->unsigned_names[i], name.data, name.len);
     }
+    if (!read_line(r, &s->ready) || !read_u32be(r, &s->n_started))
+        return false;
+    for (uint32_t i = 0; i < ima_summary_lines(s); i++)
+        if (!read_line(r, &s->started[i]))
+            return false;
     return true;
 }
 

@@ -46,6 +46,26 @@ static void add_module(struct ima_summary *s, const struct ima_entry *entry, str
         add_unsigned(s, name);
 }
 
+/* A kernel is made ready with a line, as for a crash; when the next one begins to measure, it is the last that was made ready. */
+static void kernel_begins(struct ima_summary *s)
+{
+    if (s->n_boots++ && s->ready.len) {
+        if (s->n_started < IMA_SUMMARY_LINES)
+            s->started[s->n_started] = s->ready;
+        s->n_started++;
+    }
+    s->ready.len = 0;
+}
+
+static void kernel_is_ready(struct ima_summary *s, struct bytes line)
+{
+    s->n_kexec++;
+    line = bytes_slice(line, 0, line.len < IMA_LINE_MAX ? line.len : IMA_LINE_MAX);
+    s->ready.len = (uint16_t)line.len;
+    if (line.len)
+        memcpy(s->ready.text, line.data, line.len);
+}
+
 void ima_summary_add(struct ima_summary *summary, const struct ima_entry *entry)
 {
     struct bytes name;
@@ -53,9 +73,12 @@ void ima_summary_add(struct ima_summary *summary, const struct ima_entry *entry)
 
     if (entry->violation || entry->template == IMA_TEMPLATE_OTHER)
         return;
-    summary->n_boots += ima_entry_begins_boot(entry);
-    if (entry->template == IMA_TEMPLATE_BUF)
-        summary->n_kexec += bytes_equal_string(entry->name, "kexec-cmdline");
+    if (ima_entry_begins_boot(entry))
+        kernel_begins(summary);
+    if (entry->template == IMA_TEMPLATE_BUF && bytes_equal_string(entry->name, "kexec-cmdline"))
+        kernel_is_ready(summary, entry->buffer);
+    else if (entry->template == IMA_TEMPLATE_BUF)
+        return;
     else if (module_of(entry->name, &name, &plain))
         add_module(summary, entry, name, plain);
 }

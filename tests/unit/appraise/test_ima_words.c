@@ -1,6 +1,7 @@
 /* What is said of an IMA list that does not give register 10, and of kernels that kexec started. */
 #include "appraise/appraisal.h"
 #include "appraise/ima_words.h"
+#include "appraise/kernel.h"
 #include "appraise/verdict.h"
 #include "base/writer.h"
 #include "eventlog/ima_kexec.h"
@@ -149,6 +150,35 @@ TEST(what_the_evidence_hints_at_is_named_and_excuses_nothing)
     }
 }
 
+/* The whole list in pieces of a few bytes more than one entry each: the state goes from one to the next as the service keeps it. */
+static void judge_list(struct measured *m)
+{
+    struct arena scratch CLEANUP(arena_done) = { 0 };
+    struct ima_replay replay;
+    struct kernel_facts facts;
+    struct ima_fit fit;
+    struct err err = ERR_INIT;
+    struct ima_cursor c;
+    struct ima_entry entry;
+    bool fits = false, there = true;
+    size_t from = 0;
+
+    ima_replay_begin(&m->quoted, NULL, &replay);
+    REQUIRE_OK(ima_begin(writer_bytes(&m->list), &c, &err), err);
+    while (there && !fits) {
+        struct writer state CLEANUP(writer_done) = { 0 };
+        REQUIRE_OK(ima_next(&c, &m->a, &entry, &there, &err), err);
+        REQUIRE_OK(
+            ima_replay_take(&replay, bytes_slice(writer_bytes(&m->list), from, c.offset - from), &m->quoted, &scratch, &fits, &fit, &err),
+            err);
+        from = c.offset;
+        ima_replay_write(&state, &replay);
+        REQUIRE_OK(ima_replay_read(writer_bytes(&state), &replay, &err), err);
+    }
+    REQUIRE(fits);
+    REQUIRE_OK(kernel_judge(&m->a, NULL, ima_replay_summary(&replay, &fit), NULL, &m->findings, &facts, &err), err);
+}
+
 TEST(a_command_line_counts_when_its_kernel_ran)
 {
     static const struct {
@@ -164,9 +194,6 @@ TEST(a_command_line_counts_when_its_kernel_ran)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct measured m CLEANUP(measured_done) = { 0 };
-        const struct verified_ima *ima;
-        struct ima_list list;
-        struct err err = ERR_INIT;
         begin(&m);
         add_aggregate(&m, LISTED | EXTENDED, true);
         add_kexec_line(&m, rows[i].first);
@@ -175,9 +202,7 @@ TEST(a_command_line_counts_when_its_kernel_ran)
         if (rows[i].ran)
             add_aggregate(&m, LISTED | EXTENDED, true);
         add_file(&m, LISTED | EXTENDED, "/bin/later");
-        REQUIRE_OK(ima_parse(&m.a, writer_bytes(&m.list), &list, &err) && ima_verify(&m.a, &list, &m.quoted, NULL, &m.findings, &ima, &err),
-                   err);
-        ima_judge_kexec(ima, &m.findings);
+        judge_list(&m);
         CHECK(findings_have(&m.findings, FINDING_BOOT_CMDLINE_FORBIDDEN) == rows[i].forbidden);
     }
 }
@@ -232,4 +257,39 @@ TEST(no_list_is_too_long_or_too_broken_to_be_refused)
         CHECK(!ima_replay_behind_kexec(bytes_slice(writer_bytes(&m.list), 0, n), &m.quoted, NULL, &replay, &fit));
     add_file(&m, LISTED | EXTENDED, "/bin/a");
     CHECK(!ima_replay_behind_kexec(writer_bytes(&m.list), &m.quoted, NULL, &replay, &fit));
+}
+
+TEST(command_lines_of_more_kernels_than_are_kept_are_told)
+{
+    for (unsigned kernels = IMA_SUMMARY_LINES; kernels <= IMA_SUMMARY_LINES + 1; kernels++) {
+        struct measured m CLEANUP(measured_done) = { 0 };
+        begin(&m);
+        add_aggregate(&m, LISTED | EXTENDED, true);
+        for (unsigned i = 1; i <= kernels; i++) {
+            add_kexec_line(&m, i == IMA_SUMMARY_LINES ? "ro single" : "ro");
+            add_aggregate(&m, LISTED | EXTENDED, true);
+        }
+        judge_list(&m);
+        CHECK(findings_have(&m.findings, FINDING_BOOT_CMDLINE_FORBIDDEN)); /* the last that is kept is looked at */
+        CHECK_INT(m.findings.items[m.findings.n - 1].id, kernels > IMA_SUMMARY_LINES ? FINDING_OS_KEXEC : FINDING_BOOT_CMDLINE_FORBIDDEN);
+        CHECK_INT(verdict_of(&m.findings), VERDICT_UNHEALTHY);
+    }
+}
+
+/* As long as a line may be, and longer: what is cut off is not looked at, and the rest is. */
+TEST(a_long_command_line_is_kept_up_to_its_limit)
+{
+    for (size_t len = IMA_LINE_MAX; len <= IMA_LINE_MAX + 1; len++) {
+        static const char dangerous[] = " init=/x";
+        struct measured m CLEANUP(measured_done) = { 0 };
+        char line[IMA_LINE_MAX + 2];
+        begin(&m);
+        memset(line, 'a', len);
+        memcpy(line + len - strlen(dangerous), dangerous, sizeof dangerous);
+        add_aggregate(&m, LISTED | EXTENDED, true);
+        add_kexec_line(&m, line);
+        add_aggregate(&m, LISTED | EXTENDED, true);
+        judge_list(&m);
+        CHECK(findings_have(&m.findings, FINDING_BOOT_CMDLINE_FORBIDDEN)); /* init= has begun */
+    }
 }
