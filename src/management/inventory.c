@@ -214,8 +214,8 @@ bool vm_patch(void *context, const struct http_request *request, struct http_res
 /* What the monitor remembers of a TPM means nothing for the next one. */
 static bool forget_tpm(const struct management *m, struct arena *a, const char *vm, struct err *err)
 {
-    const char *keys[] = { arena_printf(a, STORE_SETTING_MEMORY, vm), arena_printf(a, STORE_SETTING_IMA, vm),
-                           arena_printf(a, STORE_SETTING_REFUSED, vm) };
+    const char *keys[] = { arena_printf(a, STORE_SETTING_MEMORY, vm), arena_printf(a, STORE_SETTING_BOOTS, vm),
+                           arena_printf(a, STORE_SETTING_IMA, vm), arena_printf(a, STORE_SETTING_REFUSED, vm) };
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         if (!keys[i])

@@ -2,6 +2,7 @@
 #include "appraise/verdict.h"
 #include "monitor/counters.h"
 #include "monitor/monitor.h"
+#include "monitor/turns.h"
 
 enum { MISSED_PAGE = 16 };
 
@@ -69,7 +70,7 @@ struct judging {
     const struct store_appraisal *row; /* the one that is judged: the latest, or one before it that nobody looked at */
     struct store_appraisal latest;
     struct judged *out;
-    struct bytes twin; /* UUID of a VM that claims the same TPM, or empty */
+    const char *twin; /* a sentence about another machine with the same TPM, or NULL */
     bool has_before;
     struct store_judgement before;
     bool has_baseline;
@@ -87,29 +88,32 @@ static void remember_verdict(struct judging *j)
     j->memory.settled_ms = j->out->appraisal.time_ms;
 }
 
-/* Enrolment saw this VM's TPM claimed by another VM, or another's by this one (management/enrolment.c). */
+/* Enrolment saw this VM's TPM claimed by another VM, or another's by this one (management/enrolment.c); or two machines answer as this one. */
 static bool find_twin(struct judging *j, struct err *err)
 {
     const char *key = arena_printf(j->a, STORE_SETTING_DUPLICATE, j->vm);
+    struct bytes other;
 
     if (!key)
         return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
-    return store_setting_get(j->monitor->store, j->a, key, &j->twin, err) || err->code == ERR_NOT_FOUND;
+    if (!store_setting_get(j->monitor->store, j->a, key, &other, err))
+        return err->code == ERR_NOT_FOUND && turns_found(j->monitor->store, j->a, j->vm, &j->twin, err);
+    j->twin = arena_printf(j->a, "VM %.*s claims the same TPM", BYTES_FMT(bytes_slice(other, 0, UUID_TEXT_LEN - 1)));
+    return j->twin ? true : err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
 }
 
 static void note_duplicate(struct judging *j)
 {
     j->out->findings.arena = j->a;
-    if (j->twin.len)
-        findings_add(&j->out->findings, FINDING_TPM_IDENTITY_DUPLICATED, FINDING_NO_PCR, FINDING_NO_EVENT, "VM %.*s claims the same TPM",
-                     BYTES_FMT(bytes_slice(j->twin, 0, UUID_TEXT_LEN - 1)));
+    if (j->twin)
+        findings_add(&j->out->findings, FINDING_TPM_IDENTITY_DUPLICATED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", j->twin);
 }
 
 /* Whether what was judged last is still all there is to judge. */
 static bool is_current(const struct judging *j)
 {
     return j->has_before && strcmp(j->before.appraisal_id, j->row->id) == 0 && j->before.baseline_version == j->out->baseline_version &&
-           (j->twin.len != 0) == (strstr(j->before.findings, "\"tpm.identity_duplicated\"") != NULL);
+           (j->twin != NULL) == (strstr(j->before.findings, "\"tpm.identity_duplicated\"") != NULL);
 }
 
 static bool load_baseline(struct judging *j, struct err *err)
@@ -169,7 +173,7 @@ static const char *worst_id(const struct findings *findings)
 /* A first baseline is learned from a boot that nothing speaks against: not from one whose TPM was restored or copied. */
 static bool may_learn(const struct judging *j)
 {
-    return !j->has_baseline && baseline_may_learn(&j->out->appraisal) && !j->twin.len && !j->memory.rolled_back &&
+    return !j->has_baseline && baseline_may_learn(&j->out->appraisal) && !j->twin && !j->memory.rolled_back &&
            !counters_went_back(&j->memory, &j->out->appraisal);
 }
 
@@ -352,7 +356,7 @@ static bool accept_counters(struct judging *j, struct err *err)
         return false;
     counters_remember(&j->memory, &j->out->appraisal);
     j->memory.rolled_back = false;
-    return monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
+    return turns_forget(j->monitor->store, j->a, j->vm, err) && monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
 }
 
 struct approval {

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "jose/jwt.h"
 #include "monitor/report.h"
+#include "monitor/turns.h"
 
 enum { WORD_LIMIT = 200 };
 
@@ -103,7 +104,7 @@ static bool note_contact(const struct monitor *monitor, const struct http_reques
         .reset_count = count(body, "resetCount"),
         .restart_count = count(body, "restartCount"),
     };
-    return store_contact_put(monitor->store, &contact, err);
+    return turns_note(monitor->store, a, vm, contact.boot_id, err) && store_contact_put(monitor->store, &contact, err);
 }
 
 bool report_heartbeat(void *context, const struct http_request *request, struct http_response *response, struct err *err)

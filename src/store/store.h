@@ -275,5 +275,6 @@ MUST_CHECK bool store_setting_delete(struct store *store, const char *key, struc
 #define STORE_SETTING_DUPLICATE "identity.duplicated.%s"
 #define STORE_SETTING_REFUSED \
     "identity.refused.%s" /* the last TPM that was refused because the VM has another: {"time":ms,"cert":"SHA-256 in hex"} */
+#define STORE_SETTING_BOOTS  "monitor.boots.%s" /* boots that take turns: monitor/turns.h */
 #define STORE_SETTING_MEMORY "monitor.memory.%s"
 #define STORE_SETTING_IMA    "attestation.ima.%s"

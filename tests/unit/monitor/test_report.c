@@ -253,3 +253,56 @@ TEST(bodies_that_are_no_object_are_refused_or_say_nothing)
     say(&f, vm, "", "[]", &answer);
     CHECK_INT(answer.status, 202);
 }
+
+static const char boot_x[] = "11111111-6f0b-4f33-9c0e-61a1b2c3d4e5", boot_y[] = "22222222-6f0b-4f33-9c0e-61a1b2c3d4e5",
+                  boot_z[] = "33333333-6f0b-4f33-9c0e-61a1b2c3d4e5";
+
+static void beat(struct fixture *f, struct test_vm *vm, const char *boot_id)
+{
+    struct answer answer;
+
+    say(f, vm, "/heartbeat", arena_printf(&f->a, "{\"bootId\":\"%s\",\"sequence\":1,\"state\":\"idle\"}", boot_id), &answer);
+    CHECK_INT(answer.status, 202);
+}
+
+static bool is_duplicated(struct fixture *f)
+{
+    struct answer status;
+
+    fixture_ask(f, &status, "GET", "/v1/vms/web1/status", NULL);
+    return bytes_find(status.body, BYTES_LIT("tpm.identity_duplicated")) != SIZE_MAX &&
+           json_is_string(json_at(status.json, "properties", "healthStatus", NULL), "Unhealthy");
+}
+
+TEST(boots_that_take_turns_are_two_machines_until_a_person_approves)
+{
+    static const char *const turns[] = { boot_x, boot_x, boot_y, boot_x, boot_x, boot_y };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct answer answer;
+
+    report(&f, vm, token_for(&f, vm, fetch_nonce(&f, vm)), boot_x, &answer);
+    for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+        beat(&f, vm, turns[i]);
+        CHECK_INT(is_duplicated(&f), i + 1 == ARRAY_LEN(turns));
+    }
+    beat(&f, vm, boot_z); /* a later boot of either changes nothing */
+    CHECK(is_duplicated(&f));
+    fixture_ask(&f, &answer, "POST", "/v1/vms/web1/baseline:approve", "{\"reason\":\"the copy is gone\"}");
+    CHECK_INT(answer.status, 200);
+    CHECK(!is_duplicated(&f));
+}
+
+TEST(a_restored_snapshot_and_boots_that_follow_each_other_are_one_machine)
+{
+    static const char *const turns[] = { boot_x, boot_y, boot_x, boot_z, boot_x, boot_y, "no boot", "" };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct answer answer;
+
+    report(&f, vm, token_for(&f, vm, fetch_nonce(&f, vm)), boot_x, &answer);
+    for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+        beat(&f, vm, turns[i]);
+        CHECK(!is_duplicated(&f));
+    }
+}
