@@ -43,6 +43,8 @@ static const struct verb verbs[] = {
     { "help", verb_help, CONFIG_NONE, "print this" },
 };
 
+enum { MOST_CYCLES = 1000000 };
+
 /* Options of our own, and those that are another spelling of a configuration key. */
 enum option_id {
     OPT_CONFIG = 256,
@@ -66,37 +68,58 @@ enum option_id {
     OPT_KEY
 };
 
-static const struct {
+static const struct option_row {
     const char *name, *argument;
     int id;
-    const char *key; /* OPT_KEY */
+    const char *key;   /* OPT_KEY */
+    const char *verbs; /* whose it is, with a space between; NULL: everybody's */
     const char *help;
 } options[] = {
-    { "config", "FILE", OPT_CONFIG, NULL, "instead of /etc/trueboot-agent/agent.conf" },
-    { "fw-cfg", "FILE", OPT_FW_CFG, NULL, "instead of the hypervisor's opt/org.trueboot/agent; \"\" for none" },
-    { "set", "KEY=VALUE", OPT_SET, NULL, "one configuration key, see below" },
-    { "endpoint", "URL", OPT_KEY, "attest.endpoint", "the server" },
-    { "ca-file", "FILE", OPT_KEY, "net.ca_file", "CA certificates of the server" },
-    { "tcti", "TCTI", OPT_KEY, "tpm.tcti", "which TPM, e.g. swtpm:path=SOCKET" },
-    { "state-dir", "DIR", OPT_KEY, "state.dir", NULL },
-    { "run-dir", "DIR", OPT_KEY, "run.dir", NULL },
-    { "token-file", "FILE", OPT_KEY, "enroll.token_file", NULL },
-    { "root", "DIR", OPT_ROOT, NULL, "work below another root than /, e.g. an image" },
-    { "services", "KIND", OPT_SERVICES, NULL, "auto, systemd, direct (a plain container) or none" },
-    { "every", "SECONDS", OPT_EVERY, NULL, "publish: again and again" },
-    { "no-start-delay", NULL, OPT_NO_START_DELAY, NULL, "run: attest at once" },
-    { "cycles", "N", OPT_CYCLES, NULL, "run: stop after N attestations, failed ones included" },
-    { "reset", NULL, OPT_RESET, NULL, "enroll: forget the enrolled key first" },
-    { "via-daemon", NULL, OPT_VIA_DAEMON, NULL, "once: let the running daemon attest now; its status to standard output" },
-    { "output", "FILE", OPT_OUTPUT, NULL, "once: evidence file to write, - for standard output" },
-    { "nonce", "HEX", OPT_NONCE, NULL, "once: the quote's qualifying data; random when not given" },
-    { "json", NULL, OPT_JSON, NULL, "diagnose: for programs" },
-    { "offline", NULL, OPT_OFFLINE, NULL, "diagnose: leave the network alone" },
-    { "attest", NULL, OPT_ATTEST, NULL, "diagnose: make one attestation, not reported, and print its claims" },
-    { "preflight", NULL, OPT_PREFLIGHT, NULL, "diagnose: before installing: can this machine reach and use what it needs?" },
-    { "bundle", "FILE", OPT_BUNDLE, NULL, "diagnose: also write an archive for support, without secrets" },
-    { "debug", NULL, OPT_DEBUG, NULL, "say more" },
+    { "config", "FILE", OPT_CONFIG, NULL, NULL, "instead of /etc/trueboot-agent/agent.conf" },
+    { "fw-cfg", "FILE", OPT_FW_CFG, NULL, NULL, "instead of the hypervisor's opt/org.trueboot/agent; \"\" for none" },
+    { "set", "KEY=VALUE", OPT_SET, NULL, NULL, "one configuration key, see below" },
+    { "endpoint", "URL", OPT_KEY, "attest.endpoint", NULL, "the server" },
+    { "ca-file", "FILE", OPT_KEY, "net.ca_file", NULL, "CA certificates of the server" },
+    { "tcti", "TCTI", OPT_KEY, "tpm.tcti", NULL, "which TPM, e.g. swtpm:path=SOCKET" },
+    { "state-dir", "DIR", OPT_KEY, "state.dir", NULL, NULL },
+    { "run-dir", "DIR", OPT_KEY, "run.dir", NULL, NULL },
+    { "token-file", "FILE", OPT_KEY, "enroll.token_file", NULL, NULL },
+    { "root", "DIR", OPT_ROOT, NULL, NULL, "work below another root than /, e.g. an image" },
+    { "services", "KIND", OPT_SERVICES, NULL, "install enable update disable uninstall reset",
+      "auto, systemd, direct (a plain container) or none" },
+    { "every", "SECONDS", OPT_EVERY, NULL, "publish", "again and again" },
+    { "no-start-delay", NULL, OPT_NO_START_DELAY, NULL, "run", "attest at once" },
+    { "cycles", "N", OPT_CYCLES, NULL, "run", "stop after N attestations, failed ones included" },
+    { "reset", NULL, OPT_RESET, NULL, "enroll", "forget the enrolled key first" },
+    { "via-daemon", NULL, OPT_VIA_DAEMON, NULL, "once", "let the running daemon attest now; its status to standard output" },
+    { "output", "FILE", OPT_OUTPUT, NULL, "once", "evidence file to write, - for standard output" },
+    { "nonce", "HEX", OPT_NONCE, NULL, "once", "the quote's qualifying data; random when not given" },
+    { "json", NULL, OPT_JSON, NULL, "diagnose", "for programs" },
+    { "offline", NULL, OPT_OFFLINE, NULL, "diagnose", "leave the network alone" },
+    { "attest", NULL, OPT_ATTEST, NULL, "diagnose", "make one attestation, not reported, and print its claims" },
+    { "preflight", NULL, OPT_PREFLIGHT, NULL, "diagnose", "before installing: can this machine reach and use what it needs?" },
+    { "bundle", "FILE", OPT_BUNDLE, NULL, "diagnose", "also write an archive for support, without secrets" },
+    { "debug", NULL, OPT_DEBUG, NULL, NULL, "say more" },
 };
+
+static bool is_of(const struct option_row *option, const char *verb)
+{
+    size_t len = strlen(verb);
+
+    for (const char *at = option->verbs; at && (at = strstr(at, verb)) != NULL; at += len)
+        if ((at == option->verbs || at[-1] == ' ') && (at[len] == 0 || at[len] == ' '))
+            return true;
+    return !option->verbs;
+}
+
+static void print_option(const struct option_row *option, bool with_verbs)
+{
+    const char *argument = option->argument ? option->argument : "";
+    const char *help = option->help ? option->help : option->key ? option->key : "";
+
+    printf("  --%s%s%-*s %s%s%s\n", option->name, *argument ? " " : "", (int)(22 - strlen(option->name) - (*argument != 0)), argument,
+           with_verbs && option->verbs ? option->verbs : "", with_verbs && option->verbs ? ": " : "", help);
+}
 
 static int verb_help(struct invocation *in)
 {
@@ -109,15 +132,29 @@ static int verb_help(struct invocation *in)
         printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
     printf("\nOptions:\n");
     for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        printf("  --%s%s%-*s %s\n", options[i].name, options[i].argument ? " " : "",
-               (int)(22 - strlen(options[i].name) - (options[i].argument ? 1 : 0)), options[i].argument ? options[i].argument : "",
-               options[i].help  ? options[i].help
-               : options[i].key ? options[i].key
-                                : "");
+        print_option(&options[i], true);
     printf("\nKeys of the configuration:\n");
     for (size_t i = 0; i < n; i++)
         printf("  %-20s %s\n", keys[i].key, keys[i].help);
     return 0;
+}
+
+static int help_with(const struct verb *verb)
+{
+    printf("Usage: trueboot-agent %s [OPTION…]\n\n%s\n\nOptions:\n", verb->name, verb->help);
+    for (unsigned own = 0; own < 2; own++)
+        for (size_t i = 0; i < ARRAY_LEN(options); i++)
+            if ((options[i].verbs == NULL) == own && is_of(&options[i], verb->name))
+                print_option(&options[i], false);
+    printf("\nThe keys of the configuration: trueboot-agent help\n");
+    return 0;
+}
+
+/* A setting like those of the files: one that is wrong is told by the same exit code (6.5). */
+static bool set_key(struct invocation *in, const char *place, struct bytes key, const char *value, struct err *err)
+{
+    in->bad_setting = !config_set(&in->config, &in->arena, place, key, bytes_of_string(value), err);
+    return !in->bad_setting;
 }
 
 static bool set_pair(struct invocation *in, const char *place, const char *pair, struct err *err)
@@ -126,26 +163,33 @@ static bool set_pair(struct invocation *in, const char *place, const char *pair,
 
     if (!equals)
         return err_set(err, ERR_MALFORMED, "%s: KEY=VALUE is wanted", place);
-    return config_set(&in->config, &in->arena, place, (struct bytes){ (const uint8_t *)pair, (size_t)(equals - pair) },
-                      bytes_of_string(equals + 1), err);
+    return set_key(in, place, (struct bytes){ (const uint8_t *)pair, (size_t)(equals - pair) }, equals + 1, err);
+}
+
+/* A number in digits and nothing else; 0: it is none from 1 to `most`. */
+static unsigned count_of(const char *text, unsigned most)
+{
+    unsigned long value = 0;
+
+    for (const char *c = text; *c; c++)
+        if (*c < '0' || *c > '9' || (value = value * 10 + (unsigned long)(*c - '0')) > most)
+            return 0;
+    return (unsigned)value;
 }
 
 static bool take_option(struct invocation *in, size_t i, const char *value, struct err *err)
 {
-    char *end;
-
     switch (options[i].id) {
     case OPT_SET:
         return set_pair(in, "--set", value, err);
     case OPT_KEY:
-        return config_set(&in->config, &in->arena, options[i].name, bytes_of_string(options[i].key), bytes_of_string(value), err);
+        return set_key(in, arena_printf(&in->arena, "--%s", options[i].name), bytes_of_string(options[i].key), value, err);
     case OPT_SERVICES:
         in->services = value;
         return true;
     case OPT_EVERY:
-        in->every_seconds = (unsigned)strtoul(value, &end, 10);
-        return *end || !in->every_seconds || in->every_seconds > 3600 ? err_set(err, ERR_MALFORMED, "--every: 1 to 3600 seconds are wanted")
-                                                                      : true;
+        in->every_seconds = count_of(value, 3600);
+        return in->every_seconds ? true : err_set(err, ERR_MALFORMED, "--every: 1 to 3600 seconds are wanted");
     case OPT_OUTPUT:
         in->output = value;
         return true;
@@ -154,8 +198,8 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
             return err_set(err, ERR_MALFORMED, "--nonce: 1 to %d bytes in hexadecimal are wanted", LIMIT_NONCE_BYTES);
         return true;
     case OPT_CYCLES:
-        in->cycles = (unsigned)strtoul(value, &end, 10);
-        return *end || !in->cycles ? err_set(err, ERR_MALFORMED, "--cycles: a number from 1 on is wanted") : true;
+        in->cycles = count_of(value, MOST_CYCLES);
+        return in->cycles ? true : err_set(err, ERR_MALFORMED, "--cycles: a number from 1 to %d is wanted", MOST_CYCLES);
     case OPT_NO_START_DELAY:
         return in->no_start_delay = true;
     case OPT_VIA_DAEMON:
@@ -182,7 +226,7 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
 }
 
 /* Two rounds: where the configuration lies, then, when it is loaded, what overrides it. */
-static bool parse_options(struct invocation *in, int argc, char **argv, bool first, struct err *err)
+static bool parse_options(struct invocation *in, const struct verb *verb, int argc, char **argv, bool first, struct err *err)
 {
     struct option table[ARRAY_LEN(options) + 1] = { 0 };
     int index, c;
@@ -193,7 +237,10 @@ static bool parse_options(struct invocation *in, int argc, char **argv, bool fir
     optind = 1;
     while ((c = getopt_long(argc, argv, "", table, &index)) != -1) {
         if (c == '?')
-            return err_set(err, ERR_UNSUPPORTED, "see `trueboot-agent help`");
+            return err_set(err, ERR_UNSUPPORTED, "see `trueboot-agent %s --help`", verb->name);
+        if (!is_of(&options[index], verb->name))
+            return err_set(err, ERR_UNSUPPORTED, "--%s is no option of %s, but of %s", options[index].name, verb->name,
+                           options[index].verbs);
         if (!first && !take_option(in, (size_t)index, optarg, err))
             return false;
         if (first && options[index].id == OPT_CONFIG)
@@ -218,6 +265,14 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
 static int usage(const char *problem)
 {
     fprintf(stderr, "trueboot-agent: %s\n", problem);
@@ -238,16 +293,11 @@ static int run_client(struct invocation *in, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static char *alone[] = { "trueboot-agent", "help", NULL };
     const struct verb *verb;
     struct invocation in = { .arguments = argv };
     struct err err = ERR_INIT;
     int code;
 
-    if (!(argc > 0 && verb_is_client(argv[0])) && (argc < 2 || (argc > 2 && strcmp(argv[2], "--help") == 0))) {
-        argc = 2;
-        argv = in.arguments = alone;
-    }
     verb = find_verb(argc > 1 ? argv[1] : "help");
     in.secrets = secret_memory_init(); /* before the first key */
     setenv("TSS2_LOG", "all+none", 0); /* the TPM library logs what we report ourselves */
@@ -256,7 +306,11 @@ int main(int argc, char **argv)
         return run_client(&in, argc, argv);
     if (!verb)
         return usage("no such verb; see `trueboot-agent help`");
-    if (!parse_options(&in, argc - 1, argv + 1, true, &err))
+    if (argc < 2)
+        return verb_help(&in);
+    if (argc > 2 && verb->run != verb_help && wants_help(argc - 2, argv + 2))
+        return help_with(verb);
+    if (!parse_options(&in, verb, argc - 1, argv + 1, true, &err))
         return usage(err.text);
     in.places.root = in.root ? in.root : in.places.root;
     config_defaults(&in.config);
@@ -266,8 +320,10 @@ int main(int argc, char **argv)
             return VERB_EXIT_BAD_SETTINGS;
         in.config_problem = arena_printf(&in.arena, "%s", err.text);
     }
-    if (!parse_options(&in, argc - 1, argv + 1, false, &err))
-        return usage(err.text);
+    if (!parse_options(&in, verb, argc - 1, argv + 1, false, &err)) {
+        usage(err.text);
+        return in.bad_setting ? VERB_EXIT_BAD_SETTINGS : VERB_EXIT_USAGE;
+    }
     if (!places_init(&in.places_of, &in.arena, in.places.root, in.config.state_dir, in.config.run_dir, &err))
         return usage(err.text);
     code = verb->run(&in);

@@ -76,3 +76,16 @@ void wipe(void *p, size_t len)
     if (len)
         explicit_bzero(p, len);
 }
+
+bool bytes_equal_no_case(struct bytes a, const char *s)
+{
+    if (a.len != strlen(s))
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        uint8_t c = a.data[i];
+
+        if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != (uint8_t)s[i])
+            return false;
+    }
+    return true;
+}

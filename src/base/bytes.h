@@ -27,6 +27,8 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
 }
 
 static inline bool bytes_equal_string(struct bytes a, const char *s) { return bytes_equal(a, bytes_of_string(s)); }
+/* ASCII letters in either case; `s` has small ones. */
+bool bytes_equal_no_case(struct bytes a, const char *s);
 
 /* bytes_equal_ct takes the same time wherever the two differ; lengths are not secret. */
 bool bytes_equal_ct(struct bytes a, struct bytes b);

@@ -21,15 +21,11 @@ static bool refuse(struct err *err, const char *what, const char *path)
     return err_set(err, code, "cannot %s %s: %s", what, path, strerror(errno));
 }
 
-bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *err)
+static bool read_all(int fd, const char *path, size_t limit, struct bytes *ret, struct err *err)
 {
-    int fd CLEANUP(close_at) = open(path, O_RDONLY | O_CLOEXEC);
     size_t len = 0, capacity = 64 * 1024;
-    uint8_t *data;
+    uint8_t *data = malloc(capacity);
 
-    if (fd < 0)
-        return refuse(err, "open", path);
-    data = malloc(capacity);
     for (;;) {
         if (!data)
             return err_set(err, ERR_NO_MEMORY, "no memory to read %s", path);
@@ -56,6 +52,25 @@ bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *er
     }
     *ret = (struct bytes){ data, len };
     return true;
+}
+
+bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *err)
+{
+    int fd CLEANUP(close_at) = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? refuse(err, "open", path) : read_all(fd, path, limit, ret, err);
+}
+
+bool file_read_plain(const char *path, size_t limit, struct bytes *ret, struct err *err)
+{
+    int fd CLEANUP(close_at) = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return refuse(err, "open", path);
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+        return err_set(err, ERR_UNTRUSTED, "%s is no plain file", path);
+    return read_all(fd, path, limit, ret, err);
 }
 
 bool fd_write_all(int fd, struct bytes content)
@@ -119,6 +134,8 @@ bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct er
     if (snprintf(before, sizeof before, "%s.before", path) >= (int)sizeof before)
         return err_set(err, ERR_LIMIT, "path too long: %s", path);
     fd = open(before, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0 && errno == ELOOP && unlink(before) == 0) /* a link stood at `path`, and they swapped */
+        fd = open(before, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return refuse(err, "create", path);
     if (!fd_write_all(fd, content) || ftruncate(fd, (off_t)content.len) || fdatasync(fd) ||

@@ -8,7 +8,10 @@
  * else ERR_LIMIT. ERR_NOT_FOUND when absent. Free ret->data with file_free. */
 MUST_CHECK bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *err);
 void file_free(struct bytes *content);
-/* The same into an arena. */
+/* A regular file and nothing else, in a folder where others may write: no link is followed, and a pipe does not make us wait; else ERR_UNTRUSTED or
+ * ERR_IO. */
+MUST_CHECK bool file_read_plain(const char *path, size_t limit, struct bytes *ret, struct err *err);
+/* file_read into an arena. */
 MUST_CHECK bool file_read_in(struct arena *a, const char *path, size_t limit, struct bytes *ret, struct err *err);
 MUST_CHECK bool file_write(const char *path, struct bytes content, mode_t mode, struct err *err);
 /* The same without waiting for the disk: for what is of no use after a restart (below /run). */

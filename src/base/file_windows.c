@@ -83,6 +83,8 @@ static bool write_all(HANDLE file, struct bytes content)
     return FlushFileBuffers(file);
 }
 
+bool file_read_plain(const char *path, size_t limit, struct bytes *ret, struct err *err) { return file_read(path, limit, ret, err); }
+
 bool file_write(const char *path, struct bytes content, mode_t mode UNUSED, struct err *err)
 {
     wchar_t name[PATH_CHARACTERS], temporary_name[PATH_CHARACTERS];

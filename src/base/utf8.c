@@ -27,6 +27,11 @@ bool utf8_next(struct bytes *text, uint32_t *ret_codepoint)
     return true;
 }
 
+struct bytes utf8_without_mark(struct bytes text)
+{
+    return bytes_starts_with(text, BYTES_LIT("\xef\xbb\xbf")) ? bytes_slice(text, 3, text.len) : text;
+}
+
 bool utf8_is_valid(struct bytes text)
 {
     uint32_t c;

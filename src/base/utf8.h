@@ -5,6 +5,9 @@
 
 bool utf8_is_valid(struct bytes text); /* RFC 3629: no surrogates, no overlong forms, at most U+10FFFF */
 
+/* Without the byte order mark that some editors, and VM agents, put in front. */
+struct bytes utf8_without_mark(struct bytes text);
+
 /* utf8_next decodes one character and moves; false at the end or at a byte that begins none. */
 MUST_CHECK bool utf8_next(struct bytes *text, uint32_t *ret_codepoint);
 /* Characters that could rewrite what a person sees around them: controls, directions, what has no width. */

@@ -1,5 +1,6 @@
 #include "cli/pcrs_file.h"
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "base/reader.h"
 #include "json/parse.h"
 #include "tpm/attest.h"
@@ -189,8 +190,7 @@ bool pcrs_parse(struct arena *a, struct bytes content, struct pcr_set *ret, stru
     struct pcr_set set = { .n_banks = 0 };
     bool read;
 
-    if (bytes_starts_with(content, BYTES_LIT("\xef\xbb\xbf"))) /* a byte order mark, as some editors leave it */
-        content = bytes_slice(content, 3, content.len);
+    content = utf8_without_mark(content);
     if (bytes_starts_with(bytes_trim(content), BYTES_LIT("{")))
         read = parse_json(a, content, &set, err);
     else if (is_text(content))

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "diagnose/machine.h"
 #include "json/parse.h"
 
@@ -18,9 +19,7 @@ static const struct json *read_json(struct diagnosis *d, const struct machine_pl
     *ret_why = "cannot be read";
     if (!text.len)
         return NULL;
-    if (bytes_starts_with(text, BYTES_LIT("\xef\xbb\xbf")))
-        text = bytes_slice(text, 3, text.len); /* the VM agent writes a byte order mark */
-    if (json_parse(d->arena, text, NULL, &v, &err))
+    if (json_parse(d->arena, utf8_without_mark(text), NULL, &v, &err))
         return v;
     *ret_why = arena_printf(d->arena, "is not JSON: %s", err.text);
     return NULL;

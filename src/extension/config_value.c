@@ -6,26 +6,14 @@
 #include "crypto/pem.h"
 #include "x509/cert.h"
 
-enum { TEXT_BYTES_MAX = 2048, SHA256_LEN = 32, SHOWN_BYTES = 40 };
-
-static bool equal_no_case(struct bytes text, const char *word)
-{
-    size_t n = strlen(word);
-
-    if (text.len != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if ((text.data[i] | 0x20) != word[i])
-            return false;
-    return true;
-}
+enum { SHA256_LEN = 32, SHOWN_BYTES = 40 };
 
 bool config_value_choice(const struct json *v, enum config_choice *ret, struct err *err)
 {
     struct bytes word = json_text(v, BYTES_NONE);
-    bool yes = v->type == JSON_BOOLEAN ? v->boolean : equal_no_case(word, "true");
+    bool yes = v->type == JSON_BOOLEAN ? v->boolean : bytes_equal_no_case(word, "true");
 
-    if (v->type != JSON_BOOLEAN && !yes && !equal_no_case(word, "false"))
+    if (v->type != JSON_BOOLEAN && !yes && !bytes_equal_no_case(word, "false"))
         return err_set(err, ERR_MALFORMED, "true or false is expected");
     *ret = yes ? CHOICE_YES : CHOICE_NO;
     return true;
@@ -63,13 +51,19 @@ static bool is_port_fine(struct bytes authority)
     return port >= 1 && port <= 65535;
 }
 
+/* RFC 3986, 3.1: in either case. */
+static bool starts_with_scheme(struct bytes text, struct bytes scheme)
+{
+    return bytes_equal_no_case(bytes_slice(text, 0, scheme.len), (const char *)scheme.data);
+}
+
 /* scheme://host[:port][/path][?query] */
 static bool check_url(struct bytes text, struct bytes scheme, struct err *err)
 {
     struct bytes rest = bytes_slice(text, scheme.len, text.len), authority;
     size_t end = 0;
 
-    if (!bytes_starts_with(text, scheme))
+    if (!starts_with_scheme(text, scheme))
         return err_set(err, ERR_MALFORMED, "an address that starts with %.*s is expected", BYTES_FMT(scheme));
     for (size_t i = 0; i < text.len; i++)
         if (text.data[i] <= 0x20 || text.data[i] >= 0x7f || strchr("\"<>\\^`{|}", text.data[i]))
@@ -91,16 +85,21 @@ static bool check_url(struct bytes text, struct bytes scheme, struct err *err)
 
 static bool check_proxy(struct bytes text, struct err *err)
 {
-    struct bytes scheme = bytes_starts_with(text, BYTES_LIT("https://")) ? BYTES_LIT("https://") : BYTES_LIT("http://");
+    return check_url(text, starts_with_scheme(text, BYTES_LIT("https://")) ? BYTES_LIT("https://") : BYTES_LIT("http://"), err);
+}
 
-    return check_url(text, scheme, err);
+bool config_check_endpoint(struct bytes text, bool plain, struct err *err)
+{
+    if (text.len > CONFIG_TEXT_MAX)
+        return err_set(err, ERR_LIMIT, "at most %d characters are expected", CONFIG_TEXT_MAX);
+    return plain ? check_proxy(text, err) : check_url(text, BYTES_LIT("https://"), err);
 }
 
 /* The word as the agent's configuration has it: in lower case. */
 static bool take_word(struct bytes *text, const char *const *words, size_t n, struct err *err)
 {
     for (size_t i = 0; i < n; i++) {
-        if (equal_no_case(*text, words[i])) {
+        if (bytes_equal_no_case(*text, words[i])) {
             *text = bytes_of_string(words[i]);
             return true;
         }
@@ -146,8 +145,8 @@ bool config_value_text(struct arena *a, enum config_value_kind kind, const struc
 
     if (v->type != JSON_STRING)
         return err_set(err, ERR_MALFORMED, "a text is expected");
-    if (!free_form && text.len > TEXT_BYTES_MAX)
-        return err_set(err, ERR_LIMIT, "longer than %d characters", TEXT_BYTES_MAX);
+    if (!free_form && text.len > CONFIG_TEXT_MAX)
+        return err_set(err, ERR_LIMIT, "longer than %d characters", CONFIG_TEXT_MAX);
     if (!free_form && !is_one_line(text))
         return err_set(err, ERR_MALFORMED, "control characters are refused");
     while ((kind == CONFIG_VALUE_ENDPOINT || kind == CONFIG_VALUE_PROXY) && text.len && text.data[text.len - 1] == '/')

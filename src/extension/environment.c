@@ -1,5 +1,6 @@
 #include "extension/environment.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "json/parse.h"
 
 enum { PATH_BYTES_MAX = 1024 };
@@ -31,8 +32,7 @@ bool handler_environment_parse(struct arena *a, struct bytes text, struct handle
     struct handler_environment found = { 0 };
     const struct json *all, *inner;
 
-    if (bytes_starts_with(text, BYTES_LIT("\xef\xbb\xbf")))
-        text = bytes_slice(text, 3, text.len);
+    text = utf8_without_mark(text);
     if (text.len > LIMIT_SETTINGS_BYTES)
         return err_set(err, ERR_LIMIT, "HandlerEnvironment.json is larger than %d bytes", LIMIT_SETTINGS_BYTES);
     if (!json_parse(a, text, NULL, &all, err))

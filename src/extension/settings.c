@@ -1,5 +1,6 @@
 #include "extension/settings.h"
 #include "base/base64.h"
+#include "base/utf8.h"
 #include "base/limits.h"
 #include "json/parse.h"
 
@@ -96,6 +97,7 @@ bool handler_settings_parse(struct arena *a, struct bytes text, struct handler_s
     const struct json *all, *list, *inner;
 
     *ret = found;
+    text = utf8_without_mark(text);
     if (!bytes_trim(text).len)
         return true;
     if (!parse_strictly(a, text, &all, err) || !json_need_array(all, "runtimeSettings", &list, err))

@@ -153,9 +153,9 @@ class Machine:
 
     def enable(self, settings):
         self.sequence += 1
-        content = settings if isinstance(settings, bytes) else json.dumps(settings).encode()
-        with open(f"{self.install}/config/{self.sequence}.settings", "wb") as f:
-            f.write(content)
+        if settings is not None:
+            with open(f"{self.install}/config/{self.sequence}.settings", "wb") as f:
+                f.write(settings if isinstance(settings, bytes) else json.dumps(settings).encode())
         env = dict(os.environ, ConfigSequenceNumber=str(self.sequence), AZURE_GUEST_AGENT_EXTENSION_PATH=self.install, AZURE_GUEST_AGENT_EXTENSION_VERSION="1.0")
         env.pop("https_proxy", None)
         done = subprocess.run([AGENT, "enable", "--root", self.root, "--services", "none", "--fw-cfg", ""], env=env, capture_output=True, timeout=60)
@@ -195,6 +195,13 @@ def check_settings(machine):
         shown = json.dumps(parts, ensure_ascii=False)
         fine = code == 0 and bool(parts) and parts[0]["status"] == "warning" and all(n in shown for n in names) and is_safe(shown) and len(shown) < 20000
         tap.check(fine, f"{what}: a warning", f"{code} {said} {shown[:600]}")
+    for what, settings in (("a byte order mark", b"\xef\xbb\xbf" + json.dumps(public(GOOD)).encode()), ("an address with HTTPS in capitals", public(config(MAA, "maaEndpoint", "HTTPS://good.example")))):
+        code, said, status = machine.enable(settings)
+        tap.check(code == 0 and "good.example" in machine.in_force(), f"{what} is taken", f"{code} {said}")
+    before = machine.in_force()
+    code, said, status = machine.enable(None)
+    tap.check(code == 53 and status.get("code") == 53 and f"{machine.sequence}.settings is not there" in said and machine.in_force() == before,
+              "a number without its file: 53, naming it, and what was in force stays", f"{code} {said} {status}")
     code, said, status = machine.enable(b"")
     tap.check(code == 0 and status.get("status") in ("transitioning", "success", "warning"), "an empty file is no settings, and no error", f"{code} {said} {status}")
 
@@ -241,8 +248,14 @@ def check_diagnosis(folder):
 def check_words():
     """Words that are too few, too many or unknown; with an empty environment too, which lies behind the arguments in memory."""
     for arguments, env, code, said in [([], {}, 0, "Usage: trueboot-agent VERB"), ([], {"FOO": "bar"}, 0, "Usage: trueboot-agent VERB"), (["help"], {}, 0, "Usage: trueboot-agent VERB"),
-                                       (["diagnose", "--help"], {}, 0, "Usage: trueboot-agent VERB"), (["help", "me"], {}, 2, "\"me\" is one word too many"),
-                                       (["ru"], {}, 2, "no such verb"), (["run", "--cycle"], {}, 2, "see `trueboot-agent help`")]:
+                                       (["diagnose", "--help"], {}, 0, "Usage: trueboot-agent diagnose"), (["once", "--json", "--help"], {}, 0, "--nonce HEX"), (["help", "me"], {}, 2, "\"me\" is one word too many"),
+                                       (["ru"], {}, 2, "no such verb"), (["run", "--cycle"], {}, 2, "requires an argument"), (["run", "--bogus"], {}, 2, "see `trueboot-agent run --help`"),
+                                       *[(["run", "--cycles", n], {}, 2, "--cycles: a number from 1") for n in ("0", "-1", "+1", "1x", " 1", "", "99999999999999999999")],
+                                       *[(["publish", "--every", n], {}, 2, "--every: 1 to 3600") for n in ("0", "-1", "3601", "1h")],
+                                       (["status", "--nonce", "00"], {}, 2, "--nonce is no option of status, but of once"), (["run", "--json"], {}, 2, "but of diagnose"),
+                                       (["once", "--set", "attest.endpoint"], {}, 2, "KEY=VALUE"), (["once", "--set", "attest.endpont=x"], {}, 53, "did you mean attest.endpoint?"),
+                                       (["once", "--endpoint", "https://h/#x"], {}, 53, "--endpoint: attest.endpoint: an address with a fragment"),
+                                       (["once", "--set", "attest.protocol=smtp"], {}, 53, "none of auto, tpm, azureguest")]:
         done = subprocess.run([AGENT, *arguments], env=env, capture_output=True, text=True, timeout=60)
         tap.check(done.returncode == code and said in done.stdout + done.stderr and "FOO" not in done.stderr, f"trueboot-agent {' '.join(arguments)} with {len(env)} variables: {code}",
                   f"{done.returncode} {done.stdout[:100]} {done.stderr[:200]}")

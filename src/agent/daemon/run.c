@@ -277,9 +277,13 @@ static bool take_lock(struct daemon *d)
     d->lock_fd = -1;
     if (!file_make_dirs(d->config->run_dir, 0755, &err) || snprintf(path, sizeof path, "%s/lock", d->config->run_dir) >= (int)sizeof path)
         return true; /* nowhere to lock: go on alone */
-    d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (d->lock_fd < 0)
+    d->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (d->lock_fd < 0 && errno == ELOOP && unlink(path) == 0) /* what is written here shall not land elsewhere */
+        d->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (d->lock_fd < 0) {
+        log_event(LOG_WARNING, "no lock: a second agent would not be noticed", "lock", path, "why", strerror(errno), NULL);
         return true;
+    }
     if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
         if (ftruncate(d->lock_fd, 0) == 0)
             (void)!dprintf(d->lock_fd, "%d " TRUEBOOT_VERSION "\n", (int)getpid());

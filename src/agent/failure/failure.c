@@ -99,6 +99,14 @@ void failure_put(struct json_out *out, const char *name, const struct failure *f
 
 const char *failure_name(enum failure_id id) { return failures[id].name; }
 
+enum failure_id failure_from_name(struct bytes name)
+{
+    for (size_t id = 0; id < ARRAY_LEN(failures); id++)
+        if (failures[id].name && bytes_equal_string(name, failures[id].name))
+            return (enum failure_id)id;
+    return FAILURE_NONE;
+}
+
 const char *failure_reason(enum failure_id id) { return failures[id].reason; }
 
 const char *failure_meaning(enum failure_id id) { return failures[id].meaning; }

@@ -88,6 +88,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(SHIM_INSECURE,    "SB.ShimPolicyInsecure",   PERIOD,   "shim does not validate")                                 \
     X(DISK_FULL,        "AGT.State",               PERIOD,   "the state cannot be written")                            \
     X(STATE_CORRUPT,    "AGT.Crashed",             PERIOD,   "a state file was damaged")                               \
+    X(STATE_NEWER,      "AGT.State",               PERIOD,   "the state was written by a newer version")               \
     X(DUPLICATE,        "AGT.Crashed",             PERIOD,   "another agent runs")                                     \
     X(CANCELLED,        "AGT.Stopped",             PERIOD,   "the agent was told to stop")                             \
     X(NO_MEMORY,        "AGT.Crashed",             LATER,    "out of memory")                                         \
@@ -126,7 +127,8 @@ bool failure_is_network(enum failure_id id);
 /* {"code":"DNS","reason":"NET.Dns","message":"…","number":6401}, without the number where there is none; null for NULL and NONE. */
 void failure_put(struct json_out *out, const char *name, const struct failure *failure);
 
-const char *failure_name(enum failure_id id);   /* "AK_REPLACED"; "NONE" */
-const char *failure_reason(enum failure_id id); /* "TPM.IdentityChanged"; "" */
+const char *failure_name(enum failure_id id);         /* "AK_REPLACED"; "NONE" */
+enum failure_id failure_from_name(struct bytes name); /* FAILURE_NONE: there is none of that name */
+const char *failure_reason(enum failure_id id);       /* "TPM.IdentityChanged"; "" */
 const char *failure_meaning(enum failure_id id);
 enum retry_class failure_retry(enum failure_id id);

@@ -53,7 +53,10 @@ static void encode_in_place(struct writer *w, struct bytes prefix, struct bytes 
 static bool send(struct server *server, struct writer *message, struct arena *a, struct server_answer *ret, struct failure *why)
 {
     encode_in_place(message, BYTES_LIT("{\"data\":\""), BYTES_LIT("\"}"));
-    return writer_ok(message) ? server_post(server, ATTEST_PATH, writer_bytes(message), NULL, a, ret, why) : too_large(why);
+    if (!writer_ok(message))
+        return too_large(why);
+    server_keep_evidence(server, writer_bytes(message));
+    return server_post(server, ATTEST_PATH, writer_bytes(message), NULL, a, ret, why);
 }
 
 static bool open_envelope(const struct server_answer *answer, struct arena *a, const struct json **ret_payload, struct failure *why)

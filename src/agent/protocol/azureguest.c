@@ -236,7 +236,10 @@ static bool post(struct exchange *x, struct sealed_token *ret, struct failure *w
 
     if (!path)
         return out_of_memory(why);
-    if (!write_body(x, &w, why) || !server_post(x->server, path, writer_bytes(&w), NULL, x->a, &answer, why))
+    if (!write_body(x, &w, why))
+        return false;
+    server_keep_evidence(x->server, writer_bytes(&w));
+    if (!server_post(x->server, path, writer_bytes(&w), NULL, x->a, &answer, why))
         return false;
     if (answer.status != 200)
         return attest_refused(&answer, x->result, why);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "agent/protocol/server.h"
 #include "http/proxy.h"
 #include <errno.h>
@@ -15,6 +16,7 @@ enum { CREDENTIALS_MAX = 1024, EXCERPT_LEN = 80 };
 struct server {
     struct http_client *http;
     char *endpoint; /* without the slash at its end */
+    char *dump_file;
     int64_t clock_ahead_ms;
 };
 
@@ -62,6 +64,7 @@ struct server_config server_config_of(const struct agent_config *config, const c
                                    .no_proxy = config->no_proxy,
                                    .proxy_credentials_file = config->proxy_credentials_file,
                                    .pins = config->pins,
+                                   .dump_dir = config->dump_evidence ? config->state_dir : NULL,
                                    .insecure_loopback = config->insecure_loopback,
                                    .connect_timeout_seconds = config->timeout_connect_seconds,
                                    .tls_timeout_seconds = config->timeout_tls_seconds,
@@ -120,6 +123,10 @@ bool server_open(const struct server_config *config, struct server **ret, struct
         return false;
     if (!server || !(server->endpoint = strdup(config->endpoint)))
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+    if (config->dump_dir && asprintf(&server->dump_file, "%s/" SERVER_EVIDENCE_FILE, config->dump_dir) < 0) {
+        server->dump_file = NULL;
+        return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+    }
     for (len = strlen(server->endpoint); len && server->endpoint[len - 1] == '/'; len--)
         server->endpoint[len - 1] = 0;
     if (!server_http_client(config, &server->http, why))
@@ -134,7 +141,16 @@ void server_close(struct server *server)
         return;
     http_client_free(server->http);
     free(server->endpoint);
+    free(server->dump_file);
     free(server);
+}
+
+void server_keep_evidence(const struct server *server, struct bytes body)
+{
+    struct err ignored = ERR_INIT;
+
+    if (server->dump_file)
+        (void)!file_replace(server->dump_file, body, 0600, &ignored);
 }
 
 void server_close_at(struct server **server) { server_close(*server); }
@@ -189,14 +205,22 @@ static void note_date(struct server *server, const struct http_answer *answer)
     server->clock_ahead_ms = ahead > -30000 && ahead < 30000 ? 0 : ahead;
 }
 
+/* RFC 9110, 10.2.3: seconds, or a date, which counts from the server's own. */
 static unsigned retry_after(const struct http_answer *answer)
 {
+    enum { LONGEST = 86400 };
     struct bytes text = http_answer_header(answer, "Retry-After");
+    int64_t then_ms, now_ms;
     unsigned seconds = 0;
 
+    if (http_date_parse(text, &then_ms)) {
+        if (!http_date_parse(http_answer_header(answer, "Date"), &now_ms))
+            now_ms = clock_now_ms();
+        return then_ms <= now_ms ? 0 : then_ms - now_ms > LONGEST * INT64_C(1000) ? LONGEST : (unsigned)((then_ms - now_ms + 999) / 1000);
+    }
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || seconds > 86400)
-            return 0; /* a date: our own pause will do */
+        if (text.data[i] < '0' || text.data[i] > '9' || seconds > LONGEST)
+            return 0;
         seconds = seconds * 10 + (unsigned)(text.data[i] - '0');
     }
     return seconds;

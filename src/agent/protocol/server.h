@@ -11,6 +11,8 @@
 
 struct server;
 
+#define SERVER_EVIDENCE_FILE "evidence.json"
+
 struct server_config {
     const char *endpoint;               /* "https://HOST:PORT" or with a path below which the server lives */
     const char *ca_file;                /* PEM bundle; NULL: the system's */
@@ -19,6 +21,7 @@ struct server_config {
     const char *proxy, *no_proxy;       /* NULL: the environment's */
     const char *proxy_credentials_file; /* user:password, for our eyes only; NULL: none */
     const char *pins;                   /* http/client.h; NULL: none */
+    const char *dump_dir;               /* server_keep_evidence; NULL: it keeps nothing */
     bool insecure_loopback;             /* http:// to a literal loopback address is fine */
     unsigned connect_timeout_seconds, tls_timeout_seconds, first_byte_timeout_seconds, total_timeout_seconds; /* 0: 10, 10, 60, 120 */
 };
@@ -48,6 +51,9 @@ struct server_answer {
 /* server_post is true for any answer that is JSON or empty; PROXY_BLOCK for others. `path` begins with '/', may have a query; `authorization` may be NULL. */
 MUST_CHECK bool server_post(struct server *server, const char *path, struct bytes body, const char *authorization, struct arena *a,
                             struct server_answer *ret, struct failure *why);
+
+/* debug.dump_evidence: the request that is about to be sent, as evidence.json in dump_dir, 0600; the newest replaces the one before. Never in anybody's way. */
+void server_keep_evidence(const struct server *server, struct bytes body);
 
 /* How far the server's clock is ahead of ours, by the Date of its last answer; 0 below half a minute (8.1: iat within 120 s). */
 int64_t server_clock_ahead_ms(const struct server *server);

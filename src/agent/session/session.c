@@ -77,7 +77,7 @@ static void keep_record(struct session *s, const struct ak *ak)
     struct ak_record now;
 
     ak_remember(ak, &now);
-    if (s->state.ak.known && s->state.ak.handle == now.handle && s->state.ak.profile == now.profile)
+    if (s->state.ak.known && s->state.ak.handle == now.handle && s->state.ak.profile == now.profile && s->state.ak.asked == now.asked)
         return;
     s->state.ak = now;
     state_save_identity(&s->state);
@@ -178,8 +178,10 @@ static void begin(struct session *ret)
     ret->watch.before = state_life_point(&ret->state);
     if (ret->state.damaged)
         notes_add(&ret->watch.events, FAILURE_STATE_CORRUPT, "%s", ret->state.note);
-    if (strcmp(ret->state.boot_id, ret->host.boot_id) == 0 && ret->host.boot_id[0])
+    if (strcmp(ret->state.boot_id, ret->host.boot_id) == 0 && ret->host.boot_id[0]) {
         ret->has_counters = ret->state.clock_ms != 0;
+        ret->watch.boot = ret->state.boot_notes;
+    }
     snprintf(ret->state.boot_id, sizeof ret->state.boot_id, "%s", ret->host.boot_id);
     collect_sources_of(&ret->arena, "", ret->config->run_dir, ret->host.boot_id, &ret->collected);
 }
@@ -420,8 +422,8 @@ void session_notes(const struct session *s, struct notes *ret)
     watch_notes(&s->watch, ret);
     for (size_t i = 0; i < ARRAY_LEN(servers); i++)
         server_note_skew(servers[i], ret);
-    if (s->state.in_memory && s->state.note[0] && !s->state.damaged)
-        notes_add(ret, FAILURE_DISK_FULL, "the state lives in memory only: %s", s->state.note);
+    if (s->state.in_memory && s->state.note[0] && (s->state.newer || !s->state.damaged))
+        notes_add(ret, s->state.newer ? FAILURE_STATE_NEWER : FAILURE_DISK_FULL, "the state lives in memory only: %s", s->state.note);
 }
 
 /* `notes` is filled, and must live as long as what is returned. */
@@ -591,7 +593,7 @@ static bool read_bearer(const struct session *s, struct bytes attestation_token,
     const struct agent_config *c = s->config;
 
     *ret = BYTES_NONE;
-    if (!c->custom_token)
+    if (!c->custom_token && !(c->report_auth && strcmp(c->report_auth, "custom") == 0))
         return true;
     if (c->report_token_file && *c->report_token_file)
         return secret_file_read("report.token_file", c->report_token_file, LIMIT_TOKEN_BYTES, a, ret, why);
@@ -646,7 +648,10 @@ bool session_cycle(struct session *s, struct report_answer *ret_answer, struct f
     if (!done) {
         heed(s, why);
         s->memory = (struct tpm_memory){ 0 };
+    } else if (s->state.identity_lost) {
+        state_save_identity(&s->state);
     }
+    s->state.boot_notes = s->watch.boot;
     state_save_progress(&s->state);
     return done;
 }

@@ -61,10 +61,12 @@ static void fingerprint(const struct pcr_set *pcrs, char ret[static 65])
 void watch_after(struct watch *watch, const struct attest_result *result, const char *boot_id)
 {
     struct life_point now = { .known = true, .clock = result->quoted.clock };
+    struct notes life = { 0 };
 
     memcpy(now.boot_id, boot_id, strnlen(boot_id, UUID_TEXT_LEN - 1));
     fingerprint(&result->quoted.pcrs, now.pcrs);
-    lifecycle_judge(&watch->before, &now, watch->resumed, &watch->events);
+    lifecycle_judge(&watch->before, &now, watch->resumed, &life);
+    notes_add_all(notes_find(&life, FAILURE_RESTART_SEEN) ? &watch->events : &watch->boot, &life);
     watch->before = now;
     watch->resumed = false;
     notes_add_all(&watch->now, &result->log_notes);
@@ -75,6 +77,7 @@ void watch_notes(const struct watch *watch, struct notes *ret)
     *ret = watch->now;
     notes_add_all(ret, &watch->identity);
     notes_add_all(ret, &watch->events);
+    notes_add_all(ret, &watch->boot);
 }
 
 void watch_told(struct watch *watch) { watch->events = (struct notes){ 0 }; }

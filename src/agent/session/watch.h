@@ -1,7 +1,7 @@
 /* agent/session/watch.h: what is noticed around an attestation, and how long it is told (guest-agent.md 9).
  *
  * `now` is true of the last attestation and made anew for each; `events` happened once and are kept until a report that carried them was
- * taken. Nothing here stops an attestation. */
+ * taken; `boot` is true of this boot, told with every report of it and remembered in the state: a kernel that kexec started stays unmeasured. Nothing here stops an attestation. */
 #pragma once
 #include "agent/machine/host.h"
 #include "agent/protocol/attest.h"
@@ -9,7 +9,7 @@
 #include "agent/tpm/lifecycle.h"
 
 struct watch {
-    struct notes now, events;
+    struct notes now, events, boot;
     struct life_point before; /* what the last attestation saw, perhaps in an earlier boot */
     bool resumed;             /* since then */
     bool identity_checked;
@@ -21,7 +21,7 @@ struct watch {
 MUST_CHECK bool watch_before(struct watch *watch, struct tpm_device *tpm, const struct host *host, struct failure *why);
 /* After the quote: logs and life-cycle. */
 void watch_after(struct watch *watch, const struct attest_result *result, const char *boot_id);
-/* Both lists in one. */
+/* All lists in one. */
 void watch_notes(const struct watch *watch, struct notes *ret);
 /* A report with these notes was taken. */
 void watch_told(struct watch *watch);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "extension/attestation_config.h"
 #include "json/parse.h"
 
 enum { KEY_MAX = 48 };
@@ -108,7 +109,7 @@ static bool parse_switch(struct bytes text, bool *ret)
                   { "false", false }, { "no", false }, { "off", false }, { "0", false } };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (bytes_equal_string(text, words[i].word)) {
+        if (bytes_equal_no_case(text, words[i].word)) {
             *ret = words[i].on;
             return true;
         }
@@ -180,6 +181,17 @@ bool config_knows(const char *key)
     return false;
 }
 
+/* Keys whose text is the address of a server. http:// is for servers on this very machine, which is looked at when one is used. */
+static bool is_address_fine(struct bytes key, struct bytes value, struct err *err)
+{
+    static const char *const addresses[] = { "attest.endpoint", "report.endpoint", "enroll.endpoint" };
+
+    for (size_t i = 0; i < ARRAY_LEN(addresses) && value.len; i++)
+        if (bytes_equal_string(key, addresses[i]))
+            return config_check_endpoint(value, true, err) || err_within(err, "%s", addresses[i]);
+    return true;
+}
+
 /* Keys whose text is one of a few words. */
 static const struct {
     const char *key;
@@ -187,24 +199,30 @@ static const struct {
 } choices[] = {
     { "attest.protocol", { "auto", "tpm", "azureguest" } },
     { "report.format", { "trueboot", "compatible" } },
+    { "report.auth", { "key", "custom" } },
     { "tpm.profile", { "auto", "azure", "azurelocal", "selfhosted" } },
     { "enroll.iak", { "auto", "require", "never" } },
     { "ak.type", { "rsa", "ecc" } },
 };
 
-static bool is_choice(struct bytes key, struct bytes value, struct err *err)
+/* In any case; *value is the word as we write it from then on. */
+static bool take_choice(struct bytes key, struct bytes *value, struct err *err)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
-    const char *shown = text_for_people(&a, bytes_slice(value, 0, 40));
+    const char *shown = text_for_people(&a, bytes_slice(*value, 0, 40));
+    char words[120] = "";
 
     for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
         if (!bytes_equal_string(key, choices[i].key))
             continue;
-        for (size_t w = 0; choices[i].words[w]; w++)
-            if (bytes_equal_string(value, choices[i].words[w]))
+        for (size_t w = 0, len = 0; choices[i].words[w]; w++) {
+            if (bytes_equal_no_case(*value, choices[i].words[w])) {
+                *value = bytes_of_string(choices[i].words[w]);
                 return true;
-        return err_set(err, ERR_MALFORMED, "%s: \"%.80s\" is none of its words, of which the first is %s", choices[i].key,
-                       shown ? shown : "", choices[i].words[0]);
+            }
+            len += (size_t)snprintf(words + len, sizeof words - len, "%s%s", w ? ", " : "", choices[i].words[w]);
+        }
+        return err_set(err, ERR_MALFORMED, "%s: \"%.80s\" is none of %s", choices[i].key, shown ? shown : "", words);
     }
     return true;
 }
@@ -213,7 +231,8 @@ bool config_set(struct agent_config *config, struct arena *a, const char *place,
 {
     size_t i;
 
-    if (!find_key(key, &i, err) || !is_choice(key, value, err) || !set_value(config, i, a, value, err))
+    if (!find_key(key, &i, err) || !take_choice(key, &value, err) || !is_address_fine(key, value, err) ||
+        !set_value(config, i, a, value, err))
         return err_within(err, "%s", place);
     return true;
 }
@@ -254,13 +273,15 @@ static bool take_pair(struct file_parser *p, struct bytes line, struct err *err)
     if (p->seen[i])
         return err_set(err, ERR_CONFLICT, "%s is set a second time", keys[i].key);
     p->seen[i] = true;
-    return is_choice(bytes_of_string(keys[i].key), value, err) && set_value(p->config, i, p->a, value, err);
+    return take_choice(bytes_of_string(keys[i].key), &value, err) && is_address_fine(bytes_of_string(keys[i].key), value, err) &&
+           set_value(p->config, i, p->a, value, err);
 }
 
 bool config_parse(struct agent_config *config, struct arena *a, const char *file_name, struct bytes text, struct err *err)
 {
     struct file_parser p = { .config = config, .a = a };
 
+    text = utf8_without_mark(text);
     if (bytes_find(text, (struct bytes){ (const uint8_t *)"", 1 }) != SIZE_MAX)
         return err_set(err, ERR_MALFORMED, "%s: this is no text file", file_name);
     for (unsigned number = 1; text.len; number++) {
@@ -286,7 +307,8 @@ bool config_parse_fw_cfg(struct agent_config *config, struct arena *a, struct by
 
     while (text.len && text.data[text.len - 1] == 0)
         text.len--; /* QEMU's string= adds none, but tools do */
-    if (!json_parse(a, text, NULL, &item, err) || !json_need_string(item, "endpoint", &endpoint, err))
+    if (!json_parse(a, utf8_without_mark(text), NULL, &item, err) || !json_need_string(item, "endpoint", &endpoint, err) ||
+        !config_check_endpoint(endpoint, true, err))
         return err_within(err, "fw_cfg opt/org.trueboot/agent");
     config->endpoint = arena_string(a, endpoint);
     ca = json_text(json_get(item, "ca_pem"), BYTES_NONE);
@@ -354,8 +376,8 @@ static bool load_environment(struct agent_config *config, struct arena *a, struc
         for (char *c = name; *c; c++)
             *c = *c == '.' ? '_' : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
         value = getenv(name);
-        if (value && *value && !set_value(config, i, a, bytes_of_string(value), err))
-            return err_within(err, "environment variable %s", name);
+        if (value && *value && !config_set(config, a, name, bytes_of_string(keys[i].key), bytes_of_string(value), err))
+            return err_within(err, "environment variable");
     }
     return true;
 }

@@ -27,6 +27,7 @@
     X("report.format",        report_format,           TEXT,     0,       0,    0,        "trueboot, or compatible: the product's names, for other relying parties") \
     X("report.resource_id",   resource_id,             TEXT,     0,       0,    0,        "ArmID in compatible messages; without it the VM's UUID") \
     X("report.heartbeat",     heartbeat_seconds,       DURATION, 900,     1,    86400,    "pause between heartbeats when the server does not say") \
+    X("report.auth",          report_auth,             TEXT,     0,       0,    0,        "key: the attestation key signs; custom: the same as report.custom_token = yes") \
     X("report.custom_token",  custom_token,            SWITCH,   0,       0,    1,        "compatible reports: log in with report.token_file, else by certificate, else with the attestation token") \
     X("report.token_file",    report_token_file,       TEXT,     0,       0,    0,        "file with the token for report.custom_token, mode 0600") \
     X("report.alerts",        alerts,                  SWITCH,   1,       0,    1,        "no: the monitor is asked to record, and to alert nobody") \
@@ -61,6 +62,7 @@
     X("net.timeout_tls",      timeout_tls_seconds,     DURATION, 10,      1,    300,      "for the TLS handshake")                                \
     X("net.timeout_first_byte", timeout_first_byte_seconds, DURATION, 60, 1,    3600,     "for an answer to begin")                               \
     X("net.timeout_total",    timeout_total_seconds,   DURATION, 120,     1,    3600,     "for one request")                                      \
+    X("debug.dump_evidence",  dump_evidence,           SWITCH,   0,       0,    1,        "keep the newest request with evidence as evidence.json in state.dir, mode 0600") \
     X("log.dir",              log_dir,                 TEXT,     0,       0,    0,        "folder for trueboot-agent.log; /var/log/trueboot-agent where it exists") \
     X("run.user",             user,                    TEXT,     0,       0,    0,        "who the daemon becomes when root starts it; trueboot-agent") \
     X("run.sandbox",          sandbox,                 SWITCH,   1,       0,    1,        "let the daemon give up what it does not need")         \

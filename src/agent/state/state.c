@@ -12,7 +12,7 @@
 
 enum { FILE_MAX = 256 * 1024 };
 
-static const char *const file_names[] = { "ak.json", "ak.crt", "ak.chain", "identity.json", "state.json" };
+static const char *const file_names[] = { "ak.json", "ak.crt", "ak.chain", "identity.json", "state.json", "evidence.json" };
 
 static void go_to_memory(struct agent_state *s, const char *why)
 {
@@ -38,17 +38,32 @@ static void set_aside(struct agent_state *s, const char *name, const char *probl
     if (path_in(s->dir, name, "", from) && path_in(s->dir, name, ".bad", to) && rename(from, to) != 0)
         go_to_memory(s, strerror(errno));
     s->damaged = true;
+    s->identity_lost = s->identity_lost || strcmp(name, "state.json") != 0;
     snprintf(s->note, sizeof s->note, "%s was damaged and is now %s.bad: %.120s", name, name, problem);
+}
+
+/* False: it is not there, or was set aside. */
+static bool read_file(struct agent_state *s, const char *name, struct bytes *ret)
+{
+    struct err err = ERR_INIT;
+    char path[512];
+
+    if (!path_in(s->dir, name, "", path))
+        return false;
+    if (file_read_plain(path, FILE_MAX, ret, &err))
+        return true;
+    if (err.code != ERR_NOT_FOUND && err.code != ERR_NO_MEMORY)
+        set_aside(s, name, err.text);
+    return false;
 }
 
 static bool load_json(struct agent_state *s, struct arena *a, const char *name, const struct json **ret)
 {
+    struct bytes content CLEANUP(file_free) = BYTES_NONE, text;
     struct err err = ERR_INIT;
-    struct bytes text;
-    char path[512];
     int64_t schema = 0;
 
-    if (!path_in(s->dir, name, "", path) || !file_read_in(a, path, FILE_MAX, &text, &err))
+    if (!read_file(s, name, &content) || !arena_copy(a, content, &text))
         return false;
     if (!json_parse(a, text, NULL, ret, &err) || !json_need_integer(*ret, "schema", &schema, &err)) {
         set_aside(s, name, err.text);
@@ -58,6 +73,7 @@ static bool load_json(struct agent_state *s, struct arena *a, const char *name, 
         char why[120];
 
         snprintf(why, sizeof why, "%s was written by a newer version; it is left as it is", name);
+        s->newer = true;
         go_to_memory(s, why);
         return false;
     }
@@ -76,6 +92,14 @@ static void text_of(const struct json *v, const char *name, char *out, size_t si
     snprintf(out, size, "%.*s", BYTES_FMT(json_text(json_get(v, name), BYTES_LIT(""))));
 }
 
+/* Versions that did not say so: `auto` finds no Azure Local. */
+static bool is_asked(const struct json *v)
+{
+    bool asked;
+
+    return json_as_boolean(json_get(v, "profileAsked"), &asked) ? asked : json_is_string(json_get(v, "profile"), "azurelocal");
+}
+
 static void load_ak(struct agent_state *s, struct arena *a)
 {
     const struct json *v;
@@ -91,6 +115,7 @@ static void load_ak(struct agent_state *s, struct arena *a)
     s->ak = (struct ak_record){ .known = true,
                                 .type = json_is_string(json_get(v, "templateId"), ak_template_id(AK_P256)) ? AK_P256 : AK_RSA2048,
                                 .profile = ak_profile_from_name(json_text(json_get(v, "profile"), BYTES_NONE)),
+                                .asked = is_asked(v),
                                 .rotation = (uint32_t)number_of(v, "rotation"),
                                 .handle = (uint32_t)number_of(v, "handle"),
                                 .name.len = name.len };
@@ -100,10 +125,8 @@ static void load_ak(struct agent_state *s, struct arena *a)
 static void load_blob(struct agent_state *s, const char *name, struct writer *to)
 {
     struct bytes content CLEANUP(file_free) = BYTES_NONE;
-    struct err err = ERR_INIT;
-    char path[512];
 
-    if (path_in(s->dir, name, "", path) && file_read(path, FILE_MAX, &content, &err))
+    if (read_file(s, name, &content))
         write_bytes(to, content);
 }
 
@@ -118,6 +141,16 @@ static void load_identity(struct agent_state *s, struct arena *a)
     text_of(v, "ekCertSha256", s->ek_cert_sha256, sizeof s->ek_cert_sha256);
     if (!clock_parse(json_text(json_get(v, "firstSeen"), BYTES_NONE), &s->first_seen_ms))
         s->first_seen_ms = 0;
+}
+
+static void load_boot_notes(struct agent_state *s, const struct json *list)
+{
+    for (size_t i = 0; list && list->type == JSON_ARRAY && i < list->array.n; i++) {
+        enum failure_id id = failure_from_name(json_text(json_get(list->array.items[i], "code"), BYTES_NONE));
+
+        if (id != FAILURE_NONE)
+            notes_add(&s->boot_notes, id, "%.*s", BYTES_FMT(json_text(json_get(list->array.items[i], "message"), BYTES_LIT(""))));
+    }
 }
 
 static void load_progress(struct agent_state *s, struct arena *a)
@@ -138,6 +171,7 @@ static void load_progress(struct agent_state *s, struct arena *a)
     if (!json_as_boolean(json_get(v, "safe"), &s->safe))
         s->safe = false;
     text_of(v, "pcrs", s->pcrs, sizeof s->pcrs);
+    load_boot_notes(s, json_get(v, "bootNotes"));
 }
 
 static void load_all(struct agent_state *ret)
@@ -237,6 +271,7 @@ void state_save_identity(struct agent_state *s)
     struct json_out out = begin(&w);
 
     json_put_string(&out, "profile", ak_profile_name(s->ak.profile));
+    json_put_boolean(&out, "profileAsked", s->ak.asked);
     json_put_string(&out, "templateId", ak_template_id(s->ak.type));
     json_put_integer(&out, "rotation", s->ak.rotation);
     json_put_hex(&out, "name", tpm_name_bytes(&s->ak.name));
@@ -255,6 +290,7 @@ void state_save_identity(struct agent_state *s)
     put_time_or_null(&out, "firstSeen", s->first_seen_ms);
     json_end(&out);
     save_json(s, "identity.json", &w);
+    s->identity_lost = false;
 }
 
 /* Always of one size, as long as it is smaller: see file_overwrite. */
@@ -303,6 +339,8 @@ void state_save_progress(struct agent_state *s)
     json_put_integer(&out, "restartCount", s->restart_count);
     json_put_boolean(&out, "safe", s->safe);
     json_put_string(&out, "pcrs", s->pcrs[0] ? s->pcrs : NULL);
+    if (s->boot_notes.n)
+        notes_put(&out, "bootNotes", &s->boot_notes);
     lasting_len = w.len; /* what follows is another one each time, and the one before serves as well after the machine has started again */
     json_put_integer(&out, "counter", (int64_t)s->counter);
     json_put_integer(&out, "sequence", (int64_t)s->sequence);

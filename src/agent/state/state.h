@@ -1,13 +1,14 @@
 /* agent/state/state.h: what outlives the process: the folder /var/lib/trueboot-agent, mode 0700 (guest-agent.md 12).
  *
- *   ak.json        {"schema":1,"profile":"selfhosted","templateId":"ak-rsa2048-e-1","rotation":0,"name":"000b…","handle":2164260867}
+ *   ak.json        {"schema":1,"profile":"selfhosted","profileAsked":bool,"templateId":"ak-rsa2048-e-1","rotation":0,"name":"000b…","handle":2164260867}
  *   ak.crt         DER certificate;  ak.chain  its issuers, concatenated DER
  *   identity.json  {"schema":1,"vmUuid":"…","ekCertSha256":"hex"|null,"firstSeen":"RFC 3339"}
  *   state.json     {"schema":1,"bootId":"…","counter":n,"sequence":n,"lastVerdict":"accepted"|"refused"|null,"lastVerdictTime":…|null,
- *                   "clockMs":n,"resetCount":n,"restartCount":n,"safe":bool,"pcrs":"hex"|null}
+ *                   "clockMs":n,"resetCount":n,"restartCount":n,"safe":bool,"pcrs":"hex"|null,
+ *                   "bootNotes":[as in note.h], where there are some}
  *
  * A folder that cannot be made or written is no obstacle: the state lives in memory, the key is derived anew and its certificate lies
- * in NV. A file that cannot be read is renamed to *.bad; one with a newer schema is left alone and nothing is written. */
+ * in NV. A file that cannot be read, or is none, is renamed to *.bad; one with a newer schema is left alone and nothing is written. */
 #pragma once
 #include "agent/tpm/ak.h"
 #include "agent/tpm/lifecycle.h"
@@ -16,11 +17,13 @@
 enum { STATE_SCHEMA = 1 };
 
 struct agent_state {
-    const char *dir; /* borrowed; NULL: memory only */
-    bool in_memory;  /* nothing is (any more) written */
-    bool look_only;  /* nothing is renamed either: state_look */
-    bool damaged;    /* a file was set aside */
-    char note[200];  /* why, or which file was bad; "" when all is well */
+    const char *dir;    /* borrowed; NULL: memory only */
+    bool in_memory;     /* nothing is (any more) written */
+    bool look_only;     /* nothing is renamed either: state_look */
+    bool damaged;       /* a file was set aside */
+    bool identity_lost; /* one of those that state_save_identity writes */
+    bool newer;         /* a file has a newer schema */
+    char note[200];     /* why, or which file was bad; "" when all is well */
 
     struct ak_record ak;
     struct writer ak_cert, ak_chain; /* DER; len 0: none */
@@ -35,7 +38,8 @@ struct agent_state {
     uint64_t clock_ms;
     uint32_t reset_count, restart_count;
     bool safe;
-    char pcrs[65]; /* hex, lifecycle.h; "": none */
+    char pcrs[65];           /* hex, lifecycle.h; "": none */
+    struct notes boot_notes; /* of the boot `boot_id` (session/watch.h) */
 
     uint8_t lasting[512]; /* the part of state.json that is on the disk for certain */
     size_t lasting_len;   /* 0: none yet */

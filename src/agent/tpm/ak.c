@@ -12,6 +12,7 @@ struct ak {
     bool transient;
     bool taken, made_anew;
     enum ak_profile profile;
+    bool asked; /* for by the configuration, not found */
     enum ak_type type;
     uint32_t rotation, handle; /* handle 0: not persistent */
     struct tpm_object known;
@@ -277,10 +278,11 @@ static bool choose_profile(struct ak *ak, const struct ak_options *options, cons
     bool found;
 
     ak->profile = options->profile;
-    if (options->profile != AK_PROFILE_AUTO)
+    ak->asked = options->profile != AK_PROFILE_AUTO;
+    if (ak->asked)
         return true;
     ak->profile = AK_PROFILE_SELFHOSTED;
-    if (record->known) { /* settled when it was enrolled */
+    if (record->known && !record->asked) { /* settled when it was enrolled */
         ak->profile = record->profile == AK_PROFILE_AUTO ? AK_PROFILE_SELFHOSTED : record->profile;
         return true;
     }
@@ -349,9 +351,13 @@ const struct pubkey *ak_key(const struct ak *ak) { return ak->key; }
 
 void ak_remember(const struct ak *ak, struct ak_record *ret)
 {
-    *ret = (struct ak_record){
-        .known = true, .profile = ak->profile, .type = ak->type, .rotation = ak->rotation, .handle = ak->handle, .name = ak->known.name
-    };
+    *ret = (struct ak_record){ .known = true,
+                               .profile = ak->profile,
+                               .asked = ak->asked,
+                               .type = ak->type,
+                               .rotation = ak->rotation,
+                               .handle = ak->handle,
+                               .name = ak->known.name };
 }
 
 bool ak_handle_is_taken(const struct ak *ak) { return ak->taken; }

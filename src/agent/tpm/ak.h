@@ -23,6 +23,7 @@ static inline bool ak_profile_is_platform(enum ak_profile profile)
 struct ak_record {
     bool known; /* false: nothing is remembered */
     enum ak_profile profile;
+    bool asked; /* the profile was asked for, not found: what is found counts again once nobody asks */
     enum ak_type type;
     uint32_t rotation; /* counter in the template */
     uint32_t handle;   /* where it was made persistent; 0: nowhere */

@@ -82,6 +82,9 @@ static bool read_settings(struct enabling *e, struct err *err)
     struct handler_settings settings = { 0 };
     struct bytes text = BYTES_NONE;
 
+    /* 6.6: without settings there is an empty 0.settings; a number whose file is not there must not put the defaults into force. */
+    if (!e->h.settings_file && e->h.sequence)
+        return err_set(err, ERR_NOT_FOUND, "%s%s%u.settings is not there", e->h.extension, *e->h.extension ? "." : "", e->h.sequence);
     if (e->h.settings_file && !file_read_in(a, e->h.settings_file, LIMIT_SETTINGS_BYTES, &text, err))
         return false;
     if (!handler_settings_parse(a, text, &settings, err))

@@ -31,6 +31,7 @@ struct invocation {
     bool no_start_delay, anew, via_daemon;
     bool json, offline, attest, preflight; /* diagnose */
     const char *bundle;
+    bool bad_setting;           /* an option's configuration value was refused */
     const char *config_problem; /* why the configuration could not be read; NULL: it could */
     unsigned cycles;
     enum secret_guard secrets; /* how well this process keeps them */

@@ -335,6 +335,49 @@ TEST(a_snapshot_that_is_restored_is_seen_by_its_counters)
     CHECK_INT(g.stub.begins, 1);
 }
 
+/* A kernel that kexec started stays unmeasured for as long as it runs: no report of its boot may leave that out (9.4). */
+TEST(what_a_boot_is_marked_with_is_told_until_the_next_boot)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    for (int life = 0; life < 4; life++) {
+        struct session s CLEANUP(session_done) = { 0 };
+
+        session_init(&s, &g.config);
+        if (life == 1)
+            s.watch.before.boot_id[0] ^= 1;
+        if (life == 3) { /* the next boot, whose agent finds another id in the state */
+            CHECK(vtpm_run(&g.vtpm, "tpm2_shutdown -c") && vtpm_while_off(&g.vtpm, "true"));
+            s.watch.boot = (struct notes){ 0 };
+            s.watch.before.boot_id[0] ^= 1;
+        }
+        for (int cycle = 0; cycle < 2; cycle++) {
+            REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+            CHECK_INT(strstr(g.stub.last_report, "\"KEXEC\"") != NULL, life == 1 || life == 2);
+        }
+    }
+}
+
+TEST(marks_of_another_boot_are_not_taken_over)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    struct session s CLEANUP(session_done) = { 0 };
+    struct agent_state other;
+
+    WITH_GUEST(g);
+    state_load(&other, g.config.state_dir);
+    snprintf(other.boot_id, sizeof other.boot_id, "11111111-6f0b-4f33-9c0e-61a1b2c3d4e5");
+    notes_add(&other.boot_notes, FAILURE_KEXEC, "another kernel");
+    state_save_progress(&other);
+    state_done(&other);
+    session_init(&s, &g.config);
+    REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+    CHECK(!strstr(g.stub.last_report, "\"KEXEC\""));
+}
+
 static void expect(const struct diagnosis *d, enum check check, enum result result, const char *says)
 {
     const struct checked *c = diagnosis_find(d, check, NULL);

@@ -561,6 +561,29 @@ TEST(a_full_disk_turns_state_into_memory_and_harms_no_file)
     CHECK_BYTES(after, before);
 }
 
+TEST(a_state_of_a_newer_version_is_left_alone_and_noted)
+{
+    static const char newer[] = "{\"schema\":2,\"counter\":7}";
+    struct session s CLEANUP(session_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+    struct err err = ERR_INIT;
+    struct notes notes;
+    struct bytes text;
+    const char *path;
+
+    WITH_GUEST(g);
+    path = arena_printf(&a, "%s/state.json", g.config.state_dir);
+    REQUIRE_OK(file_make_dirs(g.config.state_dir, 0700, &err) && file_write(path, bytes_of_string(newer), 0600, &err), err);
+    session_init(&s, &g.config);
+    REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+    session_notes(&s, &notes);
+    CHECK(notes_find(&notes, FAILURE_STATE_NEWER) && !notes_find(&notes, FAILURE_DISK_FULL));
+    REQUIRE_OK(file_read_in(&a, path, 1000, &text, &err), err);
+    CHECK_BYTES(text, bytes_of_string(newer));
+}
+
 TEST(a_damaged_state_file_is_noted_and_the_key_comes_back)
 {
     struct report_answer answer;
@@ -651,6 +674,37 @@ TEST(auto_takes_a_key_for_a_platforms_only_when_its_issuer_is_one)
         REQUIRE_DONE(tpm_device_open(g.vtpm.tcti, &tpm, &why), why);
         REQUIRE_DONE(ak_open(tpm, &options, &unknown, &ak, &why), why);
         CHECK_STRING(ak_profile_name(ak_profile(ak)), ak_profile_name(cases[i].profile));
+    }
+}
+
+TEST(a_profile_that_was_asked_for_counts_no_more_when_nobody_asks)
+{
+    static const struct {
+        enum ak_profile asked, then;
+    } cases[] = { { AK_PROFILE_AZURELOCAL, AK_PROFILE_SELFHOSTED },
+                  { AK_PROFILE_AZURE, AK_PROFILE_SELFHOSTED },
+                  { AK_PROFILE_SELFHOSTED, AK_PROFILE_SELFHOSTED } };
+    struct session s CLEANUP(session_done) = { 0 };
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    guest_session(&g, &s);
+    REQUIRE_DONE(session_enrol(&s, false, &why), why);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const enum ak_profile turns[] = { cases[i].asked, AK_PROFILE_AUTO, AK_PROFILE_AUTO };
+        struct ak_record record = s.state.ak;
+
+        for (size_t t = 0; t < ARRAY_LEN(turns); t++) {
+            const struct ak_options options = { .profile = turns[t] };
+            struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
+            struct ak *ak CLEANUP(ak_close_at) = NULL;
+
+            REQUIRE_DONE(tpm_device_open(g.vtpm.tcti, &tpm, &why), why);
+            REQUIRE_DONE(ak_open(tpm, &options, &record, &ak, &why), why);
+            CHECK_STRING(ak_profile_name(ak_profile(ak)), ak_profile_name(t ? cases[i].then : cases[i].asked));
+            CHECK_BYTES(ak_name(ak), tpm_name_bytes(&s.state.ak.name));
+            ak_remember(ak, &record);
+        }
     }
 }
 

@@ -94,6 +94,7 @@ static const struct {
     [FAILURE_SB_OFF] = { catalogue, "firmware_settings_are_seen_and_uuids_compared_in_both_byte_orders" },
     [FAILURE_SHIM_INSECURE] = { catalogue, "firmware_settings_are_seen_and_uuids_compared_in_both_byte_orders" },
     [FAILURE_DISK_FULL] = { catalogue, "a_full_disk_turns_state_into_memory_and_harms_no_file" },
+    [FAILURE_STATE_NEWER] = { catalogue, "a_state_of_a_newer_version_is_left_alone_and_noted" },
     [FAILURE_STATE_CORRUPT] = { catalogue, "a_damaged_state_file_is_noted_and_the_key_comes_back" },
     [FAILURE_DUPLICATE] = { life, "a_second_agent_is_a_duplicate_and_names_the_first" },
     [FAILURE_CANCELLED] = { life, "who_is_told_to_stop_says_so_and_leaves_nothing_in_the_tpm" },
@@ -230,7 +231,8 @@ static bool ends_nothing(enum failure_id id)
     static const enum failure_id notes[] = { FAILURE_NV_TOO_SMALL,  FAILURE_TPM_CLEARED,  FAILURE_STATE_ROLLBACK, FAILURE_IDENTITY_MISMATCH,
                                              FAILURE_KEXEC,         FAILURE_RESTART_SEEN, FAILURE_RESUME,         FAILURE_VMGENID,
                                              FAILURE_NOT_UEFI,      FAILURE_SB_OFF,       FAILURE_SHIM_INSECURE,  FAILURE_DISK_FULL,
-                                             FAILURE_STATE_CORRUPT, FAILURE_CANCELLED,    FAILURE_NO_MEMORY,      FAILURE_INTERNAL };
+                                             FAILURE_STATE_CORRUPT, FAILURE_STATE_NEWER,  FAILURE_CANCELLED,      FAILURE_NO_MEMORY,
+                                             FAILURE_INTERNAL };
 
     for (size_t i = 0; i < ARRAY_LEN(notes); i++)
         if (notes[i] == id)

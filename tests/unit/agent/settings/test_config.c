@@ -140,6 +140,59 @@ TEST(the_hypervisors_item_gives_endpoint_and_ca)
     CHECK(!config_parse_fw_cfg(&c, &a, BYTES_LIT("not json"), &err));
 }
 
+TEST(addresses_words_and_switches_are_looked_at_where_they_stand)
+{
+    static const struct {
+        const char *text, *problem; /* NULL: fine */
+    } cases[] = {
+        { "attest.endpoint = https://h:8443/below/", NULL },
+        { "attest.endpoint = HTTPS://h", NULL },
+        { "attest.endpoint = https://[2001:db8::1]:8443", NULL },
+        { "attest.endpoint = http://127.0.0.1:1", NULL }, /* whether that is allowed is asked where it is used */
+        { "attest.endpoint =", NULL },
+        { "report.endpoint = https://h/#x", "fragment" },
+        { "enroll.endpoint = https://u:p@h", "user or password" },
+        { "attest.endpoint = ftp://h", "attest.endpoint" },
+        { "attest.endpoint = https://", "no host" },
+        { "attest.endpoint = https://h:0", "port" },
+        { "attest.endpoint = https://h h", "character" },
+        { "attest.protocol = AzureGuest", NULL },
+        { "attest.protocol = smtp", "none of auto, tpm, azureguest" },
+        { "report.auth = custom", NULL },
+        { "report.auth = basic", "none of key, custom" },
+        { "ima.enable = Yes", NULL },
+        { "debug.dump_evidence = TRUE", NULL },
+        { "ima.enable = perhaps", "yes or no" },
+        { "\xef\xbb\xbf[attest]\nendpoint = https://h", NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct err err = ERR_INIT;
+        struct agent_config c;
+        bool before = test_failed();
+
+        config_defaults(&c);
+        if (config_parse(&c, &a, "agent.conf", bytes_of_string(cases[i].text), &err))
+            CHECK(!cases[i].problem);
+        else
+            CHECK(cases[i].problem && strstr(err.text, cases[i].problem) && strstr(err.text, "agent.conf:1"));
+        if (!before && test_failed())
+            test_note("%s: %s", cases[i].text, err.text);
+    }
+}
+
+TEST(a_word_in_any_case_is_kept_as_we_write_it)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_config c;
+
+    config_defaults(&c);
+    REQUIRE_OK(config_set(&c, &a, "--set", BYTES_LIT("attest.protocol"), BYTES_LIT("AzureGuest"), &err), err);
+    CHECK_STRING(c.protocol, "azureguest");
+}
+
 static bool put(const char *dir, const char *name, const char *text)
 {
     char path[512];

@@ -37,6 +37,8 @@ static void fill(struct agent_state *s)
     s->sequence = 9;
     s->reset_count = 5;
     s->first_seen_ms = 1764000000000;
+    s->ak.asked = true;
+    notes_add(&s->boot_notes, FAILURE_KEXEC, "another kernel");
 }
 
 TEST(state_comes_back_as_it_was_saved)
@@ -61,6 +63,7 @@ TEST(state_comes_back_as_it_was_saved)
     CHECK_INT(t.sequence, 9);
     CHECK_INT(t.reset_count, 5);
     CHECK_INT(t.first_seen_ms, s.first_seen_ms);
+    CHECK(t.ak.asked && t.boot_notes.n == 1 && notes_find(&t.boot_notes, FAILURE_KEXEC));
     state_done(&s);
     state_done(&t);
 }
@@ -157,13 +160,50 @@ TEST(a_damaged_file_is_set_aside_and_a_newer_one_left_alone)
     }
     overwrite(&f, "state.json", "{\"schema\":2,\"counter\":7}");
     state_load(&s, f.state);
-    CHECK(s.in_memory && strstr(s.note, "newer version"));
+    CHECK(s.in_memory && s.newer && strstr(s.note, "newer version"));
     fill(&s);
     state_save_progress(&s);
     state_done(&s);
     state_load(&s, f.state);
     CHECK(strstr(s.note, "newer version"));
     state_done(&s);
+}
+
+TEST(what_is_no_file_of_ours_is_set_aside_and_never_waited_for)
+{
+    static const char *const ways[] = { "mkdir", "mkfifo", "ln -s /etc/passwd", "truncate -s 300000" };
+    static const char *const names[] = { "ak.json", "ak.crt", "identity.json", "state.json" };
+    struct folder f CLEANUP(folder_remove) = { 0 };
+    struct agent_state s;
+    char path[200], line[300];
+
+    REQUIRE(folder_make(&f));
+    for (size_t w = 0; w < ARRAY_LEN(ways); w++) {
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+            state_load(&s, f.state);
+            fill(&s);
+            state_save_identity(&s);
+            state_save_progress(&s);
+            state_done(&s);
+            snprintf(path, sizeof path, "%s/%s", f.state, names[i]);
+            CHECK_INT(unlink(path), 0);
+            snprintf(line, sizeof line, "%s '%s'", ways[w], path);
+            CHECK_INT(system(line), 0);
+            state_load(&s, f.state);
+            CHECK(s.damaged && !s.in_memory && strstr(s.note, names[i]));
+            CHECK_INT(s.identity_lost, i < 3);
+            fill(&s);
+            state_save_identity(&s);
+            state_save_progress(&s);
+            CHECK(!s.in_memory && !s.identity_lost);
+            state_done(&s);
+            state_load(&s, f.state);
+            CHECK(!s.damaged && s.ak.known && s.ak_cert.len && s.vm_id[0] && s.counter);
+            state_done(&s);
+            snprintf(line, sizeof line, "rm -rf '%s.bad'", path);
+            CHECK_INT(system(line), 0);
+        }
+    }
 }
 
 TEST(without_a_folder_the_state_lives_in_memory)
