@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "vmhost/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -259,6 +260,43 @@ bool process_is_alive(const struct process_id *id)
     char boot[40];
 
     return id->pid > 1 && boot_id(boot) && strcmp(boot, id->boot) == 0 && start_time(id->pid, &started) && started == id->start_time;
+}
+
+/* The kernel's list of unix sockets: is the one with this inode one that connections are taken from? */
+static bool is_listening(unsigned long inode)
+{
+    enum { ACCEPTS = 0x10000 };
+    FILE *sockets = fopen("/proc/net/unix", "re");
+    unsigned long flags, number;
+    char line[300];
+    bool found = false;
+
+    while (sockets && !found && fgets(line, sizeof line, sockets))
+        found = sscanf(line, "%*s %*s %*s %lx %*s %*s %lu", &flags, &number) == 2 && number == inode && (flags & ACCEPTS);
+    if (sockets)
+        fclose(sockets);
+    return found;
+}
+
+bool process_listens(const struct process_id *id)
+{
+    const struct dirent *entry;
+    char path[64], target[64];
+    unsigned long inode;
+    bool found = false;
+    DIR *fds;
+
+    snprintf(path, sizeof path, "/proc/%ld/fd", (long)id->pid);
+    fds = opendir(path);
+    while (fds && !found && (entry = readdir(fds)) != NULL) {
+        ssize_t n = readlinkat(dirfd(fds), entry->d_name, target, sizeof target - 1);
+
+        target[n > 0 ? n : 0] = 0;
+        found = sscanf(target, "socket:[%lu]", &inode) == 1 && is_listening(inode);
+    }
+    if (fds)
+        closedir(fds);
+    return found;
 }
 
 bool process_signal(const struct process_id *id, int signal) { return process_is_alive(id) && kill(id->pid, signal) == 0; }

@@ -32,6 +32,8 @@ struct process_id {
 MUST_CHECK bool process_start(const char *const argv[], const char *dir, const char *log, struct process_id *ret, struct err *err);
 
 bool process_is_alive(const struct process_id *id); /* a zombie is not */
+/* On some unix socket: its file is there a moment before anybody listens, and who connects then is refused. */
+bool process_listens(const struct process_id *id);
 /* process_signal sends only if the process is alive by all three marks. */
 bool process_signal(const struct process_id *id, int signal);
 /* process_wait polls until it is gone: true, or timeout_ms are over: false. */

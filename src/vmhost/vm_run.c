@@ -168,7 +168,7 @@ static bool start_tpm(struct vm_folder *f, const struct host_parts *parts, struc
         return err_set(err, ERR_NO_MEMORY, "no memory");
     if (!forget_last_run(f, err) || !start_process(f, argv, "swtpm.log", "swtpm.pid", ret, err))
         return false;
-    while (!file_exists(socket)) {
+    while (!file_exists(socket) || !process_listens(ret)) {
         if (!process_is_alive(ret))
             return died(f, "swtpm", "swtpm.log", err);
         if (clock_monotonic_ms() >= deadline)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 
+from rig import listens, until
 from tap import ok, tap
 
 AGENT = f"{sys.argv[1]}/src/agent/trueboot-agent"
@@ -63,10 +64,7 @@ with tempfile.TemporaryDirectory() as folder:
     os.makedirs(f"{folder}/tpm")
     tpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}/tpm", "--server", f"type=unixio,path={folder}/tpm.sock",
                             "--ctrl", f"type=unixio,path={folder}/tpm.sock.ctrl", "--flags", "startup-clear"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        if os.path.exists(f"{folder}/tpm.sock"):
-            break
-        time.sleep(0.1)
+    until(60, lambda: listens(tpm, 2), pause=0.02)
     log = open(f"{folder}/log", "wb")
     keys = {"attest.endpoint": "https://127.0.0.1:9", "attest.frequency": "1s", "report.heartbeat": "1s", "tpm.tcti": f"swtpm:path={folder}/tpm.sock",
             "state.dir": f"{folder}/state", "run.dir": f"{folder}/run", "log.firmware": "", "log.systemd": ""}

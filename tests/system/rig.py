@@ -26,6 +26,17 @@ def until(seconds, condition, pause=0.1):
     return condition()
 
 
+def listens(process, sockets=1):
+    """On so many unix sockets: their files are there a moment before anybody listens."""
+    try:
+        own = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")}
+    except OSError:
+        return False
+    with open("/proc/net/unix") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return sum(int(row[3], 16) & 0x10000 != 0 and f"socket:[{row[6]}]" in own for row in rows) >= sockets
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -84,9 +95,9 @@ class Rig:
         self.power_on()
 
     def power_on(self):
-        self.start("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.work}/tpm", "--server", f"type=unixio,path={self.tpm_socket}", "--ctrl",
+        tpm = self.start("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.work}/tpm", "--server", f"type=unixio,path={self.tpm_socket}", "--ctrl",
                    f"type=unixio,path={self.tpm_socket}.ctrl", "--flags", "startup-clear")
-        if not until(10, lambda: os.path.exists(self.tpm_socket + ".ctrl")):
+        if not until(60, lambda: listens(tpm, 2), pause=0.02):
             raise RuntimeError("swtpm does not answer")
         subprocess.run([os.path.join(SOURCE, "demo/replay_log"), BOOT], env=dict(os.environ, TPM2TOOLS_TCTI=f"swtpm:path={self.tpm_socket}"),
                        check=True, timeout=60)

@@ -17,12 +17,33 @@ static bool run_in(const char *dir, const char *tcti, const char *command)
 
 bool vtpm_run(const struct vtpm *vtpm, const char *command) { return run_in(vtpm->dir, vtpm->tcti, command); }
 
+/* A socket's file is there before anybody listens: on a busy machine that is a moment in which connections are refused. The kernel knows. */
+static bool is_listening(const char *path)
+{
+    FILE *sockets = fopen("/proc/net/unix", "r");
+    char line[300], name[128];
+    unsigned long flags;
+    bool found = false;
+
+    while (sockets && !found && fgets(line, sizeof line, sockets))
+        found = sscanf(line, "%*s %*s %*s %lx %*s %*s %*s %127s", &flags, name) == 2 && (flags & 0x10000) && strcmp(name, path) == 0;
+    if (sockets)
+        fclose(sockets);
+    return found;
+}
+
+static bool has_ended(const struct vtpm *v) { return waitpid(v->pid, NULL, WNOHANG) != 0; }
+
 static bool launch(struct vtpm *v, const char *startup)
 {
-    char server[128], control[128], state[96], socket[96];
+    enum { PATIENCE_MS = 60000, LOOK_MS = 5 };
+
+    char server[128], control[128], state[96], socket[96], beside[104];
 
     snprintf(socket, sizeof socket, "%s/s", v->dir);
+    snprintf(beside, sizeof beside, "%s.ctrl", socket);
     unlink(socket);
+    unlink(beside);
     snprintf(server, sizeof server, "type=unixio,path=%s", socket);
     snprintf(control, sizeof control, "type=unixio,path=%s.ctrl", socket);
     snprintf(state, sizeof state, "dir=%s/state", v->dir);
@@ -34,10 +55,14 @@ static bool launch(struct vtpm *v, const char *startup)
                (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 100 && v->pid > 0; i++) {
-        if (file_exists(socket))
+    for (int ms = 0; ms < PATIENCE_MS && v->pid > 0; ms += LOOK_MS) {
+        if (is_listening(socket) && is_listening(beside))
             return true;
-        usleep(20000);
+        if (has_ended(v)) {
+            v->pid = 0;
+            return false;
+        }
+        usleep(LOOK_MS * 1000);
     }
     return false;
 }

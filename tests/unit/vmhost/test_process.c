@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/file.h"
@@ -109,4 +110,28 @@ TEST(a_process_record_reads_back_and_a_damaged_one_does_not)
     }
     unlink(path);
     CHECK(!process_load(path, &got));
+}
+
+TEST(a_process_that_listens_is_told_from_one_that_has_only_bound)
+{
+    static const char *const programs[] = {
+        "import socket,time; s = socket.socket(socket.AF_UNIX); s.bind('\\0trueboot-test-%d' % __import__('os').getpid()); time.sleep(60)",
+        "import socket,time; s = socket.socket(socket.AF_UNIX); s.bind('\\0trueboot-test-%d' % __import__('os').getpid()); s.listen(); "
+        "time.sleep(60)"
+    };
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
+        const char *const argv[] = { "/usr/bin/python3", "-c", programs[i], NULL };
+        struct process_id id;
+        int64_t end = clock_monotonic_ms() + (i ? 20000 : 500);
+        bool listens = false;
+
+        REQUIRE_OK(process_start(argv, "/tmp", "trueboot-test-process.log", &id, &err), err);
+        while (!(listens = process_listens(&id)) && clock_monotonic_ms() < end)
+            nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
+        CHECK_INT(listens, i == 1);
+        CHECK(process_signal(&id, SIGKILL) && process_wait(&id, 5000));
+        CHECK(!process_listens(&id));
+    }
 }
