@@ -21,6 +21,18 @@ static int64_t time_of(const struct json *from, const char *name)
     return clock_parse(json_text(json_get(from, name), BYTES_NONE), &time_ms) ? time_ms : 0;
 }
 
+static bool take_notes(struct arena *a, const struct json *list, struct daemon_state *ret, struct err *err)
+{
+    for (size_t i = 0; list && list->type == JSON_ARRAY && i < list->array.n && ret->n_notes < COMPOSE_NOTES_MAX; i++) {
+        struct daemon_note *note = &ret->notes[ret->n_notes++];
+
+        if (!take_text(a, list->array.items[i], "code", &note->code, err) ||
+            !take_text(a, list->array.items[i], "message", &note->message, err))
+            return false;
+    }
+    return true;
+}
+
 bool daemon_state_parse(struct arena *a, struct bytes text, struct daemon_state *ret, struct err *err)
 {
     const struct json_options options = { .max_depth = LIMIT_SETTINGS_DEPTH };
@@ -38,6 +50,9 @@ bool daemon_state_parse(struct arena *a, struct bytes text, struct daemon_state 
         !take_text(a, all, "akName", &found.ak_name, err) || !take_text(a, failure, "code", &found.failure, err) ||
         !take_text(a, failure, "message", &found.failure_message, err))
         return false;
+    if (!take_notes(a, json_get(all, "notes"), &found, err))
+        return false;
+    found.cert_until_ms = time_of(all, "akCertificateExpiryTime");
     found.verdict_ms = time_of(all, "lastVerdictTime");
     found.report_ms = time_of(all, "lastReportTime");
     found.next_ms = time_of(all, "nextAttestationTime");
@@ -80,6 +95,18 @@ static void note_step(struct handler_status *to, const struct daemon_state *d, e
         handler_status_sub(to, name, STATUS_TRANSITIONING, 0, "pending");
 }
 
+/* A note is a warning of the step that it is about (9.3: LOG_REPLAY, LOG_SHA1, …), which otherwise went well. */
+static void note_notes(struct handler_status *to, const struct daemon_state *d)
+{
+    for (size_t i = 0; i < d->n_notes; i++) {
+        const struct outcome *o = outcome_of(d->notes[i].code);
+        struct substatus *sub = &to->sub[o->concerns];
+
+        if (o->failure[0] && (!sub->shown || sub->status == STATUS_SUCCESS || sub->status == STATUS_TRANSITIONING))
+            handler_status_sub(to, o->concerns, STATUS_WARNING, o->code, "%s: %s", d->notes[i].code, d->notes[i].message);
+    }
+}
+
 static void note_integrity(struct handler_status *to, const struct daemon_state *d)
 {
     bool accepted = strcmp(d->verdict, "accepted") == 0;
@@ -114,9 +141,12 @@ static void note_steps(const struct compose_facts *facts, struct handler_status 
 {
     const struct daemon_state *d = facts->daemon;
     bool judged = d->verdict[0] != 0, accepted = strcmp(d->verdict, "accepted") == 0;
-    char key[64];
+    char key[96], until[CLOCK_TEXT_LEN] = "";
 
-    snprintf(key, sizeof key, "AK %.12s%s", d->ak_name, strlen(d->ak_name) > 12 ? ".." : "");
+    if (d->cert_until_ms)
+        clock_format(d->cert_until_ms, until);
+    snprintf(key, sizeof key, "AK %.12s%s%s%.10s", d->ak_name, strlen(d->ak_name) > 12 ? ".." : "",
+             until[0] ? " certificate valid to " : "", until);
     note_step(to, d, SUBSTATUS_TPM_ACCESS, d->ak_name[0] != 0, "the TPM answers");
     note_step(to, d, SUBSTATUS_EVENT_LOG, judged, "sent with the evidence");
     note_step(to, d, SUBSTATUS_PROVIDER_REACHABLE, judged, "the attestation service answers");
@@ -124,9 +154,9 @@ static void note_steps(const struct compose_facts *facts, struct handler_status 
     note_step(to, d, SUBSTATUS_TOKEN_ISSUED, accepted, "a token was issued");
     note_step(to, d, SUBSTATUS_REPORT_ACCEPTED, d->report_ms != 0, "the monitor accepted the report");
     note_step(to, d, SUBSTATUS_ATTESTATION_KEY, d->ak_name[0] != 0, key);
-    if (has_failure(facts) && outcome_of(d->failure)->concerns == SUBSTATUS_EVENT_LOG_REPLAY)
-        note_step(to, d, SUBSTATUS_EVENT_LOG_REPLAY, false, "");
+    note_step(to, d, SUBSTATUS_EVENT_LOG_REPLAY, judged, "the log gives the registers");
     note_integrity(to, d);
+    note_notes(to, d);
 }
 
 /* Status. */

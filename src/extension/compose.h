@@ -11,12 +11,19 @@
 #define COMPOSE_TROUBLE_MS (30 * 60 * INT64_C(1000)) /* trouble for longer is a warning */
 #define COMPOSE_STRICT_MS  (5 * 60 * INT64_C(1000))  /* strict: no verdict by then is an error */
 
+enum { COMPOSE_NOTES_MAX = 24 };
+
 /* The daemon's out/status.json; times 0 and texts "": not known. The texts lie in the arena. */
 struct daemon_state {
     const char *state;   /* "idle", "attesting", "backoff", "degraded" */
     const char *verdict; /* "accepted", "refused" */
     const char *ak_name;
     const char *failure, *failure_message; /* failure "": none */
+    struct daemon_note {
+        const char *code, *message;
+    } notes[COMPOSE_NOTES_MAX]; /* what was noticed and stopped nothing */
+    size_t n_notes;
+    int64_t cert_until_ms; /* of the attestation key */
     int64_t verdict_ms, report_ms, next_ms, failing_since_ms, started_ms;
 };
 MUST_CHECK bool daemon_state_parse(struct arena *a, struct bytes text, struct daemon_state *ret, struct err *err);

@@ -225,9 +225,13 @@ bool publish_once(const struct places *places, const struct handler_record *reco
            publish_events(places, record, now_ms, &a, err);
 }
 
-bool publish_stopped(const struct handler_record *record, struct err *err)
+bool publish_stopped(const struct handler_record *record, int64_t now_ms, struct err *err)
 {
     const struct heartbeat beat = { .ready = false, .message = "disabled" };
+    struct handler_status status = { .operation = "Disable", .applied_ms = record->applied_ms };
 
+    handler_status_set(&status, STATUS_SUCCESS, 0, "Boot integrity monitoring is disabled.");
+    if (record->status_file && !publish_status_file(record->status_file, &status, now_ms, err))
+        return false;
     return !record->heartbeat_file || put_heartbeat(record->heartbeat_file, &beat, err);
 }

@@ -9,7 +9,7 @@
 MUST_CHECK bool publish_once(const struct places *places, const struct handler_record *record, int64_t now_ms, struct err *err);
 
 /* The heartbeat alone, when the handler stops. */
-MUST_CHECK bool publish_stopped(const struct handler_record *record, struct err *err);
+MUST_CHECK bool publish_stopped(const struct handler_record *record, int64_t now_ms, struct err *err);
 
 /* A status that comes from a verb, not from the daemon: settings that are refused, say. */
 struct handler_status;

@@ -1,7 +1,9 @@
 #include "agent/protocol/attest.h"
+#include <stdio.h>
 #include "agent/evidence/log_check.h"
 #include "base/base64.h"
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "jose/jwk.h"
 #include "jose/jws.h"
 #include "json/parse.h"
@@ -420,16 +422,33 @@ bool attest(struct tpm_device *tpm, struct server *server, const struct attest_r
     return true;
 }
 
+static const struct json *claims_of(struct arena *a, struct bytes token)
+{
+    const struct json *claims;
+    struct err err = ERR_INIT;
+    struct jws jws;
+
+    return jws_parse(a, token, 0, &jws, &err) && json_parse(a, jws.claimed_payload, NULL, &claims, &err) ? claims : NULL;
+}
+
+void attest_token_glance(struct bytes token, char ret_id[static ATTEST_TOKEN_ID_LEN], int64_t *ret_until_ms)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct json *claims = claims_of(&a, token);
+    const char *id = text_for_people(&a, json_text(json_get(claims, "jti"), BYTES_LIT("")));
+    int64_t exp;
+
+    snprintf(ret_id, ATTEST_TOKEN_ID_LEN, "%.*s", ATTEST_TOKEN_ID_LEN - 1, id ? id : "");
+    *ret_until_ms = json_as_integer(json_get(claims, "exp"), &exp) && exp > 0 && exp < INT64_C(253402300800) ? exp * 1000 : 0;
+}
+
 int64_t attest_token_worth_until(struct bytes token, int64_t now_ms)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
-    const struct json *claims;
-    struct err err = ERR_INIT;
+    const struct json *claims = claims_of(&a, token);
     int64_t iat, exp;
-    struct jws jws;
 
-    if (!jws_parse(&a, token, 0, &jws, &err) || !json_parse(&a, jws.claimed_payload, NULL, &claims, &err) ||
-        !json_as_integer(json_get(claims, "iat"), &iat) || !json_as_integer(json_get(claims, "exp"), &exp) || exp <= iat ||
+    if (!claims || !json_as_integer(json_get(claims, "iat"), &iat) || !json_as_integer(json_get(claims, "exp"), &exp) || exp <= iat ||
         exp - iat > INT64_C(366) * 86400)
         return now_ms + DEFAULT_TOKEN_LIFE_MS;
     return now_ms + (exp - iat) * 800;

@@ -68,5 +68,9 @@ MUST_CHECK bool attest(struct tpm_device *tpm, struct server *server, const stru
 /* What an answer other than 200 means: sorts it into *why, takes the appraisal's id, and is false. */
 bool attest_refused(const struct server_answer *answer, struct attest_result *result, struct failure *why);
 
+enum { ATTEST_TOKEN_ID_LEN = 64 };
+/* jti and exp of a token that is not for us, unverified, for status: "" and 0 where it says nothing of the kind. */
+void attest_token_glance(struct bytes token, char ret_id[static ATTEST_TOKEN_ID_LEN], int64_t *ret_until_ms);
+
 /* Until when a token that did not get through is worth repeating: 80 % of its life, as it says itself; we need not verify what is not for us. */
 int64_t attest_token_worth_until(struct bytes token, int64_t now_ms);

@@ -13,6 +13,7 @@
 #include "base/hex.h"
 #include "crypto/random.h"
 #include "crypto/secret.h"
+#include "x509/cert.h"
 
 enum { EVIDENCE_NONCE_LEN = 32 };
 
@@ -402,6 +403,8 @@ static bool attest_with(struct session *s, struct session_keys *keys, struct are
     }
     if (accepted)
         session_progress(s, "evidence accepted", NULL);
+    if (accepted)
+        attest_token_glance(ret->token, s->token_id, &s->token_until_ms);
     return accepted;
 }
 
@@ -414,6 +417,14 @@ bool session_attest(struct session *s, struct arena *a, struct attest_result *re
 }
 
 /* Reports. */
+
+int64_t session_certificate_until(const struct session *s)
+{
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct err err = ERR_INIT;
+
+    return s->state.ak_cert.len && cert_parse(writer_bytes(&s->state.ak_cert), &cert, &err) ? cert->not_after_ms : 0;
+}
 
 void session_notes(const struct session *s, struct notes *ret)
 {

@@ -46,6 +46,8 @@ struct session {
     bool has_counters;                      /* state's counters are of this boot */
     char ak_name[2 * TPM_NAME_MAX_LEN + 1]; /* hex; "" until a key was opened */
     char tpm_name[64];
+    char token_id[64];      /* jti of the last token, "": none; for people to find it elsewhere */
+    int64_t token_until_ms; /* its exp */
     struct tpm_memory memory;
     struct watch watch;            /* what was noticed and stopped nothing */
     unsigned pending_certificates; /* how often in a row the platform had none yet */
@@ -89,6 +91,9 @@ void session_spool(struct session *session, const struct failure *why);
 /* FAILURE_NOT_ENROLLED when there is no certificate yet. `last_error` may be NULL. */
 MUST_CHECK bool session_heartbeat(struct session *session, const char *state, const struct failure *last_error,
                                   struct report_answer *ret_answer, struct failure *why);
+
+/* notAfter of the attestation key's certificate; 0: there is none. */
+int64_t session_certificate_until(const struct session *session);
 
 /* What stands in status and reports besides failures. */
 void session_notes(const struct session *session, struct notes *ret);

@@ -8,6 +8,7 @@
 #include "agent/handler/owner.h"
 #include "agent/handler/publish.h"
 #include "agent/verbs/handler_verbs.h"
+#include "base/clock.h"
 
 /* An upgrade calls it of the new version, a downgrade of the old one; VERSION is the one that stays in either case. From now on the other
  * one's uninstall leaves user, units and program alone. */
@@ -51,7 +52,7 @@ int verb_disable(struct invocation *in)
         return verb_refused("disable", VERB_EXIT_INTERNAL, &err);
     if (record_read(&in->arena, in->places_of.handler_record, &record, &err)) {
         record.disabled = true;
-        if (!publish_stopped(&record, &err) || !record_write(&record, in->places_of.handler_record, &err))
+        if (!publish_stopped(&record, clock_now_ms(), &err) || !record_write(&record, in->places_of.handler_record, &err))
             return verb_refused("disable", VERB_EXIT_INTERNAL, &err);
     }
     printf("trueboot-agent is disabled\n");

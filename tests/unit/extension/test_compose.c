@@ -80,6 +80,57 @@ TEST(a_running_daemon_is_success_before_and_after_its_first_verdict)
     CHECK_STRING(s.sub[SUBSTATUS_ATTESTATION_KEY].message, "AK 000b97aabbcc..");
 }
 
+TEST(what_was_noticed_is_a_warning_of_its_step_and_of_nothing_else)
+{
+    static const struct {
+        const char *code;
+        enum substatus_name name;
+    } cases[] = { { "LOG_REPLAY", SUBSTATUS_EVENT_LOG_REPLAY },
+                  { "LOG_SHA1", SUBSTATUS_EVENT_LOG },
+                  { "LOG_EMPTY", SUBSTATUS_EVENT_LOG },
+                  { "TPM_LOCKOUT", SUBSTATUS_TPM_ACCESS },
+                  { "AK_CERT_EXPIRED", SUBSTATUS_ATTESTATION_KEY },
+                  { "CLOCK_SKEW", SUBSTATUS_PROVIDER_REACHABLE } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct daemon_state d = idle();
+        struct compose_facts f = facts_of(&d);
+        struct handler_status s;
+
+        d.verdict = "accepted";
+        d.ak_name = "000b97aabbccddeeff";
+        d.notes[0] = (struct daemon_note){ "NOT_UEFI", "no step is about this" };
+        d.notes[1] = (struct daemon_note){ cases[i].code, "a sentence" };
+        d.n_notes = 2;
+        compose_status(&f, NOW, &s);
+        CHECK_INT(s.status, STATUS_SUCCESS);
+        for (size_t k = 0; k <= SUBSTATUS_BOOT_INTEGRITY; k++)
+            CHECK(s.sub[k].shown && (k == SUBSTATUS_REPORT_ACCEPTED || (s.sub[k].status == STATUS_WARNING) == (k == cases[i].name)));
+        CHECK(strstr(s.sub[cases[i].name].message, cases[i].code) && strstr(s.sub[cases[i].name].message, "a sentence"));
+    }
+}
+
+TEST(the_daemons_notes_and_its_certificate_are_read_from_its_status)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct handler_status s;
+    struct compose_facts f;
+    struct daemon_state d;
+
+    REQUIRE_OK(daemon_state_parse(&a,
+                                  BYTES_LIT("{\"state\":\"idle\",\"lastVerdict\":\"accepted\",\"akName\":\"000b97aabbccddeeff\","
+                                            "\"akCertificateExpiryTime\":\"2027-01-09T10:00:00.000Z\",\"notes\":[{\"code\":\"LOG_REPLAY\","
+                                            "\"message\":\"register 4\\u001b[2J\"},7,{\"code\":1}]}"),
+                                  &d, &err),
+               err);
+    CHECK_INT(d.n_notes, 3);
+    f = facts_of(&d);
+    compose_status(&f, NOW, &s);
+    CHECK_STRING(s.sub[SUBSTATUS_ATTESTATION_KEY].message, "AK 000b97aabbcc.. certificate valid to 2027-01-09");
+    CHECK(strstr(s.sub[SUBSTATUS_EVENT_LOG_REPLAY].message, "register 4") && !strchr(s.sub[SUBSTATUS_EVENT_LOG_REPLAY].message, 0x1b));
+}
+
 TEST(a_refused_boot_is_a_substatus_and_no_error_of_the_extension)
 {
     struct daemon_state d = idle();
