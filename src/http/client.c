@@ -332,6 +332,13 @@ static bool prepare(struct http_client *client, const struct http_call *call, co
     return client_set_options(client, client->curl, proxy, &client->peer, false) && set_call_options(client, call, headers, reply);
 }
 
+static bool was_told_407(CURL *curl)
+{
+    long code = 0;
+
+    return curl_easy_getinfo(curl, CURLINFO_HTTP_CONNECTCODE, &code) == CURLE_OK && code == 407;
+}
+
 static bool exchange(struct http_client *client, struct arena *a, const struct http_call *call, struct http_answer *ret,
                      enum http_failure *ret_failure, struct err *err)
 {
@@ -355,6 +362,13 @@ static bool exchange(struct http_client *client, struct arena *a, const struct h
     /* The chain of the session that was resumed does not hold today: perhaps that of the server's new certificate does. */
     if (t.code == CURLE_PEER_FAILED_VERIFICATION && client->peer.resumed) {
         if (!client_forget_sessions(client) || !prepare(client, call, proxy, headers, &reply))
+            return err_set(err, ERR_NO_MEMORY, "out of memory");
+        client_transfer(client, client->curl, &t);
+    }
+    /* A proxy may hang up after its 407, before the answer that it asked for could go the same way: the answer comes first then. */
+    if (t.code != CURLE_OK && proxy && client->proxy_credentials && was_told_407(client->curl)) {
+        if (!prepare(client, call, proxy, headers, &reply) ||
+            curl_easy_setopt(client->curl, CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC) != CURLE_OK)
             return err_set(err, ERR_NO_MEMORY, "out of memory");
         client_transfer(client, client->curl, &t);
     }

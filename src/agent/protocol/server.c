@@ -11,7 +11,7 @@
 #include "http/date.h"
 #include "json/parse.h"
 
-enum { CREDENTIALS_MAX = 1024, EXCERPT_LEN = 80 };
+enum { CREDENTIALS_MAX = 1024, EXCERPT_LEN = 80, HOPS_MAX = 1 };
 
 struct server {
     struct http_client *http;
@@ -253,6 +253,23 @@ static bool foreign_answer(const struct http_answer *answer, struct failure *why
     return false;
 }
 
+/* 3.8: a redirection is followed within the same server only, and by https; NULL: it is none of that kind, and stays an answer. */
+static const char *another_place(const struct server *server, const struct http_answer *answer, struct arena *a)
+{
+    struct bytes to = http_answer_header(answer, "Location");
+    const char *authority = strstr(server->endpoint, "://");
+    size_t origin = authority ? (size_t)(authority - server->endpoint) + 3 : 0;
+
+    origin += strcspn(server->endpoint + origin, "/?");
+    if ((answer->status != 301 && answer->status != 302 && answer->status != 307 && answer->status != 308) || !to.len)
+        return NULL;
+    if (to.data[0] == '/' && (to.len < 2 || to.data[1] != '/'))
+        return arena_printf(a, "%.*s%.*s", (int)origin, server->endpoint, BYTES_FMT(to));
+    if (to.len > origin && bytes_starts_with(to, (struct bytes){ (const uint8_t *)server->endpoint, origin }) && to.data[origin] == '/')
+        return arena_string(a, to);
+    return NULL;
+}
+
 bool server_post(struct server *server, const char *path, struct bytes body, const char *authorization, struct arena *a,
                  struct server_answer *ret, struct failure *why)
 {
@@ -269,8 +286,16 @@ bool server_post(struct server *server, const char *path, struct bytes body, con
         call.headers = &header;
         call.n_headers = 1;
     }
-    if (!http_client_send(server->http, a, &call, &answer, &failure, &err))
-        return failure_from(why, server_failure_of(failure), &err);
+    for (unsigned hops = 0;; hops++) {
+        const char *elsewhere;
+
+        if (!http_client_send(server->http, a, &call, &answer, &failure, &err))
+            return failure_from(why, server_failure_of(failure), &err);
+        elsewhere = hops < HOPS_MAX ? another_place(server, &answer, a) : NULL;
+        if (!elsewhere)
+            break;
+        call.url = elsewhere;
+    }
     if (answer.status == 407)
         return failure_set(why, FAILURE_PROXY_AUTH,
                            "the proxy answers HTTP 407: it wants credentials; put user:password into net.proxy_credentials_file");
@@ -312,7 +337,7 @@ static enum failure_id failure_of_status(unsigned status)
     case 429:
         return FAILURE_SERVER_TROUBLE;
     default:
-        return status >= 500 ? FAILURE_SERVER_TROUBLE : FAILURE_BAD_ANSWER;
+        return status >= 500 ? FAILURE_SERVER_TROUBLE : FAILURE_BAD_ANSWER; /* redirections that are not followed, too */
     }
 }
 
