@@ -189,3 +189,75 @@ bool folder_list(int folder, struct arena *a, size_t max, const char ***ret_name
     *ret_n = n;
     return true;
 }
+
+enum { LEVELS = 4 }; /* of folders below a folder of ours */
+
+static void empty(int folder, unsigned depth)
+{
+    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry;
+
+    if (!dir) {
+        if (copy >= 0)
+            close(copy);
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        int below CLEANUP(folder_close_at) = -1;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || unlinkat(folder, entry->d_name, 0) == 0)
+            continue;
+        below = depth ? openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+        if (below >= 0)
+            empty(below, depth - 1);
+        unlinkat(folder, entry->d_name, AT_REMOVEDIR);
+    }
+    closedir(dir);
+}
+
+bool folder_remove(const char *path, struct err *err)
+{
+    int fd CLEANUP(folder_close_at) = -1;
+
+    if (!folder_open(path, &fd, err))
+        return err->code == ERR_NOT_FOUND;
+    empty(fd, LEVELS);
+    return rmdir(path) == 0 || refuse(err, "remove", path);
+}
+
+static void give_below(int folder, unsigned depth, uid_t uid, gid_t gid)
+{
+    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry;
+
+    if (!dir) {
+        if (copy >= 0)
+            close(copy);
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        int fd CLEANUP(folder_close_at) = openat(folder, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || fstat(fd, &st))
+            continue;
+        if ((S_ISREG(st.st_mode) && st.st_nlink == 1) || S_ISDIR(st.st_mode))
+            (void)!fchown(fd, uid, gid);
+        if (S_ISDIR(st.st_mode) && depth)
+            give_below(fd, depth - 1, uid, gid);
+    }
+    closedir(dir);
+}
+
+bool folder_give(const char *path, uid_t uid, gid_t gid, struct err *err)
+{
+    int fd CLEANUP(folder_close_at) = -1;
+
+    if (!folder_open(path, &fd, err))
+        return false;
+    if (geteuid() == 0)
+        give_below(fd, LEVELS, uid, gid);
+    return true;
+}

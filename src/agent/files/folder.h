@@ -29,3 +29,7 @@ MUST_CHECK bool folder_write_for(int folder, const char *name, struct bytes cont
 MUST_CHECK bool folder_put(const char *path, struct bytes content, mode_t mode, struct err *err);
 /* Names in the folder, sorted, without those that start with a dot; at most `max`. */
 MUST_CHECK bool folder_list(int folder, struct arena *a, size_t max, const char ***ret_names, size_t *ret_n, struct err *err);
+/* The folder and all below it, four levels at most; no link is followed. One that is not there is no error. */
+MUST_CHECK bool folder_remove(const char *path, struct err *err);
+/* What lies in the folder, plain files of one name and folders: to a user that was made anew under another number. */
+MUST_CHECK bool folder_give(const char *path, uid_t uid, gid_t gid, struct err *err);

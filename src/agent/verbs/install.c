@@ -84,7 +84,8 @@ static bool make_folders(const struct invocation *in, struct err *err)
 
     places_user(verb_user(in), &uid, &gid);
     return folder_make(p->etc_dir, 0755, geteuid(), getegid(), err) && folder_make(p->state_dir, 0700, uid, gid, err) &&
-           folder_make(p->log_dir, 0750, uid, gid, err);
+           folder_make(p->log_dir, 0750, uid, gid, err) && folder_give(p->state_dir, uid, gid, err) &&
+           folder_give(p->log_dir, uid, gid, err);
 }
 
 int verb_install(struct invocation *in)
@@ -134,6 +135,26 @@ static void remove_user(const struct invocation *in)
         fprintf(stderr, "trueboot-agent: uninstall: the user %s stays\n", verb_user(in));
 }
 
+/* The Debian package on the same machine runs by the same user, in the same folders. */
+static bool has_package(struct invocation *in)
+{
+    const char *path = arena_printf(&in->arena, "%s/usr/bin/trueboot-agent", in->places_of.root);
+
+    return path && file_exists(path);
+}
+
+/* Copies, status, secrets: nobody owns them any more, and the next user may get the same number. A folder that a setting names is left alone. */
+static void remove_run_folders(struct invocation *in)
+{
+    const char *usual = arena_printf(&in->arena, "%s/run/trueboot-agent", in->places_of.root);
+    const char *folders[] = { in->places_of.publish_dir, usual && strcmp(usual, in->places_of.run_dir) == 0 ? usual : NULL };
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+        if (folders[i] && !folder_remove(folders[i], &err))
+            fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
+}
+
 static bool purge_is_wanted(struct invocation *in)
 {
     struct handler_record record;
@@ -170,7 +191,10 @@ int verb_uninstall(struct invocation *in)
     owner_forget(&in->places_of);
     if (!services.ops->units_changed(&services, &err))
         fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
-    remove_user(in);
+    if (!has_package(in)) {
+        remove_run_folders(in);
+        remove_user(in);
+    }
     printf("trueboot-agent %s is uninstalled; the machine's identity stays unless purgeOnUninstall was set\n", h.version);
     return VERB_EXIT_OK;
 }

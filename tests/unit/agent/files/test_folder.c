@@ -139,3 +139,46 @@ TEST(names_are_listed_in_order_and_up_to_a_limit)
     REQUIRE_OK(folder_list(g.fd, &a, 2, &names, &n, &err), err);
     CHECK_INT(n, 2);
 }
+
+TEST(a_folder_goes_with_all_that_is_in_it_and_nothing_beside_it)
+{
+    struct ground g CLEANUP(ground_done);
+    struct err err = ERR_INIT;
+    char command[400];
+
+    REQUIRE(ground_make(&g));
+    snprintf(command, sizeof command,
+             "cd %s && mkdir -p kept one/two/three && touch kept/file one/.hidden one/two/three/file && ln -s ../kept one/link && mkfifo "
+             "one/pipe",
+             g.dir);
+    REQUIRE(system(command) == 0);
+    REQUIRE_OK(folder_remove(in(&g, "one"), &err), err);
+    CHECK(!file_exists(in(&g, "one")));
+    CHECK(file_exists(in(&g, "kept/file")));
+    REQUIRE_OK(folder_remove(in(&g, "one"), &err), err); /* gone already */
+    REQUIRE(symlink("kept", in(&g, "link")) == 0);
+    CHECK(!folder_remove(in(&g, "link"), &err));
+    CHECK(file_exists(in(&g, "kept/file")));
+}
+
+TEST(what_is_in_a_folder_can_be_given_to_another_user)
+{
+    struct ground g CLEANUP(ground_done);
+    struct err err = ERR_INIT;
+    char command[400];
+    struct stat st;
+
+    REQUIRE(ground_make(&g));
+    if (geteuid() != 0)
+        return;
+    snprintf(
+        command, sizeof command,
+        "cd %s && mkdir -p one/spool && touch beside one/file one/spool/file one/twice && ln one/twice other && ln -s ../beside one/link",
+        g.dir);
+    REQUIRE(system(command) == 0);
+    REQUIRE_OK(folder_give(in(&g, "one"), 4321, 4321, &err), err);
+    CHECK(stat(in(&g, "one/file"), &st) == 0 && st.st_uid == 4321);
+    CHECK(stat(in(&g, "one/spool/file"), &st) == 0 && st.st_gid == 4321);
+    CHECK(stat(in(&g, "beside"), &st) == 0 && st.st_uid == 0);
+    CHECK(stat(in(&g, "other"), &st) == 0 && st.st_uid == 0);
+}
