@@ -1,8 +1,7 @@
 #include "agent_parts.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { CYCLES = 60 };
+#include <unistd.h>
 
 /* Carries commands for the real transport, and looks at the clock. */
 struct timed {
@@ -64,15 +63,17 @@ static void on_progress(void *context, const char *step, const char *detail UNUS
     }
 }
 
-static bool measure(struct agent_parts *parts, struct session *session, struct err *err)
+static bool measure(struct agent_parts *parts, struct session *session, int cycles, unsigned pause_ms, struct err *err)
 {
     struct failure why = FAILURE_INIT;
     struct report_answer answer;
 
-    for (int i = -3; i < CYCLES; i++) { /* the first ones make connection, keys and memories */
+    for (int i = -3; i < cycles; i++) { /* the first ones make connection, keys and memories */
         if (i == 0)
             for (size_t n = 0; n < STEP_COUNT; n++)
                 parts->step[n].n = 0;
+        if (i >= 0)
+            usleep(pause_ms * 1000);
         parts->commands = 0;
         parts->carried_us = 0;
         parts->now = STEP_OPEN;
@@ -86,7 +87,7 @@ static bool measure(struct agent_parts *parts, struct session *session, struct e
     return true;
 }
 
-bool agent_parts_measure(struct bench_guest *guest, struct agent_parts *ret, struct err *err)
+bool agent_parts_measure(struct bench_guest *guest, int cycles, unsigned pause_ms, struct agent_parts *ret, struct err *err)
 {
     struct session session CLEANUP(session_done) = { 0 };
     struct agent_config config;
@@ -105,7 +106,7 @@ bool agent_parts_measure(struct bench_guest *guest, struct agent_parts *ret, str
     session.tpm_context = ret;
     session.progress = on_progress;
     session.context = ret;
-    return measure(ret, &session, err);
+    return measure(ret, &session, cycles, pause_ms, err);
 }
 
 void agent_parts_print(const struct agent_parts *parts, double whole_us)

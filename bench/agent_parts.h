@@ -24,7 +24,7 @@ struct agent_parts {
     struct bench_guest *guest;
 };
 
-/* The guest must be enrolled. `ret` is filled. */
-MUST_CHECK bool agent_parts_measure(struct bench_guest *guest, struct agent_parts *ret, struct err *err);
+/* The guest must be enrolled. `ret` is filled. `pause_ms` before each attestation. */
+MUST_CHECK bool agent_parts_measure(struct bench_guest *guest, int cycles, unsigned pause_ms, struct agent_parts *ret, struct err *err);
 /* `whole_us`: what the program needs for one; what the steps do not explain is its loop and its status. */
 void agent_parts_print(const struct agent_parts *parts, double whole_us);
