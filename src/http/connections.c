@@ -102,10 +102,29 @@ void connections_done(struct connections *all)
     pthread_mutex_destroy(&all->lock);
 }
 
+static unsigned *kept_at(struct connections *all, const struct peer_key *key)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < key->len; i++)
+        hash = (hash ^ key->bytes[i]) * 16777619u;
+    return &all->kept_at[(hash ^ hash >> 16) % KEPT_PLACES];
+}
+
+/* With the lock held. */
+static void forget_kept(struct connections *all, struct connection *c)
+{
+    all->n_kept -= c->kept;
+    *kept_at(all, &c->key) -= c->kept;
+    c->kept = false;
+}
+
 /* With the lock held. */
 static void let_wait(struct connections *all, struct connection *c, bool kept)
 {
-    all->n_kept = all->n_kept - c->kept + kept;
+    forget_kept(all, c);
+    all->n_kept += kept;
+    *kept_at(all, &c->key) += kept;
     c->kept = kept;
     c->since_ms = clock_monotonic_ms();
     c->deadline_ms = c->since_ms + (kept ? all->kept_ms : all->deadline_ms);
@@ -133,18 +152,12 @@ static bool is_from(const struct connection *c, const struct peer_key *key)
 }
 
 /* With the lock held. Behind a proxy on this machine many callers have one address. */
-static bool may_be_kept(const struct connections *all, const struct connection *c)
+static bool may_be_kept(struct connections *all, const struct connection *c)
 {
-    unsigned n = 0;
-
     if (!all->kept_ms || c->outdated || all->n_kept - c->kept >= all->max / LIMIT_HTTP_KEPT_SHARE ||
         clock_monotonic_ms() - c->opened_ms > INT64_C(1000) * LIMIT_HTTP_CONNECTION_LIFE_SECONDS)
         return false;
-    if (c->loopback || c->key.len == 0)
-        return true;
-    for (const struct connection *other = all->first; other; other = other->next)
-        n += other != c && other->kept && is_from(other, &c->key);
-    return n < all->max_per_address / LIMIT_HTTP_KEPT_SHARE;
+    return c->loopback || c->key.len == 0 || *kept_at(all, &c->key) - c->kept < all->max_per_address / LIMIT_HTTP_KEPT_SHARE;
 }
 
 void connection_keep(struct connections *all, struct connection *connection)
@@ -275,7 +288,7 @@ void connections_remove(struct connections *all, struct connection *connection)
     if (connection->next)
         connection->next->previous = connection->previous;
     all->n--;
-    all->n_kept -= connection->kept;
+    forget_kept(all, connection);
     all->held -= connection->held;
     pthread_mutex_unlock(&all->lock);
     free(connection);

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include "http/message.h"
 
-enum { PEER_ADDRESS_TEXT_LEN = 46 };
+enum { PEER_ADDRESS_TEXT_LEN = 46, KEPT_PLACES = 4096 };
 
 /* What counts as one caller: an IPv4 address, or an IPv6 network of 64 bits, which one customer has; no bytes for the unix socket. */
 struct peer_key {
@@ -37,6 +37,7 @@ struct connections {
     pthread_mutex_t lock; /* of the list and of what is held */
     struct connection *first;
     unsigned n, n_kept;
+    unsigned kept_at[KEPT_PLACES]; /* by address, several of which may share a place: with many agents nobody is looked for in a list */
     size_t held;
     pthread_t watcher;
     bool watching;

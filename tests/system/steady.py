@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A machine where nothing happens: a further attestation gives the publisher no occasion, and between attestations the daemon sleeps (guest-agent.md 11.4).
+"""A machine where nothing happens: a further attestation gives the publisher no occasion and makes no connection, and between attestations the daemon
+sleeps (guest-agent.md 11.4).
 Prints TAP.
 
 usage: steady.py BUILD_FOLDER [SECONDS]     SECONDS: how long to count wake-ups (default 5)"""
@@ -30,12 +31,17 @@ def wakeups(pid):
     return total
 
 
+def sockets(pid):
+    links = (os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+    return {link for link in links if link.startswith("socket:")}
+
+
 def main():
     work = tempfile.mkdtemp(prefix="trueboot-steady-")
     rig = None
     try:
         os.makedirs(f"{work}/rig")
-        rig = Rig(sys.argv[1], f"{work}/rig", "--profile", "default")
+        rig = Rig(sys.argv[1], f"{work}/rig", "--profile", "default", "--set", "limits.request_seconds=2")
         keys = {"attest.endpoint": rig.endpoint, "net.ca_file": rig.ca_file, "tpm.tcti": f"swtpm:path={rig.tpm_socket}", "state.dir": f"{work}/state",
                 "run.dir": f"{work}/run", "log.firmware": BOOT, "run.sandbox": "no"}
         with open(f"{work}/agent.conf", "w") as f:
@@ -75,6 +81,10 @@ def main():
             count = wakeups(daemon.pid) - count
             print(f"# {count} wake-ups in {SECONDS} s")
             tap.check(count <= 1 + SECONDS // 60, "between attestations it sleeps", count)
+            before = sockets(daemon.pid)
+            tap.check(attest(), "it attests once more, long after the server closes what others left open")
+            after = sockets(daemon.pid)
+            tap.check(before and after == before, "over the connection that it had", (before, after))
         finally:
             daemon.terminate()
             daemon.wait(20)
