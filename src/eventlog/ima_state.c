@@ -112,7 +112,7 @@ static bool read_state(struct reader *r, struct ima_replay *s)
         !read_u16be(r, &list_digest) || !read_u8(r, &n_banks) || n_banks > LIMIT_PCR_BANKS)
         return false;
     s->list_digest = digest_from_tpm_id(list_digest);
-    if ((s->list_digest == DIGEST_NONE) != (s->n == 0))
+    if ((s->list_digest == DIGEST_NONE) != (s->n == 0) || list_digest != digest_tpm_id(s->list_digest))
         return false;
     for (; s->n_banks < n_banks; s->n_banks++)
         if (!read_bank(r, &s->banks[s->n_banks]))
