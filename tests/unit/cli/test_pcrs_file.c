@@ -39,7 +39,7 @@ TEST(the_same_values_are_read_from_every_form)
 TEST(bare_values_of_a_whole_bank_are_known_by_their_length)
 {
     static const enum digest_algorithm algorithms[] = { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
-    uint8_t file[LIMIT_PCRS * DIGEST_MAX_LEN];
+    uint8_t file[LIMIT_PCRS * DIGEST_MAX_LEN + 1] = { 0 };
 
     for (size_t i = 0; i < ARRAY_LEN(algorithms); i++) {
         size_t len = digest_len(algorithms[i]);

@@ -138,6 +138,9 @@ TEST(a_file_or_an_expression_that_cannot_be_used_is_an_error_and_no_wrong_usage)
         { "evidence", "claims", "/nonexistent/x.evidence.json" },
         { "policy", "lint", "/nonexistent/policy" },
         { "query", "foo[" },
+        { "data", "update", "/nonexistent/list" },
+        { "data", "trust", "/nonexistent/key" },
+        { "root", "add", "--kind", "ek", "/nonexistent/root.pem" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
