@@ -18,6 +18,8 @@ enum decision { DECISION_NOT_RUN, DECISION_PERMITTED, DECISION_REFUSED }; /* of 
 
 const char *decision_name(enum decision decision); /* "notRun", "permitted", "refused" */
 
+#define APPRAISAL_RECORD_TYPE "trueboot-appraisal+jws" /* "typ" of the JWS that a signed one is */
+
 enum { APPRAISAL_ID_LEN = 33 /* 128 random bits in hexadecimal, and a NUL */ };
 
 /* Facts for people and for status fields. Each is proved unless its name says otherwise. NULL: not known. */

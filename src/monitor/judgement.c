@@ -1,5 +1,5 @@
-#include "jose/jws.h"
 #include "appraise/verdict.h"
+#include "jose/jws.h"
 #include "monitor/counters.h"
 #include "monitor/monitor.h"
 #include "monitor/turns.h"
@@ -44,7 +44,7 @@ bool monitor_read_record(const struct monitor *monitor, struct arena *a, const s
         !monitor_verify(monitor, a, provider->records, &jws, &verified, err) ||
         !json_parse(a, verified_jws_payload(verified), &options, &payload, err) || !appraisal_read(a, payload, ret, err))
         return err_within(err, "appraisal %s", row->id);
-    if (!bytes_equal_string(jws.typ, "trueboot-appraisal+jws"))
+    if (!bytes_equal_string(jws.typ, APPRAISAL_RECORD_TYPE))
         return err_set(err, ERR_UNTRUSTED, "appraisal %s is signed by %s, but is no appraisal record", row->id, provider->issuer);
     if (!ret->provider || strcmp(ret->provider, provider->issuer) != 0)
         return err_set(err, ERR_UNTRUSTED, "appraisal %s is signed with the key of %s, but names another issuer", row->id,

@@ -18,6 +18,8 @@ enum chain_purpose {
     CHAIN_TOKEN_SIGNER,  /* signs tokens: the same */
 };
 
+enum { CHAIN_CLOCK_SKEW_MS = 300 * 1000 }; /* how far clocks of issuers and ours may be apart: attestation-service.md 13.2 */
+
 struct chain_options {
     enum chain_purpose purpose;
     int64_t now_ms;

@@ -5,8 +5,6 @@
 #include "jose/jws.h"
 #include "x509/chain.h"
 
-enum { CLOCK_SKEW_MS = 300 * 1000 }; /* attestation-service.md 13.2 */
-
 /* A bare JWS, one in quotes, a JSON string, or a JSON object around it. */
 static bool unwrap(const struct http_request *request, const char *member, struct bytes *ret, struct err *err)
 {
@@ -54,7 +52,7 @@ static bool check_chain(const struct data_plane_call *call, struct cert **certs,
 {
     const struct chain_options options = { .purpose = CHAIN_POLICY_SIGNER,
                                            .now_ms = call->service->now_ms(),
-                                           .skew_ms = CLOCK_SKEW_MS,
+                                           .skew_ms = CHAIN_CLOCK_SKEW_MS,
                                            .ignore_dates = call->service->signer_dates_do_not_count };
     struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
 

@@ -26,6 +26,7 @@ struct attestation {
     struct attest_message message;
     struct jws jws;
     bool has_request;
+    bool stale_challenge; /* why the request was refused: ask for another one */
     struct attest_request request;
     struct open_challenge challenge;
     struct trust_store *roots;
@@ -49,6 +50,13 @@ static void attestation_done(struct attestation *t)
         vouched_key_done(&t->boot->ak);
 }
 
+static bool open_challenge(struct attestation *t, struct err *err)
+{
+    return challenge_open(t->service->challenges, t->provider->issuer, t->request.service_context, t->now_ms, &t->challenge, err) &&
+           (bytes_equal_ct(t->request.challenge, BYTES_OF(t->challenge.challenge)) ||
+            err_set(err, ERR_UNTRUSTED, "challenge is not the one that service_context holds"));
+}
+
 /* Steps 1 to 3: shape, challenge, possession of the request key. */
 static bool read_request(struct attestation *t, struct err *err)
 {
@@ -58,13 +66,13 @@ static bool read_request(struct attestation *t, struct err *err)
         !attest_request_read(t->a, &t->jws, t->provider->tpm_v1, &t->request, err))
         return err_within(err, "request");
     t->has_request = true;
-    if (!challenge_open(t->service->challenges, t->provider->issuer, t->request.service_context, t->now_ms, &t->challenge, err))
+    t->stale_challenge = !open_challenge(t, err);
+    if (t->stale_challenge)
         return false;
-    if (!bytes_equal_ct(t->request.challenge, BYTES_OF(t->challenge.challenge)))
-        return err_set(err, ERR_UNTRUSTED, "challenge is not the one that service_context holds");
     if (!jws_verify(t->a, &t->jws, t->request.request_key.jwk.key, REQUEST_ALGORITHMS, &verified, err))
         return err_within(err, "request");
-    return challenge_use(t->service->challenges, &t->challenge, t->now_ms, err);
+    t->stale_challenge = !challenge_use(t->service->challenges, &t->challenge, t->now_ms, err);
+    return !t->stale_challenge;
 }
 
 /* Of a certificate that our CA issued when the machine enrolled. */
@@ -474,5 +482,7 @@ bool attest_tpm(struct attestation_service *service, const struct provider *prov
     else if (fine)
         fine = attest(t, response, err);
     attestation_done(t);
+    if (!fine && t->stale_challenge && err->code == ERR_UNTRUSTED)
+        return http_response_error(response, 400, "InvalidParameter", "challenge", "%s", err->text);
     return fine || refusal_answer_error(response, err);
 }

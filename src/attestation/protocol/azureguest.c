@@ -20,7 +20,6 @@
 #include "x509/chain.h"
 
 enum {
-    CLOCK_SKEW_MS = 300 * 1000, /* 13.2 */
     BACKDATE_SECONDS = 300,
     TOKEN_SECONDS = 8 * 3600, /* 3.6 */
     REGISTERS_REQUIRED = 0xff /* 7.2: any set that contains 0–7 */
@@ -62,7 +61,7 @@ static struct finding *refuse(struct azureguest *t, enum finding_id id, const ch
 static void chain_to_root(struct azureguest *t)
 {
     const struct chain_options options = {
-        .purpose = CHAIN_CLOUD_AK, .now_ms = t->now_ms, .skew_ms = CLOCK_SKEW_MS, .pins_have_no_dates = true
+        .purpose = CHAIN_CLOUD_AK, .now_ms = t->now_ms, .skew_ms = CHAIN_CLOCK_SKEW_MS, .pins_have_no_dates = true
     };
     struct trust_store *roots CLEANUP(trust_store_free_at) =
         t->terms.ak_roots ? trust_store_ref(t->terms.ak_roots) : trust_slot_get(t->service->ak_roots);

@@ -28,7 +28,7 @@ bool record_make(const struct attestation_service *service, struct arena *a, con
     appraisal_write(&out, appraisal);
     json_end(&out);
     json_begin_object(&head, NULL);
-    json_put_string(&head, "typ", RECORD_TYPE);
+    json_put_string(&head, "typ", APPRAISAL_RECORD_TYPE);
     json_put_string(&head, "alg", jws_algorithm_name(key->algorithm));
     json_put_string(&head, "kid", key->kid);
     json_end(&head);

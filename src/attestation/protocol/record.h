@@ -7,8 +7,6 @@
 #include "appraise/appraise.h"
 #include "attestation/service/service.h"
 
-#define RECORD_TYPE "trueboot-appraisal+jws"
-
 /* Whether the evidence is authenticated: the quote was signed by the key, and answers the challenge, whatever else is wrong. */
 bool record_is_due(const struct appraisal *appraisal);
 

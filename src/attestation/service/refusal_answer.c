@@ -15,8 +15,7 @@ bool refusal_answer_error(struct http_response *response, const struct err *err)
     case ERR_MALFORMED:
     case ERR_UNSUPPORTED:
     case ERR_UNTRUSTED:
-        return http_response_error(response, 400, "InvalidParameter",
-                                   strstr(err->text, "service_context") ? "challenge" : err_slug(err->code), "%s", err->text);
+        return http_response_error(response, 400, "InvalidParameter", err_slug(err->code), "%s", err->text);
     case ERR_LIMIT:
         return http_response_error(response, 400, "InvalidParameter", "limit", "%s", err->text);
     default:

@@ -6,8 +6,6 @@
 #include "x509/ak_cert.h"
 #include "x509/chain.h"
 
-enum { CLOCK_SKEW_MS = 300 * 1000 }; /* attestation-service.md 13.2 */
-
 struct entry {
     struct cert *cert;         /* parsed, with its key built: NULL when free */
     struct trust_store *roots; /* the very set that vouched; holding a reference keeps its address unique */
@@ -98,7 +96,9 @@ static void remember(struct vouch_cache *cache, const struct trust_store *roots,
 static bool verify(struct vouch_cache *cache, const struct trust_store *roots, struct bytes der, int64_t now_ms, struct vouched_key *k,
                    struct err *err)
 {
-    const struct chain_options options = { .purpose = CHAIN_AK, .now_ms = now_ms, .skew_ms = CLOCK_SKEW_MS, .pins_have_no_dates = true };
+    const struct chain_options options = {
+        .purpose = CHAIN_AK, .now_ms = now_ms, .skew_ms = CHAIN_CLOCK_SKEW_MS, .pins_have_no_dates = true
+    };
     struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
 
     if (!cert_parse(der, &k->cert, err))

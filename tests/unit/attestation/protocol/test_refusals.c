@@ -231,7 +231,7 @@ static const struct row rows[] = {
     { "signature wrong", signature_wrong, "untrusted", "request", NOTHING, NULL },
     { "signed by another key", signed_by_another_key, "untrusted", "request", NOTHING, NULL },
     { "no challenge", no_challenge, "malformed", "challenge", NOTHING, NULL },
-    { "no service_context", no_context, NULL, "service_context", NOTHING, NULL },
+    { "no service_context", no_context, "malformed", "service_context", NOTHING, NULL }, /* not "challenge": another one would not help */
     { "no request_key", no_request_key, "malformed", "request_key", NOTHING, NULL },
     { "key not bound", not_bound, "unsupported", "tpm_quote", NOTHING, NULL },
     { "key bound with SHA-1", bound_with_sha1, "unsupported", "hash_alg", NOTHING, NULL },
