@@ -562,6 +562,9 @@ TEST(what_is_missing_or_unreadable_is_an_error_and_no_verdict)
         { { "baseline", "learn" }, 2, "--quote is needed" },
         { { "quote", "verify", "--quote", "q" }, 2, "--signature is needed" },
         { { "bootchain", "show" }, 2, "an event log is needed" },
+        { { "verify", "--quote=q", "--signature=s", "--ak=a", "--ek-cert=e" }, 2, "--ek-cert needs --ek-root" },
+        { { "verify", "--quote=q", "--signature=s", "--ak=a", "--ek-root=r" }, 2, "--ek-root is of use with --ek-cert" },
+        { { "baseline", "learn", "x.evidence.json", "--ek-cert=e" }, 2, "--ek-cert needs --ek-root" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
