@@ -308,7 +308,7 @@ int main(int argc, char **argv)
         return usage("no such verb; see `trueboot-agent help`");
     if (argc < 2)
         return verb_help(&in);
-    if (argc > 2 && verb->run != verb_help && wants_help(argc - 2, argv + 2))
+    if (argc > 2 && wants_help(argc - 2, argv + 2))
         return help_with(verb);
     if (!parse_options(&in, verb, argc - 1, argv + 1, true, &err))
         return usage(err.text);

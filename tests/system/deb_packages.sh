@@ -65,6 +65,14 @@ check "the command line runs" inside trueboot --version
 check "it judges off line: a missing file is an error, not a verdict" inside sh -c 'trueboot verify /none; test $? = 1'
 check "the agent runs, and says what is in its way" inside sh -c 'trueboot-agent diagnose --offline; test $? = 2'
 check "each program has its man page" inside sh -c 'ls /usr/share/man/man1/trueboot.1.gz /usr/share/man/man8/truebootd.8.gz /usr/share/man/man8/trueboot-agent.8.gz'
+check "completions know the agent's verbs and their options" inside bash -c '. /usr/share/bash-completion/completions/trueboot-agent &&
+    COMP_WORDS=(trueboot-agent collect-l) COMP_CWORD=1 && _trueboot_agent && [ "${COMPREPLY[*]}" = collect-logs ] &&
+    COMP_WORDS=(trueboot-agent once --non) COMP_CWORD=2 && _trueboot_agent && [ "${COMPREPLY[*]}" = --nonce ] &&
+    for verb in $(trueboot-agent help | sed -n "/^Usage/,/^Options/s/^  \([a-z-]*\) .*/\1/p"); do
+        for option in $(trueboot-agent "$verb" --help | sed -n "s/^  \(--[a-z-]*\).*/\1/p"); do
+            COMP_WORDS=(trueboot-agent "$verb" "$option") && _trueboot_agent && case " ${COMPREPLY[*]} " in *" $option "*) ;; *) exit 1 ;; esac
+        done
+    done && ls /usr/share/zsh/vendor-completions/_trueboot-agent /usr/share/fish/vendor_completions.d/trueboot-agent.fish'
 check "the units are there and enabled" inside sh -c 'ls /etc/systemd/system/multi-user.target.wants/truebootd.service /etc/systemd/system/multi-user.target.wants/trueboot-agent.service'
 check "both have accounts of their own" inside sh -c 'getent passwd trueboot && getent passwd trueboot-agent && getent group tss'
 check "the agent's state is nobody else's" inside sh -c '[ "$(stat -c %a:%U /var/lib/trueboot-agent)" = 700:trueboot-agent ]'

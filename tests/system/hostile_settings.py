@@ -261,6 +261,21 @@ def check_words():
                   f"{done.returncode} {done.stdout[:100]} {done.stderr[:200]}")
 
 
+def check_stranger(folder):
+    """Whom the status is not for is told that, and not that no agent runs."""
+    os.makedirs(f"{folder}/closed/out")
+    with open(f"{folder}/closed/out/status.json", "w") as f:
+        f.write("{}")
+    os.chmod(folder, 0o755)
+    os.chmod(f"{folder}/closed", 0o750)
+    command = [AGENT, "status", "--fw-cfg", "", "--run-dir", f"{folder}/closed"]
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        return tap.skip("a stranger asks for the status", "only root can become one, with setpriv")
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command], capture_output=True, text=True, timeout=60)
+    tap.check(done.returncode == 52 and "only root" in done.stderr, "a stranger who asks for the status is told that it is not for him", f"{done.returncode} {done.stderr}")
+    tap.check(subprocess.run(command, capture_output=True, timeout=60).returncode == 0, "root is told")
+
+
 def main():
     folder = tempfile.mkdtemp(prefix="trueboot-settings-")
     try:
@@ -268,6 +283,7 @@ def main():
         check_files(folder)
         check_diagnosis(folder)
         check_words()
+        check_stranger(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return tap.done()

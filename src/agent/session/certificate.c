@@ -69,7 +69,7 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
     const struct note *note;
     struct bytes id;
 
-    session_progress(s, "enrolling", s->config->endpoint);
+    session_progress(s, "enrolling", server_endpoint(s->enroll));
     if (!read_token(s, &a, &request.token, why))
         return false;
     if (!enrol(keys->tpm, s->enroll, &request, &a, &enrolment, &id, why)) {

@@ -14,6 +14,10 @@ int verb_status(struct invocation *in)
     char *path = arena_printf(&in->arena, "%s/out/status.json", in->config.run_dir);
 
     if (!path || !file_read_in(&in->arena, path, LIMIT_SMALL_BODY_BYTES, &text, &err)) {
+        if (err.code == ERR_DENIED) {
+            fprintf(stderr, "trueboot-agent: status: only root and the agent's own group may read it (%s)\n", err.text);
+            return VERB_EXIT_MISSING;
+        }
         fprintf(stderr, "trueboot-agent: no status: the agent does not run here (%s)\n", err.text);
         return VERB_EXIT_NO_STATUS;
     }

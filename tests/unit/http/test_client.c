@@ -272,6 +272,56 @@ TEST(proxies_and_broken_servers_are_told_apart_too)
     }
 }
 
+/* Refuses and hangs up, as many do, until the credentials come; then it has another reason. */
+static void proxy_that_hangs_up(int fd)
+{
+    for (;;) {
+        char request[2048];
+        int peer = accept(fd, NULL, NULL);
+        ssize_t n = peer < 0 ? -1 : recv(peer, request, sizeof request - 1, 0);
+        const char *answer;
+
+        if (n <= 0)
+            _exit(1);
+        request[n] = 0;
+        answer = strstr(request, "Proxy-Authorization: Basic dXNlcjpwYTpzcw==") ? "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+                                                                                : "HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic "
+                                                                                  "realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
+        say(peer, answer, strlen(answer));
+        close(peer);
+    }
+}
+
+TEST(a_proxy_that_hangs_up_after_its_question_gets_the_credentials)
+{
+    static const struct {
+        const char *credentials;
+        enum http_failure failure;
+    } cases[] = { { NULL, HTTP_FAILURE_PROXY_AUTH },
+                  { "user:wrong", HTTP_FAILURE_PROXY_AUTH },
+                  { "user:pa:ss", HTTP_FAILURE_PROXY_BLOCK } };
+    unsigned port;
+    int fd = listener(&port);
+    char proxy[64];
+    pid_t child;
+
+    REQUIRE(fd >= 0);
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u/", port);
+    child = fork();
+    if (child == 0)
+        proxy_that_hangs_up(fd);
+    close(fd);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(sent_done) struct sent s = { 0 };
+
+        send_to("https://verifier.example/", "GET", BYTES_NONE,
+                (struct http_client_config){ .total_timeout_ms = 5000, .proxy = proxy, .proxy_credentials = cases[i].credentials }, &s);
+        CHECK_INT(s.failure, cases[i].failure);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 TEST(loopback_never_goes_through_a_proxy)
 {
     SERVER(f, tables);
