@@ -1,6 +1,7 @@
 #include "agent/daemon/telemetry.h"
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "agent/files/folder.h"
 #include "base/clock.h"
@@ -19,6 +20,19 @@ static void prune(int folder)
         return;
     for (size_t i = 0; i + KEPT_MAX < n; i++)
         unlinkat(folder, names[i], 0);
+}
+
+/* The publisher passes on what sorts behind the one before, and the oldest names go first: a clock that was set back must not make new events old ones. */
+static void name_behind_the_last(int folder, char name[static EVENT_NAME_LEN])
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    const char **names;
+    size_t n;
+
+    if (folder_list(folder, &a, LISTED_MAX, &names, &n, &err) && n && event_name_is_valid(names[n - 1]) &&
+        strlen(names[n - 1]) == strlen(name) && strcmp(name, names[n - 1]) <= 0)
+        snprintf(name, EVENT_NAME_LEN, "%llu.json", strtoull(names[n - 1], NULL, 10) + 1);
 }
 
 void telemetry_event(struct telemetry *t, const char *level, const char *task, const char *message)
@@ -44,6 +58,7 @@ void telemetry_event(struct telemetry *t, const char *level, const char *task, c
         return;
     event_write(&w, &event);
     event_name(event.time_ms, t->in_hour++, name);
+    name_behind_the_last(fd, name);
     if (writer_ok(&w) && folder_write(fd, fd, name, writer_bytes(&w), 0640, &err))
         prune(fd);
 }

@@ -11,7 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "agent/daemon/run.h"
+#include "agent/daemon/telemetry.h"
 #include "agent/diagnose/diagnose.h"
+#include "agent/files/folder.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "diagnose/net.h"
@@ -333,6 +335,35 @@ TEST(a_snapshot_that_is_restored_is_seen_by_its_counters)
         CHECK(vtpm_while_off(&g.vtpm, boot == 0 ? "cp -r state saved" : boot == 2 ? "rm -rf state && cp -r saved state" : "true"));
     }
     CHECK_INT(g.stub.begins, 1);
+}
+
+TEST(a_clock_that_is_set_back_makes_no_new_event_an_old_one)
+{
+    static const int jumps[] = { 0, -7200, -7200, 3600 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char **names, *before = "";
+    struct err err = ERR_INIT;
+    char line[200];
+    int fd = -1;
+    size_t n;
+
+    WITH_GUEST(g);
+    snprintf(line, sizeof line, "mkdir -p '%s/out/events'", g.config.run_dir);
+    REQUIRE(system(line) == 0);
+    snprintf(line, sizeof line, "%s/out", g.config.run_dir);
+    REQUIRE_OK(folder_open(arena_printf(&a, "%s/events", line), &fd, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+        struct telemetry t = { .out_dir = line, .operation = "boot" }; /* the agent starts anew, too */
+
+        world.wall_s = jumps[i];
+        telemetry_event(&t, "Warning", "Attest", "something");
+        REQUIRE(folder_list(fd, &a, 100, &names, &n, &err));
+        CHECK_INT(n, i + 1);
+        CHECK(n && strcmp(names[n - 1], before) > 0);
+        before = n ? names[n - 1] : before;
+    }
+    world.wall_s = 0;
+    close(fd);
 }
 
 /* A kernel that kexec started stays unmeasured for as long as it runs: no report of its boot may leave that out (9.4). */
