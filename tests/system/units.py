@@ -62,6 +62,14 @@ def exposure(work):
     tap.check(ours == theirs and len(ours) > 100, "the filter that we load is the unit's", f"only here: {ours - theirs}; only there: {theirs - ours}")
 
 
+def programs():
+    """A small Debian has a shell, and no /bin/kill: a unit that names another program fails there, and only when it is reloaded."""
+    folder = os.path.join(SOURCE, "packaging/systemd")
+    lines = [(name, line) for name in sorted(os.listdir(folder)) if name.endswith(".in") for line in re.findall(r"^Exec\w+=(.*)$", open(os.path.join(folder, name)).read(), re.M)]
+    others = [(name, line) for name, line in lines if line.lstrip("+-@!:").split()[0] not in ("PROGRAM@", "@PROGRAM@", "/bin/sh")]
+    tap.check(len(lines) >= 6 and not others, "units start our programs and the shell, and nothing that may be missing", others or lines)
+
+
 def package(work):
     with zipfile.ZipFile(PACKAGE) as z:
         names = z.namelist()
@@ -193,6 +201,7 @@ def main():
     work = tempfile.mkdtemp(prefix="trueboot-units-")
     try:
         os.makedirs(os.path.join(work, "rig"))
+        programs()
         package(work)
         reproducible(work)
         exposure(work)
