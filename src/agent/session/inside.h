@@ -1,5 +1,8 @@
-/* agent/session/inside.h: what the files of a session share. session.c leads attestations and reports;
- * certificate.c gets the certificate of the attestation key: kept, found in the TPM, or enrolled for. */
+/* agent/session/inside.h: what the files of a session share.
+ *
+ * session.c: a session's life, enrolling, evidence as a file      opening.c: the TPM with its key, and servers
+ * certificate.c: the certificate of the attestation key: kept, found in the TPM, or enrolled for
+ * attesting.c: one attestation, by whichever protocol             reporting.c: cycles, reports, heartbeats */
 #pragma once
 #include "agent/session/session.h"
 
@@ -22,3 +25,15 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
 bool session_platform_certificate(struct session *s, struct session_keys *keys, struct failure *why);
 /* The certificate kept or found in the TPM; asks nobody. *ret_fits: it is one of this key. */
 bool session_certificate_at_hand(struct session *s, struct session_keys *keys, bool *ret_fits, struct failure *why);
+
+/* Opened when they are needed, and kept open. */
+bool session_need_servers(struct session *s, struct failure *why);
+bool session_need_monitor(struct session *s, struct failure *why);
+bool session_open_keys(struct session *s, struct session_keys *ret, struct failure *why);
+void session_keys_done(struct session_keys *keys);
+
+bool session_attest_with(struct session *s, struct session_keys *keys, struct arena *a, struct attest_result *ret, struct failure *why);
+
+/* In memory that is wiped (crypto/secret.h); NULL: there is none, or no memory. */
+char *session_copy_secret(struct bytes text);
+void session_drop_pending(struct session *s);
