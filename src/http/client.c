@@ -359,6 +359,12 @@ static bool exchange(struct http_client *client, struct arena *a, const struct h
     if (!client_follow_trust(client, clock_now_ms()) || !make_headers(a, call, &headers) || !prepare(client, call, proxy, headers, &reply))
         return err_set(err, ERR_NO_MEMORY, "the request cannot be made: out of memory, or this libcurl lacks something");
     client_transfer(client, client->curl, &t);
+    /* Of a request that was not even acknowledged nothing has been done: a new connection may find its way, or fail by what is wrong with the way. */
+    if (t.stale) {
+        if (!prepare(client, call, proxy, headers, &reply) || curl_easy_setopt(client->curl, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK)
+            return err_set(err, ERR_NO_MEMORY, "out of memory");
+        client_transfer(client, client->curl, &t);
+    }
     /* The chain of the session that was resumed does not hold today: perhaps that of the server's new certificate does. */
     if (t.code == CURLE_PEER_FAILED_VERIFICATION && client->peer.resumed) {
         if (!client_forget_sessions(client) || !prepare(client, call, proxy, headers, &reply))

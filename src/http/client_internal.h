@@ -16,6 +16,7 @@ struct transfer {
     enum client_phase phase; /* where it ended */
     bool resolved;           /* the name had been looked up */
     bool gave_up;            /* a deadline of ours passed */
+    bool stale;              /* the connection had been kept, and leads nowhere any more */
     bool unacknowledged;     /* what we sent was not acknowledged, although repeated */
     bool gap;                /* a later segment came, an earlier one did not */
     bool answers_small;      /* the same place shakes hands when segments are small */

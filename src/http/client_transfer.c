@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "http/client_internal.h"
 
-enum { LOOK_AGAIN_MS = 250 };
+enum { LOOK_AGAIN_MS = 250, STALE_AFTER_MS = 1000, STALE_RETRANSMITS = 3 };
 
 static bool passed(CURL *curl, CURLINFO which)
 {
@@ -73,6 +73,30 @@ static void look_at_sockets(const struct http_client *client, struct transfer *t
     }
 }
 
+/* On a connection that was open before, and without a byte of an answer. */
+static bool may_be_stale(CURL *curl)
+{
+    long made = 1, heard = 1;
+
+    return curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made == 0 &&
+           curl_easy_getinfo(curl, CURLINFO_HEADER_SIZE, &heard) == CURLE_OK && heard == 0;
+}
+
+/* Whatever lay between has forgotten it: the kernel has repeated what we sent, and nobody acknowledges it. */
+static bool leads_nowhere(const struct http_client *client)
+{
+    bool nowhere = false;
+
+    for (size_t i = 0; i < CLIENT_SOCKETS_MAX; i++) {
+        struct tcp_info info = { 0 };
+        socklen_t len = sizeof info;
+
+        if (client->sockets[i] >= 0 && getsockopt(client->sockets[i], IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+            nowhere |= info.tcpi_unacked > 0 && info.tcpi_retransmits >= STALE_RETRANSMITS;
+    }
+    return nowhere;
+}
+
 static bool take_result(CURLM *multi, CURL *curl, CURLcode *ret)
 {
     CURLMsg *message;
@@ -107,6 +131,11 @@ void client_transfer(struct http_client *client, CURL *curl, struct transfer *re
             since = now;
         ret->phase = phase;
         moved_before = moved_now;
+        if (now - since >= STALE_AFTER_MS && may_be_stale(curl) && leads_nowhere(client)) {
+            ret->stale = true;
+            ret->code = CURLE_OPERATION_TIMEDOUT;
+            break;
+        }
         left = least(since + allowance(client, phase), start + client->total_timeout_ms) - now;
         if (left <= 0) {
             ret->gave_up = true;

@@ -1,4 +1,5 @@
 /* Connections of agents wait from one heartbeat to the next: whose, how many, how long, and what ends them. */
+#include <linux/filter.h>
 #include "base/limits.h"
 #include "http/client_internal.h"
 #include "http/connections.h"
@@ -239,4 +240,49 @@ TEST(a_client_goes_on_with_its_connection_until_a_certificate_of_the_server_expi
     CHECK(client->peer.expires_ms > clock_now_ms());
     REQUIRE_OK(http_client_send(client, &a, &call, &answer, NULL, &f.err), f.err);
     CHECK_INT(http_server_stats(f.server).connections_made, 2);
+}
+
+/* The server's end of the client's connection hears nothing from now on, and says nothing: as if a firewall had forgotten it. */
+static bool silence(int client_fd)
+{
+    struct sock_filter drop[] = { { BPF_RET | BPF_K, 0, 0, 0 } };
+    struct sock_fprog program = { ARRAY_LEN(drop), drop };
+    struct sockaddr_in own, other;
+    socklen_t len = sizeof own;
+
+    if (getsockname(client_fd, (struct sockaddr *)&own, &len) != 0)
+        return false;
+    for (int fd = 0; fd < 1024; fd++) {
+        len = sizeof other;
+        if (getpeername(fd, (struct sockaddr *)&other, &len) == 0 && other.sin_family == AF_INET && other.sin_port == own.sin_port)
+            return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+    }
+    return false;
+}
+
+TEST(a_kept_connection_that_leads_nowhere_is_replaced_before_anybody_waits_for_an_answer)
+{
+    SERVER(f, tables);
+    struct http_client_config config = { .kept_seconds = 3600, .first_byte_timeout_ms = 30000 };
+    CLEANUP(http_client_free_at) struct http_client *client = NULL;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    char url[128];
+    struct http_call call = { .method = "GET", .url = url };
+    struct http_answer answer;
+    enum http_failure failure;
+
+    REQUIRE_OK(http_client_new(&config, &client, &f.err), f.err);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/small", http_server_port(f.server));
+    REQUIRE_OK(http_client_send(client, &a, &call, &answer, NULL, &f.err), f.err);
+    REQUIRE(silence(client->sockets[0]));
+    REQUIRE_OK(http_client_send(client, &a, &call, &answer, NULL, &f.err), f.err);
+    CHECK_INT(answer.status, 204);
+    CHECK_INT(http_server_stats(f.server).connections_made, 2);
+    CHECK_INT(http_server_stats(f.server).requests, 2);
+
+    REQUIRE(silence(client->sockets[0])); /* and when there is no other way: what is wrong with a new connection */
+    http_server_stop(f.server, 0);
+    f.server = NULL;
+    CHECK(!http_client_send(client, &a, &call, &answer, &failure, &f.err));
+    CHECK_INT(failure, HTTP_FAILURE_CONNECT_REFUSED);
 }
