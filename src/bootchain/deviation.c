@@ -323,11 +323,12 @@ static enum severity newcomer_severity(const struct component *is)
 
 void deviation_appeared(struct comparison *c, const struct component *is)
 {
-    enum severity severity = newcomer_severity(is);
+    bool is_new_list = is->kind == COMPONENT_REVOCATIONS; /* nothing shrank: the firmware did not measure one before */
+    enum severity severity = is_new_list ? SEVERITY_MEDIUM : newcomer_severity(is);
 
     if (severity >= SEVERITY_MEDIUM && (is->phase == PHASE_FIRMWARE || is->phase == PHASE_SECURE_BOOT_POLICY))
         c->code_changed = true;
-    deviation_report(c, verdicts[is->kind].added_or_missing, severity, NULL, is,
+    deviation_report(c, is_new_list ? FINDING_SECUREBOOT_KEYS_CHANGED : verdicts[is->kind].added_or_missing, severity, NULL, is,
                      arena_printf(c->a, "New in this boot: %s%s.", is->name, signer_words(c, is)));
 }
 
