@@ -24,6 +24,18 @@ static void secure_boot_state(struct walk *w)
         findings_add(w->findings, FINDING_FIRMWARE_DMA, 7, FINDING_NO_EVENT, "The firmware measured \"DMA Protection Disabled\".");
 }
 
+/* As the makers of reference firmware called the keys that nobody was to ship. */
+static void test_platform_key(struct walk *w)
+{
+    static const char *const words[] = { "DO NOT TRUST", "DO NOT SHIP" };
+    const struct boot_keys *pk = &w->chain->pk;
+
+    for (size_t i = 0; i < pk->n; i++)
+        for (size_t k = 0; pk->items[i].name && k < ARRAY_LEN(words); k++)
+            if (strstr(pk->items[i].name, words[k]))
+                findings_add(w->findings, FINDING_SECUREBOOT_TEST_KEY, 7, pk->event, "The platform key is \"%s\".", pk->items[i].name);
+}
+
 static void authorities(struct walk *w)
 {
     const struct bootchain *chain = w->chain;
@@ -182,6 +194,7 @@ bool standing_findings(struct walk *w)
     if (w->chain->pk.measured && w->chain->setup_mode == FACT_UNKNOWN)
         w->chain->setup_mode = w->chain->pk.n ? FACT_NO : FACT_YES;
     secure_boot_state(w);
+    test_platform_key(w);
     authorities(w);
     revoked_images(w);
     revocations_missing(w);
