@@ -387,6 +387,28 @@ TEST(only_the_certificate_of_an_iak_by_somebody_we_believe_counts)
     check_said(&g.begun, 400, "IakRefused", "not valid before");
 }
 
+TEST(the_issuers_of_an_iak_certificate_may_come_along_and_are_believed_for_what_is_above_them)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web1", 1);
+    struct iak_guest g = guest_of(&f, vm, PRIVKEY_P256, 30);
+    struct ca *below CLEANUP(ca_free_at) = NULL, *other CLEANUP(ca_free_at) = NULL, *others_below CLEANUP(ca_free_at) = NULL;
+    struct err err = ERR_INIT;
+
+    REQUIRE_OK(ca_new_below(f.host_ca, "one host's CA", fixture_time, &below, &err) && ca_new("nobody's", fixture_time, &other, &err) &&
+                   ca_new_below(other, "one host's CA", fixture_time, &others_below, &err),
+               err);
+    g.cert = issued(&f, below, arena_printf(&f.a, "web1:%s", vm->uuid), g.iak, ca_issue_iak);
+    iak_begin(&g, false);
+    check_said(&g.begun, 400, "IakRefused", "issuer");
+    g.ek_certs = arena_printf(&f.a, "[],\"ekChain\":[\"%s\"]", b64(&f.a, ca_cert(others_below, 0)->der));
+    iak_begin(&g, false);
+    check_said(&g.begun, 400, "IakRefused", "iak.cert");
+    g.ek_certs =
+        arena_printf(&f.a, "[],\"ekChain\":[\"%s\",\"%s\"]", b64(&f.a, ca_cert(others_below, 0)->der), b64(&f.a, ca_cert(below, 0)->der));
+    CHECK(iak_enrol(&g));
+}
+
 /* Our own CA vouches for attestation keys that enrolled, not for initial ones: an AK is no way to bring the next one. */
 TEST(an_attestation_key_that_enrolled_is_no_initial_one)
 {
