@@ -86,7 +86,7 @@ bool evidence_collect_logs(const struct evidence_sources *sources, struct arena 
     if (ret->firmware_state != LOG_STATE_PRESENT) {
         ret->firmware = BYTES_NONE;
         snprintf(ret->note, sizeof ret->note, "firmware log %s: %.110s", log_state_name(ret->firmware_state),
-                 *firmware ? firmware : "collect-logs has not run in this boot");
+                 *firmware ? firmware : "no copy by collect-logs that we may read");
     }
     ret->firmware_may_be_cut = ends_near(ret->firmware.len, 64 * 1024) || ends_near(ret->firmware.len, 128 * 1024);
     if (sources->with_ima && sources->collected_in)
