@@ -37,7 +37,8 @@ static void encode_in_place(struct writer *w, struct bytes prefix, struct bytes 
     if (!writer_ok(w))
         return;
     memmove(w->data + total - n, w->data, n);
-    memcpy(w->data, prefix.data, prefix.len);
+    if (prefix.len)
+        memcpy(w->data, prefix.data, prefix.len);
     for (size_t i = 0; i < n; i += STEP) {
         writer_reset(&part);
         base64_write(&part, BASE64_URL, (struct bytes){ w->data + total - n + i, n - i < STEP ? n - i : STEP });
@@ -48,7 +49,8 @@ static void encode_in_place(struct writer *w, struct bytes prefix, struct bytes 
         memcpy(w->data + at, part.data, part.len);
         at += part.len;
     }
-    memcpy(w->data + at, suffix.data, suffix.len);
+    if (suffix.len)
+        memcpy(w->data + at, suffix.data, suffix.len);
 }
 
 /* `message` is used up. */
