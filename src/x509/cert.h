@@ -91,6 +91,8 @@ MUST_CHECK bool cert_parse_bundle(struct bytes content, struct cert **ret, size_
 
 /* cert_trim gives the DER at the start of a padded NV index: what follows must be all 00 or all FF (guest-agent.md 2.2). */
 MUST_CHECK bool cert_trim(struct bytes padded, struct bytes *ret_der, struct err *err);
+/* The same for an index that holds several, one after the other: without the padding behind the last one. What is no padding stays. */
+struct bytes cert_trim_bundle(struct bytes padded);
 
 /* Whether `issuer`'s key made the signature, nothing else. ERR_UNTRUSTED when it did not; ERR_UNSUPPORTED for algorithms that are weak
  * (SHA-1, MD5) or unknown, whoever signed. */

@@ -89,3 +89,12 @@ bool cert_trim(struct bytes padded, struct bytes *ret_der, struct err *err)
     *ret_der = der;
     return true;
 }
+
+struct bytes cert_trim_bundle(struct bytes padded)
+{
+    struct bytes rest = padded, der;
+
+    while (first_sequence(rest, &der))
+        rest = bytes_slice(rest, der.len, rest.len);
+    return bytes_are_all(rest, 0x00) || bytes_are_all(rest, 0xff) ? bytes_slice(padded, 0, padded.len - rest.len) : padded;
+}

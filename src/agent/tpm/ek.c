@@ -35,7 +35,7 @@ static void split_chain(struct arena *a, struct bytes content, struct ek_certifi
     struct err err = ERR_INIT;
     size_t n = 0;
 
-    if (!cert_parse_bundle(content, cert, LIMIT_EK_CERTS, &n, &err))
+    if (!cert_parse_bundle(cert_trim_bundle(content), cert, LIMIT_EK_CERTS, &n, &err))
         return;
     for (size_t i = 0; i < n; i++) {
         if (certs->n_chain < LIMIT_EK_CERTS && arena_copy(a, cert[i]->der, &certs->chain[certs->n_chain]))

@@ -42,15 +42,13 @@ static bool read_certificates(struct tpm_device *tpm, bool *ret_present, struct 
 {
     struct arena a CLEANUP(arena_done) = { 0 };
     struct err err = ERR_INIT;
-    struct bytes content, der;
+    struct bytes content;
 
     if (!tpm_nv_read(tpm, IAK_CERT_NV, LIMIT_CERT_BYTES, &a, ret_present, &content, why))
         return false;
     if (!*ret_present)
         return true;
-    if (cert_trim(content, &der, &err)) /* one, and padding behind it */
-        content = der;
-    return cert_parse_bundle(content, ret->cert, LIMIT_EK_CERTS, &ret->n, &err) ? true : unusable(why, &err);
+    return cert_parse_bundle(cert_trim_bundle(content), ret->cert, LIMIT_EK_CERTS, &ret->n, &err) ? true : unusable(why, &err);
 }
 
 /* Which of them is of this key; NULL: none. */

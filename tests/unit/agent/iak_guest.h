@@ -18,7 +18,7 @@ struct iak_plan {
     bool not_kept;    /* nothing lies at the handle */
     bool other_key;   /* the certificate is of another key */
     bool as_ak;       /* the certificate does not say that the key is restricted */
-    enum { IAK_ALONE, IAK_ISSUER_BEHIND, IAK_ISSUER_BEFORE, IAK_PADDED, IAK_GARBLED, IAK_EMPTY } content;
+    enum { IAK_ALONE, IAK_ISSUER_BEHIND, IAK_ISSUER_BEFORE, IAK_PADDED, IAK_BOTH_PADDED, IAK_GARBLED, IAK_EMPTY } content;
 };
 
 static void iak_write(const struct vtpm *v, struct bytes content)
@@ -51,9 +51,9 @@ static void iak_certify_key(const struct vtpm *v, const struct iak_plan *plan, c
     if (plan->content == IAK_ISSUER_BEFORE)
         write_bytes(&w, ca_cert(ca, 0)->der);
     write_bytes(&w, plan->content == IAK_GARBLED ? bytes_slice(cert->der, 0, cert->der.len / 2) : cert->der);
-    if (plan->content == IAK_ISSUER_BEHIND)
+    if (plan->content == IAK_ISSUER_BEHIND || plan->content == IAK_BOTH_PADDED)
         write_bytes(&w, ca_cert(ca, 0)->der);
-    for (int i = 0; plan->content == IAK_PADDED && i < 100; i++)
+    for (int i = 0; (plan->content == IAK_PADDED || plan->content == IAK_BOTH_PADDED) && i < 100; i++)
         write_u8(&w, 0xff);
     iak_write(v, writer_bytes(&w));
 }

@@ -97,7 +97,16 @@ TEST(bytes_behind_a_certificate_are_refused_and_padding_can_be_trimmed)
         CHECK_BYTES(trimmed, der);
         index[4095] = 7;
         CHECK(!cert_trim((struct bytes){ index, 4096 }, &trimmed, &err) && err.code == ERR_MALFORMED);
+        CHECK_INT(cert_trim_bundle((struct bytes){ index, 4096 }).len, 4096);
+        index[4095] = fills[i];
+        CHECK_BYTES(cert_trim_bundle((struct bytes){ index, 4096 }), der);
+        memcpy(index + der.len, der.data, der.len); /* two, one after the other */
+        CHECK_INT(cert_trim_bundle((struct bytes){ index, 4096 }).len, 2 * der.len);
+        CHECK_INT(cert_trim_bundle((struct bytes){ index, 2 * der.len }).len, 2 * der.len);
+        CHECK_INT(cert_trim_bundle((struct bytes){ index, 2 * der.len - 1 }).len, 2 * der.len - 1); /* cut: nothing is taken away */
+        CHECK_INT(cert_trim_bundle((struct bytes){ index + 2 * der.len, 64 }).len, 0);
     }
+    CHECK_INT(cert_trim_bundle(BYTES_NONE).len, 0);
     struct err err = ERR_INIT;
     CHECK(!cert_trim(BYTES_NONE, &trimmed, &err));
     CHECK(!cert_trim(BYTES_LIT("\xff\xff\xff\xff"), &trimmed, &err));
