@@ -3,102 +3,33 @@
 upgrade, reset, purge. The server runs here, the VM reaches it as 10.0.2.2. Prints TAP.
 
 usage: systemd_vm.py BUILD"""
-import glob
 import json
 import os
 import re
-import shutil
-import socket
-import struct
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "debian_vm"))
-import vm as machine  # noqa: E402
+sys.path[:0] = [HERE, os.path.join(HERE, "debian_vm")]
+from guest import deb, play  # noqa: E402
 from rig import UUID, until  # noqa: E402
 from tap import ok, tap  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
 TITLE = "the agent under systemd in a real VM"
-PATIENCE = 300  # seconds; everything is emulated, and the unit's CPU quota counts
-
-
-class TimeServer(threading.Thread):
-    """SNTP (RFC 4330) for the VM's chrony: this machine's own time."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-
-    def run(self):
-        while True:
-            request, sender = self.socket.recvfrom(512)
-            now = time.time() + 2208988800
-            stamp = struct.pack(">II", int(now), int(now % 1 * 2**32))
-            if len(request) >= 48:
-                self.socket.sendto(b"\x24\x01\x00\xec" + bytes(8) + b"LOCL" + stamp + request[40:48] + stamp + stamp, sender)
-
-
-def deb():
-    found = [d for d in glob.glob(os.path.join(BUILD, "deb/trueboot-agent_*.deb")) if "+next" not in d]
-    return found[0] if found else None
 
 
 def next_version(work):
     """The same content under a higher version, as an upgrade brings it."""
     folder, path = os.path.join(work, "next"), os.path.join(work, "next.deb")
-    subprocess.run(["dpkg-deb", "-R", deb(), folder], check=True)
+    subprocess.run(["dpkg-deb", "-R", deb(BUILD), folder], check=True)
     control = os.path.join(folder, "DEBIAN/control")
     text = open(control).read()
     with open(control, "w") as f:
         f.write(re.sub(r"^(Version: .*)$", r"\1+next", text, flags=re.M))
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", folder, path], check=True, stdout=subprocess.DEVNULL)
     return path
-
-
-def endpoint(rig):
-    return f"https://10.0.2.2:{rig.port}"
-
-
-class Guest:
-    """What is asked of the VM again and again."""
-
-    def __init__(self, vm, rig):
-        self.vm, self.rig = vm, rig
-
-    def run(self, command, seconds=PATIENCE):
-        return self.vm.run(command, seconds)
-
-    def status(self):
-        try:
-            return json.loads(self.run("trueboot-agent status 2>/dev/null || /usr/local/lib/trueboot-agent/trueboot-agent status").out)
-        except ValueError:
-            return {}
-
-    def show(self, name, unit="trueboot-agent.service"):
-        return self.run(f"systemctl show {unit} -p {name} --value").out.strip()
-
-    def verdict_after(self, pid=None, seconds=PATIENCE):
-        """Of a daemon with another pid than the one named: its status once it has reported a verdict."""
-        def found():
-            s = self.status()
-            return s if s.get("pid") != pid and s.get("lastReportTime") and s.get("lastVerdict") else None
-        return until(seconds, found, pause=3) or {}
-
-    def server_says(self, wanted="Healthy"):
-        return until(60, lambda: self.rig.health() == wanted, pause=1)
-
-    def last_verdict(self):
-        return json.loads(self.rig.cli("status", "web1", "-o", "json").stdout)["properties"]["trueboot"]["lastVerdict"]
-
-    def journal(self):
-        return self.run("journalctl -b -u 'trueboot*' --no-pager -o short-monotonic | tail -n 60").out
 
 
 def quiet(guest, when):
@@ -121,7 +52,7 @@ def installed(guest):
     ok("its units are enabled and started", guest.run(f"systemctl is-enabled {units} && systemctl is-active {units}").code == 0, guest.journal())
     status = guest.verdict_after()
     ok("told by its host where the server is, it enrols, attests and reports without an operator's step", status.get("lastVerdict") == "accepted" and status.get("failure") is None, f"{status}\n{guest.journal()}")
-    ok("the server says Healthy", guest.server_says(), guest.rig.cli("status", "web1", "--explain").stdout)
+    ok("the server says Healthy", guest.server_says(), guest.explained())
     return status
 
 
@@ -201,21 +132,19 @@ def rebooted(guest, vm, boot):
     status = guest.verdict_after()
     ok("after a reboot it attests by itself", status.get("lastVerdict") == "accepted" and status.get("bootId") == boot and not status.get("notes"), f"{status}\n{guest.journal()}")
     ok("with the same key, one reset later", status.get("akName") == name and guest.last_verdict()["resetCount"] == resets + 1, guest.last_verdict())
-    ok("and the server says Healthy of the new boot", guest.server_says(), guest.rig.cli("status", "web1", "--explain").stdout)
+    ok("and the server says Healthy of the new boot", guest.server_says(), guest.explained())
     quiet(guest, "after the reboot")
     return boot
 
 
 def clock_jumped(guest):
-    def notes():
-        return {n["code"]: n["message"] for n in guest.status().get("notes", [])}
     guest.run("systemctl stop chrony && date -s '+2 hours'")
-    ok("a clock that jumped is noted, with the distance", "ahead of the server" in (until(120, lambda: notes().get("CLOCK_SKEW"), pause=3) or ""), f"{guest.status()}\n{guest.journal()}")
+    ok("a clock that jumped is noted, with the distance", "ahead of the server" in (until(120, lambda: guest.notes().get("CLOCK_SKEW"), pause=3) or ""), f"{guest.status()}\n{guest.journal()}")
     done = json.loads(guest.run("trueboot-agent diagnose --json").out)
     ok("diagnose names the clock as the cause", "time" in done["cause"] and "CLK.01" in done["cause"], done["cause"])
-    ok("the verdict does not depend on the guest's clock", guest.server_says(), guest.rig.cli("status", "web1", "--explain").stdout)
+    ok("the verdict does not depend on the guest's clock", guest.server_says(), guest.explained())
     guest.run("date -s '-2 hours' && systemctl start chrony")
-    ok("set right, it is noted no more", until(150, lambda: "CLOCK_SKEW" not in notes() and guest.status().get("failure") is None, pause=3), f"{guest.status()}\n{guest.journal()}")
+    ok("set right, it is noted no more", until(150, lambda: "CLOCK_SKEW" not in guest.notes() and guest.status().get("failure") is None, pause=3), f"{guest.status()}\n{guest.journal()}")
 
 
 def slept(guest, vm):
@@ -254,12 +183,10 @@ def purged(guest):
     ok("purged, nothing of it is left", done.code == 0 and left.strip() == "" and "warning" not in done.out, f"{done}\n{left}")
 
 
-def scenario(rig, vm):
+def scenario(guest):
+    vm = guest.vm
     vm.start()
-    boot = vm.wait_for_boot()
-    guest = Guest(vm, rig)
-    vm.write("/etc/chrony/conf.d/test.conf", f"server 10.0.2.2 port {CLOCK.port} iburst minpoll 2 maxpoll 4\nmakestep 1 -1\n")
-    guest.run("systemctl restart chrony")
+    boot = guest.started()
     status = installed(guest)
     sandboxed(guest, status)
     diagnosed(guest)
@@ -273,41 +200,5 @@ def scenario(rig, vm):
     purged(guest)
 
 
-CLOCK = TimeServer()
-
-
-def main():
-    why = machine.missing() or (None if deb() else "there are no packages; make deb")
-    if why:
-        tap.skip_all(TITLE, why)
-    image = os.path.join(BUILD, "debian-vm")
-    made = subprocess.run([os.path.join(HERE, "debian_vm/make_image"), image, os.path.join(BUILD, "guest-parts"), deb()], capture_output=True, text=True, timeout=900)
-    if made.returncode == 3:
-        tap.skip_all(TITLE, made.stderr.strip())
-    if made.returncode:
-        raise RuntimeError("make_image: " + made.stderr)
-    work = tempfile.mkdtemp(prefix="trueboot-systemd-vm-")
-    rig = vm = None
-    CLOCK.start()
-    try:
-        rig = machine.VmRig(BUILD, work)
-        machine.make_payload(f"{work}/payload.tar", {"agent.deb": deb(), "next.deb": next_version(work)})
-        vm = machine.DebianVm.make(f"{work}/vm", f"{image}/disk.raw", f"{work}/tpm", f"{work}/payload.tar")
-        with open(f"{work}/vm/agent.json", "w") as f:
-            json.dump({"endpoint": endpoint(rig), "ca_pem": open(rig.ca_file).read()}, f)
-        vm.options = ["-fw_cfg", "name=opt/org.trueboot/agent,file=agent.json"]
-        scenario(rig, vm)
-    except (RuntimeError, OSError) as error:
-        ok("the scenario went on to its end", False, f"{error!r}\n{vm.console()[-3000:] if vm else ''}")
-    finally:
-        if vm:
-            vm.end()
-        if rig:
-            rig.close()
-        if "TRUEBOOT_KEEP" not in os.environ:
-            shutil.rmtree(work, ignore_errors=True)
-    return tap.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(TITLE, BUILD, scenario, lambda work: {"next.deb": next_version(work)}))

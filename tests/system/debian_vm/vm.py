@@ -11,7 +11,7 @@ import tarfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from rig import UUID, Rig, until
+from rig import UUID, Rig, listens, until
 
 OVMF_CODE, OVMF_VARS = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 BOOT_SECONDS, COMMAND_SECONDS = 600, 120
@@ -60,6 +60,7 @@ class DebianVm:
     def __init__(self, folder, payload):
         self.folder, self.payload, self.qemu, self.tpm, self.agent = folder, payload, None, None, None
         self.options = []  # more of QEMU's
+        self.uuid = UUID
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -67,7 +68,7 @@ class DebianVm:
     @classmethod
     def make(cls, folder, image, tpm_state, payload):
         os.makedirs(folder)
-        subprocess.run(["cp", "--sparse=always", image, os.path.join(folder, "disk.raw")], check=True, timeout=120)
+        copy_sparse(image, os.path.join(folder, "disk.raw"))
         shutil.copy(OVMF_VARS, os.path.join(folder, "vars.fd"))
         shutil.copytree(tpm_state, os.path.join(folder, "tpm"))
         return cls(folder, payload)
@@ -79,11 +80,11 @@ class DebianVm:
                 os.unlink(self.path(name))
         run = dict(stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder)
         self.tpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=tpm", "--ctrl", "type=unixio,path=tpm.sock", "--terminate"], **run)
-        if not until(10, lambda: os.path.exists(self.path("tpm.sock"))):
+        if not until(60, lambda: listens(self.tpm), pause=0.02):
             raise RuntimeError("swtpm does not answer")
         self.qemu = subprocess.Popen([
             "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "768", "-nodefaults",
-            "-no-user-config", "-display", "none", "-uuid", UUID, "-serial", "file:serial.log", "-qmp", "unix:qmp.sock,server=on,wait=off",
+            "-no-user-config", "-display", "none", "-uuid", self.uuid, "-serial", "file:serial.log", "-qmp", "unix:qmp.sock,server=on,wait=off",
             "-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=0",
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}", "-drive", "if=pflash,unit=1,format=raw,file=vars.fd",
             "-drive", "if=none,id=boot,format=raw,cache=unsafe,file=disk.raw", "-device", "virtio-blk-pci,drive=boot,bootindex=1",
@@ -193,6 +194,10 @@ class DebianVm:
         if self.agent:
             self.agent.socket.close()
         self.qemu = self.tpm = self.agent = None
+
+
+def copy_sparse(source, target):
+    subprocess.run(["cp", "--sparse=always", source, target], check=True, timeout=120)
 
 
 def make_payload(path, files):
