@@ -159,21 +159,27 @@ bool folder_put(const char *path, struct bytes content, mode_t mode, struct err 
     return folder_open(*folder ? folder : "/", &fd, err) && folder_write(fd, fd, slash + 1, content, mode, err);
 }
 
+static DIR *open_again(int folder)
+{
+    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+    if (!dir && copy >= 0)
+        close(copy);
+    return dir;
+}
+
 static int compare_names(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }
 
 bool folder_list(int folder, struct arena *a, size_t max, const char ***ret_names, size_t *ret_n, struct err *err)
 {
     const char **names = ARENA_ARRAY(a, max, const char *);
-    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    DIR *dir = open_again(folder);
     const struct dirent *entry;
     size_t n = 0;
 
-    if (!dir) {
-        if (copy >= 0)
-            close(copy);
+    if (!dir)
         return refuse(err, "list", "the folder");
-    }
     while (names && n < max && (entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] == '.')
             continue;
@@ -192,28 +198,32 @@ bool folder_list(int folder, struct arena *a, size_t max, const char ***ret_name
 
 enum { LEVELS = 4 }; /* of folders below a folder of ours */
 
-static void empty(int folder, unsigned depth)
+static const char *next_name(DIR *dir)
 {
-    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
     const struct dirent *entry;
 
-    if (!dir) {
-        if (copy >= 0)
-            close(copy);
-        return;
-    }
-    while ((entry = readdir(dir)) != NULL) {
+    do
+        entry = readdir(dir);
+    while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry ? entry->d_name : NULL;
+}
+
+static void empty(int folder, unsigned depth)
+{
+    DIR *dir = open_again(folder);
+
+    for (const char *name; dir && (name = next_name(dir)) != NULL;) {
         int below CLEANUP(folder_close_at) = -1;
 
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || unlinkat(folder, entry->d_name, 0) == 0)
+        if (unlinkat(folder, name, 0) == 0)
             continue;
-        below = depth ? openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+        below = depth ? openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
         if (below >= 0)
             empty(below, depth - 1);
-        unlinkat(folder, entry->d_name, AT_REMOVEDIR);
+        unlinkat(folder, name, AT_REMOVEDIR);
     }
-    closedir(dir);
+    if (dir)
+        closedir(dir);
 }
 
 bool folder_remove(const char *path, struct err *err)
@@ -228,27 +238,21 @@ bool folder_remove(const char *path, struct err *err)
 
 static void give_below(int folder, unsigned depth, uid_t uid, gid_t gid)
 {
-    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-    const struct dirent *entry;
+    DIR *dir = open_again(folder);
 
-    if (!dir) {
-        if (copy >= 0)
-            close(copy);
-        return;
-    }
-    while ((entry = readdir(dir)) != NULL) {
-        int fd CLEANUP(folder_close_at) = openat(folder, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    for (const char *name; dir && (name = next_name(dir)) != NULL;) {
+        int fd CLEANUP(folder_close_at) = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         struct stat st;
 
-        if (fd < 0 || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || fstat(fd, &st))
+        if (fd < 0 || fstat(fd, &st))
             continue;
         if ((S_ISREG(st.st_mode) && st.st_nlink == 1) || S_ISDIR(st.st_mode))
             (void)!fchown(fd, uid, gid);
         if (S_ISDIR(st.st_mode) && depth)
             give_below(fd, depth - 1, uid, gid);
     }
-    closedir(dir);
+    if (dir)
+        closedir(dir);
 }
 
 bool folder_give(const char *path, uid_t uid, gid_t gid, struct err *err)
