@@ -77,7 +77,7 @@ static const struct option_row {
 } options[] = {
     { "config", "FILE", OPT_CONFIG, NULL, NULL, "instead of /etc/trueboot-agent/agent.conf" },
     { "fw-cfg", "FILE", OPT_FW_CFG, NULL, NULL, "instead of the hypervisor's opt/org.trueboot/agent; \"\" for none" },
-    { "set", "KEY=VALUE", OPT_SET, NULL, NULL, "one configuration key, see below" },
+    { "set", "KEY=VALUE", OPT_SET, NULL, NULL, "one configuration key; `trueboot-agent help` lists them" },
     { "endpoint", "URL", OPT_KEY, "attest.endpoint", NULL, "the server" },
     { "ca-file", "FILE", OPT_KEY, "net.ca_file", NULL, "CA certificates of the server" },
     { "tcti", "TCTI", OPT_KEY, "tpm.tcti", NULL, "which TPM, e.g. swtpm:path=SOCKET" },
@@ -146,7 +146,6 @@ static int help_with(const struct verb *verb)
         for (size_t i = 0; i < ARRAY_LEN(options); i++)
             if ((options[i].verbs == NULL) == own && is_of(&options[i], verb->name))
                 print_option(&options[i], false);
-    printf("\nThe keys of the configuration: trueboot-agent help\n");
     return 0;
 }
 
