@@ -39,8 +39,5 @@ struct attestation_config {                        /* texts are views into the s
 /* `settings` NULL: everything is the default. */
 MUST_CHECK bool attestation_config_read(struct arena *a, const struct json *settings, struct attestation_config *ret, struct err *err);
 
-/* An endpoint's form (7.2), wherever it was written: https (`plain`: or http), no user, no fragment, at most CONFIG_TEXT_MAX characters. */
-MUST_CHECK bool config_check_endpoint(struct bytes text, bool plain, struct err *err);
-
 /* For callers that find out more: kept up to the limit. */
 void attestation_config_warn(struct attestation_config *config, struct arena *a, const char *fmt, ...) PRINTF_LIKE(3, 4);

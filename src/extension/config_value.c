@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include "base/base64.h"
 #include "base/hex.h"
+#include "base/url.h"
 #include "base/utf8.h"
 #include "crypto/pem.h"
 #include "x509/cert.h"
@@ -26,73 +27,6 @@ static bool is_one_line(struct bytes text)
         if (text.data[i] < 0x20 || text.data[i] == 0x7f)
             return false;
     return true;
-}
-
-static bool is_host_byte(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".-_:[]", c) != NULL;
-}
-
-/* What follows the host's last colon, if it is not one within an IPv6 address. */
-static bool is_port_fine(struct bytes authority)
-{
-    size_t at = authority.len;
-    unsigned port = 0;
-
-    while (at > 0 && authority.data[at - 1] != ':' && authority.data[at - 1] != ']')
-        at--;
-    if (at == 0 || authority.data[at - 1] == ']')
-        return at == authority.len || at == 0;
-    for (size_t i = at; i < authority.len; i++) {
-        if (authority.data[i] < '0' || authority.data[i] > '9' || port > 6553)
-            return false;
-        port = port * 10 + (authority.data[i] - '0');
-    }
-    return port >= 1 && port <= 65535;
-}
-
-/* RFC 3986, 3.1: in either case. */
-static bool starts_with_scheme(struct bytes text, struct bytes scheme)
-{
-    return bytes_equal_no_case(bytes_slice(text, 0, scheme.len), (const char *)scheme.data);
-}
-
-/* scheme://host[:port][/path][?query] */
-static bool check_url(struct bytes text, struct bytes scheme, struct err *err)
-{
-    struct bytes rest = bytes_slice(text, scheme.len, text.len), authority;
-    size_t end = 0;
-
-    if (!starts_with_scheme(text, scheme))
-        return err_set(err, ERR_MALFORMED, "an address that starts with %.*s is expected", BYTES_FMT(scheme));
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] <= 0x20 || text.data[i] >= 0x7f || strchr("\"<>\\^`{|}", text.data[i]))
-            return err_set(err, ERR_MALFORMED, "a character that has no place in an address");
-    while (end < rest.len && !strchr("/?#", rest.data[end]))
-        end++;
-    authority = bytes_slice(rest, 0, end);
-    if (bytes_find(authority, BYTES_LIT("@")) != SIZE_MAX)
-        return err_set(err, ERR_MALFORMED, "an address with user or password in it is refused");
-    if (bytes_find(text, BYTES_LIT("#")) != SIZE_MAX)
-        return err_set(err, ERR_MALFORMED, "an address with a fragment (#) is refused");
-    if (!authority.len || authority.data[0] == ':')
-        return err_set(err, ERR_MALFORMED, "the address names no host");
-    for (size_t i = 0; i < authority.len; i++)
-        if (!is_host_byte(authority.data[i]))
-            return err_set(err, ERR_MALFORMED, "the address's host has a character that no host has");
-    return is_port_fine(authority) ? true : err_set(err, ERR_MALFORMED, "a port from 1 to 65535 is expected behind the host");
-}
-
-static bool check_proxy(struct bytes text, struct err *err)
-{
-    return check_url(text, starts_with_scheme(text, BYTES_LIT("https://")) ? BYTES_LIT("https://") : BYTES_LIT("http://"), err);
-}
-
-bool config_check_endpoint(struct bytes text, bool plain, struct err *err)
-{
-    if (text.len > CONFIG_TEXT_MAX)
-        return err_set(err, ERR_LIMIT, "at most %d characters are expected", CONFIG_TEXT_MAX);
-    return plain ? check_proxy(text, err) : check_url(text, BYTES_LIT("https://"), err);
 }
 
 /* The word as the agent's configuration has it: in lower case. */
@@ -124,9 +58,9 @@ static bool check_form(struct arena *a, enum config_value_kind kind, struct byte
 
     switch (kind) {
     case CONFIG_VALUE_ENDPOINT:
-        return check_url(text, BYTES_LIT("https://"), err);
+        return url_check(text, URL_HTTPS, err);
     case CONFIG_VALUE_PROXY:
-        return check_proxy(text, err);
+        return url_check(text, URL_HTTP_OR_HTTPS, err);
     case CONFIG_VALUE_PROTOCOL:
         return take_word(form, protocols, ARRAY_LEN(protocols), err);
     case CONFIG_VALUE_PROFILE:

@@ -5,8 +5,8 @@
 #include "base/distance.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/url.h"
 #include "base/utf8.h"
-#include "extension/attestation_config.h"
 #include "json/parse.h"
 
 enum { KEY_MAX = 48 };
@@ -188,7 +188,7 @@ static bool is_address_fine(struct bytes key, struct bytes value, struct err *er
 
     for (size_t i = 0; i < ARRAY_LEN(addresses) && value.len; i++)
         if (bytes_equal_string(key, addresses[i]))
-            return config_check_endpoint(value, true, err) || err_within(err, "%s", addresses[i]);
+            return url_check(value, URL_HTTP_OR_HTTPS, err) || err_within(err, "%s", addresses[i]);
     return true;
 }
 
@@ -308,7 +308,7 @@ bool config_parse_fw_cfg(struct agent_config *config, struct arena *a, struct by
     while (text.len && text.data[text.len - 1] == 0)
         text.len--; /* QEMU's string= adds none, but tools do */
     if (!json_parse(a, utf8_without_mark(text), NULL, &item, err) || !json_need_string(item, "endpoint", &endpoint, err) ||
-        !config_check_endpoint(endpoint, true, err))
+        !url_check(endpoint, URL_HTTP_OR_HTTPS, err))
         return err_within(err, "fw_cfg opt/org.trueboot/agent");
     config->endpoint = arena_string(a, endpoint);
     ca = json_text(json_get(item, "ca_pem"), BYTES_NONE);

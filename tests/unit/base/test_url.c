@@ -1,0 +1,57 @@
+#include "base/url.h"
+#include "support/test.h"
+
+TEST(an_address_has_a_scheme_a_host_perhaps_a_port_and_no_secrets)
+{
+    static const struct {
+        const char *text;
+        bool https, either;
+    } rows[] = {
+        { "https://a", true, true },
+        { "HTTPS://a.example:8443/x?y=z", true, true },
+        { "https://[::1]:8443", true, true },
+        { "https://[::1]", true, true },
+        { "http://127.0.0.1:8080", false, true },
+        { "https://a:1", true, true },
+        { "https://a:65535", true, true },
+        { "https://a:0", false, false },
+        { "https://a:65536", false, false },
+        { "https://a:99999999999", false, false },
+        { "https://a:", false, false },
+        { "https://a:b", false, false },
+        { "https://", false, false },
+        { "https:///x", false, false },
+        { "https://:8443", false, false },
+        { "https:/a", false, false },
+        { "https", false, false },
+        { "", false, false },
+        { "a.example:8443", false, false },
+        { "ftp://a", false, false },
+        { "https://user:word@a", false, false },
+        { "https://a/#x", false, false },
+        { "https://a b", false, false },
+        { "https://a/\n", false, false },
+        { "https://a/\xc3\xa9", false, false },
+        { "https://a%2f", false, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err err = ERR_INIT;
+        if (url_check(bytes_of_string(rows[i].text), URL_HTTPS, &err) != rows[i].https)
+            test_note("%s: %s", rows[i].text, err.text);
+        CHECK(url_check(bytes_of_string(rows[i].text), URL_HTTPS, &err) == rows[i].https);
+        CHECK(url_check(bytes_of_string(rows[i].text), URL_HTTP_OR_HTTPS, &err) == rows[i].either);
+        CHECK(rows[i].either || (err.code == ERR_MALFORMED && err.text[0]));
+    }
+}
+
+TEST(an_address_may_be_as_long_as_the_limit_and_no_longer)
+{
+    char text[URL_MAX + 2];
+    struct err err = ERR_INIT;
+
+    memset(text, 'a', sizeof text);
+    memcpy(text, "https://", 8);
+    CHECK(url_check((struct bytes){ (const uint8_t *)text, URL_MAX }, URL_HTTPS, &err));
+    CHECK(!url_check((struct bytes){ (const uint8_t *)text, URL_MAX + 1 }, URL_HTTPS, &err) && err.code == ERR_LIMIT);
+}
