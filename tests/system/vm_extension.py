@@ -157,12 +157,13 @@ def removed(guest, agent):
     ok("disable stops what it started", done.code == 0 and guest.run(f"systemctl is-active {UNITS} | sort -u").out.split() == ["inactive"], f"{done}\n{guest.journal()}")
     ok("and the heartbeat says NotReady", agent.beat().get("status") == "NotReady", agent.beat())
     done = agent.verb("uninstall", 1)
+    ok("a verb says its sentence, and nothing of what it runs", done.out.count("\n") <= 2, done)
     guest.run(f"rm -rf {agent.folder}")
     left = guest.run("find / -xdev -name '*trueboot*' -not -path '/root/*' -not -path '/proc/*'; find /run -name '*trueboot*'").out.split()
     ok("uninstalled, the identity and the logs stay, and nothing else", done.code == 0 and set(p for p in left if not p.startswith("/var/log/")) <= {"/var/lib/trueboot-agent"}
        and guest.run("id trueboot-agent").code != 0, f"{done}\n{left}")
-    ok("nothing of it runs or is known to systemd", guest.run("systemctl list-units --all --no-legend --plain 'trueboot*'; pgrep -f trueboot-agent").out.strip() == "",
-       guest.run("systemctl list-units --all --no-legend 'trueboot*'; pgrep -af trueboot-agent").out)
+    ok("nothing of it runs or is known to systemd", guest.run("systemctl list-units --all --no-legend --plain 'trueboot*'; grep -lx trueboot-agent /proc/[0-9]*/comm").out.strip() == "",
+       guest.run("systemctl list-units --all --no-legend 'trueboot*'; grep -lx trueboot-agent /proc/[0-9]*/comm").out)
 
 
 def payload(work):

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "agent/files/folder.h"
 #include "agent/settings/config.h"
+#include "base/file.h"
 
 /* clang-format off */
 /* What goes into a file of its own: the key of the configuration that names the file, and the file. */
@@ -151,6 +152,23 @@ static bool put_file(int folder, const char *name, struct bytes content, mode_t 
     if (content.len)
         return folder_write_for(folder, name, content, mode, uid, gid, err);
     return unlinkat(folder, name, 0) == 0 || errno == ENOENT ? true : err_set(err, ERR_IO, "cannot remove %s: %s", name, strerror(errno));
+}
+
+bool normalise_files_are_there(const struct protected_settings *secrets, const struct places *places)
+{
+    for (size_t i = 0; i < ARRAY_LEN(secret_files); i++) {
+        /* The token is taken away when it was used, and then there is a certificate. */
+        bool is_token = secret_files[i].offset == offsetof(struct protected_settings, enrollment_token);
+        char path[1024], certificate[1024];
+
+        if (!secret_of(secrets, &secret_files[i]).len)
+            continue;
+        snprintf(path, sizeof path, "%s/secrets/%s", places->run_dir, secret_files[i].file);
+        snprintf(certificate, sizeof certificate, "%s/ak.crt", places->state_dir);
+        if (!file_exists(path) && !(is_token && file_exists(certificate)))
+            return false;
+    }
+    return true;
 }
 
 bool normalise_put_files(const struct attestation_config *config, const struct protected_settings *secrets, const struct places *places,

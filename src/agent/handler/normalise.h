@@ -15,6 +15,9 @@ MUST_CHECK bool normalise_take_proxy(struct attestation_config *config, struct p
 MUST_CHECK bool normalise_write(struct attestation_config *config, const struct protected_settings *secrets, const struct places *places,
                                 struct arena *a, struct writer *w, struct err *err);
 
+/* Whether the secrets' files are still there: they lie below /run, which a reboot empties. */
+bool normalise_files_are_there(const struct protected_settings *secrets, const struct places *places);
+
 /* The files that it names: RUN/secrets/ (0700) with a file (0600) for each secret, the daemon's; ETC/handler-ca.pem. Those not given
  * are removed. */
 MUST_CHECK bool normalise_put_files(const struct attestation_config *config, const struct protected_settings *secrets,

@@ -258,7 +258,8 @@ static bool nothing_changed(const struct enabling *e, struct service_control *se
 
     return e->had_record && !e->record.disabled && handler_applied_sequence(&e->h, &applied) && applied == e->h.sequence &&
            e->record.sequence == e->h.sequence && e->record.config_sha256 && strcmp(e->record.config_sha256, e->hash) == 0 &&
-           e->record.status_file && strcmp(e->record.status_file, e->h.status_file) == 0 && services->ops->is_active(services);
+           e->record.status_file && strcmp(e->record.status_file, e->h.status_file) == 0 &&
+           normalise_files_are_there(&e->secrets, &e->in->places_of) && services->ops->is_active(services);
 }
 
 static int apply(struct enabling *e, struct service_control *services)

@@ -188,6 +188,7 @@ int verb_uninstall(struct invocation *in)
     unlink(in->places_of.handler_conf);
     unlink(in->places_of.handler_record);
     remove_below(in, in->places_of.etc_dir, "handler-ca.pem");
+    rmdir(in->places_of.etc_dir); /* unless people's settings are in it */
     owner_forget(&in->places_of);
     if (!services.ops->units_changed(&services, &err))
         fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "agent/handler/handler.h"
+#include "agent/handler/normalise.h"
 #include "agent/handler/owner.h"
 #include "agent/handler/publish.h"
 #include "agent/handler/service.h"
@@ -206,6 +207,34 @@ TEST(enabling_turns_settings_into_one_configuration)
     CHECK(says(&g, "lib/E.T-1.0/heartbeat.log", "\"Ready\""));
     REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
     CHECK(handler_applied_sequence(&h, &applied) && applied == 4);
+}
+
+/* Below /run they are gone after a reboot, and the VM agent's enable with the same number is the occasion to bring them back. */
+TEST(secrets_that_a_reboot_took_away_are_missed)
+{
+    struct ground g CLEANUP(ground_done);
+    struct protected_settings secrets = { .proxy_credential = BYTES_LIT("user:pass"), .enrollment_token = BYTES_LIT("once") };
+    const struct attestation_config config = { .is_given = true };
+    const struct places *p = &g.in.places_of;
+    struct err err = ERR_INIT;
+    char line[400];
+
+    REQUIRE(ground_make(&g));
+    REQUIRE_OK(file_make_dirs(p->etc_dir, 0755, &err) && file_make_dirs(p->state_dir, 0700, &err), err);
+    CHECK(!normalise_files_are_there(&secrets, p));
+    REQUIRE_OK(normalise_put_files(&config, &secrets, p, geteuid(), getegid(), &err), err);
+    CHECK(normalise_files_are_there(&secrets, p));
+    snprintf(line, sizeof line, "rm %s/secrets/enrollment-token", p->run_dir);
+    CHECK_INT(system(line), 0);
+    CHECK(!normalise_files_are_there(&secrets, p));
+    snprintf(line, sizeof line, "touch %s/ak.crt", p->state_dir); /* the token was used */
+    CHECK_INT(system(line), 0);
+    CHECK(normalise_files_are_there(&secrets, p));
+    snprintf(line, sizeof line, "rm -r %s/secrets", p->run_dir);
+    CHECK_INT(system(line), 0);
+    CHECK(!normalise_files_are_there(&secrets, p));
+    secrets = (struct protected_settings){ .proxy_credential = BYTES_NONE };
+    CHECK(normalise_files_are_there(&secrets, p));
 }
 
 TEST(the_people_s_configuration_stays_below_the_handlers)
