@@ -4,39 +4,13 @@
 #include "base/limits.h"
 #include "json/parse.h"
 
-static bool has_nul(struct bytes text) { return text.len && memchr(text.data, 0, text.len); }
-
-/* The parser accepts \u0000; settings go into files, commands and headers, where it would end a text early. */
-static bool refuse_nul(const struct json *v, struct err *err)
-{
-    switch (v->type) {
-    case JSON_STRING:
-        return has_nul(v->string) ? err_set(err, ERR_MALFORMED, "a NUL character in a value") : true;
-    case JSON_ARRAY:
-        for (size_t i = 0; i < v->array.n; i++)
-            if (!refuse_nul(v->array.items[i], err))
-                return false;
-        return true;
-    case JSON_OBJECT:
-        for (size_t i = 0; i < v->object.n; i++) {
-            if (has_nul(v->object.members[i].name))
-                return err_set(err, ERR_MALFORMED, "a NUL character in a key");
-            if (!refuse_nul(v->object.members[i].value, err))
-                return false;
-        }
-        return true;
-    default:
-        return true;
-    }
-}
-
 static bool parse_strictly(struct arena *a, struct bytes text, const struct json **ret, struct err *err)
 {
     const struct json_options strict = { .max_depth = LIMIT_SETTINGS_DEPTH, .refuse_duplicates = true };
 
     if (text.len > LIMIT_SETTINGS_BYTES)
         return err_set(err, ERR_LIMIT, "settings are at most %d bytes", LIMIT_SETTINGS_BYTES);
-    return json_parse(a, text, &strict, ret, err) && refuse_nul(*ret, err);
+    return json_parse(a, text, &strict, ret, err) && json_refuse_nul(*ret, err);
 }
 
 static bool is_null(const struct json *v) { return !v || v->type == JSON_NULL; }

@@ -86,7 +86,15 @@ bool http_query(const struct http_request *request, const char *name, struct byt
 
 bool http_body_json(const struct http_request *request, const struct json_options *options, const struct json **ret, struct err *err)
 {
-    return json_parse(request->arena, request->body, options, ret, err) || err_within(err, "the request's body");
+    struct bytes body = request->body;
+
+    if (bytes_starts_with(body, BYTES_LIT("\xef\xbb\xbf"))) /* as some shells write it; RFC 8259 8.1 lets a receiver ignore it */
+        body = bytes_slice(body, 3, body.len);
+    if (json_parse(request->arena, body, options, ret, err) && json_refuse_nul(*ret, err))
+        return true;
+    if (err->code == ERR_LIMIT)
+        err->code = ERR_MALFORMED; /* too deep, or a number too large: that is not 413, which is about the body's length */
+    return err_within(err, "the request's body");
 }
 
 bool http_caller_may(const struct http_caller *caller, const struct http_request *request, enum http_role needed)

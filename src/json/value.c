@@ -210,6 +210,31 @@ bool json_need_base64(struct arena *a, const struct json *v, const char *name, s
     return json_need_string(v, name, &text, err) && (base64_decode_most(a, text, name, most, ret, err) || err_at(err, "/%s", name));
 }
 
+static bool has_nul(struct bytes text) { return text.len && memchr(text.data, 0, text.len); }
+
+bool json_refuse_nul(const struct json *v, struct err *err)
+{
+    switch (v->type) {
+    case JSON_STRING:
+        return has_nul(v->string) ? err_set(err, ERR_MALFORMED, "a NUL character in a value") : true;
+    case JSON_ARRAY:
+        for (size_t i = 0; i < v->array.n; i++)
+            if (!json_refuse_nul(v->array.items[i], err))
+                return false;
+        return true;
+    case JSON_OBJECT:
+        for (size_t i = 0; i < v->object.n; i++) {
+            if (has_nul(v->object.members[i].name))
+                return err_set(err, ERR_MALFORMED, "a NUL character in a key");
+            if (!json_refuse_nul(v->object.members[i].value, err))
+                return false;
+        }
+        return true;
+    default:
+        return true;
+    }
+}
+
 bool json_need_integer(const struct json *v, const char *name, int64_t *ret, struct err *err)
 {
     const struct json *member = need(v, name, JSON_NUMBER, err);

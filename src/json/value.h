@@ -75,6 +75,9 @@ MUST_CHECK bool json_need_integer(const struct json *v, const char *name, int64_
 MUST_CHECK bool json_need_object(const struct json *v, const char *name, const struct json **ret, struct err *err);
 MUST_CHECK bool json_need_array(const struct json *v, const char *name, const struct json **ret, struct err *err);
 
+/* The parser takes \u0000; where texts go into rows, files, commands and headers it would end one early. MALFORMED: a value or a member's name holds one. */
+MUST_CHECK bool json_refuse_nul(const struct json *v, struct err *err);
+
 /* json_is_big_integer: an integer beyond 64 bits, whose digits are in `raw`. */
 bool json_is_big_integer(const struct json *number);
 /* json_number_order is negative, 0 or positive, and exact: integers of any size are not rounded to doubles. */

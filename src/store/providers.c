@@ -111,6 +111,11 @@ static bool uri_is_free(struct store *tx, const struct store_provider *p, struct
            err_at(err, "/properties/trueboot/attestUri");
 }
 
+bool store_provider_check_new(struct store *store, const struct store_provider *provider, struct err *err)
+{
+    return check_provider(provider, err) && uri_is_free(store, provider, err);
+}
+
 struct creation {
     const struct store_provider *provider;
     const struct store_signer *signers;

@@ -43,6 +43,8 @@ struct store_signer {
     const char *by;
 };
 
+/* What store_provider_create would say about a provider's name, texts and address, before anything is done. */
+MUST_CHECK bool store_provider_check_new(struct store *store, const struct store_provider *provider, struct err *err);
 /* A new provider with its first signers (none for AAD); `version` and what came later (deleted, modified) are ignored. CONFLICT: the name is taken, by a
  * deleted provider too, or attest_uri is another's. The functions below see only providers that are there, unless their name says it. */
 MUST_CHECK bool store_provider_create(struct store *store, const struct store_provider *provider, const struct store_signer *signers,

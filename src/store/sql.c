@@ -285,7 +285,7 @@ bool check_text(const char *what, const char *text, size_t max, struct err *err)
     if (!text || !*text)
         return err_set(err, ERR_MALFORMED, "%s is missing", what);
     if (strlen(text) > max)
-        return err_set(err, ERR_LIMIT, "%s is longer than %zu bytes", what, max);
+        return err_set(err, ERR_MALFORMED, "%s is longer than %zu bytes", what, max);
     if (!utf8_is_valid(bytes_of_string(text)))
         return err_set(err, ERR_MALFORMED, "%s is not valid UTF-8", what);
     return true;

@@ -233,7 +233,7 @@ static bool make(struct attestation_service *s, const struct http_request *reque
     return answer(request, response, 201, &made);
 }
 
-/* The name of a deleted provider is taken until that is brought back or purged: a sentence now is better than a failed operation. */
+/* A sentence now is better than a failed operation. The name of a deleted provider is taken until that is brought back or purged. */
 static bool name_is_free(struct attestation_service *s, struct arena *a, const char *name, struct err *err)
 {
     struct store_provider deleted;
@@ -271,7 +271,8 @@ static bool create(struct attestation_service *s, const struct http_request *req
         return err_set(err, ERR_CONFLICT, "%s is the shared provider", p.name);
     if (!provider_body_create(s, request->arena, body, &p, &signers, &n_signers, err))
         return false;
-    return name_is_free(s, request->arena, p.name, err) && make(s, request, &p, signers, n_signers, response, err);
+    return name_is_free(s, request->arena, p.name, err) && store_provider_check_new(s->store, &p, err) &&
+           make(s, request, &p, signers, n_signers, response, err);
 }
 
 /* Creates, or replaces what may be replaced; name, trust model and signers of one that is there stay. */

@@ -114,6 +114,28 @@ TEST(headers_beyond_the_sixteenth_are_our_mistake)
     CHECK_INT(m.response.status, 500);
 }
 
+/* A limit of the parser is no limit of the body's length: 400, not 413. */
+TEST(a_body_whose_values_nobody_can_store_is_malformed)
+{
+    static const char *const bodies[] = { "{\"a\":\"b\\u0000c\"}", "{\"a\\u0000\":1}", "[[\"\\u0000\"]]", "{\"a\":1e400}" };
+    char deep[2 * (LIMIT_JSON_DEPTH + 2) + 1];
+    struct arena a = { 0 };
+
+    memset(deep, '[', sizeof deep / 2);
+    memset(deep + sizeof deep / 2, ']', sizeof deep / 2);
+    deep[sizeof deep - 1] = '\0';
+    for (size_t i = 0; i <= ARRAY_LEN(bodies); i++) {
+        struct http_request request = { .arena = &a, .body = bytes_of_string(i < ARRAY_LEN(bodies) ? bodies[i] : deep) };
+        const struct json *value;
+        struct err err = ERR_INIT;
+
+        CHECK(!http_body_json(&request, NULL, &value, &err));
+        CHECK_INT(err.code, ERR_MALFORMED);
+        CHECK(strstr(err.text, "the request's body: ") == err.text);
+    }
+    arena_done(&a);
+}
+
 TEST(a_body_that_is_no_json_says_where)
 {
     struct arena a = { 0 };
@@ -125,5 +147,7 @@ TEST(a_body_that_is_no_json_says_where)
     CHECK(strstr(err.text, "body") != NULL);
     request.body = BYTES_LIT("{\"a\":1}");
     CHECK(http_body_json(&request, NULL, &value, &err));
+    request.body = BYTES_LIT("\xef\xbb\xbf{\"a\":1}"); /* a byte order mark */
+    CHECK(http_body_json(&request, NULL, &value, &err) && value->type == JSON_OBJECT);
     arena_done(&a);
 }

@@ -82,9 +82,23 @@ TEST(bodies_that_make_no_provider_are_refused_by_name)
         { "myprov", "{\"location\":\"x\",\"properties\":{\"trueboot\":{\"attestUri\":\"http://a.b\"}}}", "attestUri", 400 },
         { "myprov", "{\"location\":\"x\",\"properties\":{\"trueboot\":{\"attestUri\":\"https://a.b/c\"}}}", "attestUri", 400 },
         { "myprov", "{\"location\":\"x\",\"properties\":{\"trueboot\":{\"attestUri\":\"" FIXTURE_ISSUER "\"}}}", "shared", 409 },
+        { "myprov", "{\"location\":\"a\\u0000b\",\"properties\":{}}", "NUL", 400 },
+        { "myprov", "{\"location\":\"x\",\"tags\":{\"a\\u0000\":\"\"},\"properties\":{}}", "NUL", 400 },
+        { "myprov", "{\"location\":\"x\",\"properties\":{},\"n\":1e400}", "too large", 400 },
+        { "aa", BODY, "3 to 24", 400 },
+        { "aaaaaaaaaaaaaaaaaaaaaaaaa", BODY, "3 to 24", 400 },
+        { "dash-", BODY, "hyphens", 400 },
+        { "a.b.c", BODY, "hyphens", 400 },
+        { "my%20prov", BODY, "hyphens", 400 },
+        { "caf%C3%A9", BODY, "hyphens", 400 },
     };
     FIXTURE(f);
+    char *location = arena_alloc(&f.a, 4 * LIMIT_NAME_BYTES + 2);
     struct answer answer;
+
+    memset(location, 'x', 4 * LIMIT_NAME_BYTES + 1);
+    fixture_ask(&f, &answer, "PUT", "/v1/providers/myprov", "{\"location\":\"%s\",\"properties\":{}}", location);
+    CHECK(answer.status == 400 && strstr(answer.message, "the location is longer than"));
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         fixture_ask(&f, &answer, "PUT", arena_printf(&f.a, "/v1/providers/%s", rows[i].name), "%s", rows[i].body);
@@ -92,6 +106,8 @@ TEST(bodies_that_make_no_provider_are_refused_by_name)
         CHECK(strstr(answer.message, rows[i].words) != NULL);
     }
     fixture_ask(&f, &answer, "GET", "/v1/providers", NULL);
+    CHECK(json_get(answer.json, "value")->array.n == 0);
+    fixture_ask(&f, &answer, "GET", "/v1/operations", NULL); /* nor is there an operation that failed */
     CHECK(json_get(answer.json, "value")->array.n == 0);
 }
 
