@@ -527,7 +527,10 @@ TEST(a_vm_has_one_tpm_at_a_provider_until_it_is_released_and_then_the_old_certif
     FIXTURE(f);
     struct test_vm *vm = listed(&f, "web1", 1), *copy;
     struct ca *ca CLEANUP(ca_free_at) = NULL;
+    struct store_provider row;
+    struct bytes renewed;
     struct answer answer;
+    struct err err = ERR_INIT;
 
     REQUIRE(fixture_provider(&f, "tenant", "original", PERMIT));
     ca = tenants_ca(&f, vm, "tenant");
@@ -536,6 +539,20 @@ TEST(a_vm_has_one_tpm_at_a_provider_until_it_is_released_and_then_the_old_certif
     vm->ak_cert = member(&f.a, answer.json, "akCert");
     REQUIRE(enrol(&f, &f.a, vm, &answer)); /* the same TPM may renew */
     CHECK_INT(attest_at(&f, vm, "/providers/tenant"), 200);
+    renewed =
+        issued_ek(&f, ca, arena_printf(&f.a, "web1:%s", vm->uuid), vm->ek); /* and its host the endorsement certificate (attack I10) */
+    REQUIRE(!bytes_equal(renewed, vm->ek_cert));
+    vm->ek_cert = renewed;
+    REQUIRE_OK(store_provider_get(f.store, &f.a, "tenant", &row, &err), err);
+    row.enrolment_token = true; /* which a machine that is known does not need */
+    REQUIRE_OK(store_provider_update(f.store, &row, &err), err);
+    REQUIRE(enrol(&f, &f.a, vm, &answer));
+    vm->ak_cert = member(&f.a, answer.json, "akCert");
+    CHECK_INT(attest_at(&f, vm, "/providers/tenant"), 200);
+    REQUIRE(enrol(&f, &f.a, vm, &answer));
+    REQUIRE_OK(store_provider_get(f.store, &f.a, "tenant", &row, &err), err);
+    row.enrolment_token = false;
+    REQUIRE_OK(store_provider_update(f.store, &row, &err), err);
 
     copy = fixture_machine(&f, "web1", 2);
     copy->ek_cert = issued_ek(&f, ca, arena_printf(&f.a, "web1:%s", vm->uuid), copy->ek);
