@@ -99,6 +99,7 @@ bool enrolment_token_check(const struct management *m, const struct http_request
 {
     struct store_enrolment_token row;
     struct bytes token;
+    int64_t back_ms;
     bool needed;
 
     *ret = (struct enrolment_leave){ .sha256 = "" };
@@ -110,6 +111,8 @@ bool enrolment_token_check(const struct management *m, const struct http_request
     if (!read_bearer(request, &token))
         return refuse(ret, 401, "EnrolmentTokenInvalid", err, "these credentials are no enrolment token (" PREFIX "…)");
     digest_of(token, ret->sha256);
+    if (!store_enrolment_tokens_follow_clock(m->store, m->now_ms(), &back_ms, err))
+        return false;
     if (!store_enrolment_token_get(m->store, request->arena, ret->sha256, &row, err))
         return err->code == ERR_NOT_FOUND ? refuse(ret, 401, "EnrolmentTokenInvalid", err, "the enrolment token is unknown or was revoked")
                                           : false;
@@ -186,8 +189,10 @@ bool enrolment_token_post(void *context, const struct http_request *request, str
     uint8_t secret[SECRET_LEN];
     const char *encoded, *token;
     struct json_out out;
+    int64_t back_ms;
 
-    if (!read_wish(m, request, &row, err) || !random_bytes(secret, sizeof secret, err))
+    if (!store_enrolment_tokens_follow_clock(m->store, m->now_ms(), &back_ms, err) || !read_wish(m, request, &row, err) ||
+        !random_bytes(secret, sizeof secret, err))
         return false;
     encoded = base64_in(request->arena, BASE64_URL, BYTES_OF(secret));
     wipe(secret, sizeof secret);

@@ -1,8 +1,12 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include "base/limits.h"
 #include "base/uuid.h"
 #include "store/providers.h"
 #include "store/sql.h"
 
+#define CLOCK_KEY "enrolment_tokens.clock" /* setting: the latest time that was seen, in milliseconds, decimal */
+enum { CLOCK_STEP_MS = 20 * 1000 /* so far it may lie behind the truth */ };
 #define KEPT_MS (30 * 24 * 60 * 60 * INT64_C(1000)) /* after its end */
 
 /* The order of ENROLMENT_TOKEN_COLUMNS. */
@@ -75,6 +79,63 @@ bool store_enrolment_token_use(struct store *store, const char *sha256, const ch
     if (!sql_write(store, SQL_ENROLMENT_TOKEN_USE, params, ARRAY_LEN(params), &changes, err))
         return false;
     return changes == 1 || err_set(err, ERR_CONFLICT, "the enrolment token was used meanwhile, or has expired");
+}
+
+/* What is no number was none of ours: as if nothing had been seen. */
+static bool read_clock(struct store *store, bool *ret_known, int64_t *ret_ms, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct bytes text;
+    char digits[24] = "";
+
+    *ret_known = false;
+    if (!store_setting_get(store, &a, CLOCK_KEY, &text, err)) {
+        if (err->code != ERR_NOT_FOUND)
+            return false;
+        *err = ERR_INIT;
+        return true;
+    }
+    snprintf(digits, sizeof digits, "%.*s", BYTES_FMT(text));
+    *ret_known = text.len > 0 && text.len < sizeof digits && strspn(digits, "0123456789") == text.len;
+    *ret_ms = *ret_known ? strtoll(digits, NULL, 10) : 0;
+    return true;
+}
+
+struct clock_step {
+    int64_t now_ms, back_ms;
+};
+
+static bool follow(struct store *tx, void *context, struct err *err)
+{
+    struct clock_step *step = context;
+    int64_t seen_ms;
+    char text[24];
+    bool known;
+
+    if (!read_clock(tx, &known, &seen_ms, err))
+        return false;
+    step->back_ms = known && step->now_ms < seen_ms ? seen_ms - step->now_ms : 0;
+    snprintf(text, sizeof text, "%lld", (long long)step->now_ms);
+    return (step->back_ms == 0 ||
+            sql_write(tx, SQL_ENROLMENT_TOKEN_SHIFT, (struct sql_value[]){ sql_integer(step->back_ms) }, 1, NULL, err)) &&
+           store_setting_put(tx, CLOCK_KEY, bytes_of_string(text), err);
+}
+
+bool store_enrolment_tokens_follow_clock(struct store *store, int64_t now_ms, int64_t *ret_back_ms, struct err *err)
+{
+    struct clock_step step = { now_ms, 0 };
+    int64_t seen_ms;
+    bool known;
+
+    *ret_back_ms = 0;
+    if (!read_clock(store, &known, &seen_ms, err))
+        return false;
+    if (known && now_ms >= seen_ms && now_ms - seen_ms < CLOCK_STEP_MS)
+        return true;
+    if (!store_transaction(store, follow, &step, err))
+        return false;
+    *ret_back_ms = step.back_ms;
+    return true;
 }
 
 bool store_enrolment_token_delete(struct store *store, const char *sha256, struct err *err)

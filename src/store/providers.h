@@ -141,6 +141,9 @@ MUST_CHECK bool store_enrolment_token_get(struct store *store, struct arena *a, 
                                           struct err *err);
 MUST_CHECK bool store_enrolment_token_list(struct store *store, struct arena *a, const char *after_sha256, size_t limit,
                                            const struct store_enrolment_token **ret, size_t *ret_n, struct err *err);
+/* Enrolment tokens end by the server's clock, and do not live longer when that is set back: their ends go back with it. The latest time that was seen is
+ * kept, across restarts; to be called before a token's end is looked at, and now and then. *ret_back_ms: by how much, 0: not at all. */
+MUST_CHECK bool store_enrolment_tokens_follow_clock(struct store *store, int64_t now_ms, int64_t *ret_back_ms, struct err *err);
 /* Of several callers at once one succeeds. CONFLICT: it is used, has expired, or is gone. */
 MUST_CHECK bool store_enrolment_token_use(struct store *store, const char *sha256, const char *vm, int64_t now_ms, struct err *err);
 MUST_CHECK bool store_enrolment_token_delete(struct store *store, const char *sha256, struct err *err);

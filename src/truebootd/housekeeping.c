@@ -68,6 +68,21 @@ static void look(struct housekeeping *h)
     h->last_ms = now_ms;
 }
 
+/* Each step, because between two of them an expired token could become young again. */
+static void look_at_clock(const struct housekeeping *h)
+{
+    struct err err = ERR_INIT;
+    int64_t back_ms;
+    char seconds[24];
+
+    if (!store_enrolment_tokens_follow_clock(h->server->store, clock_now_ms(), &back_ms, &err)) {
+        log_event(LOG_ERROR, "the clock cannot be looked after", "error", err.text, NULL);
+    } else if (back_ms > 0) {
+        snprintf(seconds, sizeof seconds, "%lld", (long long)(back_ms / 1000));
+        log_event(LOG_WARNING, "the clock was set back; enrolment tokens end as much earlier", "seconds", seconds, NULL);
+    }
+}
+
 static void *run(void *context)
 {
     struct housekeeping *h = context;
@@ -81,6 +96,7 @@ static void *run(void *context)
             look(h);
         else
             tls_look(h->server, false);
+        look_at_clock(h);
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += STEP_SECONDS;
         pthread_mutex_lock(&h->lock);
