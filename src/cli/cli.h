@@ -120,6 +120,8 @@ const char *show_member(struct cli *cli, const struct json *v, const char *name)
 void yaml_print(const struct json *v, FILE *to);
 
 /* ---- the server: remote.c ---- */
+/* Whether the server that was named is one on the network. */
+bool remote_is_network(struct cli *cli);
 /* remote_call sends a request to the server (local socket or URL) and parses the answer. `body` may be NULL. On failure prints one
  * sentence and returns its exit code; EXIT_OK otherwise. *ret may be NULL; it is json_null for an empty answer. */
 int remote_call(struct cli *cli, const char *method, const char *path, const char *body, const struct json **ret);

@@ -1,4 +1,5 @@
-/* trueboot audit: whether the server's audit log holds, and what is in it. Reads files; only `audit checkpoint` asks the server. */
+/* trueboot audit: whether the server's audit log holds, and what is in it. Reads files; `audit checkpoint` asks the server, and so does `audit show` where
+ * that is one on the network. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -264,6 +265,44 @@ static bool collect(struct cli *cli, const char *path, const struct filter *f, s
     return true;
 }
 
+/* The log of a server on the network, for its auditors: page by page. */
+static int collect_remote(struct cli *cli, const struct filter *f, struct shown *shown)
+{
+    const struct json *page, *value;
+    int64_t after = 0, seq;
+    int code;
+
+    do {
+        code = remote_call(cli, "GET", arena_printf(&cli->arena, "/v1/audit?top=1000&after=%lld", (long long)after), NULL, &page);
+        if (code != EXIT_OK)
+            return code;
+        value = json_get(page, "value");
+        for (size_t i = 0; value && value->type == JSON_ARRAY && i < value->array.n; i++) {
+            const struct json *record = value->array.items[i];
+
+            if (json_as_integer(json_get(record, "seq"), &seq) && seq > after)
+                after = seq;
+            if (wanted(record, f))
+                shown->lines[shown->n++ % shown->max] = json_to_string(&cli->arena, record, JSON_COMPACT);
+        }
+    } while (json_text(json_get(page, "nextLink"), BYTES_NONE).len > 0 && value && value->type == JSON_ARRAY && value->array.n > 0);
+    return EXIT_OK;
+}
+
+/* The files that were named, or those of this machine's server. */
+static int collect_files(struct cli *cli, const struct filter *f, struct shown *shown)
+{
+    struct log_files log = { 0 };
+    struct err err = ERR_INIT;
+
+    if (!find_files(cli, &log, &err))
+        return cli_fail_err(&err);
+    for (size_t i = 0; i < log.n; i++)
+        if (!collect(cli, log.files[i], f, shown, &err))
+            return cli_fail_err(&err);
+    return EXIT_OK;
+}
+
 static void show_table(struct cli *cli, const struct json *v)
 {
     static const char *const headings[] = { "RECORD", "TIME", "OPERATION", "STATUS", "WHO", "FROM", "ADDRESS", "DETAILS" };
@@ -297,18 +336,19 @@ static struct filter filter_of(struct cli *cli)
 static int run_show(struct cli *cli)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
-    struct log_files log = { 0 };
     struct shown shown = { .max = (size_t)cli_number(cli, "last", SHOWN_DEFAULT) };
     const struct filter filter = filter_of(cli);
     struct err err = ERR_INIT;
     const struct json *v;
+    int code;
 
     shown.lines = ARENA_ARRAY(&cli->arena, shown.max, const char *);
-    if (!shown.lines || !find_files(cli, &log, &err))
-        return err.code ? cli_fail_err(&err) : cli_fail(EXIT_ERROR, "out of memory");
-    for (size_t i = 0; i < log.n; i++)
-        if (!collect(cli, log.files[i], &filter, &shown, &err))
-            return cli_fail_err(&err);
+    if (!shown.lines)
+        return cli_fail(EXIT_ERROR, "out of memory");
+    code = cli->n_arguments == 0 && !cli_option(cli, "data") && remote_is_network(cli) ? collect_remote(cli, &filter, &shown)
+                                                                                       : collect_files(cli, &filter, &shown);
+    if (code != EXIT_OK)
+        return code;
     write_string(&w, "[");
     for (size_t i = shown.n > shown.max ? shown.n - shown.max : 0; i < shown.n; i++) {
         write_string(&w, w.len > 1 ? "," : "");

@@ -271,7 +271,7 @@ static int run_token_create(struct cli *cli)
     int64_t days = cli_number(cli, "days", 0);
 
     if (!role)
-        return cli_fail(EXIT_USAGE, "--role reader, policy-admin, security-admin, contributor or owner is needed");
+        return cli_fail(EXIT_USAGE, "--role reader, enroller, auditor, policy-admin, security-admin, contributor or owner is needed");
     json_begin_object(&out, NULL);
     json_put_string(&out, "name", cli->arguments[0]);
     json_put_string(&out, "role", role);
@@ -293,7 +293,7 @@ static int run_token_revoke(struct cli *cli)
 }
 
 static const struct cli_option token_options[] = {
-    { "role", "reader|policy-admin|security-admin|contributor|owner", "what it may do", VALUE_ONE_OF },
+    { "role", "reader|enroller|auditor|policy-admin|security-admin|contributor|owner", "what it may do", VALUE_ONE_OF },
     { "days", "N", "until it ends (default: 90)", VALUE_NUMBER, API_TOKEN_DAYS_MAX },
     { "scope", "provider/NAME|vm/NAME", "good for that provider's endpoints, or that VM's addresses, only", VALUE_SCOPE },
 };

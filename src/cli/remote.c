@@ -30,6 +30,13 @@ static const char *server_place(struct cli *cli)
                          : arena_printf(&cli->arena, "%s/.local/share/trueboot/truebootd.sock", home ? home : ".");
 }
 
+bool remote_is_network(struct cli *cli)
+{
+    const char *place = server_place(cli);
+
+    return place && bytes_starts_with(bytes_of_string(place), BYTES_LIT("https://"));
+}
+
 /* Beside this program, as in a build folder, or where it was installed. NULL: nowhere. */
 static const char *helper_path(struct cli *cli)
 {

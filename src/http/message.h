@@ -9,12 +9,15 @@
 #include "json/parse.h"
 #include "json/write.h"
 
-/* Who may call (control-plane.md 7.2). AGENT stands apart: it is a VM's own key and nobody else. From READER on each role includes READER; POLICY_ADMIN
- * (policies and their signers) and SECURITY_ADMIN (baselines) do not include each other, CONTRIBUTOR includes both, OWNER everything. */
+/* Who may call (control-plane.md 7.2). AGENT stands apart: it is a VM's own key and nobody else. So does ENROLLER, who makes enrolment tokens and reads
+ * nothing else. Every other role from READER on includes READER; AUDITOR (the audit log), POLICY_ADMIN (policies and their signers) and SECURITY_ADMIN
+ * (baselines) do not include each other, CONTRIBUTOR includes all of them but AUDITOR, OWNER everything. */
 enum http_role {
     HTTP_ANONYMOUS,
     HTTP_AGENT,
     HTTP_READER,
+    HTTP_ENROLLER,
+    HTTP_AUDITOR,
     HTTP_POLICY_ADMIN,
     HTTP_SECURITY_ADMIN,
     HTTP_CONTRIBUTOR,

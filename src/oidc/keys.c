@@ -220,18 +220,11 @@ static bool copy_settings(struct oidc *o, const struct oidc_config *c, struct er
     struct oidc_settings *s = &o->settings;
     const struct {
         const char *from, **to;
-    } texts[] = { { c->issuer, &s->issuer },
-                  { c->audiences, &s->audiences },
-                  { c->discovery, &s->discovery },
-                  { c->jwks_url, &s->jwks_url },
-                  { c->jwks_file, &s->jwks_file },
-                  { c->ca_file, &s->ca_file },
-                  { c->role_claims, &s->role_claims },
-                  { c->reader, &s->reader },
-                  { c->policy_admin, &s->policy_admin },
-                  { c->security_admin, &s->security_admin },
-                  { c->contributor, &s->contributor },
-                  { c->owner, &s->owner } };
+    } texts[] = { { c->issuer, &s->issuer },           { c->audiences, &s->audiences }, { c->discovery, &s->discovery },
+                  { c->jwks_url, &s->jwks_url },       { c->jwks_file, &s->jwks_file }, { c->ca_file, &s->ca_file },
+                  { c->role_claims, &s->role_claims }, { c->reader, &s->reader },       { c->policy_admin, &s->policy_admin },
+                  { c->enroller, &s->enroller },       { c->auditor, &s->auditor },     { c->security_admin, &s->security_admin },
+                  { c->contributor, &s->contributor }, { c->owner, &s->owner } };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (!(*texts[i].to = arena_string(&o->texts, bytes_of_string(texts[i].from ? texts[i].from : ""))))

@@ -7,7 +7,7 @@
 /* What oidc_config says, copied. */
 struct oidc_settings {
     const char *issuer, *audiences, *discovery, *jwks_url, *jwks_file, *ca_file, *role_claims, *reader;
-    const char *policy_admin, *security_admin, *contributor, *owner;
+    const char *enroller, *auditor, *policy_admin, *security_admin, *contributor, *owner;
     enum http_role otherwise;
     int64_t refresh_ms, stale_ms, floor_ms;
     unsigned timeout_ms;

@@ -69,6 +69,8 @@ static unsigned role_of_value(const struct oidc_settings *s, struct bytes value)
         const char *values;
         enum http_role role;
     } rows[] = { { s->reader, HTTP_READER },
+                 { s->enroller, HTTP_ENROLLER },
+                 { s->auditor, HTTP_AUDITOR },
                  { s->policy_admin, HTTP_POLICY_ADMIN },
                  { s->security_admin, HTTP_SECURITY_ADMIN },
                  { s->contributor, HTTP_CONTRIBUTOR },
@@ -101,7 +103,7 @@ static unsigned read_roles(const struct oidc_settings *s, const struct json *v)
     return given;
 }
 
-/* The highest one. Who sets policies and who approves baselines are two people (control-plane.md 7.2: separation of duties): a token that gives both, and
+/* The highest one; an enroller, who may do nothing that the others may, counts where there is no other. Who sets policies and who approves baselines are two people (control-plane.md 7.2: separation of duties): a token that gives both, and
  * nothing that includes them, gives neither. */
 static bool role_of(const struct oidc_settings *s, const struct json *claims, enum http_role *ret, struct err *err)
 {
@@ -120,6 +122,8 @@ static bool role_of(const struct oidc_settings *s, const struct json *claims, en
     }
     if ((given & both) == both && given < 1u << HTTP_CONTRIBUTOR)
         return err_set(err, ERR_DENIED, "token: it gives both policy-admin and security-admin, which exclude each other");
+    if (given & ~(1u << HTTP_ENROLLER | 1u << HTTP_ANONYMOUS))
+        given &= ~(1u << HTTP_ENROLLER);
     *ret = HTTP_ANONYMOUS;
     for (enum http_role role = HTTP_ANONYMOUS; role < HTTP_ROLE_COUNT; role++)
         if (given & 1u << role)

@@ -49,6 +49,8 @@
     X("oidc",    "ca_file",                 oidc_ca_file,           TEXT,     "",              0,     4000,       START, NULL,                 "CA certificates for the issuer's addresses (default: the system's)") \
     X("oidc",    "role_claims",             oidc_role_claims,       TEXT,     "roles groups scp scope", 1, 1000,  START, NULL,                 "claims that hold roles: texts of words, or arrays of texts") \
     X("oidc",    "reader",                  oidc_reader,            TEXT,     "trueboot.reader", 0,   4000,       START, NULL,                 "values that make a reader, separated by commas") \
+    X("oidc",    "enroller",                oidc_enroller,          TEXT,     "trueboot.enroller", 0, 4000,   START, NULL,                 "values that make an enroller") \
+    X("oidc",    "auditor",                 oidc_auditor,           TEXT,     "trueboot.auditor", 0, 4000,   START, NULL,                 "values that make an auditor") \
     X("oidc",    "policy_admin",            oidc_policy_admin,      TEXT,     "trueboot.policy-admin", 0, 4000,   START, NULL,                 "values that make a policy-admin") \
     X("oidc",    "security_admin",          oidc_security_admin,    TEXT,     "trueboot.security-admin", 0, 4000, START, NULL,                 "values that make a security-admin") \
     X("oidc",    "contributor",             oidc_contributor,       TEXT,     "trueboot.contributor", 0, 4000,    START, NULL,                 "values that make a contributor") \

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "store/statistics.h"
 #include "x509/cert.h"
+#include "truebootd/audit_api.h"
 #include "truebootd/tls.h"
 
 #define DAY_MS (24 * 60 * 60 * INT64_C(1000))
@@ -40,30 +41,6 @@ static bool get_ready(void *context, const struct http_request *request, struct 
     json_end(&out);
     json_end(&out);
     response->internal = store ? NULL : arena_string(request->arena, bytes_of_string(why.text));
-    return true;
-}
-
-/* ---- /v1/audit/head -------------------------------------------------------------------------------------------------- */
-
-static bool get_audit_head(void *context, const struct http_request *request, struct http_response *response, struct err *err)
-{
-    struct server *s = context;
-    const char *head = "";
-    struct audit_state state;
-    struct json_out out;
-
-    if (!s->audit)
-        return err_set(err, ERR_NOT_FOUND, "this server keeps no audit log (audit.enabled)");
-    if (!audit_head(s->audit, request->arena, &head, err))
-        return false;
-    state = audit_state(s->audit);
-    out = http_response_json(response, 200);
-    json_begin_object(&out, NULL);
-    json_put_string(&out, "checkpoint", head[0] ? head : NULL);
-    json_put_integer(&out, "records", state.seq);
-    json_put_integer(&out, "lost", (int64_t)state.lost);
-    json_put_boolean(&out, "failing", state.failing);
-    json_end(&out);
     return true;
 }
 
@@ -265,7 +242,8 @@ static bool get_metrics(void *context, const struct http_request *request, struc
 const struct http_route probes_standard_routes[] = {
     { "GET", "/metrics", HTTP_READER, 0, HTTP_NO_BODY, get_metrics, 0 },
     { "GET", "/healthz", HTTP_ANONYMOUS, 0, HTTP_NO_BODY, get_ready, 0 },
-    { "GET", "/v1/audit/head", HTTP_READER, 0, HTTP_NO_BODY, get_audit_head, 0 },
+    { "GET", "/v1/audit", HTTP_AUDITOR, 0, HTTP_NO_BODY, audit_get_page, 0 },
+    { "GET", "/v1/audit/head", HTTP_READER, 0, HTTP_NO_BODY, audit_get_head, 0 },
 };
 
 const size_t probes_n_standard_routes = ARRAY_LEN(probes_standard_routes);

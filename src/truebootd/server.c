@@ -332,6 +332,8 @@ static bool start_oidc(struct server *s, struct err *err)
                                         .role_claims = c->oidc_role_claims,
                                         .reader = c->oidc_reader,
                                         .policy_admin = c->oidc_policy_admin,
+                                        .enroller = c->oidc_enroller,
+                                        .auditor = c->oidc_auditor,
                                         .security_admin = c->oidc_security_admin,
                                         .contributor = c->oidc_contributor,
                                         .owner = c->oidc_owner,

@@ -170,9 +170,11 @@ def check_reload(server, config):
 # ---- roles
 
 # Each role with those it includes: control-plane.md 7.2.
-ROLES = {"reader": ["reader"], "policy-admin": ["reader", "policy-admin"], "security-admin": ["reader", "security-admin"],
-         "contributor": ["reader", "policy-admin", "security-admin", "contributor"], "owner": ["reader", "policy-admin", "security-admin", "contributor", "owner"]}
+ROLES = {"reader": ["reader"], "enroller": ["enroller"], "auditor": ["reader", "auditor"], "policy-admin": ["reader", "policy-admin"],
+         "security-admin": ["reader", "security-admin"], "contributor": ["reader", "enroller", "policy-admin", "security-admin", "contributor"],
+         "owner": ["reader", "enroller", "auditor", "policy-admin", "security-admin", "contributor", "owner"]}
 FOR_ANYBODY = {"POST /attest/{type}", "POST /attest/Tee/{type}", "GET /certs", "GET /.well-known/openid-configuration", "GET /servicehealth", "POST /enroll/v1/begin",
+               "OPTIONS /certs", "OPTIONS /.well-known/openid-configuration",
                "POST /enroll/v1/activate", "GET /healthz"}
 
 

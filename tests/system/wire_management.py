@@ -103,6 +103,8 @@ def two_admins():
     owner("POST", "/v1/vms", {"name": "roles1", "uuid": "22222222-2222-4333-8444-555555555555"})
     owner("PUT", f"{GROUP}/roles{MANAGEMENT}", put({"tpmAttestationAuthentication": "Disabled"}))
     calls = {
+        "make an enrolment token": ("POST", "/v1/enrolmentTokens", '{"name":"a","vm":"roles1"}'),
+        "read the audit log": ("GET", "/v1/audit", None),
         "read a policy": ("GET", f"/providers/roles/policies/Tpm{API}", None),
         "set a policy": ("PUT", f"/providers/roles/policies/Tpm{API}", jws()),
         "reset a policy": ("POST", f"/providers/roles/policies/Tpm:reset{API}", RESET),
@@ -111,10 +113,18 @@ def two_admins():
         "change a VM": ("PATCH", "/v1/vms/roles1", '{"power":"off"}'),
         "create a provider": ("PUT", f"{GROUP}/roles2{MANAGEMENT}", json.dumps(put({}))),
     }
-    may = {"reader": 1, "policy-admin": 4, "security-admin": 0, "contributor": 6, "owner": 7}
-    for role, first in may.items():
+    policies = ["read a policy", "set a policy", "reset a policy", "add a signer"]
+    may = {
+        "reader": policies[:1],
+        "enroller": ["make an enrolment token"],
+        "auditor": policies[:1] + ["read the audit log"],
+        "policy-admin": policies,
+        "security-admin": policies[:1] + ["approve a baseline"],
+        "contributor": policies + ["approve a baseline", "change a VM", "make an enrolment token"],
+        "owner": list(calls),
+    }
+    for role, allowed in may.items():
         bearer = {**JSON, "Authorization": "Bearer " + make_token(role, role)}
-        allowed = list(calls)[:first] if role != "security-admin" else ["read a policy", "approve a baseline"]
         for what, (method, path, body) in calls.items():
             status = tls(method, path, body, bearer)[0]
             ok(f"a {role} {'may' if what in allowed else 'may not'} {what}", (status not in (401, 403)) == (what in allowed), status)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "audit/checkpoint.h"
 #include "audit/files.h"
+#include "audit/page.h"
 #include "audit/verify.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -465,6 +466,88 @@ TEST(files_end_by_size_and_old_ones_are_removed_with_a_word)
     unlink(files[2]); /* by somebody else */
     REQUIRE(verify(&l));
     CHECK(l.report.n_problems == 1 && strstr(l.report.problems[0].what, "missing at the beginning"));
+}
+
+/* ---- pages ---- */
+
+/* The log's text, piece by piece; the number of pieces. */
+static size_t read_in_pages(struct log *l, size_t limit, size_t max_bytes, struct writer *all)
+{
+    struct audit_page page = { .more = true };
+    size_t n = 0;
+
+    while (page.more && n < 10000) {
+        size_t before = all->len;
+        if (!audit_page(&l->a, l->files, page.last_seq, limit, all->len + max_bytes, "\n", all, &page, &l->err))
+            return 0;
+        CHECK(page.n >= 1 && page.n <= limit);
+        if (all->len > before)
+            write_string(all, "\n");
+        n++;
+    }
+    return n;
+}
+
+TEST(a_log_read_in_pages_is_the_log_byte_for_byte)
+{
+    enum { SMALL = 2000, LARGE = 64 * 1024 * 1024, RECORDS = 800 };
+    static const int64_t sizes[] = { SMALL, LARGE }; /* many files; one in which a place has to be looked for */
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        LOG(l);
+        struct writer whole CLEANUP(writer_done) = { 0 }, pages CLEANUP(writer_done) = { 0 };
+        const char *const *files;
+        struct audit_page page;
+        size_t n;
+
+        audit_set(l.audit, sizes[i], 0, 1000);
+        for (int r = 0; r < RECORDS; r++)
+            REQUIRE(add(&l, r));
+        close_log(&l);
+        REQUIRE(audit_files(&l.a, l.files, &files, &n, &l.err));
+        CHECK(sizes[i] == SMALL ? n > 10 : n == 1);
+        for (size_t k = 0; k < n; k++) {
+            struct bytes content;
+            REQUIRE(file_read_in(&l.a, files[k], LARGE, &content, &l.err));
+            write_bytes(&whole, content);
+        }
+        CHECK(whole.len > 128 * 1024 || sizes[i] == SMALL);
+        CHECK(read_in_pages(&l, 7, LARGE, &pages) >= RECORDS / 7);
+        CHECK_BYTES(writer_bytes(&pages), writer_bytes(&whole));
+        pages.len = 0;
+        CHECK(read_in_pages(&l, 1000, 1500, &pages) > 10); /* a page is bounded in bytes as well */
+        CHECK_BYTES(writer_bytes(&pages), writer_bytes(&whole));
+
+        pages.len = 0;
+        REQUIRE(audit_page(&l.a, l.files, 250, 1, LARGE, "", &pages, &page, &l.err));
+        CHECK(page.n == 1 && page.last_seq == 251 && page.more && bytes_starts_with(writer_bytes(&pages), BYTES_LIT("{\"seq\":251,")));
+        pages.len = 0;
+        REQUIRE(audit_page(&l.a, l.files, 1000000, 10, LARGE, "", &pages, &page, &l.err));
+        CHECK(page.n == 0 && page.last_seq == 1000000 && !page.more && pages.len == 0);
+    }
+}
+
+TEST(a_record_that_is_being_written_is_not_read_yet)
+{
+    LOG(l);
+    struct writer w CLEANUP(writer_done) = { 0 };
+    const char *const *files;
+    struct audit_page page, after;
+    struct err ignored = ERR_INIT;
+    FILE *file;
+    size_t n;
+
+    for (int r = 0; r < 3; r++)
+        REQUIRE(add(&l, r));
+    close_log(&l);
+    REQUIRE(audit_page(&l.a, l.files, 0, 100, 100000, "", &w, &page, &l.err) && audit_files(&l.a, l.files, &files, &n, &l.err));
+    file = fopen(files[0], "ae");
+    REQUIRE(file != NULL);
+    fprintf(file, "{\"seq\":%lld,\"Time\"", (long long)page.last_seq + 1);
+    fclose(file);
+    REQUIRE(audit_page(&l.a, l.files, 0, 100, 100000, "", &w, &after, &l.err));
+    CHECK(after.n == page.n && after.last_seq == page.last_seq && !after.more);
+    CHECK(!audit_page(&l.a, "/nowhere", 0, 1, 1, "", &w, &after, &ignored) && ignored.code == ERR_NOT_FOUND);
 }
 
 TEST(when_the_disk_is_full_the_loss_is_counted_and_said_later)

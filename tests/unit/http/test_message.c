@@ -4,11 +4,12 @@
 TEST(a_role_is_enough_for_itself_and_for_less_but_an_agent_stands_apart)
 {
     static const bool enough[HTTP_ROLE_COUNT][HTTP_ROLE_COUNT] = {
-        /* needed: anonymous, agent, reader, policy-admin, security-admin, contributor, owner */
-        [HTTP_ANONYMOUS] = { 1, 0, 0, 0, 0, 0, 0 },      [HTTP_AGENT] = { 1, 1, 0, 0, 0, 0, 0 },
-        [HTTP_READER] = { 1, 0, 1, 0, 0, 0, 0 },         [HTTP_POLICY_ADMIN] = { 1, 0, 1, 1, 0, 0, 0 },
-        [HTTP_SECURITY_ADMIN] = { 1, 0, 1, 0, 1, 0, 0 }, [HTTP_CONTRIBUTOR] = { 1, 0, 1, 1, 1, 1, 0 },
-        [HTTP_OWNER] = { 1, 0, 1, 1, 1, 1, 1 },
+        /* needed: anonymous, agent, reader, enroller, auditor, policy-admin, security-admin, contributor, owner */
+        [HTTP_ANONYMOUS] = { 1, 0, 0, 0, 0, 0, 0, 0, 0 },      [HTTP_AGENT] = { 1, 1, 0, 0, 0, 0, 0, 0, 0 },
+        [HTTP_READER] = { 1, 0, 1, 0, 0, 0, 0, 0, 0 },         [HTTP_ENROLLER] = { 1, 0, 0, 1, 0, 0, 0, 0, 0 },
+        [HTTP_AUDITOR] = { 1, 0, 1, 0, 1, 0, 0, 0, 0 },        [HTTP_POLICY_ADMIN] = { 1, 0, 1, 0, 0, 1, 0, 0, 0 },
+        [HTTP_SECURITY_ADMIN] = { 1, 0, 1, 0, 0, 0, 1, 0, 0 }, [HTTP_CONTRIBUTOR] = { 1, 0, 1, 1, 0, 1, 1, 1, 0 },
+        [HTTP_OWNER] = { 1, 0, 1, 1, 1, 1, 1, 1, 1 },
     };
 
     for (unsigned has = 0; has < HTTP_ROLE_COUNT; has++)

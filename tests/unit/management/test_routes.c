@@ -202,7 +202,8 @@ static unsigned call_as(struct fixture *f, const struct live *live, const struct
  * what the others need. */
 TEST(S1_every_route_is_closed_to_roles_below_its_own_and_open_from_it_on)
 {
-    static const enum http_role roles[] = { HTTP_READER, HTTP_POLICY_ADMIN, HTTP_SECURITY_ADMIN, HTTP_CONTRIBUTOR, HTTP_OWNER };
+    static const enum http_role roles[] = { HTTP_READER,         HTTP_ENROLLER,    HTTP_AUDITOR, HTTP_POLICY_ADMIN,
+                                            HTTP_SECURITY_ADMIN, HTTP_CONTRIBUTOR, HTTP_OWNER };
     FIXTURE(f);
     CLEANUP(live_done) struct live live = { 0 };
 

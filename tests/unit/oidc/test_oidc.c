@@ -125,6 +125,8 @@ static struct oidc_config config_of(struct issuer *i)
                                  .role_claims = "roles groups scp",
                                  .reader = "trueboot.reader, Attestation Reader",
                                  .policy_admin = "Attestation Contributor",
+                                 .enroller = "Enroller",
+                                 .auditor = "Auditor",
                                  .security_admin = "Security Admin",
                                  .contributor = "trueboot.contributor",
                                  .owner = "trueboot.owner,9f2c",
@@ -212,6 +214,10 @@ TEST(a_token_of_the_issuer_is_its_role)
         { ",\"scp\":\"openid trueboot.contributor email\"", HTTP_CONTRIBUTOR },
         { ",\"roles\":[\"Attestation Contributor\",\"trueboot.reader\"]", HTTP_POLICY_ADMIN },
         { ",\"roles\":[\"Security Admin\"]", HTTP_SECURITY_ADMIN },
+        { ",\"roles\":[\"Enroller\"]", HTTP_ENROLLER },
+        { ",\"roles\":[\"Auditor\"]", HTTP_AUDITOR },
+        { ",\"roles\":[\"Enroller\",\"trueboot.reader\"]", HTTP_READER }, /* one role: an enroller reads nothing */
+        { ",\"roles\":[\"Auditor\",\"Enroller\"]", HTTP_AUDITOR },
         { ",\"roles\":[\"Security Admin\",\"Attestation Contributor\",\"trueboot.contributor\"]", HTTP_CONTRIBUTOR },
     };
     ISSUER(i);
