@@ -108,6 +108,7 @@ struct clock_step {
 static bool follow(struct store *tx, void *context, struct err *err)
 {
     struct clock_step *step = context;
+    struct sql_value shift[2];
     int64_t seen_ms;
     char text[24];
     bool known;
@@ -115,9 +116,10 @@ static bool follow(struct store *tx, void *context, struct err *err)
     if (!read_clock(tx, &known, &seen_ms, err))
         return false;
     step->back_ms = known && step->now_ms < seen_ms ? seen_ms - step->now_ms : 0;
+    shift[0] = sql_integer(step->back_ms);
+    shift[1] = sql_integer(step->now_ms); /* the others have ended by either time */
     snprintf(text, sizeof text, "%lld", (long long)step->now_ms);
-    return (step->back_ms == 0 ||
-            sql_write(tx, SQL_ENROLMENT_TOKEN_SHIFT, (struct sql_value[]){ sql_integer(step->back_ms) }, 1, NULL, err)) &&
+    return (step->back_ms == 0 || sql_write(tx, SQL_ENROLMENT_TOKEN_SHIFT, shift, ARRAY_LEN(shift), NULL, err)) &&
            store_setting_put(tx, CLOCK_KEY, bytes_of_string(text), err);
 }
 

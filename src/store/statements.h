@@ -176,7 +176,7 @@
     X(ENROLMENT_TOKEN_LIST, READ, "SELECT " ENROLMENT_TOKEN_COLUMNS " FROM enrolment_tokens WHERE sha256 > $1 ORDER BY sha256 LIMIT $2")   \
     X(ENROLMENT_TOKEN_USE, WRITE, "UPDATE enrolment_tokens SET used_ms = $2, used_by = $3 "                                                \
         "WHERE sha256 = $1 AND used_ms = 0 AND expires_ms > $2")                                                                           \
-    X(ENROLMENT_TOKEN_SHIFT, WRITE, "UPDATE enrolment_tokens SET expires_ms = expires_ms - $1")                                            \
+    X(ENROLMENT_TOKEN_SHIFT, WRITE, "UPDATE enrolment_tokens SET expires_ms = expires_ms - $1 WHERE expires_ms > $2")                      \
     X(ENROLMENT_TOKEN_DROP, WRITE, "DELETE FROM enrolment_tokens WHERE sha256 = $1")                                                       \
     X(PROVIDER_DROP_ENROLMENT_TOKENS, WRITE, "DELETE FROM enrolment_tokens WHERE provider = $1")                                           \
     X(API_TOKEN_ADD, WRITE, "INSERT INTO api_tokens (" API_TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "                      \
