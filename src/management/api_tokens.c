@@ -26,7 +26,9 @@ static bool role_from_text(struct bytes text, enum http_role *ret, struct err *e
             *ret = r;
             return true;
         }
-    return err_set(err, ERR_MALFORMED, "role is not \"reader\", \"enroller\", \"auditor\", \"policy-admin\", \"security-admin\", \"contributor\" or \"owner\"") ||
+    return err_set(
+               err, ERR_MALFORMED,
+               "role is not \"reader\", \"enroller\", \"auditor\", \"policy-admin\", \"security-admin\", \"contributor\" or \"owner\"") ||
            err_at(err, "/role");
 }
 

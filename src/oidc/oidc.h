@@ -21,7 +21,8 @@ struct oidc_config { /* texts are copied */
     const char *jwks_url, *jwks_file; /* "": by discovery */
     const char *ca_file;              /* "": the system's */
     const char *role_claims;          /* words: names of claims that hold roles, as a text of words or an array of texts */
-    const char *reader, *enroller, *auditor, *policy_admin, *security_admin, *contributor, *owner; /* values that give a role, separated by commas */
+    const char *reader, *enroller, *auditor, *policy_admin, *security_admin, *contributor,
+        *owner;               /* values that give a role, separated by commas */
     enum http_role otherwise; /* of a genuine token without such a value; HTTP_ANONYMOUS: none */
     int64_t refresh_ms, stale_ms, floor_ms;
     unsigned timeout_ms; /* of one request to the issuer */

@@ -24,7 +24,8 @@ struct config {
     bool audit_enabled, metrics_open;
     int64_t audit_file_size, audit_keep_days, audit_checkpoint_records, audit_on_failure;
     const char *oidc_issuer, *oidc_audience, *oidc_discovery, *oidc_jwks_url, *oidc_jwks_file, *oidc_ca_file;
-    const char *oidc_role_claims, *oidc_reader, *oidc_enroller, *oidc_auditor, *oidc_policy_admin, *oidc_security_admin, *oidc_contributor, *oidc_owner;
+    const char *oidc_role_claims, *oidc_reader, *oidc_enroller, *oidc_auditor, *oidc_policy_admin, *oidc_security_admin, *oidc_contributor,
+        *oidc_owner;
     int64_t oidc_default_role, oidc_refresh, oidc_stale, oidc_floor, oidc_timeout;
 
     /* what follows from them */
