@@ -1,10 +1,12 @@
+#include <stdio.h>
+#include <string.h>
 #include "appraise/verdict.h"
 #include "jose/jws.h"
 #include "monitor/counters.h"
 #include "monitor/monitor.h"
 #include "monitor/turns.h"
 
-enum { MISSED_PAGE = 16 };
+enum { MISSED_BATCH = 16 /* judged in one transaction */ };
 
 /* ---- reading records ---- */
 
@@ -250,56 +252,93 @@ static struct judging *new_judging(const struct monitor *monitor, struct arena *
 
 /* ---- what nobody looked at ---- */
 
-/* Appraisals after the one judged last and before the latest, newest first. */
-static bool list_missed(struct judging *j, const struct store_appraisal **ret, size_t *ret_n, struct err *err)
-{
-    struct store_appraisal *all = ARENA_ARRAY(j->a, LIMIT_APPRAISALS_KEPT, struct store_appraisal);
-    struct store_cursor before = { j->latest.time_ms, j->latest.id };
-    const struct store_appraisal *page;
-    size_t n = 0, n_page = MISSED_PAGE;
+/* The newest record that was judged, or was looked at here. */
+struct judged_up_to {
+    int64_t time_ms;
+    char id[STORE_ID_TEXT_LEN];
+};
 
-    if (!all)
-        return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
-    while (n_page == MISSED_PAGE && n + MISSED_PAGE <= LIMIT_APPRAISALS_KEPT) {
-        if (!store_appraisal_list(j->monitor->store, j->a, j->vm, before, MISSED_PAGE, &page, &n_page, err))
+static void went_on(struct judged_up_to *at, const struct store_appraisal *row)
+{
+    at->time_ms = row->time_ms;
+    snprintf(at->id, sizeof at->id, "%s", row->id);
+}
+
+/* Somebody else may have judged on since. A record that is not kept any more was before all that are. */
+static bool catch_up(const struct monitor *monitor, const char *vm, struct judged_up_to *at, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct store_judgement before;
+    struct store_appraisal row;
+    struct err why = ERR_INIT;
+
+    if (!store_judgement_latest(monitor->store, &a, vm, &before, &why) ||
+        !store_appraisal_get(monitor->store, &a, vm, before.appraisal_id, &row, &why))
+        return why.code == ERR_NOT_FOUND || err_copy(err, &why);
+    if (row.time_ms > at->time_ms || (row.time_ms == at->time_ms && strcmp(row.id, at->id) > 0))
+        went_on(at, &row);
+    return true;
+}
+
+/* The next record, if it is not the latest one: *ret_none. In memory of its own: records are large, and there may be many. One that is damaged says
+ * nothing. */
+static bool judge_missed(const struct monitor *monitor, const char *vm, struct judged_up_to *at, bool *ret_none, struct err *err)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const struct store_cursor after = { at->time_ms, at->id };
+    struct judging *j = new_judging(monitor, &a, vm, err);
+    const struct store_appraisal *rows;
+    struct err damage = ERR_INIT;
+    size_t n;
+
+    if (!j || !store_appraisal_next(monitor->store, &a, vm, after, 2, &rows, &n, err))
+        return false;
+    *ret_none = n < 2;
+    if (*ret_none)
+        return true;
+    went_on(at, &rows[0]);
+    j->row = &rows[0];
+    if (!monitor_read_record(monitor, &a, j->row, &j->out->appraisal, &damage))
+        return monitor_is_about_record(&damage) || err_copy(err, &damage);
+    return load_baseline(j, err) && find_twin(j, err) && make_judgement(j, err);
+}
+
+struct missed {
+    const struct monitor *monitor;
+    const char *vm;
+    struct judged_up_to at;
+    bool none; /* but the latest */
+};
+
+static bool judge_some(struct store *tx, void *context, struct err *err)
+{
+    struct missed *m = context, now = *m;
+    struct monitor inside = *m->monitor;
+
+    inside.store = tx;
+    if (!catch_up(&inside, now.vm, &now.at, err))
+        return false;
+    for (unsigned i = 0; i < MISSED_BATCH && !now.none; i++)
+        if (!judge_missed(&inside, now.vm, &now.at, &now.none, err))
             return false;
-        for (size_t i = 0; i < n_page; i++) {
-            if (j->has_before && strcmp(page[i].id, j->before.appraisal_id) == 0) {
-                n_page = 0;
-                break;
-            }
-            all[n++] = page[i];
-            before = (struct store_cursor){ page[i].time_ms, page[i].id };
-        }
-    }
-    *ret = all;
-    *ret_n = n;
+    *m = now;
     return true;
 }
 
 /* Each in its turn: what a copy's counters gave away, or an Unhealthy, must not be skipped because something else came after it before
- * anybody looked. One whose record is damaged says nothing. */
-static bool judge_missed(struct judging *j, struct err *err)
+ * anybody looked. Some at a time: what has been judged is kept, whatever becomes of the rest. */
+static bool judge_backlog(const struct monitor *monitor, const char *vm, struct err *err)
 {
-    const struct store_appraisal *missed;
-    struct appraisal *latest = ARENA_NEW(j->a, struct appraisal);
-    size_t n;
+    struct missed m = { .monitor = monitor, .vm = vm };
 
-    if (j->has_before && strcmp(j->before.appraisal_id, j->latest.id) == 0)
-        return true;
-    if (!latest)
-        return err_set(err, ERR_NO_MEMORY, "no memory to judge a VM");
-    *latest = j->out->appraisal;
-    if (!list_missed(j, &missed, &n, err))
-        return false;
-    for (size_t i = n; i-- > 0;) {
-        j->row = &missed[i];
-        if (monitor_read_record(j->monitor, j->a, j->row, &j->out->appraisal, err) ? !make_judgement(j, err)
-                                                                                   : !monitor_is_about_record(err))
+    while (!m.none) {
+        struct missed before = m;
+
+        if (!store_transaction(monitor->store, judge_some, &m, err))
             return false;
+        if (!m.none && m.at.time_ms == before.at.time_ms && strcmp(m.at.id, before.at.id) == 0)
+            return err_set(err, ERR_INTERNAL, "judging VM %s does not go on", vm);
     }
-    j->row = &j->latest;
-    j->out->appraisal = *latest;
     return true;
 }
 
@@ -310,14 +349,17 @@ static bool judge_in(struct store *tx, void *context, struct err *err)
     struct judged *out = j->out;
     struct monitor inside = *j->monitor;
     const struct monitor *outside = j->monitor;
-    bool fine;
+    struct missed between = { .monitor = outside, .vm = j->vm }; /* what came since the backlog was judged: few */
+    bool fine = true;
 
     inside.store = tx;
     *out = (struct judged){ .any = false };
     *j = (struct judging){ .monitor = &inside, .a = j->a, .vm = j->vm, .out = out };
-    fine = open_judging(j, err);
+    while (fine && !between.none)
+        fine = judge_some(tx, &between, err);
+    fine = fine && open_judging(j, err);
     if (fine && out->any)
-        fine = is_current(j) ? recall_judgement(j, err) : judge_missed(j, err) && make_judgement(j, err);
+        fine = is_current(j) ? recall_judgement(j, err) : make_judgement(j, err);
     j->monitor = outside;
     return fine;
 }
@@ -330,7 +372,8 @@ bool monitor_judge(const struct monitor *monitor, struct arena *a, const char *v
         return false;
     if (!j->out->any)
         note_duplicate(j);
-    else if (is_current(j) ? !recall_judgement(j, err) : !store_transaction(monitor->store, judge_in, j, err))
+    else if (is_current(j) ? !recall_judgement(j, err)
+                           : !judge_backlog(monitor, vm, err) || !store_transaction(monitor->store, judge_in, j, err))
         return false;
     *ret = *j->out;
     return true;

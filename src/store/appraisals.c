@@ -123,6 +123,19 @@ bool store_appraisal_list(struct store *store, struct arena *a, const char *vm, 
     return true;
 }
 
+bool store_appraisal_next(struct store *store, struct arena *a, const char *vm, struct store_cursor after, size_t limit,
+                          const struct store_appraisal **ret, size_t *ret_n, struct err *err)
+{
+    struct sql_value params[] = { sql_text(vm), sql_integer(after.time_ms), sql_text(after.id ? after.id : ""),
+                                  sql_integer((int64_t)limit) };
+    const void *rows;
+
+    if (!check_page(limit, err) || !sql_list(store, a, SQL_APPRAISAL_NEXT, params, ARRAY_LEN(params), &appraisal_record, &rows, ret_n, err))
+        return false;
+    *ret = rows;
+    return true;
+}
+
 bool store_evidence_get(struct store *store, struct arena *a, const char *vm, const char *appraisal_id, struct bytes *ret, struct err *err)
 {
     struct sql_value params[] = { sql_text(vm), sql_text(appraisal_id) };

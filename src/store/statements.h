@@ -73,6 +73,8 @@
     X(APPRAISAL_LAST_TIME, READ, "SELECT COALESCE(MAX(time_ms), 0) FROM appraisals WHERE vm = $1")                                         \
     X(APPRAISAL_LIST, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 AND (time_ms, id) < ($2, $3) "                     \
         "ORDER BY time_ms DESC, id DESC LIMIT $4")                                                                                         \
+    X(APPRAISAL_NEXT, READ, "SELECT " APPRAISAL_COLUMNS " FROM appraisals WHERE vm = $1 AND (time_ms, id) > ($2, $3) "                     \
+        "ORDER BY time_ms, id LIMIT $4")                                                                                         \
     X(EVIDENCE_ADD, WRITE, "INSERT INTO evidence (vm, time_ms, appraisal_id, evidence) VALUES ($1, $2, $3, $4)")                           \
     X(EVIDENCE_PRUNE, WRITE, "DELETE FROM evidence WHERE vm = $1 AND (time_ms, appraisal_id) <= "                                          \
         "(SELECT time_ms, appraisal_id FROM evidence WHERE vm = $1 ORDER BY time_ms DESC, appraisal_id DESC LIMIT 1 OFFSET $2)")           \

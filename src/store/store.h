@@ -169,6 +169,9 @@ struct store_cursor {
 /* Newest first. */
 MUST_CHECK bool store_appraisal_list(struct store *store, struct arena *a, const char *vm, struct store_cursor before, size_t limit,
                                      const struct store_appraisal **ret, size_t *ret_n, struct err *err);
+/* Oldest first, those behind the cursor; zeroed: from the oldest. */
+MUST_CHECK bool store_appraisal_next(struct store *store, struct arena *a, const char *vm, struct store_cursor after, size_t limit,
+                                     const struct store_appraisal **ret, size_t *ret_n, struct err *err);
 MUST_CHECK bool store_evidence_get(struct store *store, struct arena *a, const char *vm, const char *appraisal_id, struct bytes *ret,
                                    struct err *err);
 

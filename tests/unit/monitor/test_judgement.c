@@ -442,6 +442,36 @@ TEST(a_damaged_record_does_not_erase_an_unhealthy)
     CHECK_STRING(status_of_vm(&f, vm, NULL), "Unhealthy");
 }
 
+/* More records than one transaction judges, a damaged one among them: each in its turn, once. */
+TEST(a_backlog_is_judged_record_by_record_in_its_order)
+{
+    enum { MISSED = 40 };
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const struct store_appraisal *appraisals;
+    const struct store_judgement *judgements;
+    size_t n_appraisals, n_judgements;
+    struct err err = ERR_INIT;
+
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    for (int i = 0; i < MISSED / 2; i++)
+        fixture_send_raced(&f, vm);
+    REQUIRE(put_record(&f, vm, "00000000000000000000000000000001", BYTES_LIT("x.y.z"), "shared"));
+    for (int i = 0; i < MISSED / 2; i++)
+        fixture_send_raced(&f, vm);
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    REQUIRE_OK(store_appraisal_list(f.store, &f.a, vm->uuid, (struct store_cursor){ 0 }, 100, &appraisals, &n_appraisals, &err), err);
+    REQUIRE_OK(store_judgement_list(f.store, &f.a, vm->uuid, (struct store_cursor){ 0 }, 100, &judgements, &n_judgements, &err), err);
+    CHECK_INT(n_appraisals, MISSED + 3);
+    CHECK_INT(n_judgements, MISSED + 2);
+    for (size_t a = 0, j = 0; a < n_appraisals && j < n_judgements; a++)
+        if (strcmp(appraisals[a].id, "00000000000000000000000000000001") != 0)
+            CHECK_STRING(judgements[j++].appraisal_id, appraisals[a].id);
+    (void)judged_now(&f, vm); /* again: nothing further */
+    REQUIRE_OK(store_judgement_list(f.store, &f.a, vm->uuid, (struct store_cursor){ 0 }, 100, &judgements, &n_judgements, &err), err);
+    CHECK_INT(n_judgements, MISSED + 2);
+}
+
 TEST(a_genuine_record_under_another_name_vm_or_provider_is_refused)
 {
     FIXTURE(f);
