@@ -340,8 +340,8 @@ static bool explain(struct arena *a, const struct appraised *appraised, struct c
     return !x.bad || err_set(err, ERR_NO_MEMORY, "no memory to explain claims");
 }
 
-bool claims_explain(struct arena *a, const struct appraised *appraised, const struct policy_claim *claims, size_t n_claims,
-                    const struct claim_explanation **ret, size_t *ret_n, struct err *err)
+bool claims_explain(struct arena *a, const struct appraised *appraised, enum claim_evidence evidence, const struct policy_claim *claims,
+                    size_t n_claims, const struct claim_explanation **ret, size_t *ret_n, struct err *err)
 {
     struct claim_explanation *list = ARENA_ARRAY(a, n_claims + CLAIM_COUNT, struct claim_explanation);
     bool made[CLAIM_COUNT] = { false };
@@ -357,7 +357,7 @@ bool claims_explain(struct arena *a, const struct appraised *appraised, const st
         list[n++] = (struct claim_explanation){ .row = row, .made = true, .value = claims[i].value };
     }
     for (size_t i = 0; i < CLAIM_COUNT; i++)
-        if (!made[i] && service_claims[i].evidence == CLAIM_EVIDENCE_TPM)
+        if (!made[i] && service_claims[i].evidence == evidence)
             list[n++] = (struct claim_explanation){ .row = &service_claims[i] };
     for (size_t i = 0; i < n; i++)
         if (!explain(a, appraised, &list[i], err))

@@ -1,4 +1,4 @@
-/* appraise/claims_explain.h: what each claim about evidence of type Tpm rests on, and why one is false or is not made (docs/claims.md).
+/* appraise/claims_explain.h: what each claim about evidence rests on, and why one is false or is not made (docs/claims.md).
  *
  * An explanation looks at unproved events, too: to say why they did not count. It never decides anything. */
 #pragma once
@@ -23,7 +23,8 @@ struct claim_explanation {
     const char *why; /* a sentence, safe to show; NULL: the proofs say it all */
 };
 
-/* claims_explain lists the claims that claims_build() made of `appraised` (the caller's own left out) and, behind them, the rows of the
- * list that were not made. Everything in `a`. */
-MUST_CHECK bool claims_explain(struct arena *a, const struct appraised *appraised, const struct policy_claim *claims, size_t n_claims,
-                               const struct claim_explanation **ret, size_t *ret_n, struct err *err);
+/* claims_explain lists the claims that claims_build(), or azureguest_claims_build(), made of `appraised` (the caller's own left out) and, behind them, the rows
+ * of the list for this kind of evidence that were not made. Everything in `a`. */
+MUST_CHECK bool claims_explain(struct arena *a, const struct appraised *appraised, enum claim_evidence evidence,
+                               const struct policy_claim *claims, size_t n_claims, const struct claim_explanation **ret, size_t *ret_n,
+                               struct err *err);

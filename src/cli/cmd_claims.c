@@ -2,10 +2,15 @@
  * not made. */
 #include "appraise/claims_events.h"
 #include "appraise/claims_explain.h"
+#include "attestation/protocol/azureguest_claims.h"
+#include "attestation/protocol/azureguest_verify.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
 #include "eventlog/event_type.h"
+#include "json/parse.h"
+#include "refdata/refdata.h"
 
 /* ---- the result -------------------------------------------------------------------------------------------------------- */
 
@@ -148,28 +153,16 @@ static bool all_claims(struct cli *cli, const struct offline *o, const struct po
     return true;
 }
 
-static int run_evidence_claims(struct cli *cli)
+static int print_claims(struct cli *cli, const struct appraised *appraised, enum claim_evidence evidence, const struct policy_claim *claims,
+                        size_t n)
 {
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
-    struct offline *o = ARENA_NEW(&cli->arena, struct offline);
     const struct claim_explanation *list;
-    const struct policy_claim *claims;
     const struct json *v;
     struct err err = ERR_INIT;
-    size_t n;
-    int code;
 
-    if (!o)
-        return cli_fail(EXIT_ERROR, "out of memory");
-    o->wants_claims = true;
-    code = offline_appraise(cli, o);
-    if (code != EXIT_OK)
-        return code;
-    if (!o->appraised.quote)
-        return cli_fail(o->verdict == VERDICT_UNKNOWN ? EXIT_JUDGED_UNKNOWN : EXIT_JUDGED_UNHEALTHY,
-                        "the quote does not hold, so that nothing is claimed: %s", o->findings.n ? o->findings.items[0].text : "");
-    if (!all_claims(cli, o, &claims, &n, &err) || !claims_explain(&cli->arena, &o->appraised, claims, n, &list, &n, &err))
+    if (!claims_explain(&cli->arena, appraised, evidence, claims, n, &list, &n, &err))
         return cli_fail_err(&err);
     json_begin_array(&out, NULL);
     for (size_t i = 0; i < n; i++)
@@ -179,10 +172,109 @@ static int run_evidence_claims(struct cli *cli)
     return v ? cli_print(cli, v, claims_table) : EXIT_ERROR;
 }
 
+static void evidence_done(struct azureguest_evidence **evidence)
+{
+    if (*evidence)
+        azureguest_evidence_done(*evidence);
+}
+
+/* ---- a request of POST /attest/AzureGuest ------------------------------------------------------------------------------------- */
+
+/* The body as it was sent, or what it holds, decoded. */
+static bool is_azureguest(struct cli *cli, struct bytes *ret_text, struct err *err)
+{
+    const struct json *v;
+    struct err ignored = ERR_INIT;
+
+    if (cli->n_arguments != 1 || strcmp(cli->arguments[0], "-") == 0 || /* which can be read once */
+        !cli_read(cli, cli->arguments[0], LIMIT_ATTEST_BODY_BYTES, ret_text, &ignored) ||
+        !json_parse(&cli->arena, *ret_text, NULL, &v, &ignored) || v->type != JSON_OBJECT)
+        return false;
+    if (json_get_no_case(v, "AttestationInfo"))
+        return azureguest_text_read(&cli->arena, v, ret_text, err) || err->code != ERR_NONE;
+    return json_get_no_case(v, "TpmInfo") != NULL;
+}
+
+/* The hash of a policy is no word about the evidence, and there is no policy here: that claim is not made. */
+static size_t without_policy_hash(struct cli *cli, const struct azureguest_claims *made, const struct policy_claim **ret)
+{
+    struct policy_claim *claims = ARENA_ARRAY(&cli->arena, made->n_policy, struct policy_claim);
+    size_t n = 0;
+
+    for (size_t i = 0; claims && i < made->n_policy; i++)
+        if (!bytes_equal_string(made->policy[i].type, service_claims[CLAIM_AZ_POLICY_HASH].name))
+            claims[n++] = made->policy[i];
+    *ret = claims;
+    return n;
+}
+
+static int explain_azureguest(struct cli *cli, struct bytes text, struct azureguest_evidence *evidence, struct trust_store **roots)
+{
+    struct azureguest_checks checks = { .ak_vouched = !cli_was_given(cli, "ak-root"), .now_ms = cli_time(cli, "as-of", clock_now_ms()) };
+    const struct policy_claim *claims;
+    const struct refdata *data = NULL;
+    const struct finding *refused;
+    struct azureguest_claims made;
+    struct err err = ERR_INIT;
+    size_t n;
+
+    if (!offline_reference(cli, &data, &err) || (!checks.ak_vouched && !offline_anchors(cli, "ak-root", roots, &err)))
+        return cli_fail_err(&err);
+    checks.ak_roots = *roots;
+    checks.reference = data ? &data->reference : NULL;
+    if (!azureguest_verify(&cli->arena, text, &checks, evidence, &err))
+        return cli_fail_err(&err);
+    refused = azureguest_refusal(evidence);
+    if (refused || !evidence->appraised.quote)
+        return cli_fail(EXIT_JUDGED_UNHEALTHY, "the evidence does not hold, so that nothing is claimed: %s", refused ? refused->text : "");
+    if (checks.ak_vouched)
+        fprintf(stderr, "trueboot: note: the attestation key is taken as trusted: --ak-root checks its certificate\n");
+    if (!azureguest_claims_build(&cli->arena, &evidence->message, &evidence->appraised, evidence->enc_key, checks.reference, "", &made,
+                                 &err))
+        return cli_fail_err(&err);
+    n = without_policy_hash(cli, &made, &claims);
+    return print_claims(cli, &evidence->appraised, CLAIM_EVIDENCE_AZUREGUEST, claims, n);
+}
+
+static int run_azureguest(struct cli *cli, struct bytes text)
+{
+    struct azureguest_evidence *evidence CLEANUP(evidence_done) = ARENA_NEW(&cli->arena, struct azureguest_evidence);
+    struct trust_store *roots CLEANUP(trust_store_free_at) = NULL;
+
+    return evidence ? explain_azureguest(cli, text, evidence, &roots) : cli_fail(EXIT_ERROR, "out of memory");
+}
+
+/* ---- evidence of type Tpm --------------------------------------------------------------------------------------------------------- */
+
+static int run_evidence_claims(struct cli *cli)
+{
+    struct offline *o = ARENA_NEW(&cli->arena, struct offline);
+    const struct policy_claim *claims;
+    struct err err = ERR_INIT;
+    struct bytes text;
+    size_t n;
+    int code;
+
+    if (!o)
+        return cli_fail(EXIT_ERROR, "out of memory");
+    if (is_azureguest(cli, &text, &err))
+        return err.code != ERR_NONE ? cli_fail_err(&err) : run_azureguest(cli, text);
+    o->wants_claims = true;
+    code = offline_appraise(cli, o);
+    if (code != EXIT_OK)
+        return code;
+    if (!o->appraised.quote)
+        return cli_fail(o->verdict == VERDICT_UNKNOWN ? EXIT_JUDGED_UNKNOWN : EXIT_JUDGED_UNHEALTHY,
+                        "the quote does not hold, so that nothing is claimed: %s", o->findings.n ? o->findings.items[0].text : "");
+    if (!all_claims(cli, o, &claims, &n, &err))
+        return cli_fail_err(&err);
+    return print_claims(cli, &o->appraised, CLAIM_EVIDENCE_TPM, claims, n);
+}
+
 static const struct cli_option claims_options[] = { OFFLINE_OPTIONS };
 const struct cli_command command_evidence_claims = {
     "evidence claims",
-    "[FILE.evidence.json]",
+    "[FILE.evidence.json|AZUREGUEST_REQUEST.json]",
     0,
     1,
     "What the service claims about saved evidence: what each claim rests on, and why one is false or "

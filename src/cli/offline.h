@@ -6,6 +6,7 @@
 #include "appraise/baseline.h"
 #include "cli/cli.h"
 #include "eventlog/ima.h"
+#include "x509/trust.h"
 
 #define OFFLINE_OPTIONS                                                                                                              \
     { "log", "FILE", "event log (binary_bios_measurements); several are joined in order" },                                          \
@@ -65,4 +66,6 @@ int offline_fail(const struct err *err);
 struct refdata; /* refdata/refdata.h */
 MUST_CHECK bool offline_reference(struct cli *cli, const struct refdata **ret, struct err *err);
 /* The JSON value of a writer's content; NULL: no memory, said on standard error. */
+/* The trust store of an option's certificates: CAs may issue, other certificates are pinned. */
+MUST_CHECK bool offline_anchors(struct cli *cli, const char *option, struct trust_store **ret, struct err *err);
 const struct json *offline_value(struct cli *cli, const struct writer *w);

@@ -38,6 +38,14 @@ static bool read_anchors(struct offline_run *r, const char *option, struct bundl
     return trust_store_new(entries, bundle->n, ret, &r->err);
 }
 
+bool offline_anchors(struct cli *cli, const char *option, struct trust_store **ret, struct err *err)
+{
+    struct offline_run r = { .cli = cli, .err = ERR_INIT };
+    struct bundle bundle CLEANUP(bundle_done) = { .n = 0 };
+
+    return read_anchors(&r, option, &bundle, ret) || err_copy(err, &r.err);
+}
+
 static bool check_chain(struct offline_run *r, const struct cert *leaf, const struct trust_store *store, enum chain_purpose purpose,
                         const char **ret_issuer)
 {

@@ -2,6 +2,7 @@
 #include "attestation/protocol/azureguest.h"
 #include <stdlib.h>
 #include "attestation/protocol/azureguest_claims.h"
+#include "attestation/protocol/azureguest_verify.h"
 #include "attestation/protocol/ear.h"
 #include "attestation/protocol/sealed_answer.h"
 #include "attestation/protocol/token.h"
@@ -13,17 +14,8 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "crypto/random.h"
-#include "tpm/certify.h"
-#include "tpm/key_profile.h"
-#include "tpm/policy_digest.h"
-#include "x509/ak_cert.h"
-#include "x509/chain.h"
 
-enum {
-    BACKDATE_SECONDS = 300,
-    TOKEN_SECONDS = 8 * 3600, /* 3.6 */
-    REGISTERS_REQUIRED = 0xff /* 7.2: any set that contains 0–7 */
-};
+enum { BACKDATE_SECONDS = 300, TOKEN_SECONDS = 8 * 3600 /* 3.6 */ };
 
 /* What one request carries from step to step; everything is released by azureguest_done. */
 struct azureguest {
@@ -34,129 +26,35 @@ struct azureguest {
     struct arena *a;
     int64_t now_ms;
     const struct json *body;
-    struct azureguest_message message;
-    struct cert *ak_cert;
-    struct pubkey *ak, *enc_key;
-    bool ak_trusted;
-    struct findings findings; /* of the keys and of isolation: what is not the appraisal's */
-    struct appraised appraised;
+    struct bytes text; /* AttestationInfo, decoded */
+    struct azureguest_evidence evidence;
     struct azureguest_claims claims;
     struct policy_outcome outcome;
 };
 
-static void azureguest_done(struct azureguest *t)
+static void refuse(struct azureguest *t, enum finding_id id, const char *text)
 {
-    cert_free(t->ak_cert);
-    pubkey_free(t->ak);
-    pubkey_free(t->enc_key);
+    findings_add(&t->evidence.findings, id, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", text);
 }
 
-static struct finding *refuse(struct azureguest *t, enum finding_id id, const char *text)
+/* ---- steps 1 to 7: the evidence ---- */
+
+static bool counts_here(void *context, struct arena *a, const struct cert *cert, struct err *err)
 {
-    return findings_add(&t->findings, id, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", text);
-}
+    const struct azureguest *t = context;
 
-/* ---- 7.4 step 2: the attestation key ---- */
-
-static void chain_to_root(struct azureguest *t)
-{
-    const struct chain_options options = {
-        .purpose = CHAIN_CLOUD_AK, .now_ms = t->now_ms, .skew_ms = CHAIN_CLOCK_SKEW_MS, .pins_have_no_dates = true
-    };
-    struct trust_store *roots CLEANUP(trust_store_free_at) =
-        t->terms.ak_roots ? trust_store_ref(t->terms.ak_roots) : trust_slot_get(t->service->ak_roots);
-    struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
-    struct err why = ERR_INIT;
-
-    t->ak_trusted = chain_verify(roots, t->ak_cert, NULL, 0, &options, &chain, &why) &&
-                    vouch_counts_for(t->service->store, t->a, t->ak_cert, t->terms.provider ? t->terms.provider : "", &why);
-    if (!t->ak_trusted)
-        refuse(t, FINDING_AK_UNTRUSTED,
-               ak_cert_is_placeholder(t->ak_cert) ? "AikCert is the platform's placeholder: the attestation key has no certificate yet"
-                                                  : why.text);
-}
-
-static bool check_key(struct azureguest *t, struct err *err)
-{
-    const struct azureguest_message *m = &t->message;
-
-    if (!tpm_public_key(&m->ak, &t->ak, err))
-        return err_within(err, "AikPub");
-    if (m->aik_cert.len == 0) {
-        refuse(t, FINDING_AK_UNTRUSTED, "AikCert is missing: nobody vouches for the attestation key");
-        return true;
-    }
-    if (!cert_parse(m->aik_cert, &t->ak_cert, err))
-        return err_within(err, "AikCert");
-    if (!t->ak_cert->key || !pubkey_equal(t->ak_cert->key, t->ak))
-        refuse(t, FINDING_AK_PUBLIC, "AikPub is another key than AikCert's");
-    if (!key_profile_check(KEY_PROFILE_AK, &m->ak, FINDING_AK_ATTRIBUTES, &t->findings))
-        return true;
-    chain_to_root(t);
-    return true;
-}
-
-/* ---- step 3 and 6: quote and log ---- */
-
-static bool appraise_evidence(struct azureguest *t, struct err *err)
-{
-    const struct azureguest_message *m = &t->message;
-    const struct appraise_request request = { .evidence = &m->evidence,
-                                              .form = SIGNATURE_FORM_RAW_RSASSA,
-                                              .ak = t->ak,
-                                              .ak_trusted = t->ak_trusted,
-                                              .any_nonce = true,
-                                              .no_policy_needed = true, /* it speaks of other claims, and runs later */
-                                              .required_pcr_mask = m->pcr_set | REGISTERS_REQUIRED,
-                                              .reference = t->service->reference,
-                                              .now_ms = t->now_ms };
-
-    if (m->evidence.pcrs.banks[0].present != m->pcr_set)
-        refuse(t, FINDING_QUOTE_SELECTION, "PcrSet and PCRs list different registers");
-    return appraise(t->a, &request, &t->appraised, err);
-}
-
-/* ---- steps 4 and 5: the key that the answer is sealed to ---- */
-
-static bool check_certification(struct azureguest *t, struct err *err)
-{
-    const struct azureguest_message *m = &t->message;
-    const struct certify_claim claim = {
-        .attest = m->certify_info, .signature = m->certify_signature, .form = SIGNATURE_FORM_RAW_RSASSA, .object = &m->enc_key
-    };
-    const struct certify_expectations want = { .ak = t->ak,
-                                               .any_nonce = true,
-                                               .qualified_signer = verified_quote_qualified_signer(t->appraised.quote) };
-
-    return certify_check(&claim, &want, &t->findings, err) || err->code != ERR_NO_MEMORY;
-}
-
-static bool check_sealing_key(struct azureguest *t, struct err *err)
-{
-    const struct tpm_public *pub = &t->message.enc_key;
-    struct err why = ERR_INIT;
-    struct digest policy;
-
-    if (pub->type != TPM_ALG_RSA)
-        refuse(t, FINDING_SEALING_KEY, "EncKeyPub is no RSA key");
-    else if (!tpm_public_key(pub, &t->enc_key, &why))
-        refuse(t, FINDING_SEALING_KEY, why.text);
-    if (!key_profile_check(KEY_PROFILE_SEALING, pub, FINDING_SEALING_KEY, &t->findings))
-        return true;
-    if (!policy_pcr_digest(pub->name_algorithm, verified_quote_pcrs(t->appraised.quote), &policy, err))
-        return false;
-    if (!bytes_equal(pub->policy, digest_bytes(&policy)))
-        refuse(t, FINDING_SEALING_POLICY, "authPolicy of EncKeyPub is not PolicyPCR over the quoted registers");
-    return true;
+    return vouch_counts_for(t->service->store, a, cert, t->terms.provider ? t->terms.provider : "", err);
 }
 
 static bool verify(struct azureguest *t, struct err *err)
 {
-    if (t->message.isolation != AZUREGUEST_TRUSTED_LAUNCH)
-        refuse(t, FINDING_ISOLATION, "IsolationInfo is not of type TrustedLaunch: no verifier for hardware reports is set up");
-    if (!check_key(t, err) || !appraise_evidence(t, err))
-        return false;
-    return !t->appraised.quote || (check_certification(t, err) && check_sealing_key(t, err));
+    struct trust_store *roots CLEANUP(trust_store_free_at) =
+        t->terms.ak_roots ? trust_store_ref(t->terms.ak_roots) : trust_slot_get(t->service->ak_roots);
+    const struct azureguest_checks checks = {
+        .ak_roots = roots, .reference = t->service->reference, .now_ms = t->now_ms, .counts = counts_here, .context = t
+    };
+
+    return azureguest_verify(t->a, t->text, &checks, &t->evidence, err);
 }
 
 /* ---- step 8: the policy ---- */
@@ -198,8 +96,8 @@ static bool run_policy(struct azureguest *t, struct err *err)
     struct policy_error why = { .kind = POLICY_EVALUATION_ERROR };
     const char *text;
 
-    if (!azureguest_claims_build(t->a, &t->message, &t->appraised, t->enc_key, t->service->reference, t->terms.policy_hash, &t->claims,
-                                 err))
+    if (!azureguest_claims_build(t->a, &t->evidence.message, &t->evidence.appraised, t->evidence.enc_key, t->service->reference,
+                                 t->terms.policy_hash, &t->claims, err))
         return false;
     if (!policy_evaluate(t->a, t->terms.policy, t->claims.policy, t->claims.n_policy, NULL, &t->outcome, &why)) {
         if (why.err.code == ERR_LATE)
@@ -310,7 +208,7 @@ static bool write_original(struct azureguest *t, struct json_out *out, const str
 /* The same claims below "trueboot" of an EAT Attestation Result. */
 static bool write_ear(struct azureguest *t, struct json_out *out, const struct token_times *x, struct err *err)
 {
-    const struct bootchain *chain = t->appraised.chain;
+    const struct bootchain *chain = t->evidence.appraised.chain;
     const char *policy = arena_printf(t->a, "%s/policies/AzureGuest#%s", t->terms.issuer, t->terms.policy_hash);
     struct ear_vector vector;
     struct azureguest_claim *m;
@@ -320,7 +218,7 @@ static bool write_ear(struct azureguest *t, struct json_out *out, const struct t
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
     if (!collect(t, 0, &m, &n, err))
         return false;
-    ear_judge(&t->appraised.appraisal, chain ? chain->secure_boot : SECURE_BOOT_UNKNOWN, &vector);
+    ear_judge(&t->evidence.appraised.appraisal, chain ? chain->secure_boot : SECURE_BOOT_UNKNOWN, &vector);
     ear_write_head(out);
     json_put_integer(out, "nbf", x->now - BACKDATE_SECONDS);
     json_put_integer(out, "exp", x->expires);
@@ -332,11 +230,11 @@ static bool write_ear(struct azureguest *t, struct json_out *out, const struct t
     json_end(out);
     json_begin_object(out, "trueboot");
     json_put_string(out, "attestationType", "azurevm");
-    json_put_string(out, "verdict", verdict_name(t->appraised.appraisal.verdict));
+    json_put_string(out, "verdict", verdict_name(t->evidence.appraised.appraisal.verdict));
     json_put_string(out, "policyHash", t->terms.policy_hash);
     if (t->terms.policy_signer)
         management_token_put_signer(out, "policySigner", t->terms.policy_signer);
-    ear_write_findings(out, &t->appraised.appraisal.findings);
+    ear_write_findings(out, &t->evidence.appraised.appraisal.findings);
     json_begin_object(out, "claims");
     if (!put_members(out, m, n))
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
@@ -378,7 +276,7 @@ static bool answer(struct azureguest *t, struct http_response *response, struct 
 
     if (!make_token(t, &token, err) || !sealing_secret_new(&secret, err))
         return false;
-    fine = sealed_answer_make(t->a, &secret, t->enc_key, &t->message.enc_key.scheme, token, &sealed, err);
+    fine = sealed_answer_make(t->a, &secret, t->evidence.enc_key, &t->evidence.message.enc_key.scheme, token, &sealed, err);
     wipe(&secret, sizeof secret);
     if (!fine)
         return false;
@@ -396,26 +294,17 @@ static bool refuse_with(struct http_response *response, const char *code, const 
     return http_response_error(response, 400, code, finding_kind(f->id)->id, "%s", f->text);
 }
 
-/* The order of 7.4: isolation and the key come before the quote, its findings before those of the key for the answer. */
-static const struct finding *bad_evidence(const struct azureguest *t)
-{
-    const struct finding *own = refusal_of_evidence(&t->findings), *appraised = refusal_of_evidence(&t->appraised.appraisal.findings);
-    bool own_first = own && (own->id < FINDING_CERTIFY_MALFORMED || own->id == FINDING_ISOLATION);
-
-    return own_first || !appraised ? own : appraised;
-}
-
 static bool decide(struct azureguest *t, struct http_response *response, struct err *err)
 {
-    const struct finding *f = bad_evidence(t);
+    const struct finding *f = azureguest_refusal(&t->evidence);
 
     if (f)
         return refuse_with(response, "InvalidParameter", f);
-    if (!t->appraised.quote || t->findings.overflow || t->appraised.appraisal.findings.overflow)
+    if (!t->evidence.appraised.quote || t->evidence.findings.overflow || t->evidence.appraised.appraisal.findings.overflow)
         return err_set(err, ERR_LIMIT, "the evidence raises more findings than can be kept");
     if (!run_policy(t, err))
         return false;
-    f = refusal_of_policy(&t->findings);
+    f = refusal_of_policy(&t->evidence.findings);
     if (f)
         return refuse_with(response, "PolicyEvaluationError", f);
     for (size_t i = 0; i < t->outcome.n_outgoing; i++)
@@ -427,10 +316,7 @@ static bool decide(struct azureguest *t, struct http_response *response, struct 
 
 static bool read_request(struct azureguest *t, struct err *err)
 {
-    struct bytes text;
-
-    return http_body_json(t->http, NULL, &t->body, err) && azureguest_text_read(t->a, t->body, &text, err) &&
-           azureguest_message_read(t->a, text, &t->message, err);
+    return http_body_json(t->http, NULL, &t->body, err) && azureguest_text_read(t->a, t->body, &t->text, err);
 }
 
 bool attest_azureguest(const struct attestation_service *service, const struct azureguest_terms *terms, const struct http_request *http,
@@ -445,11 +331,11 @@ bool attest_azureguest(const struct attestation_service *service, const struct a
     t->terms = *terms;
     t->http = http;
     t->a = http->arena;
-    t->findings.arena = t->a;
     t->now_ms = service->now_ms();
     fine = read_request(t, err) &&
            (!choose_policy(t, response) ||
-            (verify(t, err) && (!data_plane_within_budget(service, t->ak_cert, t->appraised.quote, response) || decide(t, response, err))));
-    azureguest_done(t);
+            (verify(t, err) &&
+             (!data_plane_within_budget(service, t->evidence.ak_cert, t->evidence.appraised.quote, response) || decide(t, response, err))));
+    azureguest_evidence_done(&t->evidence);
     return fine || refusal_answer_error(response, err);
 }

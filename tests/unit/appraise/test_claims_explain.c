@@ -274,7 +274,7 @@ TEST(a_claim_says_what_it_rests_on_or_why_it_is_false)
 
         REQUIRE(scene_make(&s, rows[i].build, rows[i].quoted));
         claim = service_claim_boolean(rows[i].claim, value_of(&s.chain, rows[i].claim));
-        REQUIRE_OK(claims_explain(&s.a, &s.appraised, &claim, 1, &list, &n, &err), err);
+        REQUIRE_OK(claims_explain(&s.a, &s.appraised, CLAIM_EVIDENCE_TPM, &claim, 1, &list, &n, &err), err);
         REQUIRE(n > 1 && list[0].made && list[0].row == &service_claims[rows[i].claim]);
         CHECK_INT(list[0].value.boolean, rows[i].value);
         CHECK_STRING(list[0].why ? list[0].why : "", rows[i].why ? rows[i].why : "");
@@ -293,7 +293,7 @@ TEST(what_is_not_made_says_why_and_every_row_of_the_list_is_there_once)
     size_t n, n_rows = 0;
 
     REQUIRE(scene_make(&s, sound, ALL));
-    REQUIRE_OK(claims_explain(&s.a, &s.appraised, NULL, 0, &list, &n, &err), err);
+    REQUIRE_OK(claims_explain(&s.a, &s.appraised, CLAIM_EVIDENCE_TPM, NULL, 0, &list, &n, &err), err);
     for (int i = 0; i < CLAIM_COUNT; i++)
         n_rows += service_claims[i].evidence == CLAIM_EVIDENCE_TPM;
     CHECK_INT(n, n_rows);

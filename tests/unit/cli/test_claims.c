@@ -1,8 +1,11 @@
 /* trueboot evidence claims over recorded evidence. */
+#include <unistd.h>
+#include "base/file.h"
 #include "json/write.h"
 #include "policy/claim_list.h"
 #include "run.h"
 #include "support/test.h"
+#include "x509/ca.h"
 
 #define BOOTS SOURCE_ROOT "/tests/data/boots/"
 
@@ -89,4 +92,77 @@ TEST(nothing_is_claimed_about_evidence_whose_quote_does_not_hold)
     CHECK(bytes_find(r.error, BYTES_LIT("nothing is claimed")) != SIZE_MAX);
     CHECK_INT(claims(&a, BOOTS "no-such.evidence.json", NULL, NULL).code, 1);
     CHECK_INT(claims(&a, BOOTS "clean.log", NULL, NULL).code, 1);
+}
+
+/* A CA that has vouched for nothing. */
+static const char *other_root(struct arena *a)
+{
+    struct ca *ca CLEANUP(ca_free_at) = NULL;
+    struct err err = ERR_INIT;
+    struct bytes key, pem;
+
+    if (!ca_new("another CA", 1700000000000, &ca, &err) || !ca_save(ca, a, &key, &pem, &err) ||
+        !file_write("another-ca.pem", pem, 0600, &err))
+        test_note("%s", err.text);
+    return "another-ca.pem";
+}
+
+/* ---- a real request of POST /attest/AzureGuest ---- */
+
+TEST(every_claim_of_a_guest_request_is_there_whether_it_is_the_body_or_what_it_holds)
+{
+    static const char *const files[] = { "azureguest/request-Linux.json", "azureguest/attestationinfo-Linux.json" };
+
+    if (!shared_data(files[0]))
+        SKIP("no shared data");
+    for (size_t f = 0; f < ARRAY_LEN(files); f++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct ran r = claims(&a, shared_data(files[f]), "-o", "json");
+        const struct json *list = run_json(&a, &r);
+
+        CHECK_INT(r.code, 0);
+        CHECK(bytes_find(r.error, BYTES_LIT("taken as trusted")) != SIZE_MAX);
+        REQUIRE(list);
+        for (int i = 0; i < CLAIM_COUNT; i++) {
+            const struct json *one = named(list, service_claims[i].name);
+            CHECK((one != NULL) == (service_claims[i].evidence == CLAIM_EVIDENCE_AZUREGUEST));
+            CHECK(!one || json_get(one, "restsOn")->array.n || json_get(one, "why")->type == JSON_STRING);
+        }
+        CHECK_STRING(text_of(&a, named(list, "secureboot"), "value"), "true");
+        CHECK_STRING(text_of(&a, named(list, "secureboot"), "restsOn"),
+                     "[{\"event\":3,\"register\":7,\"type\":\"EV_EFI_VARIABLE_DRIVER_CONFIG\",\"says\":\"the value 1\"}]");
+        CHECK_STRING(text_of(&a, named(list, "x-ms-azurevm-vmid"), "value"), "\"BE25CBE4-4816-4404-8A45-CE42B86C4294\"");
+        CHECK_STRING(text_of(&a, named(list, "x-ms-azurevm-bootdebug-enabled"), "why"), "\"no record of Windows speaks of it\"");
+        CHECK_STRING(text_of(&a, named(list, "x-ms-policy-hash"), "value"), "null");
+    }
+}
+
+TEST(a_guest_request_is_judged_by_the_roots_that_are_named_and_claims_nothing_when_it_does_not_hold)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *shared = shared_data("azureguest/attestationinfo-Linux.json"), *changed = "changed-guest-request.json", *request;
+    struct bytes text;
+    struct err err = ERR_INIT;
+    struct ran r;
+    size_t at;
+
+    if (!shared)
+        SKIP("no shared data");
+    request = arena_string(&a, bytes_of_string(shared));
+    r = claims(&a, request, "--ak-root", shared_data("azureguest/aikcert-Linux.der"));
+    CHECK_INT(r.code, 0); /* a pin */
+    CHECK(bytes_find(r.error, BYTES_LIT("taken as trusted")) == SIZE_MAX);
+    r = claims(&a, request, "--ak-root", other_root(&a));
+    unlink("another-ca.pem");
+    CHECK_INT(r.code, 10);
+    CHECK(r.out.len == 0 && bytes_find(r.error, BYTES_LIT("nothing is claimed")) != SIZE_MAX);
+
+    REQUIRE_OK(file_read_in(&a, request, 1 << 20, &text, &err), err);
+    at = bytes_find(text, BYTES_LIT("\"PcrSignature\" : \"")) + 20;
+    ((uint8_t *)(uintptr_t)text.data)[at] ^= 1; /* another letter of base64 */
+    REQUIRE_OK(file_write(changed, text, 0600, &err), err);
+    r = claims(&a, changed, "-o", "json");
+    CHECK_INT(r.code, 10);
+    CHECK_INT(r.out.len, 0);
+    unlink(changed);
 }
