@@ -226,13 +226,13 @@ static void write_status(struct daemon *d)
     json_put_string(&out, "tpm", or_null(s->tpm_name));
     json_put_string(&out, "akName", or_null(s->ak_name));
     put_time_or_null(&out, "akCertificateExpiryTime", session_certificate_until(s));
-    json_put_string(&out, "tokenId", or_null(s->token_id));
     json_put_string(&out, "lastVerdict", or_null(s->state.last_verdict));
     failure_put(&out, "failure", d->has_failure ? &d->failure : NULL);
     json_put_string(&out, "stateNote", or_null(s->state.note));
     session_notes(s, &notes);
     notes_put(&out, "notes", &notes);
     lasting_len = w.len; /* what follows is another one in each cycle */
+    json_put_string(&out, "tokenId", or_null(s->token_id));
     put_time_or_null(&out, "lastVerdictTime", s->state.last_verdict_ms);
     put_time_or_null(&out, "tokenExpiryTime", s->token_until_ms);
     put_time_or_null(&out, "lastReportTime", d->last_report_ms);
