@@ -471,7 +471,7 @@ def tpm_cases(guest):
     bad = [
         ("a challenge again", {"challenge": once}, "challenge"), ("another provider's", {"challenge": guest.init("/providers/own")}, "challenge"),
         ("an altered service_context", {"data": inner(flipped("service_context"))}, "challenge"),
-        ("no service_context", {"data": inner(lambda d: d.pop("service_context"))}, "challenge"),
+        ("no service_context", {"data": inner(lambda d: d.pop("service_context"))}, "malformed"),
         ("another challenge", {"data": inner(put_member("challenge", b64u(bytes(16))))}, "challenge"),
         ("alg none", {"algorithm": "none"}, "untrusted"), ("an alg that is not for this", {"algorithm": "PS384"}, "untrusted"),
         ("a typ that nobody knows", {"typ": "JWT"}, "malformed"), ("no typ", {"typ": None}, "malformed"), ("version 1 where it is off", {"typ": "attReq"}, "unsupported"),
