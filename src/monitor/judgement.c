@@ -111,11 +111,24 @@ static void note_duplicate(struct judging *j)
         findings_add(&j->out->findings, FINDING_TPM_IDENTITY_DUPLICATED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", j->twin);
 }
 
+/* By the member that names a finding: a command line may be a finding's name, too, but what is in a string cannot look like a member. */
+static bool says(const char *findings_json, enum finding_id id)
+{
+    static const char member[] = "\"id\":\"";
+    const char *name = finding_kind(id)->id;
+    size_t len = strlen(name);
+
+    for (const char *at = findings_json; (at = strstr(at, member)) != NULL; at += sizeof member - 1)
+        if (strncmp(at + sizeof member - 1, name, len) == 0 && at[sizeof member - 1 + len] == '"')
+            return true;
+    return false;
+}
+
 /* Whether what was judged last is still all there is to judge. */
 static bool is_current(const struct judging *j)
 {
     return j->has_before && strcmp(j->before.appraisal_id, j->row->id) == 0 && j->before.baseline_version == j->out->baseline_version &&
-           (j->twin != NULL) == (strstr(j->before.findings, "\"tpm.identity_duplicated\"") != NULL);
+           (j->twin != NULL) == says(j->before.findings, FINDING_TPM_IDENTITY_DUPLICATED);
 }
 
 static bool load_baseline(struct judging *j, struct err *err)

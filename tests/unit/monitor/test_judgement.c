@@ -390,6 +390,21 @@ TEST(two_vms_that_claim_one_tpm_are_both_unhealthy_until_it_is_released)
     CHECK_STRING(status_of_vm(&f, vm, NULL), "Healthy");
 }
 
+TEST(a_command_line_that_is_a_findings_name_hides_no_copy)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct err err = ERR_INIT;
+
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ .command_line = "tpm.identity_duplicated" }));
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
+    REQUIRE_OK(store_setting_put(f.store, arena_printf(&f.a, STORE_SETTING_DUPLICATE, vm->uuid),
+                                 BYTES_LIT("22222222-2222-4333-8444-000000000002"), &err),
+               err);
+    CHECK(findings_have(&judged_now(&f, vm)->findings, FINDING_TPM_IDENTITY_DUPLICATED));
+}
+
 /* ---- records ---------------------------------------------------------------------------------------------------------------------- */
 
 /* A row whose record is `record` instead of the VM's newest. */
