@@ -56,6 +56,7 @@ TEST(every_way_to_write_leaves_the_whole_new_content)
 TEST(what_was_rewritten_stays_beside_it_until_the_next_time)
 {
     struct folder f;
+    char elsewhere[60];
     struct err err = ERR_INIT;
 
     REQUIRE(make_folder(&f));
@@ -65,10 +66,13 @@ TEST(what_was_rewritten_stays_beside_it_until_the_next_time)
     REQUIRE_OK(file_rewrite(f.path, BYTES_LIT("three"), 0600, &err), err);
     check_content(f.path, BYTES_LIT("three"));
     check_content(f.before, BYTES_LIT("two"));
-    CHECK(unlink(f.path) == 0 && unlink(f.before) == 0);
-    CHECK(symlink("/nonexistent/elsewhere", f.before) == 0); /* a link that somebody put there is not followed */
-    CHECK(!file_rewrite(f.path, BYTES_LIT("four"), 0600, &err));
-    CHECK(unlink(f.before) == 0 && rmdir(f.name) == 0);
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", f.name);
+    CHECK(unlink(f.before) == 0 && symlink(elsewhere, f.before) == 0); /* a link that somebody put there is taken away, not followed */
+    REQUIRE_OK(file_rewrite(f.path, BYTES_LIT("four"), 0600, &err), err);
+    check_content(f.path, BYTES_LIT("four"));
+    check_content(f.before, BYTES_LIT("three"));
+    CHECK(!file_exists(elsewhere));
+    CHECK(unlink(f.path) == 0 && unlink(f.before) == 0 && rmdir(f.name) == 0);
 }
 
 TEST(what_is_overwritten_stays_the_same_file_and_nothing_else_is_overwritten)
