@@ -4,6 +4,7 @@ network_classes.py. Only addresses of these namespaces are used; everything ends
 run as a program (inside the far namespace): network_lab.py FOLDER        serves until its standard input ends"""
 import contextlib
 import datetime
+import importlib.util
 import ipaddress
 import os
 import shutil
@@ -33,9 +34,7 @@ def missing():
     for tool in ("ip", "nft"):
         if not shutil.which(tool):
             return f"{tool} is not installed"
-    try:
-        import cryptography  # noqa: F401
-    except ImportError:
+    if not importlib.util.find_spec("cryptography"):
         return "python3-cryptography is not installed"
     probe = f"tb-probe-{os.getpid()}"
     if subprocess.run(["ip", "netns", "add", probe], capture_output=True).returncode != 0:

@@ -12,7 +12,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "debian_vm")]
-from guest import deb, play  # noqa: E402
+from guest import PATIENCE, deb, play  # noqa: E402
 from rig import UUID, until  # noqa: E402
 from tap import ok, tap  # noqa: E402
 

@@ -272,7 +272,7 @@ def main():
         i, entry = upgrades(flow)
         secrets(flow)
         removal(flow, i, entry)
-    except Exception as error:  # a test that breaks off has failed
+    except Exception:  # a test that breaks off has failed
         import traceback
         tap.check(False, "the flow runs to its end", traceback.format_exc())
     finally:

@@ -4,7 +4,6 @@ import atexit
 import base64
 import http.client
 import json
-import os
 import shutil
 import signal
 import socket

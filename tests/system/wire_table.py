@@ -16,7 +16,7 @@ import threading
 import time
 
 from tap import ok, tap
-from wire_rig import API, GROUP, JSON, PLAIN, RESET, TEXT, Local, ask, b64u, claims, data, end_server, error_of, folder, jws, owner, port, start, tls, unb64u
+from wire_rig import API, GROUP, JSON, PLAIN, RESET, TEXT, Local, ask, b64u, claims, end_server, error_of, folder, jws, owner, port, start, tls, unb64u
 
 if not start():
     print("1..1\nnot ok 1 - the server starts")
@@ -79,7 +79,7 @@ bodies = [
     ("attest: AzureGuest by its small member", "POST", f"{P}/attest/AzureGuest{API}", '{"attestationInfo":"e30"}', JSON, 400, "InvalidParameter"),
     ("no api-version", "GET", f"{P}/policies/Tpm", None, {}, 400, "MissingApiVersionParameter"),
     ("an unknown api-version", "GET", f"{P}/policies/Tpm?api-version=2000-01-01", None, {}, 400, "UnsupportedApiVersion"),
-    ("a provider that nobody has", "GET", f"/providers/nobody/certs", None, {}, 404, "NotFound"),
+    ("a provider that nobody has", "GET", "/providers/nobody/certs", None, {}, 404, "NotFound"),
     ("a path that nobody has", "GET", "/nothing", None, {}, 404, "NotFound"),
     ("SGX baselines", "GET", f"/tcbbaselines/azure{API}", None, {}, 404, "NotFound"),
     ("revoking", "POST", "/revoke", "", {}, 404, "NotFound"),
