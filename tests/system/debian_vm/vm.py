@@ -85,7 +85,8 @@ class DebianVm:
         self.qemu = subprocess.Popen([
             "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "768", "-nodefaults",
             "-no-user-config", "-display", "none", "-uuid", self.uuid, "-serial", "file:serial.log", "-qmp", "unix:qmp.sock,server=on,wait=off",
-            "-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=0",
+            # A reset ends QEMU, and wait_for_boot() starts it anew: code that the emulator had translated before the reset was seen to run in GRUB after it.
+            "-no-reboot", "-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=0",
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}", "-drive", "if=pflash,unit=1,format=raw,file=vars.fd",
             "-drive", "if=none,id=boot,format=raw,cache=unsafe,file=disk.raw", "-device", "virtio-blk-pci,drive=boot,bootindex=1",
             "-drive", f"if=none,id=payload,format=raw,readonly=on,file={self.payload}", "-device", "virtio-blk-pci,drive=payload,serial=payload",
@@ -102,7 +103,10 @@ class DebianVm:
         end = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < end:
             if self.qemu.poll() is not None:
-                raise RuntimeError("QEMU ended: " + open(self.path("qemu.log")).read()[-500:])
+                if self.qemu.returncode:
+                    raise RuntimeError("QEMU ended: " + open(self.path("qemu.log")).read()[-500:])
+                self.end()
+                self.start()
             try:
                 self.synchronise()
                 boot = self.run("cat /proc/sys/kernel/random/boot_id", seconds=15).out.strip()
