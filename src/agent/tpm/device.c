@@ -7,8 +7,10 @@
 enum {
     READ_DEADLINE_MS = 10 * 1000,
     CREATE_DEADLINE_MS = 120 * 1000,
-    PATIENCE_MS = 60 * 1000, /* a hypervisor that moves the VM stops the TPM's commands meanwhile (9.4 MIGRATED) */
-    OURS_MAX = 8,            /* handles that we loaded; 3 are ever in use */
+    PATIENCE_MS = 60 * 1000,      /* a hypervisor that moves the VM stops the TPM's commands meanwhile (9.4 MIGRATED) */
+    FLUSH_PATIENCE_MS = 2 * 1000, /* what is not unloaded now goes with the device, or at the next start */
+    LOST_DEADLINE_MS = 1000,
+    OURS_MAX = 8, /* handles that we loaded; 3 are ever in use */
 };
 
 struct tpm_device {
@@ -17,6 +19,7 @@ struct tpm_device {
     uint32_t ours[OURS_MAX]; /* 0: free */
     struct tpm_facts facts;
     bool has_facts;
+    bool lost; /* the last exchange was given up: until one succeeds nothing is waited for any more, and whoever cleans up is soon done */
     struct writer out;
     int64_t until_ms; /* 0: no limit but each command's own */
     uint8_t in[TPM_MESSAGE_MAX];
@@ -116,9 +119,14 @@ static bool make_room_meanwhile(struct tpm_device *tpm, struct failure *why);
 
 static int64_t deadline_of(const struct tpm_device *tpm, const struct tpm_command *command, int64_t now_ms)
 {
-    int64_t own = now_ms + (command->slow ? CREATE_DEADLINE_MS : READ_DEADLINE_MS);
+    int64_t own = now_ms + (tpm->lost ? LOST_DEADLINE_MS : command->slow ? CREATE_DEADLINE_MS : READ_DEADLINE_MS);
 
     return tpm->until_ms && tpm->until_ms < own ? tpm->until_ms : own;
+}
+
+static int64_t patience_of(const struct tpm_device *tpm, const struct tpm_command *command)
+{
+    return tpm->lost ? 0 : command->code == TPM_CC_FlushContext ? FLUSH_PATIENCE_MS : PATIENCE_MS;
 }
 
 /* Sends what is in `out` until there is an answer, or the trouble is of the lasting kind, or patience is at its end. */
@@ -135,7 +143,8 @@ static bool carry(struct tpm_device *tpm, const struct tpm_command *command, siz
                                         ret_len, &err);
         tpm->usage.commands++;
         now_ms = clock_monotonic_ms();
-        if (done || err.code != ERR_IO || now_ms - started_ms + pause_ms > PATIENCE_MS || (tpm->until_ms && now_ms >= tpm->until_ms))
+        if (done || err.code != ERR_IO || now_ms - started_ms + pause_ms > patience_of(tpm, command) ||
+            (tpm->until_ms && now_ms >= tpm->until_ms))
             break;
         usleep(pause_ms * 1000);
         if (command->n_answers && !make_room_meanwhile(tpm, why)) /* what was made may be there: only the answer got lost */
@@ -144,6 +153,7 @@ static bool carry(struct tpm_device *tpm, const struct tpm_command *command, siz
         pause_ms = pause_ms < 3200 ? pause_ms * 2 : pause_ms;
     }
     tpm->usage.waited_ms += now_ms - started_ms;
+    tpm->lost = !done;
     return done ? true : failure_from(why, FAILURE_TPM_UNUSABLE, &err);
 }
 

@@ -93,6 +93,29 @@ TEST(exchanges_that_fail_are_repeated_but_not_those_that_last_too_long_or_have_n
     }
 }
 
+/* Whoever cleans up after a TPM that went away must not wait as long for each handle as its last command did. */
+TEST(what_was_given_up_is_not_waited_for_again_until_it_answers)
+{
+    struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
+    struct faulty f;
+    struct failure why = FAILURE_INIT;
+    uint32_t first = 0x80000000, second = 0x80000001;
+
+    faulty_add(open_faulty(&f, false, &tpm), (struct fault){ .kind = FAULT_IO });
+    tpm_flush(tpm, &first);
+    CHECK(f.seen >= 2 && f.seen <= 6); /* 50 ms to 800 ms, and 1.6 s more would be too long for a flush */
+    f.seen = 0;
+    tpm_flush(tpm, &second);
+    CHECK(!tpm_call(tpm, request_read_clock(tpm_out(tpm)), "", NULL, &why));
+    CHECK_STRING(failure_name(why.id), "TPM_UNUSABLE");
+    CHECK_INT(f.seen, 2);
+    CHECK(f.last_deadline_ms <= 1000);
+    f.n_faults = 0;
+    CHECK(tpm_call(tpm, request_read_clock(tpm_out(tpm)), "", NULL, &why));
+    CHECK(tpm_call(tpm, request_read_clock(tpm_out(tpm)), "", NULL, &why));
+    CHECK(f.last_deadline_ms > 9000);
+}
+
 TEST(a_command_has_ten_seconds_and_one_that_makes_a_key_two_minutes)
 {
     struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;

@@ -1,4 +1,5 @@
 /* The agent's TPM side against a real emulator. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "agent/tpm/ek.h"
@@ -108,6 +109,28 @@ TEST(a_tpm_with_another_seed_is_told_from_ours)
     record.handle = 0;
     CHECK(!ak_once(&v, &record, name, &later, &why));
     CHECK_STRING(failure_name(why.id), "SEED_CHANGED");
+}
+
+/* The key that is loaded, the device, and what keeps a connection for the next one. */
+TEST(a_tpm_that_died_is_closed_without_waiting_for_it)
+{
+    struct ak_options transient = { .look_only = true };
+    struct tpm_device *tpm = NULL;
+    struct ak *ak = NULL;
+    struct failure why = FAILURE_INIT;
+    int64_t waited_ms;
+
+    WITH_VTPM(v);
+    REQUIRE_DONE(tpm_device_open(v.tcti, &tpm, &why), why);
+    REQUIRE_DONE(ak_open(tpm, &transient, &unknown, &ak, &why), why);
+    CHECK_INT(tpm_device_usage(tpm).objects, 1);
+    waited_ms = tpm_device_usage(tpm).waited_ms;
+    kill(v.pid, SIGKILL);
+    ak_close(ak);
+    CHECK(tpm_device_usage(tpm).waited_ms - waited_ms < 10000); /* of its own accord; a command has a minute */
+    tpm_device_close(tpm);
+    CHECK(!tpm_device_open(v.tcti, &tpm, &why));
+    CHECK_STRING(failure_name(why.id), "TPM_UNUSABLE");
 }
 
 TEST(a_quote_verifies_and_covers_the_values_that_come_with_it)
