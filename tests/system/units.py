@@ -169,6 +169,30 @@ def other_user(work, rig, common):
     tap.check(reset.returncode == 0 and not left, "reset wipes identity, state and copied logs", f"{left} {reset.stderr}")
 
 
+def nobody_to_become(work, rig, common):
+    """Root, and no user of ours: an explicit one is asked for, the usual one is missed loudly, and who means it may say so."""
+    name = "a user that does not exist is an error where it was named"
+    if os.geteuid() != 0:
+        return tap.skip(name, "only root can start it so")
+
+    def run(*options):
+        folders = ["--state-dir", os.path.join(work, "missed-state"), "--run-dir", os.path.join(work, "missed-run")]
+        done = subprocess.run([rig.agent, "run", *common, *folders, "--no-start-delay", "--cycles", "1", *options], capture_output=True, text=True, timeout=120)
+        status = os.path.join(work, "missed-run/out/status.json")
+        return done, json.load(open(status)) if os.path.exists(status) else {}
+
+    done, status = run("--set", "run.user=trueboot-nobody-is-called-so")
+    tap.check(done.returncode == 53 and "there is no user trueboot-nobody-is-called-so" in done.stderr and not status, name, (done, status))
+    done, status = run("--set", "run.user=root")
+    tap.check(done.returncode == 0 and status["privileged"] and "runs as root" not in done.stderr, "run.user = root is taken at its word", (done, status))
+    try:
+        pwd.getpwnam("trueboot-agent")
+    except KeyError:
+        done, status = run()
+        tap.check(done.returncode == 0 and status["privileged"] and "level=warning msg=\"the daemon runs as root" in done.stderr,
+                  "without its user it runs as root and says so, in its log and in its status", (done, status))
+
+
 def under_filter(work):
     name = "the whole flow gets along with the filter"
     if missing_tools():
@@ -191,6 +215,7 @@ def under_filter(work):
         tap.check(twice.returncode == 0 and "no system call filter" not in twice.stderr, "under the unit's filter it is content with that one", twice.stderr)
         client(work, rig)
         other_user(work, rig, common[:-2])
+        nobody_to_become(work, rig, common[:-2])
     finally:
         rig.close()
     refused = subprocess.run([UNDER_FILTER, "/usr/bin/env", "nice", "-n", "5", "true"], capture_output=True)

@@ -218,6 +218,7 @@ static void write_status(struct daemon *d)
     json_put_integer(&out, "schema", 1);
     json_put_string(&out, "agentVersion", TRUEBOOT_VERSION);
     json_put_integer(&out, "pid", getpid());
+    json_put_boolean(&out, "privileged", geteuid() == 0);
     json_put_time(&out, "startedTime", d->started_ms);
     json_put_string(&out, "state", d->state);
     json_put_string(&out, "vmId", or_null(s->state.vm_id));

@@ -2,7 +2,7 @@
  *
  * It never ends because of the TPM or the server: it waits and tries again, and beats meanwhile so that silence keeps its meaning.
  * One instance at a time: flock on RUN_DIR/lock. After every step RUN_DIR/out/status.json is written:
- *   {"schema":1,"agentVersion":"…","pid":n,"startedTime":…,"state":"starting"|"idle"|"attesting"|"backoff"|"degraded","vmId":"…"|null,"bootId":"…",
+ *   {"schema":1,"agentVersion":"…","pid":n,"privileged":bool,"startedTime":…,"state":"starting"|"idle"|"attesting"|"backoff"|"degraded","vmId":"…"|null,"bootId":"…",
  *    "endpoint":"…"|null,"tpm":"device:/dev/tpmrm0"|null,"akName":"000b…"|null,"lastVerdict":"accepted"|"refused"|null,
  *    "lastVerdictTime":…|null,"lastReportTime":…|null,"lastHeartbeatTime":…|null,"nextAttestationTime":…|null,"failedCycles":n,
  *    "failure":{"code","reason","message"}|null,"failingSince":…|null,"lastFailureTime":…|null,"stateNote":"…"|null,

@@ -64,7 +64,7 @@
     X("net.timeout_total",    timeout_total_seconds,   DURATION, 120,     1,    3600,     "for one request")                                      \
     X("debug.dump_evidence",  dump_evidence,           SWITCH,   0,       0,    1,        "keep the newest request with evidence as evidence.json in state.dir, mode 0600") \
     X("log.dir",              log_dir,                 TEXT,     0,       0,    0,        "folder for trueboot-agent.log; /var/log/trueboot-agent where it exists") \
-    X("run.user",             user,                    TEXT,     0,       0,    0,        "who the daemon becomes when root starts it; trueboot-agent") \
+    X("run.user",             user,                    TEXT,     0,       0,    0,        "who the daemon becomes when root starts it; trueboot-agent. root: nobody else, and that is meant") \
     X("run.sandbox",          sandbox,                 SWITCH,   1,       0,    1,        "let the daemon give up what it does not need")         \
     X("enable.strict",        strict,                  SWITCH,   0,       0,    1,        "enabling fails when there is no verdict within 5 minutes") \
     X("state.dir",            state_dir,               TEXT,     0,       0,    0,        "folder that outlives a reboot; /var/lib/trueboot-agent") \

@@ -50,14 +50,34 @@ static void open_session(struct invocation *in, struct session *session)
     session->progress = say;
 }
 
+/* Root without a user to become: an explicit run.user has to be there, the usual one is missed loudly; run.user = root says that this is meant. */
+static bool is_to_become(const struct invocation *in, bool *ret, struct err *err)
+{
+    const char *user = verb_user(in);
+
+    *ret = geteuid() == 0 && strcmp(user, "root") != 0;
+    if (!*ret || getpwnam(user))
+        return true;
+    if (in->config.user && *in->config.user)
+        return err_set(err, ERR_UNSUPPORTED, "run.user: there is no user %s", user);
+    log_event(LOG_WARNING, "the daemon runs as root, as its user does not exist: make one, or name another, or root, in run.user", "user",
+              user, NULL);
+    return !(*ret = false);
+}
+
 /* Where root starts it without a service manager, we do what the units do: logs for the daemon's eyes, then another user. */
-static bool give_up_power(struct invocation *in, struct err *err)
+static bool give_up_power(struct invocation *in, int *ret_code, struct err *err)
 {
     struct err why = ERR_INIT;
+    bool become;
 
+    *ret_code = VERB_EXIT_BAD_SETTINGS;
     if (!in->config.sandbox)
         return true;
-    if (geteuid() == 0 && getpwnam(verb_user(in))) {
+    if (!is_to_become(in, &become, err))
+        return false;
+    *ret_code = VERB_EXIT_INTERNAL;
+    if (become) {
         if (verb_collect_logs(in) != VERB_EXIT_OK)
             log_event(LOG_WARNING, "the logs could not be collected", NULL);
         if (!sandbox_become(verb_user(in), &in->places_of, err))
@@ -108,8 +128,8 @@ int verb_run(struct invocation *in)
 
     keep_small_memory();
     notify_open();
-    if (!give_up_power(in, &err))
-        return verb_refused("run", VERB_EXIT_INTERNAL, &err);
+    if (!give_up_power(in, &code, &err))
+        return verb_refused("run", code, &err);
     open_log(in);
     if (in->secrets != SECRET_LOCKED)
         log_event(LOG_INFO, "secrets are not locked into memory", "why",

@@ -8,7 +8,7 @@
 
 static const char drop_in_folder[] = "trueboot-agent-publish.service.d", drop_in_name[] = "handler.conf";
 
-const char *verb_user(const struct invocation *in) { return in->config.user ? in->config.user : "trueboot-agent"; }
+const char *verb_user(const struct invocation *in) { return in->config.user && *in->config.user ? in->config.user : "trueboot-agent"; }
 
 bool verb_may_install(const struct invocation *in, const char *verb)
 {
