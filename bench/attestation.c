@@ -13,7 +13,7 @@
 #include "bootchain/plain.h"
 #include "crypto/random.h"
 #include "demo_vm.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "openssl_figures.h"
 #include "tpm/quote.h"
 

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "bench.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "jose/jwk.h"
 #include "jose/jws.h"
 #include "keystore/keystore.h"

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "bench.h"
 #include "bootchain/chain.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "openssl_figures.h"
 #include "support/eventlog_builder.h"
 

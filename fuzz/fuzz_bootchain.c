@@ -3,7 +3,7 @@
 #include "base/writer.h"
 #include "bootchain/compare.h"
 #include "bootchain/plain.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "fuzz.h"
 
 /* All memory of one run, the log's own parts included: the constant covers fixed tables, the factor what events become. */

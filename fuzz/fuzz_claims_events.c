@@ -1,6 +1,6 @@
 /* Any bytes as a log, quoted as it replays: the claim is JSON that reads back the same, and says nothing that is not proved. */
 #include "appraise/claims_events.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "fuzz.h"
 #include "json/parse.h"
 

@@ -1,7 +1,7 @@
 /* Device paths: nodes consume input, text is safe to show. */
 #include "fuzz.h"
 #include "base/utf8.h"
-#include "eventlog/device_path.h"
+#include "eventlog/uefi/device_path.h"
 
 static bool is_safe(const char *text)
 {

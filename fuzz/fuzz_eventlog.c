@@ -1,8 +1,7 @@
 /* A log, maybe joined from two: parsed, replayed, marked, described. Input: u16le length of the first log, then both. */
 #include "fuzz.h"
-#include "eventlog/describe.h"
-#include "eventlog/replay.h"
-#include "eventlog/systemd_boot.h"
+#include "eventlog/describe/describe.h"
+#include "eventlog/replay/replay.h"
 
 enum { K_FIXED = 64 * 1024, K_INPUT = 8 }; /* memory of parser and marks: at most K_FIXED + K_INPUT × input */
 
@@ -60,7 +59,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = ERR_INIT;
     struct eventlog log;
     struct event_mark *marks;
-    struct uki_event *uki;
     size_t first;
 
     arena_reset(&a);
@@ -79,7 +77,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_states(&log);
     ENSURE(replay_marks(&a, &log, &marks, &err));
     ENSURE(a.used <= K_FIXED + K_INPUT * size);
-    ENSURE(uki_events(&a, &log, marks, &uki, &err));
     check_replay(&a, &log);
     for (size_t i = 0; i < log.n_events && i < 64; i++) {
         ENSURE(event_describe(&a, &log, &log.events[i], &marks[i]));

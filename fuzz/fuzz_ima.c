@@ -1,6 +1,6 @@
 /* IMA lists, binary and ascii: views inside the input or the arena, memory bounded, verification against any register. */
 #include "fuzz.h"
-#include "eventlog/ima_replay.h"
+#include "eventlog/ima/replay.h"
 
 enum { K_FIXED = 64 * 1024, K_INPUT = 32 }; /* an entry of 24 bytes takes some 300 in memory, ascii fields a copy besides */
 

@@ -1,8 +1,8 @@
-/* Lists that do not give register 10 as a whole: one that outlived the register (ima_gap.h), and one of a kernel that kexec started
- * (ima_kexec.h). The register is made of the input's own entries, so that both are really found. */
+/* Lists that do not give register 10 as a whole: one that outlived the register (eventlog/ima/gap.h), and one of a kernel that kexec started
+ * (kexec.h). The register is made of the input's own entries, so that both are really found. */
 #include "fuzz.h"
-#include "eventlog/ima_gap.h"
-#include "eventlog/ima_kexec.h"
+#include "eventlog/ima/gap.h"
+#include "eventlog/ima/kexec.h"
 
 enum { ENTRIES_MAX = 24 }; /* every pair of places is tried */
 

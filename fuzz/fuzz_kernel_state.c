@@ -1,6 +1,6 @@
 /* What a guest says of its kernel: JSON that is read is written and read back the same; lines of its log stay within the lists. */
 #include "fuzz.h"
-#include "eventlog/kernel_state.h"
+#include "eventlog/kernel/state.h"
 #include "json/parse.h"
 
 static bool read_back(struct arena *a, const struct kernel_state *s, struct kernel_state *ret)

@@ -1,6 +1,6 @@
 /* Windows' nested records: payloads inside the input, bounded depth, each aggregate left once, nothing visited when malformed. */
 #include "fuzz.h"
-#include "eventlog/sipa.h"
+#include "eventlog/software/sipa.h"
 
 struct seen {
     const uint8_t *data;

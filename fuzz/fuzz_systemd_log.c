@@ -1,7 +1,7 @@
 /* systemd's JSON sequence: what it reads becomes events that the log parser takes back. */
 #include "fuzz.h"
 #include "base/writer.h"
-#include "eventlog/systemd_log.h"
+#include "eventlog/software/systemd_log.h"
 
 /* A record of two dozen characters becomes JSON nodes and a struct with room for its digests. */
 enum { BYTES_PER_BYTE = 256, FIXED = 16 * 1024 };

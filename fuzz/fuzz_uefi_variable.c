@@ -1,15 +1,15 @@
 /* A UEFI variable, and its content through every decoder that takes one; a partition table and tables besides. */
 #include "fuzz.h"
-#include "eventlog/boot_option.h"
-#include "eventlog/firmware_blob.h"
-#include "eventlog/gpt.h"
-#include "eventlog/image_load.h"
-#include "eventlog/no_action.h"
-#include "eventlog/shim.h"
-#include "eventlog/signature_list.h"
-#include "eventlog/spec_id.h"
-#include "eventlog/systemd_boot.h"
-#include "eventlog/uefi_variable.h"
+#include "eventlog/uefi/boot_option.h"
+#include "eventlog/uefi/firmware_blob.h"
+#include "eventlog/uefi/gpt.h"
+#include "eventlog/uefi/image_load.h"
+#include "eventlog/log/no_action.h"
+#include "eventlog/software/shim.h"
+#include "eventlog/uefi/signature_list.h"
+#include "eventlog/log/spec_id.h"
+#include "eventlog/software/systemd_boot.h"
+#include "eventlog/uefi/variable.h"
 
 /* All decoders together. */
 enum { BYTES_PER_BYTE = 128, FIXED = 16 * 1024 };

@@ -5,11 +5,11 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "bootchain/plain.h"
-#include "eventlog/ima.h"
-#include "eventlog/ima_kexec.h"
-#include "eventlog/log.h"
-#include "eventlog/replay.h"
-#include "eventlog/systemd_log.h"
+#include "eventlog/ima/list.h"
+#include "eventlog/ima/kexec.h"
+#include "eventlog/log/log.h"
+#include "eventlog/replay/replay.h"
+#include "eventlog/software/systemd_log.h"
 #include "tpm/attest.h"
 
 /* What one appraisal carries from step to step. */

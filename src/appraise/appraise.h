@@ -9,7 +9,7 @@
 #include "appraise/appraisal.h"
 #include "appraise/evidence.h"
 #include "crypto/pubkey.h"
-#include "eventlog/ima_replay.h"
+#include "eventlog/ima/replay.h"
 #include "policy/policy.h"
 #include "tpm/quote.h"
 

@@ -4,9 +4,9 @@
 #include "base/deadline.h"
 #include "base/hex.h"
 #include "base/utf8.h"
-#include "eventlog/ima.h"
-#include "eventlog/replay.h"
-#include "eventlog/uefi_variable.h"
+#include "eventlog/ima/list.h"
+#include "eventlog/replay/replay.h"
+#include "eventlog/uefi/variable.h"
 #include "x509/cert.h"
 #include "x509/name.h"
 

@@ -1,10 +1,10 @@
 #include "appraise/claims_explain.h"
 #include "bootchain/windows.h"
-#include "eventlog/ima_replay.h"
-#include "eventlog/log.h"
-#include "eventlog/replay.h"
-#include "eventlog/sipa.h"
-#include "eventlog/uefi_variable.h"
+#include "eventlog/ima/replay.h"
+#include "eventlog/log/log.h"
+#include "eventlog/replay/replay.h"
+#include "eventlog/software/sipa.h"
+#include "eventlog/uefi/variable.h"
 
 struct explaining {
     struct arena *a;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include "base/base64.h"
 #include "base/utf8.h"
-#include "eventlog/sipa.h"
+#include "eventlog/software/sipa.h"
 
 void object_put(struct object_builder *o, struct bytes name, const struct json *value)
 {

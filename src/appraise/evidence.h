@@ -1,16 +1,16 @@
 /* appraise/evidence.h: what a guest says: claimed, not believed. Views into the JSON text it came in.
  *
  * Formats: ATT of attestation-service.md 6.4.1, with what is ours under one name:
- *   "trueboot":{"kernel":{…, eventlog/kernel_state.h},"ima":{"from":n,"more":bool}}
+ *   "trueboot":{"kernel":{…, eventlog/kernel/state.h},"ima":{"from":n,"more":bool}}
  * ima: the IMA log is a piece of the kernel's list, which begins after its first n entries; `more`: and goes on behind it.
  * and the evidence file of architecture.md 8:
  *   {"version":1,"vm":uuid,"time":RFC 3339,"nonce":b64u,"current_attestation":ATT,"boot_attestation":ATT?,"ek_cert":b64u?,
  *    "systemd_log":b64u?,
- *    "ima_state":b64u?: what the entries before a piece come to, as the service had it (eventlog/ima_replay.h)} */
+ *    "ima_state":b64u?: what the entries before a piece come to, as the service had it (eventlog/ima/replay.h)} */
 #pragma once
 #include "base/limits.h"
 #include "crypto/pcr.h"
-#include "eventlog/kernel_state.h"
+#include "eventlog/kernel/state.h"
 #include "json/value.h"
 
 enum evidence_log_kind { EVIDENCE_LOG_TCG, EVIDENCE_LOG_IMA };

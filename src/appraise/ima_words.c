@@ -1,6 +1,6 @@
 #include "appraise/ima_words.h"
 #include "bootchain/cmdline.h"
-#include "eventlog/ima_gap.h"
+#include "eventlog/ima/gap.h"
 
 enum { IMA_PCR = 10 };
 

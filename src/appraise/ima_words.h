@@ -5,7 +5,7 @@
  * what the evidence says. */
 #pragma once
 #include "bootchain/chain.h"
-#include "eventlog/ima.h"
+#include "eventlog/ima/list.h"
 
 /* The finding for a list of `n` entries that does not fit. `list` is empty when only a piece of it came; `chain` may be NULL. */
 void ima_explain_mismatch(struct arena *a, struct bytes list, uint32_t n, const struct pcr_set *quoted, const struct pcr_set *start,

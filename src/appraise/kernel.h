@@ -1,12 +1,12 @@
 /* appraise/kernel.h: the running kernel: module signatures, lockdown, modules that were refused or have no signature (issue 5, scope 4).
  *
  * Two sources, never mixed: what a digest proves (IMA's list under the quoted register 10, the measured command line), and the guest's own words
- * (eventlog/kernel_state.h), which are shown as such. Words add findings, at most of low severity, and take none away: a guest that says nothing is
+ * (eventlog/kernel/state.h), which are shown as such. Words add findings, at most of low severity, and take none away: a guest that says nothing is
  * judged no worse, and one that lies no better, than the proof alone has it. */
 #pragma once
 #include "appraise/evidence.h"
 #include "bootchain/chain.h"
-#include "eventlog/ima_summary.h"
+#include "eventlog/ima/summary.h"
 #include "json/write.h"
 
 /* text NULL: nothing is known. */

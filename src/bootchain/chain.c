@@ -1,8 +1,8 @@
 #include "bootchain/chain.h"
 #include "base/deadline.h"
 #include "bootchain/walk.h"
-#include "eventlog/describe.h"
-#include "eventlog/systemd_log.h"
+#include "eventlog/describe/describe.h"
+#include "eventlog/software/systemd_log.h"
 
 bool walk_no_memory(struct walk *w)
 {

@@ -13,7 +13,7 @@
 #include "crypto/pcr.h"
 #include "findings/finding.h"
 
-struct replayed_log; /* eventlog/replay.h */
+struct replayed_log; /* eventlog/replay/replay.h */
 
 enum fact { FACT_UNKNOWN, FACT_NO, FACT_YES };
 

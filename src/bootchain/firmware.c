@@ -2,10 +2,10 @@
 #include "base/utf8.h"
 #include "base/uuid.h"
 #include "bootchain/walk.h"
-#include "eventlog/boot_option.h"
-#include "eventlog/device_path.h"
-#include "eventlog/firmware_blob.h"
-#include "eventlog/uefi_variable.h"
+#include "eventlog/uefi/boot_option.h"
+#include "eventlog/uefi/device_path.h"
+#include "eventlog/uefi/firmware_blob.h"
+#include "eventlog/uefi/variable.h"
 
 enum { RAM_VOLUME_LIMIT = 16 * 1024 * 1024 };
 

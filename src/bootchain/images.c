@@ -1,10 +1,10 @@
 /* Images and boot attempts: register 4, images in register 2, the disk in register 5 (PFP 1.06, 3.3.4.3 and 3.3.4.5). */
 #include "bootchain/plain.h"
 #include "bootchain/walk.h"
-#include "eventlog/device_path.h"
-#include "eventlog/image_load.h"
-#include "eventlog/systemd_boot.h"
-#include "eventlog/uefi_variable.h"
+#include "eventlog/uefi/device_path.h"
+#include "eventlog/uefi/image_load.h"
+#include "eventlog/software/systemd_boot.h"
+#include "eventlog/uefi/variable.h"
 
 static bool action_is(const struct step *s, const char *text)
 {

@@ -4,7 +4,7 @@
 #include "base/reader.h"
 #include "base/utf8.h"
 #include "crypto/der.h"
-#include "eventlog/signature_list.h"
+#include "eventlog/uefi/signature_list.h"
 #include "x509/name.h"
 
 /* The two parts of a certificate (RFC 5280 4.1) that a key list is read for. Nothing is verified: x509/cert.h would refuse old

@@ -2,7 +2,7 @@
 #pragma once
 #include "bootchain/chain.h"
 
-struct signature; /* eventlog/signature_list.h */
+struct signature; /* eventlog/uefi/signature_list.h */
 
 /* boot_keys_read turns the content of a variable into a list; views into `content`. A content that breaks the format is
  * ERR_MALFORMED. ret->measured is set; ret->event is the caller's. */

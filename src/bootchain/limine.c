@@ -1,5 +1,5 @@
-/* Limine: registers 8 and 9 (eventlog/limine.h). Names are labels: whatever they say, a text in register 8 is looked at as a command line. */
-#include "eventlog/limine.h"
+/* Limine: registers 8 and 9 (eventlog/software/limine.h). Names are labels: whatever they say, a text in register 8 is looked at as a command line. */
+#include "eventlog/software/limine.h"
 #include "base/utf8.h"
 #include "bootchain/cmdline.h"
 #include "bootchain/plain.h"

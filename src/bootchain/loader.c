@@ -1,12 +1,12 @@
 /* Boot loaders and kernels: GRUB (registers 8, 9), systemd-boot and stubs (9, 11, 12, 13), user space (11–15). Formats:
- * eventlog/grub.h, eventlog/systemd_boot.h, eventlog/systemd_log.h. */
+ * eventlog/software/grub.h, eventlog/software/systemd_boot.h, eventlog/software/systemd_log.h. */
 #include "base/utf8.h"
 #include "bootchain/cmdline.h"
 #include "bootchain/plain.h"
 #include "bootchain/walk.h"
-#include "eventlog/grub.h"
-#include "eventlog/systemd_boot.h"
-#include "eventlog/systemd_log.h"
+#include "eventlog/software/grub.h"
+#include "eventlog/software/systemd_boot.h"
+#include "eventlog/software/systemd_log.h"
 
 static struct bytes first_word(struct bytes text)
 {

@@ -2,9 +2,9 @@
 #include "base/utf8.h"
 #include "bootchain/keys.h"
 #include "bootchain/walk.h"
-#include "eventlog/shim.h"
-#include "eventlog/signature_list.h"
-#include "eventlog/uefi_variable.h"
+#include "eventlog/software/shim.h"
+#include "eventlog/uefi/signature_list.h"
+#include "eventlog/uefi/variable.h"
 
 /* The rules under which a variable's name, and not only its content, is proved. */
 static bool name_is_proved(const struct step *s) { return step_proved(s) && s->mark->rule != PROOF_RULE_VARIABLE_DATA_ONLY; }

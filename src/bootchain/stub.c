@@ -1,4 +1,4 @@
-/* What a kernel's EFI stub measures in register 9: the command line that it was given, and its initramfs (eventlog/systemd_boot.h).
+/* What a kernel's EFI stub measures in register 9: the command line that it was given, and its initramfs (eventlog/software/systemd_boot.h).
  *
  * The text of the command line is not in its event. It is looked for among the texts that the log proves: boot entries, GRUB's
  * command lines, systemd-boot's. A match goes by digest, so that neither type nor label of the event decides what it is. */
@@ -6,7 +6,7 @@
 #include "base/writer.h"
 #include "bootchain/cmdline.h"
 #include "bootchain/walk.h"
-#include "eventlog/systemd_boot.h"
+#include "eventlog/software/systemd_boot.h"
 
 /* More lines than a boot can have are not remembered: what they were given stays unresolved, which never makes a verdict better. */
 static bool remember(struct walk *w, const struct known_line *line)

@@ -1,7 +1,7 @@
 /* What user space measures, systemd above all (registers 9, 11 to 15). */
 #include "base/utf8.h"
 #include "bootchain/walk.h"
-#include "eventlog/systemd_log.h"
+#include "eventlog/software/systemd_log.h"
 
 /* systemd's own words, the same on every machine: which of them were said when the quote was taken is a matter of time. */
 static bool is_phase_word(struct bytes text)

@@ -1,7 +1,7 @@
 /* bootchain/walk.h: the state of one walk over a replayed log. For the files of this folder only; each knows one part of a boot. */
 #pragma once
 #include "bootchain/chain.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 
 enum {
     KNOWN_LINES_MAX = 1024, /* texts that a kernel's EFI stub may have been given */

@@ -1,12 +1,12 @@
-/* Windows: facts and modules in tagged events of registers 11 to 14, and of 19 and 20 after a dynamic launch (eventlog/sipa.h; attestation-service.md 9.1 and 9.4). An event that
+/* Windows: facts and modules in tagged events of registers 11 to 14, and of 19 and 20 after a dynamic launch (eventlog/software/sipa.h; attestation-service.md 9.1 and 9.4). An event that
  * is not proved, or whose records are not well formed, says nothing. What changes at every boot (counters, addresses, ephemeral keys) is
  * left out of the components. */
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "bootchain/walk.h"
 #include "bootchain/windows.h"
-#include "eventlog/shim.h"
-#include "eventlog/sipa.h"
+#include "eventlog/software/shim.h"
+#include "eventlog/software/sipa.h"
 #include <strings.h>
 
 enum {

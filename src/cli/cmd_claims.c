@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
-#include "eventlog/event_type.h"
+#include "eventlog/log/event_type.h"
 #include "json/parse.h"
 #include "refdata/refdata.h"
 

@@ -4,7 +4,7 @@
 #include "cli/log_tool.h"
 #include "cli/offline.h"
 #include "cli/pcrs_file.h"
-#include "eventlog/describe.h"
+#include "eventlog/describe/describe.h"
 
 /* ---- show ---- */
 

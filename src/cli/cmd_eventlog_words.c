@@ -6,7 +6,7 @@
 #include "cli/log_tool.h"
 #include "cli/offline.h"
 #include "cli/terminal.h"
-#include "eventlog/describe.h"
+#include "eventlog/describe/describe.h"
 
 /* ---- explain ---- */
 

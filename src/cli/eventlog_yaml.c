@@ -3,11 +3,11 @@
 #include "base/hex.h"
 #include "base/uuid.h"
 #include "cli/log_tool.h"
-#include "eventlog/device_path.h"
-#include "eventlog/firmware_blob.h"
-#include "eventlog/image_load.h"
-#include "eventlog/spec_id.h"
-#include "eventlog/uefi_variable.h"
+#include "eventlog/uefi/device_path.h"
+#include "eventlog/uefi/firmware_blob.h"
+#include "eventlog/uefi/image_load.h"
+#include "eventlog/log/spec_id.h"
+#include "eventlog/uefi/variable.h"
 
 struct yaml {
     struct writer *w;

@@ -5,7 +5,7 @@
 #pragma once
 #include "bootchain/compare.h"
 #include "cli/cli.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 
 /* Everything lives in the command's arena. */
 struct log_tool {

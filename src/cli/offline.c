@@ -3,7 +3,7 @@
 #include "appraise/verdict.h"
 #include "base/clock.h"
 #include "cli/offline_run.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "json/parse.h"
 #include "refdata/refdata.h"
 

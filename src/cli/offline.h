@@ -5,7 +5,8 @@
 #include "appraise/appraise.h"
 #include "appraise/baseline.h"
 #include "cli/cli.h"
-#include "eventlog/ima.h"
+#include "eventlog/ima/list.h"
+#include "eventlog/log/log.h"
 #include "x509/trust.h"
 
 #define OFFLINE_OPTIONS                                                                                                              \

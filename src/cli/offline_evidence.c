@@ -1,8 +1,8 @@
 #include "cli/offline_run.h"
 #include "cli/pcrs_file.h"
 #include "cli/quoted_values.h"
-#include "eventlog/replay.h"
-#include "eventlog/systemd_log.h"
+#include "eventlog/replay/replay.h"
+#include "eventlog/software/systemd_log.h"
 #include "tpm/tools_format.h"
 
 /* ---- logs ---- */

@@ -52,7 +52,7 @@ static bool fits(const struct pcr_set *set, enum digest_algorithm hash, struct b
     return hash != DIGEST_NONE && pcr_set_digest(set, hash, &d, &err) && bytes_equal(digest_bytes(&d), wanted);
 }
 
-/* Register 10 while the list is extended into it, in both ways that a kernel may fill a bank (ima.h). */
+/* Register 10 while the list is extended into it, in both ways that a kernel may fill a bank (eventlog/ima/list.h). */
 struct ima_walk {
     struct pcr_set *set;
     size_t n;

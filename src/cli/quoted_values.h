@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "crypto/pcr.h"
-#include "eventlog/ima.h"
+#include "eventlog/ima/list.h"
 #include "tpm/quote.h"
 
 struct value_sources {

@@ -6,7 +6,7 @@
 #include "bootchain/keys.h"
 #include "bootchain/reference_join.h"
 #include "bootchain/secure_boot_data.h"
-#include "eventlog/shim.h"
+#include "eventlog/software/shim.h"
 #include "refdata/notes.h"
 #include "refdata/seal.h"
 #include "refdata/shim_image.h"

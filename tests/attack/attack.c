@@ -1,7 +1,7 @@
 #include "attack.h"
 #include <stdlib.h>
 #include "attestation/service/service.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "export.h"
 
 enum { NOW_MS = 1790000000 * 1000LL }; /* some day in 2026 */

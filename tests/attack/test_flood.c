@@ -2,7 +2,7 @@
  * little, in another register. Whoever owns the guest may extend any register, and the order between two registers is covered by no digest:
  * what stands first in the log is the attacker's choice. */
 #include "attack.h"
-#include "eventlog/event_type.h"
+#include "eventlog/log/event_type.h"
 
 enum { UNKNOWN_TYPE = 0x8000f100, FLOOD = 24 };
 

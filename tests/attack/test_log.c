@@ -1,7 +1,7 @@
 /* Attack suite 4.2, first half: what the events of a log claim, and what the registers say to it. */
 #include "attack.h"
 #include "crypto/random.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 
 static const uint32_t all_types[] = {
 #define X(number, name, content, covers, pcrs, after, section) number,

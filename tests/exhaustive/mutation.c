@@ -3,7 +3,7 @@
 #include "appraise/claims.h"
 #include "appraise/verdict.h"
 #include "attestation/service/service.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "support/quote_builder.h"
 #include "support/test.h"
 

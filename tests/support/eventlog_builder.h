@@ -8,7 +8,7 @@
 #pragma once
 #include "base/writer.h"
 #include "crypto/pcr.h"
-#include "eventlog/log.h"
+#include "eventlog/log/log.h"
 
 struct log_builder {
     struct writer w;

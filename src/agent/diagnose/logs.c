@@ -2,8 +2,8 @@
 #include "agent/diagnose/diagnose.h"
 #include "agent/machine/collect.h"
 #include "agent/machine/log_place.h"
-#include "eventlog/ima.h"
-#include "eventlog/replay.h"
+#include "eventlog/ima/list.h"
+#include "eventlog/replay/replay.h"
 
 static void check_firmware(struct diagnosis *d, const struct evidence_logs *logs, const struct eventlog *log, const char *path)
 {

@@ -3,7 +3,7 @@
 #include "agent/machine/collect.h"
 #include "agent/machine/log_place.h"
 #include "base/file.h"
-#include "eventlog/systemd_log.h"
+#include "eventlog/software/systemd_log.h"
 #include "jose/jwk.h"
 #include "json/parse.h"
 

@@ -3,7 +3,7 @@
  * guest-agent.md 3.7, 4; attestation-service.md 6.4.1 (ATT); architecture.md 8 (evidence file). */
 #pragma once
 #include "agent/tpm/quote.h"
-#include "eventlog/kernel_state.h"
+#include "eventlog/kernel/state.h"
 #include "json/write.h"
 
 struct evidence_sources {     /* NULL: the usual path; "": do not look */

@@ -1,13 +1,13 @@
 /* agent/evidence/ima_list.h: what of the kernel's IMA list the service has not got yet (guest-agent.md 4.2).
  *
  * The list only grows. What the service has is kept here, for this boot, as a number of entries, their length and what they come to
- * (eventlog/ima_replay.h); from there on entries are taken until they give the quoted register 10. Those behind it are for the next time. A list that
+ * (eventlog/ima/replay.h); from there on entries are taken until they give the quoted register 10. Those behind it are for the next time. A list that
  * does not reach the quoted value lags behind the quote, and is read again. */
 #pragma once
 #include "agent/failure/note.h"
 #include "base/arena.h"
 #include "base/uuid.h"
-#include "eventlog/ima_replay.h"
+#include "eventlog/ima/replay.h"
 
 struct ima_sent { /* zeroed: the service has nothing */
     char boot_id[UUID_TEXT_LEN];

@@ -1,6 +1,6 @@
 #include "agent/evidence/log_check.h"
 #include <stdio.h>
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 
 enum { FIRMWARE_PCRS = 8, REGISTER_LIST_LEN = 40 };
 

@@ -1,7 +1,7 @@
 /* agent/machine/collect.h: what only root may read, copied to where the daemon may (guest-agent.md 4.3, 11.3): the one reader of securityfs.
  *
  *   RUN/bios.log    the firmware's event log      RUN/ima.bin  the kernel's IMA list, when asked for       0640, root's, daemon's group
- *   RUN/kernel.json what the kernel says of its modules, eventlog/kernel_state.h
+ *   RUN/kernel.json what the kernel says of its modules, eventlog/kernel/state.h
  *   RUN/host.json   the hypervisor's item (config.h), which the kernel shows to root only; not there when there is none
  *   RUN/ids.json    {"schema":1,"bootId":"…","productUuid":"…"|null,"collectedTime":…,
  *                    "firmwareLog":{"source":"/…","length":n,"sha256":"hex"}|{"source":"/…","reason":"…"},"ima":{same, "from":n,"more":bool}|null,"kernelState":bool} */

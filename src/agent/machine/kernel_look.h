@@ -5,7 +5,7 @@
  *
  * What cannot be read is not known; nothing here fails. */
 #pragma once
-#include "eventlog/kernel_state.h"
+#include "eventlog/kernel/state.h"
 
 /* `root` in front of every path; NULL or "": none. Under another root a plain file stands for /dev/kmsg, with a record on each line. */
 void kernel_look(const char *root, struct kernel_state *ret);

@@ -16,7 +16,7 @@
  *        "service_context":b64u as received}}
  *      `jwk` is written once and those very characters are hashed. `logs`: the firmware log as TCG, then, when systemd has
  *      measured something, its records as a further TCG log, crypto-agile events without a header event (see evidence.h). A service that
- *      says so gets "trueboot":{"kernel":{…}} in current_attestation: the guest's own words (eventlog/kernel_state.h);
+ *      says so gets "trueboot":{"kernel":{…}} in current_attestation: the guest's own words (eventlog/kernel/state.h);
  *      and, where it takes pieces, the IMA list from where it has it: "ima":{"from":n,"more":bool}. It answers with "trueboot":{"ima":
  *      {"entries":n,"proved":bool}} beside the report, or in the error; while there is more, all of this is done again at once. A refusal with
  *      "ima.resume" means that it has nothing that the piece continues: the list is sent from its start, once.

@@ -5,7 +5,7 @@
 #include "agent/tpm/sealed_key.h"
 #include "base/base64.h"
 #include "base/hex.h"
-#include "eventlog/trim.h"
+#include "eventlog/log/trim.h"
 
 enum { PCRS_0_TO_7 = 0xff, PCR_11 = 1 << 11 };
 

@@ -9,7 +9,7 @@
  * and the nonce's bytes travel as ClientPayload.nonce, base64 as every value there; without one they stay empty, as in the published clients.
  *
  * The attestation starts over, at most three times, when a register moves before the answer is open: PCR_CHANGED after that. A log over
- * 1 MiB or a request over 4 MiB is tried trimmed (eventlog/trim.h), then LOG_TOO_LARGE. */
+ * 1 MiB or a request over 4 MiB is tried trimmed (eventlog/log/trim.h), then LOG_TOO_LARGE. */
 #pragma once
 #include "agent/protocol/attest.h"
 

@@ -4,8 +4,8 @@
 #include "base/uuid.h"
 #include "bootchain/keys.h"
 #include "bootchain/revoked.h"
-#include "eventlog/replay.h"
-#include "eventlog/sipa.h"
+#include "eventlog/replay/replay.h"
+#include "eventlog/software/sipa.h"
 #include "jose/jwk.h"
 #include "policy/claim_list.h"
 

@@ -1,6 +1,6 @@
 /* attestation/protocol/ima_piece.h: IMA lists that come in pieces: what the service remembers of a VM's list between two attestations (guest-agent.md 4.2).
  *
- * Kept per VM, in the store: what the entries that came so far come to (eventlog/ima_replay.h), whether or not a quote has confirmed it yet. It is a
+ * Kept per VM, in the store: what the entries that came so far come to (eventlog/ima/replay.h), whether or not a quote has confirmed it yet. It is a
  * statement about entries that this service has seen; which boot they are of, the quoted register decides each time. So nothing has to be forgotten at
  * a reboot, a rollback or a copy: a continuation that does not belong does not fit, and is answered with "ima.resume": send the list from its start. */
 #pragma once

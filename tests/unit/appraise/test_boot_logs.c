@@ -4,7 +4,7 @@
 #include "appraise/verdict.h"
 #include "base/file.h"
 #include "base/hex.h"
-#include "eventlog/ima.h"
+#include "eventlog/ima/list.h"
 #include "json/parse.h"
 #include "support/quote_builder.h"
 #include "support/test.h"

@@ -1,8 +1,8 @@
 /* The measured events in the words of policies. */
 #include "appraise/claims_events.h"
 #include "base/file.h"
-#include "eventlog/ima.h"
-#include "eventlog/replay.h"
+#include "eventlog/ima/list.h"
+#include "eventlog/replay/replay.h"
 #include "json/parse.h"
 #include "support/eventlog_builder.h"
 #include "support/test.h"

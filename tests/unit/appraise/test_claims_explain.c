@@ -1,7 +1,7 @@
 /* What is said about why a claim is false: one row for each way in which it can become so. */
 #include "appraise/claims_explain.h"
 #include "bootchain/chain.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "support/eventlog_builder.h"
 #include "support/test.h"
 

@@ -4,7 +4,7 @@
 #include "appraise/kernel.h"
 #include "appraise/verdict.h"
 #include "base/writer.h"
-#include "eventlog/ima_kexec.h"
+#include "eventlog/ima/kexec.h"
 #include "support/test.h"
 
 struct measured {

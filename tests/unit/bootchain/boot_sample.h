@@ -1,7 +1,7 @@
 /* tests/unit/bootchain/boot_sample.h: one boot of the shared data, read: registers, log, chain, components. */
 #pragma once
 #include "bootchain/compare.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 
 /* Which of a folder's registers count as quoted. */
 enum sample_banks { SAMPLE_ALL_BANKS, SAMPLE_SHA256, SAMPLE_SHA384 };

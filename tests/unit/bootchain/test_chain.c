@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include "stock_boot.h"
 #include "bootchain/keys.h"
-#include "eventlog/sipa.h"
+#include "eventlog/software/sipa.h"
 #include "support/test.h"
 
 #define GLOBAL   "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"

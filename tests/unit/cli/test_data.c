@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include "appraise/evidence.h"
 #include "base/file.h"
-#include "eventlog/replay.h"
+#include "eventlog/replay/replay.h"
 #include "run.h"
 #include "support/quote_builder.h"
 #include "support/test.h"
