@@ -1,5 +1,5 @@
 /* Register values in files that people bring: our JSON, YAML of tpm2-tools, its serialized form. What is read writes back and reads the same. */
-#include "cli/pcrs_file.h"
+#include "cli/files/pcrs_file.h"
 #include "fuzz.h"
 
 enum { BYTES_PER_BYTE = 256, FIXED = 64 * 1024 };

@@ -1,4 +1,9 @@
-#include "cli/commands.h"
+/* Every command there is, in the order of the manual. */
+#include "cli/data/commands.h"
+#include "cli/eventlog/commands.h"
+#include "cli/offline/commands.h"
+#include "cli/policy/commands.h"
+#include "cli/server/commands.h"
 
 const struct cli_command *const cli_commands[] = {
     &command_status,
