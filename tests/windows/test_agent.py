@@ -2,6 +2,8 @@
 """trueboot-agent.exe under Wine: enrols, attests and reports to a real truebootd, with a software TPM behind a port. Prints TAP.
 
 usage: test_agent.py TRUEBOOT-AGENT.EXE BUILD      BUILD: the Linux build, whose server and command line are used"""
+import base64
+import json
 import os
 import shutil
 import socket
@@ -60,6 +62,19 @@ def agent(rig, port, state, *arguments):
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
 
 
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def attestation_info(path):
+    """What an AzureGuest request says, of the one that the agent kept."""
+    if not os.path.exists(path):
+        return {}
+    with open(path) as f:
+        body = json.load(f)["AttestationInfo"]
+    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
 def main():
     if missing_tools() or not os.path.exists(os.path.join(BUILD, "src/truebootd/truebootd")):
         tap.skip_all("the agent on Windows", "it wants swtpm, tpm2-tools and a Linux build of the server")
@@ -82,6 +97,12 @@ def main():
         judged = rig.cli("verify", evidence, "-o", "json")
         tap.check(run.returncode == 0 and judged.returncode in (0, 10, 11) and '"quoteVerified":true' in judged.stdout.replace(" ", "") or
                   judged.returncode == 0, "its evidence file can be judged off line", run.stderr + judged.stdout[:400] + judged.stderr)
+        run = agent(rig, port, state, "once", "--set", "attest.protocol=azureguest", "--set", "debug.dump_evidence=true")
+        info = attestation_info(os.path.join(state, "evidence.json"))
+        tap.check("PolicyEvaluationError" in run.stderr and info.get("OSType") == b64("Windows") and info.get("OSBuild") == b64("NotApplicable") and
+                  info.get("OSVersionMajor") == 10 and info["TpmInfo"]["PcrSet"] == [*range(8), 11, 12, 13, 14],
+                  "over AzureGuest it says that it is Windows, and quotes what Windows measures; only the policy is against the sample's keys",
+                  run.stderr + str(info)[:600])
         run = agent(rig, port, state, "run", "--no-start-delay", "--cycles", "1", "--set", "net.ca_file=Z:" + os.path.join(work, "roots.pem"))
         tap.check("TLS_UNTRUSTED" in run.stderr and "accepted" not in run.stderr, "a server of another CA gets nothing from it", run.stderr)
         run = agent(rig, port, state, "run", "--set", "attest.endpiont=x")

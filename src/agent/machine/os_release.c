@@ -51,7 +51,7 @@ static void take_name(struct os_release *os, struct bytes text)
 
 void os_release_parse(struct bytes text, struct os_release *ret)
 {
-    *ret = (struct os_release){ .name = "Linux", .major = 1 };
+    *ret = (struct os_release){ .type = "Linux", .build = "NotApplication", .name = "Linux", .major = 1 };
     while (text.len) {
         size_t end = bytes_find(text, BYTES_LIT("\n"));
         struct bytes line = bytes_slice(text, 0, end == SIZE_MAX ? text.len : end), value;
@@ -64,6 +64,16 @@ void os_release_parse(struct bytes text, struct os_release *ret)
     }
 }
 
+#ifdef _WIN32
+
+/* All of them say 10.0, Windows 11 and the servers since 2016, too. */
+void os_release_read(struct os_release *ret)
+{
+    *ret = (struct os_release){ .type = "Windows", .build = "NotApplicable", .name = "Microsoft", .major = 10, .is_windows = true };
+}
+
+#else
+
 void os_release_read(struct os_release *ret)
 {
     static const char *const paths[] = { "/etc/os-release", "/usr/lib/os-release" };
@@ -75,3 +85,5 @@ void os_release_read(struct os_release *ret)
             text = BYTES_NONE;
     os_release_parse(text, ret);
 }
+
+#endif

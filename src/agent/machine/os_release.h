@@ -3,8 +3,10 @@
 #include "base/bytes.h"
 
 struct os_release {
-    char name[128];        /* NAME without quotes; "Linux" when there is none */
-    uint32_t major, minor; /* of VERSION_ID; 1.0 when there is none, as others do */
+    const char *type, *build; /* OSType and OSBuild, as the published clients of this system fill them */
+    char name[128];           /* NAME without quotes, "Linux" when there is none; "Microsoft" on Windows */
+    uint32_t major, minor;    /* of VERSION_ID, 1.0 when there is none, as others do; 10.0 on Windows */
+    bool is_windows;
 };
 
 /* os_release_parse reads the text of /etc/os-release; whatever is wrong with it, there is an answer. */

@@ -7,7 +7,7 @@
 #include "base/hex.h"
 #include "eventlog/log/trim.h"
 
-enum { PCRS_0_TO_7 = 0xff, PCR_11 = 1 << 11 };
+enum { PCRS_LINUX = 0xff, PCRS_AZURE_LOCAL = 0x8ff, PCRS_WINDOWS = 0x78ff }; /* 2.6 */
 
 /* One attestation under way. Everything lives in the arena, but for the key in the TPM. */
 struct exchange {
@@ -16,6 +16,7 @@ struct exchange {
     const struct azureguest_request *request;
     struct arena *a;
     struct attest_result *result;
+    struct os_release os;
     uint32_t mask;
     struct evidence_logs logs;
     struct bytes log;     /* as sent */
@@ -148,7 +149,7 @@ static bool take_evidence(struct exchange *x, struct failure *why)
         if (same)
             return log_check(&x->logs, &x->result->quoted.pcrs, &x->result->log_notes, why);
     }
-    return failure_set(why, FAILURE_PCR_UNSTABLE, "registers 0 to 7 changed during each of %d quotes", QUOTE_ATTEMPTS);
+    return failure_set(why, FAILURE_PCR_UNSTABLE, "the quoted registers changed during each of %d quotes", QUOTE_ATTEMPTS);
 }
 
 /* Message. */
@@ -191,16 +192,14 @@ static bool put_tpm_info(struct exchange *x, struct json_out *out, struct failur
 static bool write_info(struct exchange *x, struct writer *w, struct failure *why)
 {
     struct json_out out = json_out_to(w, JSON_COMPACT);
-    struct os_release os;
 
-    os_release_read(&os);
     json_begin_object(&out, NULL);
     json_put_string(&out, "AttestationProtocolVersion", "2.0");
-    put_base64_text(&out, "OSType", "Linux");
-    put_base64_text(&out, "OSDistro", os.name);
-    json_put_integer(&out, "OSVersionMajor", os.major);
-    json_put_integer(&out, "OSVersionMinor", os.minor);
-    put_base64_text(&out, "OSBuild", "NotApplication");
+    put_base64_text(&out, "OSType", x->os.type);
+    put_base64_text(&out, "OSDistro", x->os.name);
+    json_put_integer(&out, "OSVersionMajor", x->os.major);
+    json_put_integer(&out, "OSVersionMinor", x->os.minor);
+    put_base64_text(&out, "OSBuild", x->os.build);
     put_base64(&out, "TcgLogs", x->log);
     json_put_raw(&out, "ClientPayload", x->payload);
     if (!put_tpm_info(x, &out, why))
@@ -282,13 +281,13 @@ static bool open_answer(struct exchange *x, const struct sealed_token *token, st
 bool azureguest_attest(struct tpm_device *tpm, struct server *server, const struct azureguest_request *request, struct arena *a,
                        struct attest_result *ret, struct failure *why)
 {
-    struct exchange x = {
-        .tpm = tpm, .server = server, .request = request, .a = a, .result = ret, .mask = PCRS_0_TO_7 | (request->with_pcr11 ? PCR_11 : 0)
-    };
+    struct exchange x = { .tpm = tpm, .server = server, .request = request, .a = a, .result = ret };
     struct sealed_token token;
     bool done = false;
 
     *ret = (struct attest_result){ 0 };
+    os_release_read(&x.os);
+    x.mask = x.os.is_windows ? PCRS_WINDOWS : request->with_pcr11 ? PCRS_AZURE_LOCAL : PCRS_LINUX;
     if (!write_client_payload(&x, why) || !collect_log(&x, why))
         return false;
     for (unsigned attempt = 1; !done && attempt <= AZUREGUEST_ATTEMPTS; attempt++) {

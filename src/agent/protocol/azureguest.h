@@ -2,7 +2,7 @@
  *
  *   {"AttestationInfo":b64u of the JSON of 3.2}  ->  {"token":b64u of the sealed answer of 3.4}
  *
- * For any server that speaks it. Registers 0–7 of SHA-256 (11 too on Azure Local, 2.6). With a relying party's nonce the qualifying data of
+ * For any server that speaks it. Registers 0–7 of SHA-256, 11 too on Azure Local, 11–14 too on Windows (2.6). With a relying party's nonce the qualifying data of
  * quote and certification are
  *   bind = SHA-256("trueboot-bind-1" || 00 || nonce || SHA-256(EncKeyPub as sent) || SHA-256(TcgLogs, raw) ||
  *                  SHA-256(ClientPayload as compact JSON, keys in byte order))
