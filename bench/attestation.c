@@ -10,7 +10,7 @@
 #include "attestation/protocol/token.h"
 #include "base/hex.h"
 #include "bench.h"
-#include "bootchain/plain.h"
+#include "bootchain/chain/plain.h"
 #include "crypto/random.h"
 #include "demo_vm.h"
 #include "eventlog/replay/replay.h"

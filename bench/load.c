@@ -21,7 +21,7 @@
 #include "base/hex.h"
 #include "bench.h"
 #include "demo_vm.h"
-#include "http/client.h"
+#include "http/client/client.h"
 #include "json/parse.h"
 #include "store/providers.h"
 #include "where.h"

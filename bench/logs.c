@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include "base/file.h"
 #include "bench.h"
-#include "bootchain/chain.h"
+#include "bootchain/chain/chain.h"
 #include "eventlog/replay/replay.h"
 #include "openssl_figures.h"
 #include "support/eventlog_builder.h"

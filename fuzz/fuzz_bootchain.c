@@ -1,8 +1,8 @@
 /* Any bytes as a log, with the registers that it replays to as the quote: the walk and the comparison hold their promises. */
 #include "base/utf8.h"
 #include "base/writer.h"
-#include "bootchain/compare.h"
-#include "bootchain/plain.h"
+#include "bootchain/chain/plain.h"
+#include "bootchain/compare/compare.h"
 #include "eventlog/replay/replay.h"
 #include "fuzz.h"
 

@@ -1,7 +1,7 @@
 /* Paths and queries of requests: whatever comes, parameters are clean text that cannot climb, and lie in no other place than the arena. */
 #include "fuzz.h"
 #include "base/utf8.h"
-#include "http/route.h"
+#include "http/server/route.h"
 
 /* Decoded parameters, and a table of them that grows. */
 enum { BYTES_PER_BYTE = 64, FIXED = 4096 };

@@ -1,7 +1,7 @@
 /* Reference data as operators hand it over: packs, their seals, lists of trusted keys, publishers' descriptions, shim binaries. What is read
  * can be written and reads back the same; no pack but the genuine one is believed; views stay inside. */
 #include "base/utf8.h"
-#include "bootchain/reference_join.h"
+#include "bootchain/reference/join.h"
 #include "fuzz.h"
 #include "refdata/make.h"
 #include "refdata/notes.h"

@@ -1,8 +1,8 @@
 /* Signed revocation lists, the PKCS #7 in them, and data packs. */
 #include "base/utf8.h"
-#include "bootchain/keys.h"
-#include "bootchain/reference_join.h"
-#include "bootchain/secure_boot_data.h"
+#include "bootchain/chain/keys.h"
+#include "bootchain/chain/secure_boot_data.h"
+#include "bootchain/reference/join.h"
 #include "fuzz.h"
 #include "x509/pkcs7.h"
 
@@ -25,7 +25,7 @@ static void signed_list(struct arena *a, struct bytes input)
     for (size_t i = 0; i < data.entries.n; i++)
         ENSURE(lies_within(data.entries.items[i].data, input.data, input.len));
     ENSURE(boot_keys_members(a, &data.entries, &members, &err) && members.len % 32 == 0);
-    ENSURE(reference_from_keys(a, &data.entries, REVOKED_BY_DBX, 1, &reference, &err));
+    ENSURE(boot_keys_reference(a, &data.entries, REVOKED_BY_DBX, 1, &reference, &err));
     ENSURE(reference.n_images + reference.n_certificates <= data.entries.n);
     ENSURE(!secure_boot_data_verify(a, &data, "dbx", NULL, 0, &signer, &err)); /* nobody well-known signed a mutant */
     ENSURE(err.code != ERR_NONE);

@@ -1,7 +1,7 @@
 /* What a TPM answers: one octet that chooses the command, then the whole response. */
 #include "fuzz.h"
-#include "tpm/answer.h"
-#include "tpm/rc.h"
+#include "tpm/command/answer.h"
+#include "tpm/command/rc.h"
 
 static const uint32_t commands[] = {
 #define X(code, ...) code,

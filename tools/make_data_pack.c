@@ -1,6 +1,6 @@
 /* usage: make_data_pack OUTPUT FILE…
  *
- * Makes the default reference data pack (src/bootchain/reference.h) of what the distribution's packages carry, each FILE by its kind:
+ * Makes the default reference data pack (src/bootchain/reference/reference.h) of what the distribution's packages carry, each FILE by its kind:
  *
  *     *.fd     OVMF's store of UEFI variables, with a dbx in it
  *     other    what src/refdata/make.h tells by its content: a publisher's signed change of dbx; shim, with the SBAT level that it enforces by
@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/reader.h"
-#include "bootchain/keys.h"
+#include "bootchain/chain/keys.h"
 #include "refdata/make.h"
 #include "vmhost/vars.h"
 

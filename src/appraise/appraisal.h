@@ -5,7 +5,7 @@
 #pragma once
 #include "appraise/kernel.h"
 #include "base/uuid.h"
-#include "bootchain/compare.h"
+#include "bootchain/compare/compare.h"
 #include "findings/finding.h"
 #include "json/write.h"
 

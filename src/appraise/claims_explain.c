@@ -1,5 +1,5 @@
 #include "appraise/claims_explain.h"
-#include "bootchain/windows.h"
+#include "bootchain/chain/windows.h"
 #include "eventlog/ima/replay.h"
 #include "eventlog/log/log.h"
 #include "eventlog/replay/replay.h"

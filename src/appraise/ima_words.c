@@ -1,5 +1,5 @@
 #include "appraise/ima_words.h"
-#include "bootchain/cmdline.h"
+#include "bootchain/chain/cmdline.h"
 #include "eventlog/ima/gap.h"
 
 enum { IMA_PCR = 10 };

@@ -4,7 +4,7 @@
  * fresh boot's) and one whose second kernel, started by kexec, did not take the first one's list over. Neither can be proved honest; the finding names
  * what the evidence says. */
 #pragma once
-#include "bootchain/chain.h"
+#include "bootchain/chain/chain.h"
 #include "eventlog/ima/list.h"
 
 /* The finding for a list of `n` entries that does not fit. `list` is empty when only a piece of it came; `chain` may be NULL. */

@@ -1,5 +1,5 @@
 #include "appraise/kernel.h"
-#include "bootchain/cmdline.h"
+#include "bootchain/chain/cmdline.h"
 
 static void put_fact(struct json_out *out, const char *name, const struct kernel_fact *fact)
 {

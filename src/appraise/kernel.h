@@ -5,7 +5,7 @@
  * judged no worse, and one that lies no better, than the proof alone has it. */
 #pragma once
 #include "appraise/evidence.h"
-#include "bootchain/chain.h"
+#include "bootchain/chain/chain.h"
 #include "eventlog/ima/summary.h"
 #include "json/write.h"
 

@@ -2,7 +2,7 @@
  *
  * Both may be kept for an hour, and read by scripts of any origin. The metadata document also says which limits hold here (13.3, 15). */
 #pragma once
-#include "http/message.h"
+#include "http/server/message.h"
 
 /* GET /certs */
 bool document_certs(void *context, const struct http_request *request, struct http_response *response, struct err *err);

@@ -1,6 +1,6 @@
 /* base/deadline.h: until when the work that this thread does is wanted (attestation-service.md 13.3: an answer takes at most ten seconds).
  *
- * One thread answers a request from its body to its answer, so what is left of its time is a fact of the thread, as errno is: http/exchange.c sets it,
+ * One thread answers a request from its body to its answer, so what is left of its time is a fact of the thread, as errno is: http/server/exchange.c sets it,
  * and whatever can take long asks: loops over events, files and VMs, evaluators of policies and queries, waits for locks, databases and other
  * servers. Handing it through every function's arguments lost: most functions on the way have no business with it, and one that forgets to
  * pass it on compiles. Threads without a request (tools, tests, housekeeping) have no deadline, and nothing is ever late for them.
@@ -32,7 +32,7 @@ bool deadline_fail(const char *verbing, struct err *err);
 /* How long to wait for something at most: what is left, or `most` if that is less. At least 0. */
 int64_t deadline_left_ms(int64_t most);
 
-/* Called by the store after a commit, and undone by http/exchange.c for what only proves who calls. */
+/* Called by the store after a commit, and undone by http/server/exchange.c for what only proves who calls. */
 void deadline_note_stored(void);
 void deadline_forget_stored(void);
 

@@ -3,8 +3,8 @@
 #pragma once
 #include <sys/socket.h>
 #include "diagnose/diagnosis.h"
-#include "http/client.h"
-#include "http/proxy.h"
+#include "http/client/client.h"
+#include "http/client/proxy.h"
 
 struct net_endpoint {
     const char *role; /* "attest.endpoint" */

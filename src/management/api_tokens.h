@@ -5,7 +5,7 @@
  * provider's endpoints below /providers/NAME, "vm/NAME" for that VM's addresses, in the spelling that is used there. Its id is the beginning of
  * the digest. When it was used last is kept to the minute. */
 #pragma once
-#include "http/route.h"
+#include "http/server/route.h"
 #include "store/store.h"
 
 enum { API_TOKEN_DAYS_MAX = 3650 };

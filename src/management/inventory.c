@@ -1,7 +1,7 @@
 /* The inventory: which VMs there are and how they are meant to be. */
 #include "base/limits.h"
 #include "base/uuid.h"
-#include "http/condition.h"
+#include "http/server/condition.h"
 #include "management/management.h"
 #include "store/providers.h"
 

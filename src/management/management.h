@@ -1,7 +1,7 @@
 /* management/management.h: the inventory, who is trusted, and enrolment: how a virtual TPM's endorsement certificate becomes
  * an AK certificate (guest-agent.md 2.5, architecture.md decision 7). */
 #pragma once
-#include "http/route.h"
+#include "http/server/route.h"
 #include "refdata/refdata.h"
 #include "store/store.h"
 #include "x509/ca.h"

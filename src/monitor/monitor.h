@@ -4,7 +4,7 @@
  * only tells it to look, and when the agent was last alive. */
 #pragma once
 #include "appraise/baseline.h"
-#include "http/route.h"
+#include "http/server/route.h"
 #include "keystore/keyring.h"
 #include "monitor/health.h"
 #include "store/store.h"

@@ -1,7 +1,7 @@
 #include "oidc/fetch.h"
 #include <stdlib.h>
 #include "base/file.h"
-#include "http/client.h"
+#include "http/client/client.h"
 
 enum { CONNECT_MS = 2000, DOCUMENT_MAX = 512 * 1024 };
 

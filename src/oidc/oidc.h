@@ -8,7 +8,7 @@
  * A token must be signed by a key of the list with an algorithm that fits the key, be of type JWT or at+jwt (RFC 9068) or of none, name the issuer
  * exactly and one of the audiences, and be valid now, give or take five minutes (attestation-service.md 13.2). */
 #pragma once
-#include "http/route.h"
+#include "http/server/route.h"
 
 enum { OIDC_WAIT_MS = 2500, OIDC_SKEW_MS = 300 * 1000 };
 

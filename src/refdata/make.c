@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "base/reader.h"
 #include "base/utf8.h"
-#include "bootchain/keys.h"
-#include "bootchain/reference_join.h"
-#include "bootchain/secure_boot_data.h"
+#include "bootchain/chain/keys.h"
+#include "bootchain/chain/secure_boot_data.h"
+#include "bootchain/reference/join.h"
 #include "eventlog/software/shim.h"
 #include "refdata/notes.h"
 #include "refdata/seal.h"
@@ -63,7 +63,7 @@ bool refdata_take_keys(struct refdata_making *m, const struct boot_keys *keys, e
 
     if (keys->n == 1 && is_placeholder(&keys->items[0]))
         return true;
-    return reference_from_keys(m->a, keys, list, architectures, &one, err) && join(m, &one, words, as_of_ms, err);
+    return boot_keys_reference(m->a, keys, list, architectures, &one, err) && join(m, &one, words, as_of_ms, err);
 }
 
 static bool take_signed_list(struct refdata_making *m, struct bytes file, const char *name, struct err *err)

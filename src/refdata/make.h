@@ -7,9 +7,9 @@
  *     an SBAT level ("sbat,1,2025021800…")   }
  *     signature lists without a signature    } */
 #pragma once
-#include "bootchain/reference.h"
+#include "bootchain/reference/reference.h"
 
-struct boot_keys; /* bootchain/chain.h */
+struct boot_keys; /* bootchain/chain/chain.h */
 
 struct refdata_making {
     struct arena *a;

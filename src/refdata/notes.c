@@ -4,7 +4,7 @@
 #include "base/hex.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "bootchain/reference_join.h"
+#include "bootchain/reference/join.h"
 #include "json/parse.h"
 
 enum { TEXT_MAX = 400 }; /* bytes of one description */

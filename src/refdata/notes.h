@@ -6,7 +6,7 @@
  *
  * Other members are passed over. Nobody signs it, so it describes entries of lists and forbids nothing. */
 #pragma once
-#include "bootchain/reference.h"
+#include "bootchain/reference/reference.h"
 
 /* Whether the file looks like such notes (it is an object of JSON). */
 bool revocation_notes_are(struct bytes file);

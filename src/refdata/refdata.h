@@ -1,13 +1,13 @@
-/* refdata/refdata.h: where the reference knowledge of bootchain/reference.h is kept, and how it is renewed.
+/* refdata/refdata.h: where the reference knowledge of bootchain/reference/reference.h is kept, and how it is renewed.
  *
  * Whoever appraises uses its own pack when it has one (the server DATA/reference.pack, offline commands that of the user's data folder),
  * else the default pack, which tools/make_data_pack.c makes of what the distribution's packages carry. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
-#include "bootchain/reference.h"
-#include "refdata/seal.h"
+#include "bootchain/reference/reference.h"
 #include "json/write.h"
+#include "refdata/seal.h"
 
 enum { REFDATA_MAX_BYTES = 4 * 1024 * 1024 };
 

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/limits.h"
-#include "http/server.h"
+#include "http/server/server.h"
 #include "truebootd/config_keys.h"
 
 enum { DROP_INS_MAX = 256, WORDS_MAX = 64, SETTINGS_MAX = 256 };

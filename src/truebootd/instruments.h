@@ -1,6 +1,6 @@
 /* truebootd/instruments.h: what the server counts (docs/operations.md lists it), and the page that shows it. */
 #pragma once
-#include "http/server.h"
+#include "http/server/server.h"
 #include "metrics/metrics.h"
 #include "monitor/monitor.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include "truebootd/server.h"
 
-/* The `observe` and `admit` of http/server.h; the context is the server. */
+/* The `observe` and `admit` of http/server/server.h; the context is the server. */
 void observe_request(void *context, const struct http_request *request, const struct http_response *response, int64_t duration_us);
 /* Refuses changes by people while the audit log cannot be written, where the settings want that. */
 bool observe_admit(void *context, const struct http_request *request, struct err *err);

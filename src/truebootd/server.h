@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include "attestation/service/service.h"
 #include "audit/audit.h"
-#include "http/server.h"
+#include "http/server/server.h"
 #include "keystore/keystore.h"
 #include "management/management.h"
 #include "monitor/monitor.h"

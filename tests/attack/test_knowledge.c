@@ -1,6 +1,6 @@
 /* Attack suite 4.5: what is known about boot chains, and must be said. */
 #include "attack.h"
-#include "bootchain/keys.h"
+#include "bootchain/chain/keys.h"
 
 #define GLOBAL   "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
 #define SECURITY "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f"

@@ -1,7 +1,7 @@
 /* tests/support/attestation_fixture.h: a whole server in one process, and virtual machines whose TPM is software.
  *
  * The server is the real handlers over a real store in a folder of its own; only the socket is left out: fixture_call() does what
- * http/server.c does between socket and handler (route, caller, role, error body). Time stands still until a test moves it.
+ * http/server/server.c does between socket and handler (route, caller, role, error body). Time stands still until a test moves it.
  *
  *     FIXTURE(f);
  *     struct test_vm *vm = fixture_vm(&f, "web1");             // in the inventory, enrolled, stock boot

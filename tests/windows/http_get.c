@@ -1,6 +1,6 @@
-/* http_get URL [CA-FILE] [PROXY [CREDENTIALS]]: one GET by http/client.h; prints the failure's slug, or the status and the body's length. */
+/* http_get URL [CA-FILE] [PROXY [CREDENTIALS]]: one GET by http/client/client.h; prints the failure's slug, or the status and the body's length. */
 #include <stdio.h>
-#include "http/client.h"
+#include "http/client/client.h"
 
 int main(int argc, char **argv)
 {

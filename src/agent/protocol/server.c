@@ -1,14 +1,14 @@
 #define _GNU_SOURCE
 #include "agent/protocol/server.h"
-#include "http/proxy.h"
+#include "http/client/proxy.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "base/clock.h"
 #include "base/file.h"
-#include "http/client.h"
-#include "http/date.h"
+#include "http/client/client.h"
+#include "http/client/date.h"
 #include "json/parse.h"
 
 enum { CREDENTIALS_MAX = 1024, EXCERPT_LEN = 80, HOPS_MAX = 1 };

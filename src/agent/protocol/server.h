@@ -6,7 +6,7 @@
 #include "agent/failure/note.h"
 #include "agent/settings/config.h"
 #include "base/arena.h"
-#include "http/client.h"
+#include "http/client/client.h"
 #include "json/value.h"
 
 struct server;
@@ -20,7 +20,7 @@ struct server_config {
     const char *cert_file, *key_file;   /* what we show to a server that asks who we are; NULL: nothing */
     const char *proxy, *no_proxy;       /* NULL: the environment's */
     const char *proxy_credentials_file; /* user:password, for our eyes only; NULL: none */
-    const char *pins;                   /* http/client.h; NULL: none */
+    const char *pins;                   /* http/client/client.h; NULL: none */
     const char *dump_dir;               /* server_keep_evidence; NULL: it keeps nothing */
     bool insecure_loopback;             /* http:// to a literal loopback address is fine */
     unsigned connect_timeout_seconds, tls_timeout_seconds, first_byte_timeout_seconds, total_timeout_seconds; /* 0: 10, 10, 60, 120 */

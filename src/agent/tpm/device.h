@@ -1,6 +1,6 @@
 /* agent/tpm/device.h: the one place where a TPM is opened and commands are run (guest-agent.md 2.1, 2.9).
  *
- * Commands are written and answers read by tpm/request.h and tpm/answer.h; bytes are carried by transport.h. In between, here: a
+ * Commands are written and answers read by tpm/command/request.h and tpm/command/answer.h; bytes are carried by transport.h. In between, here: a
  * deadline for every command (10 s, 120 s where the TPM makes a key); busy answers repeated five times with 50, 100, 200, 400,
  * 800 ms pauses; a count of loaded objects and sessions: never more than two transient objects and one session, all flushed on every path.
  *
@@ -12,8 +12,8 @@
 #include "agent/tpm/transport.h"
 #include "base/arena.h"
 #include "crypto/digest.h"
-#include "tpm/answer.h"
-#include "tpm/rc.h"
+#include "tpm/command/answer.h"
+#include "tpm/command/rc.h"
 
 /* `tcti` is a TCTI string ("device:/dev/tpmrm0", "swtpm:path=SOCKET"); NULL or "": the environment variable TCTI, then
  * /dev/tpmrm0, then /dev/tpm0. Fails with NO_TPM, TPM12, TPM_PERM, TPM_BUSY or TPM_UNUSABLE, with a hint. */

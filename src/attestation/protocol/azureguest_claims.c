@@ -2,8 +2,8 @@
 #include <ctype.h>
 #include "base/base64.h"
 #include "base/uuid.h"
-#include "bootchain/keys.h"
-#include "bootchain/revoked.h"
+#include "bootchain/chain/keys.h"
+#include "bootchain/chain/revoked.h"
 #include "eventlog/replay/replay.h"
 #include "eventlog/software/sipa.h"
 #include "jose/jwk.h"

@@ -2,7 +2,7 @@
  * the resource provider is there, with which api-versions. A server of one's own has one tenant; its subscriptions are the words that
  * its providers were created under, and the one of /v1. Nothing is registered or billed, and every answer says so in the published shape. */
 #pragma once
-#include "http/route.h"
+#include "http/server/route.h"
 
 /* Subscription and group of what is made below /v1. */
 #define DIRECTORY_NO_SUBSCRIPTION "00000000-0000-0000-0000-000000000000"

@@ -5,7 +5,7 @@
 #include "attestation/resource/operation_kinds.h"
 #include "attestation/resource/operations_api.h"
 #include "attestation/resource/provider_body.h"
-#include "http/condition.h"
+#include "http/server/condition.h"
 
 #define RESOURCE_TYPE "Microsoft.Attestation/attestationProviders"
 enum { LIST_PAGE = 100 /* control-plane.md 10 */ };

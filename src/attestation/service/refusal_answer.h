@@ -1,7 +1,7 @@
 /* attestation/service/refusal_answer.h: how a refusal reads on the wire (attestation-service.md 2.5). */
 #pragma once
 #include "appraise/refusal.h"
-#include "http/message.h"
+#include "http/server/message.h"
 #include "policy/policy.h"
 
 /* What is the sender's fault is 400 InvalidParameter with a sub-code from the error's kind; the rest as everywhere. */

@@ -1,6 +1,6 @@
 /* trueboot bootchain show: what one boot consisted of, and who vouched for each step. */
 #include "base/clock.h"
-#include "bootchain/plain.h"
+#include "bootchain/chain/plain.h"
 #include "cli/data/reference.h"
 #include "cli/eventlog/commands.h"
 #include "cli/eventlog/log_tool.h"

@@ -1,5 +1,5 @@
 /* trueboot eventlog explain, eventlog diff: what a boot's events mean, and what changed between two boots, in words. */
-#include "bootchain/plain.h"
+#include "bootchain/chain/plain.h"
 #include "cli/eventlog/commands.h"
 #include "cli/eventlog/confidential_diff.h"
 #include "cli/eventlog/log_tool.h"

@@ -3,7 +3,7 @@
  * Without --pcrs there is nothing but the log's own word: marks then say what its digests prove about its data, and the boot is what the
  * log claims. With --pcrs the registers decide which events count; those values were not signed either: `trueboot verify` takes quotes. */
 #pragma once
-#include "bootchain/compare.h"
+#include "bootchain/compare/compare.h"
 #include "cli/frame/cli.h"
 #include "eventlog/replay/replay.h"
 

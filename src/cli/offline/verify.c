@@ -1,5 +1,5 @@
 /* trueboot verify, trueboot baseline learn: appraisal without a server. */
-#include "bootchain/plain.h"
+#include "bootchain/chain/plain.h"
 #include "cli/files/pcrs_file.h"
 #include "cli/frame/table.h"
 #include "cli/frame/terminal.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/writer.h"
-#include "http/client.h"
+#include "http/client/client.h"
 
 static int answer(const char *first_line, struct bytes rest)
 {

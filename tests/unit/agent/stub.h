@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/uuid.h"
 #include "crypto/privkey.h"
-#include "http/server.h"
+#include "http/server/server.h"
 #include "tpm/public.h"
 #include "x509/ca.h"
 
@@ -62,7 +62,7 @@ struct stub {
 MUST_CHECK bool stub_start(struct stub *ret, struct err *err);
 /* The same, with another time than the usual one for a request to come and for a connection to be kept without one. */
 MUST_CHECK bool stub_start_impatient(struct stub *ret, unsigned deadline_ms, struct err *err);
-/* Whether it knows an agent's requests for those of one who comes again (http/connections.h), and keeps the connection; false at first. */
+/* Whether it knows an agent's requests for those of one who comes again (http/server/connections.h), and keeps the connection; false at first. */
 void stub_keep_connections(struct stub *stub, bool keep);
 void stub_stop(struct stub *stub);
 

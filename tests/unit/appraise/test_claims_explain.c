@@ -1,6 +1,6 @@
 /* What is said about why a claim is false: one row for each way in which it can become so. */
 #include "appraise/claims_explain.h"
-#include "bootchain/chain.h"
+#include "bootchain/chain/chain.h"
 #include "eventlog/replay/replay.h"
 #include "support/eventlog_builder.h"
 #include "support/test.h"

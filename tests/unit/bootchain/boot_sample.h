@@ -1,6 +1,6 @@
 /* tests/unit/bootchain/boot_sample.h: one boot of the shared data, read: registers, log, chain, components. */
 #pragma once
-#include "bootchain/compare.h"
+#include "bootchain/compare/compare.h"
 #include "eventlog/replay/replay.h"
 
 /* Which of a folder's registers count as quoted. */

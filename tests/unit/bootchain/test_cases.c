@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include "base/file.h"
 #include "base/hex.h"
-#include "bootchain/plain.h"
+#include "bootchain/chain/plain.h"
 #include "log_builder.h"
 #include "support/test.h"
 

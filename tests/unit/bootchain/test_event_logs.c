@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include "base/file.h"
 #include "boot_sample.h"
-#include "bootchain/plain.h"
+#include "bootchain/chain/plain.h"
 #include "support/test.h"
 
 static void show(struct arena *a, const char *name, const struct boot_sample *s)

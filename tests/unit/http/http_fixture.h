@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/clock.h"
-#include "http/server.h"
+#include "http/server/server.h"
 #include "support/test.h"
 
 struct server_fixture {

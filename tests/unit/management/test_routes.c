@@ -1,8 +1,8 @@
 /* Every address of the server, walked: without credentials it answers 401, 403 or 404, unless it is meant for anybody
  * (CVE-2026-1709; attack-suite.md S1). Real TLS, real clients. */
 #include "base/clock.h"
-#include "http/client.h"
-#include "http/server.h"
+#include "http/client/client.h"
+#include "http/server/server.h"
 #include "management/api_tokens.h"
 #include "support/attestation_fixture.h"
 #include "support/test.h"

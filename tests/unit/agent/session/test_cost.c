@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <openssl/sha.h>
 #include "agent/daemon/run.h"
-#include "http/server.h"
+#include "http/server/server.h"
 #include "unit/agent/guest.h"
 
 #define LOG TESTS_ROOT "/data/boots/clean.log"

@@ -3,7 +3,7 @@
  * loaded, no command is asked for ever, and the next cycle over a TPM that behaves works. */
 #include <stdio.h>
 #include "support/test.h"
-#include "tpm/command.h"
+#include "tpm/command/command.h"
 #include "unit/agent/faulty_guest.h"
 
 enum { HEADER = 10, COMMANDS_MAX = 200 };

@@ -1,0 +1,172 @@
+#include "http/client/proxy.h"
+#include "http/client/date.h"
+#include "support/test.h"
+
+#define P "http://proxy.example:3128"
+
+TEST(the_proxy_is_chosen_in_the_documented_order)
+{
+    static const struct {
+        const char *url, *proxy, *no_proxy, *https_proxy, *http_proxy, *exceptions, *want; /* want NULL: direct */
+    } cases[] = {
+        { "https://a.example/", NULL, NULL, NULL, NULL, NULL, NULL },
+        { "https://a.example/", P, NULL, "http://other:1", NULL, NULL, P },
+        { "https://a.example/", NULL, NULL, "http://other:1", "http://plain:2", NULL, "http://other:1" },
+        { "http://a.example/", NULL, NULL, "http://other:1", "http://plain:2", NULL, "http://plain:2" },
+        { "http://a.example/", NULL, NULL, "http://other:1", NULL, NULL, NULL },
+        { "https://a.example/", "proxy.example:3128", NULL, NULL, NULL, NULL, P },
+        { "https://a.example/", "http://proxy.example:3128/", NULL, NULL, NULL, NULL, P },
+        { "https://a.example/", "http://proxy.example", NULL, NULL, NULL, NULL, "http://proxy.example:1080" },
+        { "https://a.example/", "http://proxy.example:80", NULL, NULL, NULL, NULL, "http://proxy.example:80" },
+        { "https://a.example/", "https://proxy.example", NULL, NULL, NULL, NULL, "https://proxy.example:443" },
+        { "https://a.example/", "http://[fd00::1]:8080", NULL, NULL, NULL, NULL, "http://[fd00::1]:8080" },
+        { "https://a.example/", "", NULL, "", NULL, NULL, NULL },
+        /* exceptions: the settings' own list rules, else the environment's */
+        { "https://a.example/", P, "a.example", NULL, NULL, NULL, NULL },
+        { "https://a.example/", P, NULL, NULL, NULL, "a.example", NULL },
+        { "https://a.example/", P, "b.example", NULL, NULL, "a.example", P },
+        { "https://a.example/", P, "", NULL, NULL, "a.example", P },
+        /* never */
+        { "https://localhost:8443/", P, NULL, NULL, NULL, NULL, NULL },
+        { "https://127.8.9.1/", P, NULL, NULL, NULL, NULL, NULL },
+        { "https://[::1]:8443/", P, NULL, NULL, NULL, NULL, NULL },
+        { "https://[::ffff:127.0.0.1]/", P, NULL, NULL, NULL, NULL, NULL },
+        { "https://169.254.169.254/x", P, NULL, NULL, NULL, NULL, NULL },
+        { "https://[fe80::1%25eth0]/", P, NULL, NULL, NULL, NULL, NULL },
+        { "https://168.63.129.16/", P, NULL, NULL, NULL, NULL, NULL },
+        { "https://168.63.129.17/", P, NULL, NULL, NULL, NULL, P },
+        { "https://128.0.0.1/", P, NULL, NULL, NULL, NULL, P },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct proxy_settings settings = { .proxy = cases[i].proxy,
+                                           .no_proxy = cases[i].no_proxy,
+                                           .https_proxy = cases[i].https_proxy,
+                                           .http_proxy = cases[i].http_proxy,
+                                           .exceptions = cases[i].exceptions };
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct err err = ERR_INIT;
+        const char *got;
+        bool dropped;
+
+        REQUIRE_OK(proxy_choose(&settings, cases[i].url, &a, &got, &dropped, &err), err);
+        CHECK_STRING(got ? got : "direct", cases[i].want ? cases[i].want : "direct");
+        CHECK(!dropped);
+        if (test_failed())
+            test_note("case %zu: %s", i, cases[i].url);
+    }
+}
+
+TEST(exceptions_are_suffixes_blocks_ports_and_a_star)
+{
+    static const struct {
+        const char *url, *no_proxy;
+        bool excepted;
+    } cases[] = {
+        { "https://host.example.org/", "example.org", true },
+        { "https://HOST.Example.org/", "eXample.ORG", true },
+        { "https://host.example.org/", ".example.org", true },
+        { "https://host.example.org/", "*.example.org", true },
+        { "https://example.org/", ".example.org", true },
+        { "https://badexample.org/", "example.org", false },
+        { "https://example.org.evil/", "example.org", false },
+        { "https://example.org/", "*", true },
+        { "https://10.1.2.3/", "*", true },
+        { "https://example.org/", "", false },
+        { "https://example.org/", " , ,other\t,example.org", true },
+        { "https://example.org/", "a b example.org", true },
+        { "https://example.org:8443/", "example.org:8443", true },
+        { "https://example.org/", "example.org:443", true },
+        { "https://example.org:8443/", "example.org:443", false },
+        { "https://10.1.2.3/", "10.0.0.0/8", true },
+        { "https://11.1.2.3/", "10.0.0.0/8", false },
+        { "https://10.1.2.3/", "10.1.2.0/31", false },
+        { "https://10.1.2.1/", "10.1.2.0/31", true },
+        { "https://10.1.2.3/", "10.1.2.3", true },
+        { "https://10.1.2.3/", "0.0.0.0/0", true },
+        { "https://10.1.2.3/", "10.1.2.3/33", false },
+        { "https://10.1.2.3/", "10.1.2.3/x", false },
+        { "https://[fd00::1]:8443/", "fd00::/8", true },
+        { "https://[fd00::1]:8443/", "fd00::1", true },
+        { "https://[fd00::1]:8443/", "[fd00::1]:8443", true },
+        { "https://[fd00::1]:8443/", "[fd00::1]:443", false },
+        { "https://[fe00::1]:8443/", "fd00::/8", false },
+        { "https://10.1.2.3/", "::/0", false },
+        { "https://3.example/", "0.0.0.0/0", false }, /* a name is no address */
+        { "https://x.2.3/", "2.3", true },
+        { "not a url", "*", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CHECK_INT(proxy_is_excepted(cases[i].url, cases[i].no_proxy), cases[i].excepted);
+        if (test_failed())
+            test_note("case %zu: %s with %s", i, cases[i].url, cases[i].no_proxy);
+    }
+}
+
+TEST(credentials_do_not_come_from_places_that_others_read)
+{
+    struct proxy_settings configured = { .proxy = "http://ann:s3cret@proxy.example:3128" };
+    struct proxy_settings environment = { .https_proxy = "http://ann:s3cret@proxy.example:3128" };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    const char *got;
+    bool dropped;
+
+    CHECK(!proxy_choose(&configured, "https://a.example/", &a, &got, &dropped, &err));
+    CHECK_INT(err.code, ERR_MALFORMED);
+    CHECK(!strstr(err.text, "s3cret"));
+    REQUIRE_OK(proxy_choose(&environment, "https://a.example/", &a, &got, &dropped, &err), err);
+    CHECK_STRING(got, P);
+    CHECK(dropped);
+    CHECK(!proxy_choose(&(struct proxy_settings){ .proxy = "socks5://ann:s3cret@x:1" }, "https://a.example/", &a, &got, &dropped, &err));
+    CHECK(!strstr(err.text, "s3cret"));
+    CHECK(!proxy_choose(&configured, "ftp://a.example/", &a, &got, &dropped, &err));
+}
+
+TEST(addresses_are_split_or_refused)
+{
+    static const struct {
+        const char *url, *host;
+        unsigned port; /* 0: refused */
+    } cases[] = {
+        { "https://a.example", "a.example", 443 },
+        { "http://a.example/x", "a.example", 80 },
+        { "https://a:8443?q", "a", 8443 },
+        { "https://u:p@a:1/", "a", 1 },
+        { "https://[::1]:65535/", "::1", 65535 },
+        { "https://a:65536/", "", 0 },
+        { "https://a:0/", "", 0 },
+        { "https://a:/", "", 0 },
+        { "https://:1/", "", 0 },
+        { "https://[::1/", "", 0 },
+        { "https://[]:1/", "", 0 },
+        { "https://", "", 0 },
+        { "https://[::1]x/", "", 0 },
+        { "gopher://a/", "", 0 },
+        { "https://a:99999999999999/", "", 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct url_parts parts;
+        bool split = url_split(cases[i].url, &parts);
+
+        CHECK_INT(split, cases[i].port != 0);
+        if (split)
+            CHECK_BYTES(parts.host, bytes_of_string(cases[i].host));
+        if (split)
+            CHECK_INT(parts.port, cases[i].port);
+    }
+}
+
+TEST(dates_of_answers_are_read_strictly)
+{
+    int64_t ms;
+
+    REQUIRE(http_date_parse(BYTES_LIT("Sat, 21 Nov 2026 22:17:45 GMT"), &ms));
+    CHECK_INT(ms, 1795299465000);
+    CHECK(!http_date_parse(BYTES_LIT("Sat, 21 Nox 2026 22:17:45 GMT"), &ms));
+    CHECK(!http_date_parse(BYTES_LIT("Sat, 41 Nov 2026 22:17:45 GMT"), &ms));
+    CHECK(!http_date_parse(BYTES_LIT("Sat, 21 Nov 2026 22:17:45"), &ms));
+    CHECK(!http_date_parse(BYTES_NONE, &ms));
+}
