@@ -153,9 +153,26 @@ bool file_overwrite(const char *path, struct bytes content, struct err *err)
 
     if (fd < 0 || fstat(fd, &s))
         return refuse(err, "open", path);
-    if (!S_ISREG(s.st_mode) || (size_t)s.st_size != content.len || content.len > FILE_SECTOR_BYTES)
+    if (!S_ISREG(s.st_mode) || (size_t)s.st_size != content.len || content.len > FILE_OVERWRITE_MAX ||
+        (content.len > FILE_SECTOR_BYTES && content.len % FILE_SECTOR_BYTES))
         return err_set(err, ERR_UNSUPPORTED, "%s: %zu bytes cannot take the place of %lld", path, content.len, (long long)s.st_size);
     return pwrite(fd, content.data, content.len, 0) == (ssize_t)content.len || refuse(err, "write", path);
+}
+
+bool file_put_in_place(const char *path, struct bytes content, mode_t mode, struct err *err)
+{
+    int fd CLEANUP(close_at) = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode);
+    struct stat s;
+
+    if (fd < 0 || fstat(fd, &s))
+        return refuse(err, "open", path);
+    if (!S_ISREG(s.st_mode) || s.st_nlink != 1)
+        return err_set(err, ERR_UNTRUSTED, "%s: no plain file of this name alone", path);
+    if ((s.st_mode & 07777) != mode && fchmod(fd, mode))
+        return refuse(err, "set the mode of", path);
+    if (pwrite(fd, content.data, content.len, 0) != (ssize_t)content.len)
+        return refuse(err, "write", path);
+    return (size_t)s.st_size <= content.len || ftruncate(fd, (off_t)content.len) == 0 || refuse(err, "cut", path);
 }
 
 bool file_make_dirs(const char *path, mode_t mode, struct err *err)

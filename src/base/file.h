@@ -20,9 +20,13 @@ MUST_CHECK bool file_replace(const char *path, struct bytes content, mode_t mode
  * content is written into it and they change places. */
 MUST_CHECK bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct err *err);
 /* Other bytes in the place of as many, at once and without waiting for the disk: the kernel brings them there within half a minute, and a machine that
- * stops before has the old ones, whole, as they are one sector. UNSUPPORTED where that does not hold: the file has another size, or is larger. */
-enum { FILE_SECTOR_BYTES = 512 };
+ * stops before has the old ones, each sector whole: more than one are for content whose sectors may come from two writes. UNSUPPORTED where that
+ * does not hold: the file has another size, ends within a later sector, or is larger. */
+enum { FILE_SECTOR_BYTES = 512, FILE_OVERWRITE_MAX = 8 * FILE_SECTOR_BYTES };
 MUST_CHECK bool file_overwrite(const char *path, struct bytes content, struct err *err);
+/* The content of any size where the file lies, which is made when it is not there, without waiting for the disk: a process that ends or a machine that
+ * stops meanwhile leaves a mixture, which the reader has to tell by itself. For what is of use for a while only. */
+MUST_CHECK bool file_put_in_place(const char *path, struct bytes content, mode_t mode, struct err *err);
 /* file_make_dirs is mkdir -p; the last folder gets `mode` when it is made. */
 MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct err *err);
 bool file_exists(const char *path);

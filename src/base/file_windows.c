@@ -119,6 +119,11 @@ bool file_overwrite(const char *path, struct bytes content UNUSED, struct err *e
     return err_set(err, ERR_UNSUPPORTED, "%s: not in place", path);
 }
 
+bool file_put_in_place(const char *path, struct bytes content, mode_t mode, struct err *err)
+{
+    return file_replace(path, content, mode, err);
+}
+
 static bool is_separator(char c) { return c == '/' || c == '\\'; }
 
 bool file_make_dirs(const char *path, mode_t mode UNUSED, struct err *err)

@@ -158,6 +158,7 @@ static void wait_until(struct daemon *d, int64_t due)
             FD_SET(d->routes.fd, &readable);
         highest = pselect(highest + 1, &readable, NULL, NULL, &pause, &before);
         warn_of_outage(d);
+        state_drop_old_token(&d->session.state, clock_now_ms());
         if (heed_routes(d) || (highest > 0 && d->wake.socket >= 0 && FD_ISSET(d->wake.socket, &readable)))
             break; /* other routes come and go */
     }
@@ -233,9 +234,9 @@ static void write_status(struct daemon *d)
     session_notes(s, &notes);
     notes_put(&out, "notes", &notes);
     lasting_len = w.len; /* what follows is another one in each cycle */
-    json_put_string(&out, "tokenId", or_null(s->token_id));
+    json_put_string(&out, "tokenId", or_null(s->state.token_id));
     put_time_or_null(&out, "lastVerdictTime", s->state.last_verdict_ms);
-    put_time_or_null(&out, "tokenExpiryTime", s->token_until_ms);
+    put_time_or_null(&out, "tokenExpiryTime", s->state.token_until_ms);
     put_time_or_null(&out, "lastReportTime", d->last_report_ms);
     put_time_or_null(&out, "lastHeartbeatTime", d->last_heartbeat_ms);
     put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - boot_clock_ms() : 0);
@@ -358,6 +359,11 @@ static void succeed(struct daemon *d)
     d->last_report_ms = clock_now_ms();
 }
 
+static void save(struct daemon *d, int64_t due)
+{
+    session_save(&d->session, d->has_failure ? &d->failure : NULL, due, clock_now_ms() + due - boot_clock_ms());
+}
+
 static void attest_cycle(struct daemon *d)
 {
     int64_t deadline = boot_clock_ms() + BACKOFF_CYCLE_DEADLINE_MS;
@@ -370,13 +376,14 @@ static void attest_cycle(struct daemon *d)
         bool done;
 
         enter(d, "attesting");
-        done = session_cycle(&d->session, &answer, &why);
+        done = session_cycle_unsaved(&d->session, &answer, &why);
         d->due_attest = boot_clock_ms() + backoff_period_ms(d->period_ms, random_word());
         if (done)
             succeed(d);
         heed_answer(d, &answer, true);
         if (done) {
             d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
+            save(d, d->due_attest);
             enter(d, "idle");
             return;
         }
@@ -384,6 +391,7 @@ static void attest_cycle(struct daemon *d)
         if (answer.next_report_seconds || answer.attest_now) { /* refused, reported, and told when to come again: the agent did its work */
             d->failed = 0;
             d->last_report_ms = clock_now_ms();
+            save(d, d->due_attest);
             enter(d, "idle");
             return;
         }
@@ -391,9 +399,11 @@ static void attest_cycle(struct daemon *d)
         if (!next.again_in_cycle || boot_clock_ms() + next.pause_ms > deadline) {
             session_spool(&d->session, &why);
             d->due_attest = boot_clock_ms() + next.pause_ms;
+            save(d, d->due_attest);
             enter(d, next.state);
             return;
         }
+        save(d, boot_clock_ms() + next.pause_ms);
         enter(d, next.state);
         wait_until(d, boot_clock_ms() + next.pause_ms);
     }
@@ -512,6 +522,7 @@ static void begin(struct daemon *d, const struct run_options *options)
     routes_open(&d->routes);
     session_init(&d->session, d->config);
     d->session.progress = on_progress;
+    state_check_token(&d->session.state);
     wake_init(&d->wake);
     d->telemetry.operation = d->session.host.boot_id;
     d->due_attest = now + (at_once ? 0 : backoff_start_ms(random_word()));

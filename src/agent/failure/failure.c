@@ -9,9 +9,9 @@ static const struct {
     const char *name;
     const char *reason;
     enum retry_class retry;
-    const char *meaning;
-} failures[] = { [FAILURE_NONE] = { "NONE", "", RETRY_PERIOD, "" },
-#define X(name, reason, retry, meaning) [FAILURE_##name] = { #name, reason, RETRY_##retry, meaning },
+    const char *retry_name, *meaning;
+} failures[] = { [FAILURE_NONE] = { "NONE", "", RETRY_PERIOD, "", "" },
+#define X(name, reason, retry, meaning) [FAILURE_##name] = { #name, reason, RETRY_##retry, #retry, meaning },
                  FAILURES(X)
 #undef X
 };
@@ -112,3 +112,5 @@ const char *failure_reason(enum failure_id id) { return failures[id].reason; }
 const char *failure_meaning(enum failure_id id) { return failures[id].meaning; }
 
 enum retry_class failure_retry(enum failure_id id) { return failures[id].retry; }
+
+const char *failure_retry_name(enum failure_id id) { return failures[id].retry_name; }

@@ -132,3 +132,4 @@ enum failure_id failure_from_name(struct bytes name); /* FAILURE_NONE: there is 
 const char *failure_reason(enum failure_id id);       /* "TPM.IdentityChanged"; "" */
 const char *failure_meaning(enum failure_id id);
 enum retry_class failure_retry(enum failure_id id);
+const char *failure_retry_name(enum failure_id id); /* "IN_CYCLE" */

@@ -5,6 +5,8 @@
 #include "agent/machine/collect.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hex.h"
+#include "crypto/digest.h"
 
 static void read_uuid(const char *path, char out[static UUID_TEXT_LEN])
 {
@@ -27,6 +29,25 @@ static void learn_uuid(struct host *ret, const char *run_dir)
         memcpy(ret->vm_uuid, collected.product_uuid, sizeof ret->vm_uuid);
 }
 
+static void learn_machine_id(struct host *ret)
+{
+    enum { DIGITS = 32 };
+    struct bytes text CLEANUP(file_free) = BYTES_NONE, id;
+    struct digest digest;
+    struct err err;
+
+    if (!file_read("/etc/machine-id", 256, &text, &err))
+        return;
+    id = bytes_trim(text);
+    for (size_t i = 0; i < id.len; i++)
+        if (!memchr("0123456789abcdef", id.data[i], 16))
+            return;
+    if (id.len != DIGITS)
+        return;
+    digest_compute_parts(DIGEST_SHA256, (const struct bytes[]){ BYTES_LIT("trueboot-machine-id-1\0"), id }, 2, &digest);
+    hex_encode(digest_bytes(&digest), ret->machine_id_sha256);
+}
+
 void host_learn(struct host *ret, const char *run_dir)
 {
     struct timespec up = { 0 };
@@ -35,6 +56,7 @@ void host_learn(struct host *ret, const char *run_dir)
     *ret = (struct host){ 0 };
     read_uuid("/proc/sys/kernel/random/boot_id", ret->boot_id);
     learn_uuid(ret, run_dir);
+    learn_machine_id(ret);
     if (uname(&name) == 0) {
         snprintf(ret->hostname, sizeof ret->hostname, "%s", name.nodename);
         snprintf(ret->kernel, sizeof ret->kernel, "%s", name.release);

@@ -5,6 +5,8 @@
 struct host {
     char boot_id[UUID_TEXT_LEN]; /* /proc/sys/kernel/random/boot_id; "" when unreadable */
     char vm_uuid[UUID_TEXT_LEN]; /* DMI product_uuid; "" when absent or unreadable */
+    char machine_id_sha256
+        [65]; /* hex, of "trueboot-machine-id-1" || 00 || the 32 digits of /etc/machine-id, which systemd asks not to give away; "": none */
     char hostname[65];
     char kernel[65]; /* uname release */
     int64_t boot_time_ms;

@@ -104,7 +104,7 @@ static void put_hints(const struct exchange *x, struct json_out *out)
         facts = (struct tpm_facts){ 0 };
     json_begin_object(out, "hints");
     put_text_or_null(out, "vmUuid", host.vm_uuid);
-    json_put_null(out, "machineIdHash");
+    put_text_or_null(out, "machineIdHash", host.machine_id_sha256);
     json_put_string(out, "hostname", host.hostname);
     put_text_or_null(out, "tpmManufacturer", facts.manufacturer);
     put_text_or_null(out, "tpmFirmware", facts.firmware);
@@ -415,6 +415,7 @@ static bool activate(struct exchange *x, struct enrolment *ret, struct failure *
     if (!read_certificate(x, answer.json, ret, why))
         return false;
     ret->by_iak = x->by_iak;
+    ret->ek_public = x->by_iak ? first_usable(x->ek_pubs, x->n_ek_pubs) : x->ek_pubs[x->ek_index];
     ret->ek_cert = x->certs.n && !x->by_iak ? x->certs.der[x->ek_index] : BYTES_NONE;
     return json_get(answer.json, "nonce") ? need_base64(x, answer.json, "nonce", &ret->nonce, why) : true;
 }

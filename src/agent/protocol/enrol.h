@@ -13,7 +13,7 @@
  *    "akName":"000b…" hex, "templateId":"ak-rsa2048-e-1",
  *    "iak":{"cert":b64u DER, "certify":b64u TPMS_ATTEST, "signature":b64u TPMT_SIGNATURE} | null,
  *                                       the TPM's initial attestation key has certified the AK; qualifyingData is empty. Its issuers are in ekChain
- *    "hints":{"vmUuid":"…"|null,"machineIdHash":null,"hostname":"…","tpmManufacturer":"IBM","tpmFirmware":"2019.1023",
+ *    "hints":{"vmUuid":"…"|null,"machineIdHash":"hex"|null,"hostname":"…","tpmManufacturer":"IBM","tpmFirmware":"2019.1023",
  *             "agentVersion":"0.1.0","bootId":"…"},
  *    "enrollId":"…"}                    only when repeating after a 202
  *
@@ -50,7 +50,8 @@ struct enrolment {
     struct bytes ak_cert;  /* DER; matches the AK, names vm_id */
     struct bytes ak_chain; /* concatenated DER, leaf not included */
     char vm_id[UUID_TEXT_LEN];
-    struct bytes ek_cert; /* DER of the certificate the credential was made for; empty: none, or an IAK vouched */
+    struct bytes ek_public; /* TPM2B_PUBLIC of that endorsement key, of the first one where an IAK vouched; empty: none can be used */
+    struct bytes ek_cert;   /* DER of the certificate the credential was made for; empty: none, or an IAK vouched */
     bool by_iak;
     struct bytes nonce; /* the monitor's, decoded; empty: none came */
 };

@@ -83,6 +83,12 @@ static bool refuse_confidential(struct session_keys *keys, struct failure *why)
                        "Launch VM would misrepresent");
 }
 
+static void keep_token(struct session *s, struct bytes token)
+{
+    attest_token_glance(token, s->state.token_id, &s->state.token_until_ms);
+    state_keep_token(&s->state, token);
+}
+
 static void remember(struct session *s, struct session_keys *keys, const struct quoted *quoted)
 {
     struct tpm_memory *m = &s->memory;
@@ -118,7 +124,7 @@ bool session_attest_with(struct session *s, struct session_keys *keys, struct ar
     if (accepted)
         session_progress(s, "evidence accepted", NULL);
     if (accepted)
-        attest_token_glance(ret->token, s->token_id, &s->token_until_ms);
+        keep_token(s, ret->token);
     return accepted;
 }
 

@@ -1,5 +1,6 @@
 #include "agent/session/inside.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "agent/files/secret_file.h"
@@ -8,24 +9,74 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "crypto/secret.h"
+#include "x509/cert.h"
+#include "x509/name.h"
 
 enum { TOKEN_FILE_MAX = 4096 };
 
+static void hash_text(struct bytes of, char ret[static 65])
+{
+    struct digest digest;
+
+    ret[0] = 0;
+    if (!of.len)
+        return;
+    digest_compute(DIGEST_SHA256, of, &digest);
+    hex_encode(digest_bytes(&digest), ret);
+}
+
+/* Cut between two characters. */
+static void keep_text(char *out, size_t size, const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n >= size)
+        for (n = size - 1; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
+            n--;
+    memcpy(out, text, n);
+    out[n] = 0;
+}
+
+/* Who this TPM is, for people: what it is held against is the attestation key. */
+static void keep_endorsement(struct agent_state *state, const struct enrolment *e)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct err err = ERR_INIT;
+    const char *subject;
+
+    hash_text(e->ek_public, state->ek_public_sha256);
+    hash_text(e->ek_cert, state->ek_cert_sha256);
+    state->ek_cert_serial[0] = state->ek_cert_subject[0] = 0;
+    if (!e->ek_cert.len || !cert_parse(e->ek_cert, &cert, &err))
+        return;
+    if (cert->serial.len < sizeof state->ek_cert_serial / 2)
+        hex_encode(cert->serial, state->ek_cert_serial);
+    subject = name_text(&a, cert->subject);
+    if (subject)
+        keep_text(state->ek_cert_subject, sizeof state->ek_cert_subject, subject);
+}
+
 static void keep_certificate(struct session *s, const struct enrolment *e)
 {
-    struct digest ek;
-
     state_forget_certificate(&s->state);
     write_bytes(&s->state.ak_cert, e->ak_cert);
     write_bytes(&s->state.ak_chain, e->ak_chain);
     memcpy(s->state.vm_id, e->vm_id, sizeof s->state.vm_id);
-    if (e->ek_cert.len) {
-        digest_compute(DIGEST_SHA256, e->ek_cert, &ek);
-        hex_encode(digest_bytes(&ek), s->state.ek_cert_sha256);
-    }
+    keep_endorsement(&s->state, e);
+    memcpy(s->state.machine_id_sha256, s->host.machine_id_sha256, sizeof s->state.machine_id_sha256);
     if (!s->state.first_seen_ms)
         s->state.first_seen_ms = clock_now_ms();
     session_keep_nonce(s, e->nonce);
+    state_save_identity(&s->state);
+}
+
+static void keep_copy(struct session *s)
+{
+    s->nv_certificate_is_stale = false;
+    if (s->state.ak_nv_index == AK_CERT_NV)
+        return;
+    s->state.ak_nv_index = AK_CERT_NV;
     state_save_identity(&s->state);
 }
 
@@ -85,7 +136,7 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
     s->nv_certificate_is_stale = true;
     if (s->config->publish_nv) {
         if (ak_certificate_publish(keys->tpm, enrolment.ak_cert, &publishing))
-            s->nv_certificate_is_stale = false;
+            keep_copy(s);
         else
             notes_add(&s->watch.events, publishing.id, "the certificate is kept in its file only: %s", publishing.text);
     }
@@ -149,6 +200,7 @@ static bool adopt_nv_certificate(struct session *s, const struct session_keys *k
         return true;
     state_forget_certificate(&s->state);
     write_bytes(&s->state.ak_cert, der);
+    s->state.ak_nv_index = AK_CERT_NV;
     session_progress(s, "certificate found in the TPM", s->state.vm_id);
     state_save_identity(&s->state);
     return true;

@@ -37,6 +37,10 @@ static void keep_record(struct session *s, const struct ak *ak)
     ak_remember(ak, &now);
     if (s->state.ak.known && s->state.ak.handle == now.handle && s->state.ak.profile == now.profile && s->state.ak.asked == now.asked)
         return;
+    if (!s->state.ak_created_ms || !bytes_equal(tpm_name_bytes(&s->state.ak.name), tpm_name_bytes(&now.name)))
+        s->state.ak_created_ms = clock_now_ms();
+    if (ak_profile_is_platform(now.profile))
+        s->state.ak_nv_index = AK_CERT_NV;
     s->state.ak = now;
     state_save_identity(&s->state);
 }

@@ -1,4 +1,5 @@
 #include "agent/session/inside.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "agent/files/secret_file.h"
 #include "agent/protocol/report_compat.h"
@@ -84,7 +85,7 @@ static bool send_report(struct session *s, struct session_keys *keys, const stru
         return false;
     session_keep_nonce(s, ret->nonce);
     ret->nonce = BYTES_NONE; /* the arena goes away */
-    if (s->missed.count)
+    if (s->missed.count && !s->state.newer)
         spool_clear(s->config->state_dir);
     s->missed = (struct report_missed){ 0 };
     arena_reset(&s->missed_arena);
@@ -238,7 +239,7 @@ static bool cycle_compatible(struct session *s, struct failure *why)
     return done;
 }
 
-bool session_cycle(struct session *s, struct report_answer *ret_answer, struct failure *why)
+bool session_cycle_unsaved(struct session *s, struct report_answer *ret_answer, struct failure *why)
 {
     struct session_keys keys CLEANUP(session_keys_done) = { 0 };
     bool done;
@@ -254,7 +255,22 @@ bool session_cycle(struct session *s, struct report_answer *ret_answer, struct f
         state_save_identity(&s->state);
     }
     s->state.boot_notes = s->watch.boot;
+    return done;
+}
+
+void session_save(struct session *s, const struct failure *waits_for, int64_t due_boot_clock_ms, int64_t due_ms)
+{
+    snprintf(s->state.backoff, sizeof s->state.backoff, "%s", waits_for ? failure_retry_name(waits_for->id) : "");
+    s->state.due_boot_clock_ms = due_boot_clock_ms;
+    s->state.due_ms = due_ms;
     state_save_progress(&s->state);
+}
+
+bool session_cycle(struct session *s, struct report_answer *ret_answer, struct failure *why)
+{
+    bool done = session_cycle_unsaved(s, ret_answer, why);
+
+    session_save(s, done ? NULL : why, 0, 0);
     return done;
 }
 

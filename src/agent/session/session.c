@@ -70,6 +70,8 @@ static void take_spooled(struct session *s)
     struct spool_summary spooled;
     const struct spool_report *newest = &spooled.newest;
 
+    if (s->state.newer) /* nothing is read that might have to be removed */
+        return;
     spool_look(s->config->state_dir, &s->missed_arena, &spooled);
     s->missed = (struct report_missed){ spooled.count, spooled.first_ms, spooled.first_code, spooled.first_message };
     if (!spooled.has_newest || !newest->token.len || newest->until_ms <= clock_now_ms())
@@ -150,6 +152,7 @@ bool session_enrol(struct session *s, bool anew, struct failure *why)
     if (anew) {
         s->state.ak = (struct ak_record){ 0 };
         state_forget_certificate(&s->state);
+        s->state.ak_created_ms = s->state.ak_nv_index = 0;
         s->state.vm_id[0] = s->state.ek_cert_sha256[0] = 0;
     }
     if (!session_need_servers(s, why) || !session_open_keys(s, &keys, why))

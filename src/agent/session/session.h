@@ -46,8 +46,6 @@ struct session {
     bool has_counters;                      /* state's counters are of this boot */
     char ak_name[2 * TPM_NAME_MAX_LEN + 1]; /* hex; "" until a key was opened */
     char tpm_name[64];
-    char token_id[64];      /* jti of the last token, "": none; for people to find it elsewhere */
-    int64_t token_until_ms; /* its exp */
     struct tpm_memory memory;
     struct watch watch;            /* what was noticed and stopped nothing */
     unsigned pending_certificates; /* how often in a row the platform had none yet */
@@ -84,6 +82,10 @@ MUST_CHECK bool session_attest(struct session *session, struct arena *a, struct 
 /* One cycle: certificate, nonce, attestation, report. A refusal is reported, too. *ret_answer has what the monitor said, also on
  * failure (zeroed when it said nothing); its nonce has already been kept. */
 MUST_CHECK bool session_cycle(struct session *session, struct report_answer *ret_answer, struct failure *why);
+/* The same for somebody who knows only afterwards when the next one is due, and calls session_save then. */
+MUST_CHECK bool session_cycle_unsaved(struct session *session, struct report_answer *ret_answer, struct failure *why);
+/* state.json; `waits_for`: the failure after which it is tried again; NULL: none. `due_*`: the next cycle. */
+void session_save(struct session *session, const struct failure *waits_for, int64_t due_boot_clock_ms, int64_t due_ms);
 
 /* session_spool keeps what a cycle that was given up could not deliver, over a restart, too (spool.h). */
 void session_spool(struct session *session, const struct failure *why);

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "json/parse.h"
 
-enum { NAME_LEN = 16 + 5, PATH_LEN = 512, FILE_MAX = 1 << 20 };
+enum { NAME_LEN = 16 + 5, PATH_LEN = 512, FILE_MAX = 1 << 20, SCHEMA = 1 };
 
 static bool is_report(const struct dirent *e)
 {
@@ -95,7 +95,7 @@ static void write_report(const char *state_dir, const char *name, const struct s
     struct json_out out = json_out_to(&w, JSON_COMPACT);
 
     json_begin_object(&out, NULL);
-    json_put_integer(&out, "schema", 1);
+    json_put_integer(&out, "schema", SCHEMA);
     json_put_time(&out, "timeUtc", report->time_ms);
     put_or_null(&out, "token", report->token);
     if (report->token.len)
@@ -126,6 +126,13 @@ static const struct json *read_json(const char *state_dir, struct arena *a, cons
                : NULL;
 }
 
+static bool is_newer(const struct json *v)
+{
+    int64_t schema;
+
+    return json_as_integer(json_get(v, "schema"), &schema) && schema > SCHEMA;
+}
+
 /* Counts on; the first error stays. */
 static void count_on(const char *state_dir, const struct spool_report *report)
 {
@@ -135,10 +142,12 @@ static void count_on(const char *state_dir, const struct spool_report *report)
     const struct json *before = read_json(state_dir, &a, "first.json");
     int64_t count = 0;
 
+    if (is_newer(before))
+        return;
     if (!json_as_integer(json_get(before, "count"), &count) || count < 0 || count >= INT32_MAX)
         count = 0;
     json_begin_object(&out, NULL);
-    json_put_integer(&out, "schema", 1);
+    json_put_integer(&out, "schema", SCHEMA);
     json_put_integer(&out, "count", count + 1);
     if (before && count > 0) {
         json_put_value(&out, "timeUtc", json_get(before, "timeUtc") ? json_get(before, "timeUtc") : &json_null);
@@ -168,9 +177,8 @@ void spool_put(const char *state_dir, const struct spool_report *report)
 
 /* ---- reading ---- */
 
-static bool read_report(const char *state_dir, struct arena *a, const char *name, struct spool_report *ret)
+static bool read_report(const struct json *v, struct spool_report *ret)
 {
-    const struct json *v = read_json(state_dir, a, name);
     struct bytes hash = json_text(json_get(v, "eventLogSha256"), BYTES_NONE);
 
     *ret = (struct spool_report){ .token = json_text(json_get(v, "token"), BYTES_NONE),
@@ -200,8 +208,10 @@ void spool_look(const char *state_dir, struct arena *a, struct spool_summary *re
 
     *ret = (struct spool_summary){ .first_code = text_of(a, first, "code"), .first_message = text_of(a, first, "message") };
     for (int i = n; i-- > 0 && !ret->has_newest;) {
-        ret->has_newest = read_report(state_dir, a, names[i]->d_name, &ret->newest);
-        if (!ret->has_newest)
+        const struct json *v = read_json(state_dir, a, names[i]->d_name);
+
+        ret->has_newest = !is_newer(v) && read_report(v, &ret->newest);
+        if (!ret->has_newest && !is_newer(v))
             remove_one(state_dir, names[i]->d_name);
     }
     free_names(names, n);

@@ -1,4 +1,4 @@
-#include "agent/state/state.h"
+#include "agent/state/inside.h"
 #include "agent/state/spool.h"
 #include <errno.h>
 #include <stdio.h>
@@ -7,48 +7,57 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/writer.h"
-#include "json/parse.h"
 #include "json/write.h"
 
 enum { FILE_MAX = 256 * 1024 };
 
-static const char *const file_names[] = { "ak.json", "ak.crt", "ak.chain", "identity.json", "state.json", "evidence.json" };
+static const char *const file_names[] = { "ak.json", "ak.crt", "ak.chain", "identity.json", "state.json", "token.jwt", "evidence.json" };
 
-static void go_to_memory(struct agent_state *s, const char *why)
+void state_go_to_memory(struct agent_state *s, const char *why)
 {
     s->in_memory = true;
     snprintf(s->note, sizeof s->note, "%.190s", why);
 }
 
-static bool path_in(const char *dir, const char *name, const char *suffix, char out[static 512])
+bool state_path(const char *dir, const char *name, const char *suffix, char out[static STATE_PATH_LEN])
 {
-    return snprintf(out, 512, "%s/%s%s", dir, name, suffix) < 512;
+    return snprintf(out, STATE_PATH_LEN, "%s/%s%s", dir, name, suffix) < STATE_PATH_LEN;
 }
 
 /* Loading. */
 
 static void set_aside(struct agent_state *s, const char *name, const char *problem)
 {
-    char from[512], to[512];
+    char from[STATE_PATH_LEN], to[STATE_PATH_LEN];
 
+    if (s->newer) /* read only */
+        return;
     if (s->look_only) {
         snprintf(s->note, sizeof s->note, "%s is damaged: %.120s", name, problem);
         return;
     }
-    if (path_in(s->dir, name, "", from) && path_in(s->dir, name, ".bad", to) && rename(from, to) != 0)
-        go_to_memory(s, strerror(errno));
+    if (state_path(s->dir, name, "", from) && state_path(s->dir, name, ".bad", to) && rename(from, to) != 0)
+        state_go_to_memory(s, strerror(errno));
     s->damaged = true;
     s->identity_lost = s->identity_lost || strcmp(name, "state.json") != 0;
     snprintf(s->note, sizeof s->note, "%s was damaged and is now %s.bad: %.120s", name, name, problem);
+}
+
+static bool read_plain_in(struct arena *a, const char *path, struct bytes *ret)
+{
+    struct bytes content CLEANUP(file_free) = BYTES_NONE;
+    struct err err = ERR_INIT;
+
+    return file_read_plain(path, FILE_MAX, &content, &err) && arena_copy(a, content, ret);
 }
 
 /* False: it is not there, or was set aside. */
 static bool read_file(struct agent_state *s, const char *name, struct bytes *ret)
 {
     struct err err = ERR_INIT;
-    char path[512];
+    char path[STATE_PATH_LEN];
 
-    if (!path_in(s->dir, name, "", path))
+    if (!state_path(s->dir, name, "", path))
         return false;
     if (file_read_plain(path, FILE_MAX, ret, &err))
         return true;
@@ -57,7 +66,7 @@ static bool read_file(struct agent_state *s, const char *name, struct bytes *ret
     return false;
 }
 
-static bool load_json(struct agent_state *s, struct arena *a, const char *name, const struct json **ret)
+bool state_load_json(struct agent_state *s, struct arena *a, const char *name, const struct json **ret)
 {
     struct bytes content CLEANUP(file_free) = BYTES_NONE, text;
     struct err err = ERR_INIT;
@@ -69,25 +78,21 @@ static bool load_json(struct agent_state *s, struct arena *a, const char *name, 
         set_aside(s, name, err.text);
         return false;
     }
-    if (schema > STATE_SCHEMA) {
-        char why[120];
-
-        snprintf(why, sizeof why, "%s was written by a newer version; it is left as it is", name);
-        s->newer = true;
-        go_to_memory(s, why);
+    if (schema < 1) {
+        set_aside(s, name, "schema: a number from 1 on is expected");
         return false;
     }
-    return true;
+    return schema <= STATE_SCHEMA;
 }
 
-static uint64_t number_of(const struct json *v, const char *name)
+uint64_t state_number_of(const struct json *v, const char *name)
 {
     int64_t n;
 
     return json_as_integer(json_get(v, name), &n) && n > 0 ? (uint64_t)n : 0;
 }
 
-static void text_of(const struct json *v, const char *name, char *out, size_t size)
+void state_text_of(const struct json *v, const char *name, char *out, size_t size)
 {
     snprintf(out, size, "%.*s", BYTES_FMT(json_text(json_get(v, name), BYTES_LIT(""))));
 }
@@ -106,7 +111,7 @@ static void load_ak(struct agent_state *s, struct arena *a)
     struct bytes name;
     struct err err = ERR_INIT;
 
-    if (!load_json(s, a, "ak.json", &v))
+    if (!state_load_json(s, a, "ak.json", &v))
         return;
     if (!hex_decode(a, json_text(json_get(v, "name"), BYTES_LIT("x")), &name, &err) || name.len < 34 || name.len > TPM_NAME_MAX_LEN) {
         set_aside(s, "ak.json", "the key's name is missing");
@@ -116,10 +121,12 @@ static void load_ak(struct agent_state *s, struct arena *a)
                                 .type = json_is_string(json_get(v, "templateId"), ak_template_id(AK_P256)) ? AK_P256 : AK_RSA2048,
                                 .profile = ak_profile_from_name(json_text(json_get(v, "profile"), BYTES_NONE)),
                                 .asked = is_asked(v),
-                                .rotation = (uint32_t)number_of(v, "rotation"),
-                                .handle = (uint32_t)number_of(v, "handle"),
+                                .rotation = (uint32_t)state_number_of(v, "rotation"),
+                                .handle = (uint32_t)state_number_of(v, "handle"),
                                 .name.len = name.len };
     memcpy(s->ak.name.value, name.data, name.len);
+    s->ak_nv_index = (uint32_t)state_number_of(v, "nvIndex");
+    s->ak_created_ms = state_time_of(v, "createdTime");
 }
 
 static void load_blob(struct agent_state *s, const char *name, struct writer *to)
@@ -134,55 +141,50 @@ static void load_identity(struct agent_state *s, struct arena *a)
 {
     const struct json *v;
 
-    if (!load_json(s, a, "identity.json", &v))
+    if (!state_load_json(s, a, "identity.json", &v))
         return;
     if (!uuid_canonical(json_text(json_get(v, "vmUuid"), BYTES_NONE), s->vm_id))
         s->vm_id[0] = 0;
-    text_of(v, "ekCertSha256", s->ek_cert_sha256, sizeof s->ek_cert_sha256);
-    if (!clock_parse(json_text(json_get(v, "firstSeen"), BYTES_NONE), &s->first_seen_ms))
-        s->first_seen_ms = 0;
+    state_text_of(v, "ekPublicSha256", s->ek_public_sha256, sizeof s->ek_public_sha256);
+    state_text_of(v, "ekCertSha256", s->ek_cert_sha256, sizeof s->ek_cert_sha256);
+    state_text_of(v, "ekCertSerial", s->ek_cert_serial, sizeof s->ek_cert_serial);
+    state_text_of(v, "ekCertSubject", s->ek_cert_subject, sizeof s->ek_cert_subject);
+    state_text_of(v, "machineIdSha256", s->machine_id_sha256, sizeof s->machine_id_sha256);
+    s->first_seen_ms = state_time_of(v, "firstSeen");
 }
 
-static void load_boot_notes(struct agent_state *s, const struct json *list)
+/* Before anything is set aside: what a newer version wrote is all left alone (12). */
+static void look_for_newer(struct agent_state *s, struct arena *a)
 {
-    for (size_t i = 0; list && list->type == JSON_ARRAY && i < list->array.n; i++) {
-        enum failure_id id = failure_from_name(json_text(json_get(list->array.items[i], "code"), BYTES_NONE));
+    static const char *const names[] = { "ak.json", "identity.json", "state.json" };
 
-        if (id != FAILURE_NONE)
-            notes_add(&s->boot_notes, id, "%.*s", BYTES_FMT(json_text(json_get(list->array.items[i], "message"), BYTES_LIT(""))));
-    }
-}
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char path[STATE_PATH_LEN], why[120];
+        const struct json *v;
+        struct bytes content;
+        struct err err = ERR_INIT;
+        int64_t schema;
 
-static void load_progress(struct agent_state *s, struct arena *a)
-{
-    const struct json *v;
-
-    if (!load_json(s, a, "state.json", &v))
+        if (!state_path(s->dir, names[i], "", path) || !read_plain_in(a, path, &content) || !json_parse(a, content, NULL, &v, &err) ||
+            !json_as_integer(json_get(v, "schema"), &schema) || schema <= STATE_SCHEMA)
+            continue;
+        snprintf(why, sizeof why, "%s was written by a newer version; everything is left as it is", names[i]);
+        s->newer = true;
+        state_go_to_memory(s, why);
         return;
-    text_of(v, "bootId", s->boot_id, sizeof s->boot_id);
-    s->counter = number_of(v, "counter");
-    s->sequence = number_of(v, "sequence");
-    text_of(v, "lastVerdict", s->last_verdict, sizeof s->last_verdict);
-    if (!clock_parse(json_text(json_get(v, "lastVerdictTime"), BYTES_NONE), &s->last_verdict_ms))
-        s->last_verdict_ms = 0;
-    s->clock_ms = number_of(v, "clockMs");
-    s->reset_count = (uint32_t)number_of(v, "resetCount");
-    s->restart_count = (uint32_t)number_of(v, "restartCount");
-    if (!json_as_boolean(json_get(v, "safe"), &s->safe))
-        s->safe = false;
-    text_of(v, "pcrs", s->pcrs, sizeof s->pcrs);
-    load_boot_notes(s, json_get(v, "bootNotes"));
+    }
 }
 
 static void load_all(struct agent_state *ret)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
 
+    look_for_newer(ret, &a);
     load_ak(ret, &a);
     load_blob(ret, "ak.crt", &ret->ak_cert);
     load_blob(ret, "ak.chain", &ret->ak_chain);
     load_identity(ret, &a);
-    load_progress(ret, &a);
+    state_load_progress(ret, &a);
 }
 
 void state_load(struct agent_state *ret, const char *dir)
@@ -195,7 +197,7 @@ void state_load(struct agent_state *ret, const char *dir)
         return;
     }
     if (!file_make_dirs(dir, 0700, &err) || access(dir, W_OK) != 0)
-        go_to_memory(ret, err.code ? err.text : strerror(errno));
+        state_go_to_memory(ret, err.code ? err.text : strerror(errno));
     load_all(ret);
 }
 
@@ -222,6 +224,7 @@ void state_done(struct agent_state *state)
 {
     writer_done(&state->ak_cert);
     writer_done(&state->ak_chain);
+    writer_done(&state->lasting);
 }
 
 /* Saving. */
@@ -229,14 +232,14 @@ void state_done(struct agent_state *state)
 static void save(struct agent_state *s, const char *name, struct bytes content)
 {
     struct err err = ERR_INIT;
-    char path[512];
+    char path[STATE_PATH_LEN];
 
     if (s->in_memory)
         return;
-    if (!path_in(s->dir, name, "", path))
-        go_to_memory(s, "the state folder's name is too long");
+    if (!state_path(s->dir, name, "", path))
+        state_go_to_memory(s, "the state folder's name is too long");
     else if (!file_write(path, content, 0600, &err))
-        go_to_memory(s, err.text);
+        state_go_to_memory(s, err.text);
 }
 
 static void save_json(struct agent_state *s, const char *name, struct writer *w)
@@ -248,7 +251,7 @@ static void save_json(struct agent_state *s, const char *name, struct writer *w)
     *w = (struct writer){ 0 };
 }
 
-static struct json_out begin(struct writer *w)
+struct json_out state_begin(struct writer *w)
 {
     struct json_out out = json_out_to(w, JSON_INDENTED);
 
@@ -257,7 +260,22 @@ static struct json_out begin(struct writer *w)
     return out;
 }
 
-static void put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
+int64_t state_time_of(const struct json *v, const char *name)
+{
+    int64_t ms;
+
+    return clock_parse(json_text(json_get(v, name), BYTES_NONE), &ms) ? ms : 0;
+}
+
+void state_put_text(struct json_out *out, const char *name, const char *text)
+{
+    if (*text)
+        json_put_string(out, name, text);
+    else
+        json_put_null(out, name);
+}
+
+void state_put_time(struct json_out *out, const char *name, int64_t time_ms)
 {
     if (time_ms)
         json_put_time(out, name, time_ms);
@@ -268,7 +286,7 @@ static void put_time_or_null(struct json_out *out, const char *name, int64_t tim
 void state_save_identity(struct agent_state *s)
 {
     struct writer w = { 0 };
-    struct json_out out = begin(&w);
+    struct json_out out = state_begin(&w);
 
     json_put_string(&out, "profile", ak_profile_name(s->ak.profile));
     json_put_boolean(&out, "profileAsked", s->ak.asked);
@@ -276,6 +294,11 @@ void state_save_identity(struct agent_state *s)
     json_put_integer(&out, "rotation", s->ak.rotation);
     json_put_hex(&out, "name", tpm_name_bytes(&s->ak.name));
     json_put_integer(&out, "handle", s->ak.handle);
+    if (s->ak_nv_index)
+        json_put_integer(&out, "nvIndex", s->ak_nv_index);
+    else
+        json_put_null(&out, "nvIndex");
+    state_put_time(&out, "createdTime", s->ak_created_ms);
     json_end(&out);
     if (s->ak.known)
         save_json(s, "ak.json", &w);
@@ -284,72 +307,17 @@ void state_save_identity(struct agent_state *s)
     save(s, "ak.chain", writer_bytes(&s->ak_chain));
     save(s, "ak.crt", writer_bytes(&s->ak_cert));
 
-    out = begin(&w);
-    json_put_string(&out, "vmUuid", s->vm_id[0] ? s->vm_id : NULL);
-    json_put_string(&out, "ekCertSha256", s->ek_cert_sha256[0] ? s->ek_cert_sha256 : NULL);
-    put_time_or_null(&out, "firstSeen", s->first_seen_ms);
+    out = state_begin(&w);
+    state_put_text(&out, "vmUuid", s->vm_id);
+    state_put_text(&out, "ekPublicSha256", s->ek_public_sha256);
+    state_put_text(&out, "ekCertSha256", s->ek_cert_sha256);
+    state_put_text(&out, "ekCertSerial", s->ek_cert_serial);
+    state_put_text(&out, "ekCertSubject", s->ek_cert_subject);
+    state_put_text(&out, "machineIdSha256", s->machine_id_sha256);
+    state_put_time(&out, "firstSeen", s->first_seen_ms);
     json_end(&out);
     save_json(s, "identity.json", &w);
     s->identity_lost = false;
-}
-
-/* Always of one size, as long as it is smaller: see file_overwrite. */
-static void pad(struct writer *w)
-{
-    write_string(w, "\n");
-    while (writer_ok(w) && w->len < FILE_SECTOR_BYTES)
-        write_string(w, w->len + 1 < FILE_SECTOR_BYTES ? " " : "\n");
-}
-
-/* `lasting`: what a machine that stops now must still know after it has started again. */
-static void put_progress(struct agent_state *s, struct bytes content, struct bytes lasting)
-{
-    bool known = lasting.len <= sizeof s->lasting && bytes_equal(lasting, (struct bytes){ s->lasting, s->lasting_len });
-    struct err err = ERR_INIT;
-    char path[512];
-
-    if (s->in_memory)
-        return;
-    if (!path_in(s->dir, "state.json", "", path)) {
-        go_to_memory(s, "the state folder's name is too long");
-        return;
-    }
-    if (known && file_overwrite(path, content, &err))
-        return;
-    s->lasting_len = 0;
-    if (!file_rewrite(path, content, 0600, &err)) {
-        go_to_memory(s, err.text);
-        return;
-    }
-    if (lasting.len <= sizeof s->lasting) {
-        memcpy(s->lasting, lasting.data, lasting.len);
-        s->lasting_len = lasting.len;
-    }
-}
-
-void state_save_progress(struct agent_state *s)
-{
-    struct writer w CLEANUP(writer_done) = { 0 };
-    struct json_out out = begin(&w);
-    size_t lasting_len;
-
-    json_put_string(&out, "bootId", s->boot_id);
-    json_put_string(&out, "lastVerdict", s->last_verdict[0] ? s->last_verdict : NULL);
-    json_put_integer(&out, "resetCount", s->reset_count);
-    json_put_integer(&out, "restartCount", s->restart_count);
-    json_put_boolean(&out, "safe", s->safe);
-    json_put_string(&out, "pcrs", s->pcrs[0] ? s->pcrs : NULL);
-    if (s->boot_notes.n)
-        notes_put(&out, "bootNotes", &s->boot_notes);
-    lasting_len = w.len; /* what follows is another one each time, and the one before serves as well after the machine has started again */
-    json_put_integer(&out, "counter", (int64_t)s->counter);
-    json_put_integer(&out, "sequence", (int64_t)s->sequence);
-    put_time_or_null(&out, "lastVerdictTime", s->last_verdict_ms);
-    json_put_integer(&out, "clockMs", (int64_t)s->clock_ms);
-    json_end(&out);
-    pad(&w);
-    if (writer_ok(&w))
-        put_progress(s, writer_bytes(&w), bytes_slice(writer_bytes(&w), 0, lasting_len));
 }
 
 void state_forget_certificate(struct agent_state *state)
@@ -361,15 +329,15 @@ void state_forget_certificate(struct agent_state *state)
 bool state_erase(const char *dir, struct err *err)
 {
     static const char *const suffixes[] = { "", ".bad", ".before" };
-    char path[512];
+    char path[STATE_PATH_LEN];
 
     spool_clear(dir);
     state_erase_aside(dir);
-    if (path_in(dir, "spool", "", path))
+    if (state_path(dir, "spool", "", path))
         rmdir(path);
     for (size_t i = 0; i < ARRAY_LEN(file_names); i++)
         for (size_t s = 0; s < ARRAY_LEN(suffixes); s++)
-            if (path_in(dir, file_names[i], suffixes[s], path) && unlink(path) != 0 && errno != ENOENT)
+            if (state_path(dir, file_names[i], suffixes[s], path) && unlink(path) != 0 && errno != ENOENT)
                 return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     return true;
 }

@@ -1,14 +1,20 @@
 /* agent/state/state.h: what outlives the process: the folder /var/lib/trueboot-agent, mode 0700 (guest-agent.md 12).
  *
- *   ak.json        {"schema":1,"profile":"selfhosted","profileAsked":bool,"templateId":"ak-rsa2048-e-1","rotation":0,"name":"000b…","handle":2164260867}
+ *   ak.json        {"schema":1,"profile":"selfhosted","profileAsked":bool,"templateId":"ak-rsa2048-e-1","rotation":0,"name":"000b…","handle":2164260867,
+ *                   "nvIndex":29426128|null: where a copy of the certificate lies,"createdTime":"RFC 3339"|null: when the key came into this state}
  *   ak.crt         DER certificate;  ak.chain  its issuers, concatenated DER
- *   identity.json  {"schema":1,"vmUuid":"…","ekCertSha256":"hex"|null,"firstSeen":"RFC 3339"}
- *   state.json     {"schema":1,"bootId":"…","counter":n,"sequence":n,"lastVerdict":"accepted"|"refused"|null,"lastVerdictTime":…|null,
- *                   "clockMs":n,"resetCount":n,"restartCount":n,"safe":bool,"pcrs":"hex"|null,
- *                   "bootNotes":[as in note.h], where there are some}
+ *   identity.json  {"schema":1,"vmUuid":"…","ekPublicSha256":"hex of the TPM2B_PUBLIC's"|null,"ekCertSha256":"hex"|null,"ekCertSerial":"hex"|null,
+ *                   "ekCertSubject":"RFC 4514"|null,"machineIdSha256":"hex, host.h"|null,"firstSeen":"RFC 3339"}
+ *   state.json     {"schema":1,"bootId":"…","lastVerdict":"accepted"|"refused"|null,"resetCount":n,"restartCount":n,"safe":bool,"pcrs":"hex"|null,
+ *                   "bootNotes":[as in note.h], where there are some,
+ *                   "counter":n,"sequence":n,"lastVerdictTime":…|null,"clockMs":n,"backoff":"IN_CYCLE"|"AGAIN"|"LATER"|"PERIOD"|"PROBE"|null,
+ *                   "nextDueMonotonicMs":n (of the clock that counts suspended time),"nextDueTime":…|null,
+ *                   "tokenId":"jti"|null,"tokenExpiryTime":…|null,"tokenSha256":"hex"|null}
+ *   token.jwt      the last token, mode 0600; gone when it expires. Whoever reads it compares it with tokenSha256: it is written where it
+ *                   lies, and waited for by nobody
  *
  * A folder that cannot be made or written is no obstacle: the state lives in memory, the key is derived anew and its certificate lies
- * in NV. A file that cannot be read, or is none, is renamed to *.bad; one with a newer schema is left alone and nothing is written. */
+ * in NV. A file that cannot be read, or is none, is renamed to *.bad; where one has a newer schema, nothing is renamed, written or removed. */
 #pragma once
 #include "agent/tpm/ak.h"
 #include "agent/tpm/lifecycle.h"
@@ -22,13 +28,16 @@ struct agent_state {
     bool look_only;     /* nothing is renamed either: state_look */
     bool damaged;       /* a file was set aside */
     bool identity_lost; /* one of those that state_save_identity writes */
-    bool newer;         /* a file has a newer schema */
+    bool newer;         /* a file has a newer schema: read only */
     char note[200];     /* why, or which file was bad; "" when all is well */
 
     struct ak_record ak;
+    uint32_t ak_nv_index;            /* 0: nowhere */
+    int64_t ak_created_ms;           /* 0: not known */
     struct writer ak_cert, ak_chain; /* DER; len 0: none */
     char vm_id[UUID_TEXT_LEN];
-    char ek_cert_sha256[65];
+    char ek_public_sha256[65], ek_cert_sha256[65], machine_id_sha256[65]; /* "": not known */
+    char ek_cert_serial[2 * 20 + 1], ek_cert_subject[256];
     int64_t first_seen_ms;
 
     char boot_id[UUID_TEXT_LEN];
@@ -38,11 +47,16 @@ struct agent_state {
     uint64_t clock_ms;
     uint32_t reset_count, restart_count;
     bool safe;
-    char pcrs[65];           /* hex, lifecycle.h; "": none */
-    struct notes boot_notes; /* of the boot `boot_id` (session/watch.h) */
+    char pcrs[65];                     /* hex, lifecycle.h; "": none */
+    struct notes boot_notes;           /* of the boot `boot_id` (session/watch.h) */
+    char backoff[12];                  /* class of the failure that is waited for; "": none */
+    int64_t due_boot_clock_ms, due_ms; /* the next attestation; 0: not known */
+    char token_id[64];                 /* jti of the last token, "": none; for people to find it elsewhere */
+    int64_t token_until_ms;            /* its exp; 0: none */
+    char token_sha256[65];
+    bool has_token; /* token.jwt is there */
 
-    uint8_t lasting[512]; /* the part of state.json that is on the disk for certain */
-    size_t lasting_len;   /* 0: none yet */
+    struct writer lasting; /* the part of state.json that is on the disk for certain; len 0: none yet */
 };
 
 /* `dir` NULL or "": memory only. */
@@ -59,6 +73,13 @@ void state_save_identity(struct agent_state *state); /* ak.json, ak.crt, ak.chai
 /* state.json. Written to the disk, and waited for, when anything but its times and counters is another; else in place: a cycle like the one before is not
  * worth two journeys to the disk. A process that starts again finds it either way; a machine that stops within half a minute has the one before. */
 void state_save_progress(struct agent_state *state);
+
+/* What the last run left: kept if it is whole, the one that state.json tells of, and not expired. For the one process that writes the state. */
+void state_check_token(struct agent_state *state);
+/* token.jwt: `token` is the one that token_id and token_until_ms are of. One that does not say when it expires is not kept. */
+void state_keep_token(struct agent_state *state, struct bytes token);
+/* Removes it once it has expired. */
+void state_drop_old_token(struct agent_state *state, int64_t now_ms);
 
 /* state_forget drops the identity in memory (state_save_identity makes it lasting); state_erase deletes the files (verb reset). */
 void state_forget_certificate(struct agent_state *state);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "agent/state/state.h"
+#include "agent/state/inside.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -11,7 +11,7 @@
 static const char *const kept[] = { "ak.json", "ak.crt", "ak.chain", "identity.json", "state.json", "spool" };
 
 /* "DIR/state.20261130T095000Z", which is not there yet. */
-static bool make_folder(const char *dir, char ret[static 512], struct err *err)
+static bool make_folder(const char *dir, char ret[static STATE_PATH_LEN], struct err *err)
 {
     char when[CLOCK_TEXT_LEN], digits[CLOCK_TEXT_LEN];
     size_t n = 0;
@@ -26,7 +26,7 @@ static bool make_folder(const char *dir, char ret[static 512], struct err *err)
 
         if (i)
             snprintf(number, sizeof number, "-%u", i + 1);
-        if (snprintf(ret, 512, "%s/" PREFIX "%sZ%s", dir, digits, number) >= 512)
+        if (snprintf(ret, STATE_PATH_LEN, "%s/" PREFIX "%sZ%s", dir, digits, number) >= STATE_PATH_LEN)
             return err_set(err, ERR_LIMIT, "the state folder's name is too long");
         if (access(ret, F_OK) != 0)
             return file_make_dirs(ret, 0700, err);
@@ -37,7 +37,7 @@ static bool make_folder(const char *dir, char ret[static 512], struct err *err)
 bool state_set_aside(struct agent_state *s, struct err *err)
 {
     struct agent_state fresh = { .dir = s->dir, .in_memory = s->in_memory, .look_only = s->look_only };
-    char folder[512], from[1024], to[1024];
+    char folder[STATE_PATH_LEN], from[1024], to[1024];
     bool fine = s->in_memory || make_folder(s->dir, folder, err);
 
     for (size_t i = 0; fine && !s->in_memory && i < ARRAY_LEN(kept); i++) {
@@ -48,6 +48,7 @@ bool state_set_aside(struct agent_state *s, struct err *err)
     }
     if (!fine)
         return false;
+    state_remove_token(s); /* of the other machine */
     memcpy(fresh.boot_id, s->boot_id, sizeof fresh.boot_id);
     fresh.counter = s->counter; /* the monitor's memory of this VM goes on, whatever its key */
     fresh.sequence = s->sequence;

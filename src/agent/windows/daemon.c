@@ -131,12 +131,14 @@ int windows_daemon_run(const struct windows_daemon *daemon)
         return EXIT_LOCKED;
     }
     session_init(&l.session, daemon->config);
+    state_check_token(&l.session.state);
     l.session.progress = on_progress;
     l.due_attest = now + (daemon->no_start_delay ? 0 : backoff_start_ms(random_word()));
     l.due_heartbeat = now + l.heartbeat_ms;
     log_event(LOG_INFO, "trueboot-agent " TRUEBOOT_VERSION " runs", "endpoint", daemon->config->endpoint, NULL);
     for (unsigned done = 0; !is_stopped(&l) && !(daemon->cycles && done >= daemon->cycles);) {
         now = clock_monotonic_ms();
+        state_drop_old_token(&l.session.state, clock_now_ms());
         if (now >= l.due_attest) {
             attest_and_report(&l);
             done++;

@@ -337,8 +337,8 @@ static bool nonce_is_the_open_one(struct stub *s, struct arena *a, struct bytes 
 
 static bool send_token(struct stub *s, struct arena *a, struct http_response *response, struct err *err)
 {
-    char *claims =
-        arena_printf(a, "{\"iat\":%lld,\"exp\":%lld}", (long long)(clock_now_ms() / 1000), (long long)(clock_now_ms() / 1000 + 3600));
+    char *claims = arena_printf(a, "{\"iat\":%lld,\"jti\":\"t-17\",\"exp\":%lld}", (long long)(clock_now_ms() / 1000),
+                                (long long)(clock_now_ms() / 1000 + 3600));
     struct bytes token;
 
     if (!jws_sign(a, s->token_key, JWS_ES256, BYTES_LIT("{\"alg\":\"ES256\",\"typ\":\"JWT\"}"), bytes_of_string(claims), &token, err))

@@ -75,9 +75,34 @@ TEST(what_was_rewritten_stays_beside_it_until_the_next_time)
     CHECK(unlink(f.path) == 0 && unlink(f.before) == 0 && rmdir(f.name) == 0);
 }
 
+TEST(what_is_put_in_place_is_the_same_file_of_any_size_and_no_link)
+{
+    struct stat before, after;
+    struct folder f;
+    struct err err = ERR_INIT;
+
+    REQUIRE(make_folder(&f));
+    REQUIRE_OK(file_put_in_place(f.path, BYTES_LIT("one"), 0600, &err), err);
+    REQUIRE(stat(f.path, &before) == 0 && chmod(f.path, 0644) == 0);
+    REQUIRE_OK(file_put_in_place(f.path, BYTES_LIT("twenty"), 0600, &err), err);
+    check_content(f.path, BYTES_LIT("twenty"));
+    REQUIRE_OK(file_put_in_place(f.path, BYTES_LIT("2"), 0600, &err), err);
+    check_content(f.path, BYTES_LIT("2"));
+    REQUIRE(stat(f.path, &after) == 0);
+    CHECK(after.st_ino == before.st_ino && (after.st_mode & 07777) == 0600);
+    CHECK_INT(link(f.path, f.before), 0); /* somebody else's name for it */
+    CHECK(!file_put_in_place(f.path, BYTES_LIT("three"), 0600, &err) && err.code == ERR_UNTRUSTED);
+    CHECK(unlink(f.path) == 0 && symlink(f.before, f.path) == 0);
+    CHECK(!file_put_in_place(f.path, BYTES_LIT("three"), 0600, &err));
+    CHECK(unlink(f.path) == 0 && mkfifo(f.path, 0600) == 0);
+    CHECK(!file_put_in_place(f.path, BYTES_LIT("three"), 0600, &err));
+    check_content(f.before, BYTES_LIT("2"));
+    CHECK(unlink(f.path) == 0 && unlink(f.before) == 0 && rmdir(f.name) == 0);
+}
+
 TEST(what_is_overwritten_stays_the_same_file_and_nothing_else_is_overwritten)
 {
-    static const uint8_t sector[FILE_SECTOR_BYTES + 1] = { 0 };
+    static const uint8_t sector[FILE_SECTOR_BYTES + 1] = { 0 }, most[FILE_OVERWRITE_MAX + FILE_SECTOR_BYTES] = { 0 };
     struct stat before, after;
     struct folder f;
     struct err err = ERR_INIT;
@@ -96,7 +121,11 @@ TEST(what_is_overwritten_stays_the_same_file_and_nothing_else_is_overwritten)
     REQUIRE_OK(file_write(f.path, (struct bytes){ sector, FILE_SECTOR_BYTES }, 0600, &err), err);
     REQUIRE_OK(file_overwrite(f.path, (struct bytes){ sector, FILE_SECTOR_BYTES }, &err), err);
     REQUIRE_OK(file_write(f.path, BYTES_OF(sector), 0600, &err), err);
-    CHECK(!file_overwrite(f.path, BYTES_OF(sector), &err) && err.code == ERR_UNSUPPORTED); /* two sectors may be torn */
+    CHECK(!file_overwrite(f.path, BYTES_OF(sector), &err) && err.code == ERR_UNSUPPORTED); /* its last byte is another's sector */
+    REQUIRE_OK(file_write(f.path, (struct bytes){ most, FILE_OVERWRITE_MAX }, 0600, &err), err);
+    REQUIRE_OK(file_overwrite(f.path, (struct bytes){ most, FILE_OVERWRITE_MAX }, &err), err);
+    REQUIRE_OK(file_write(f.path, BYTES_OF(most), 0600, &err), err);
+    CHECK(!file_overwrite(f.path, BYTES_OF(most), &err) && err.code == ERR_UNSUPPORTED);
     CHECK(unlink(f.path) == 0 && symlink(f.before, f.path) == 0);
     REQUIRE_OK(file_write(f.before, BYTES_LIT("one"), 0600, &err), err);
     CHECK(!file_overwrite(f.path, BYTES_LIT("two"), &err)); /* a link is not followed */

@@ -14,6 +14,7 @@
 #include "agent/daemon/telemetry.h"
 #include "agent/diagnose/diagnose.h"
 #include "agent/files/folder.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "diagnose/net.h"
@@ -52,6 +53,12 @@ ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *
 
 /* What was logged, one line after the other. */
 static char logged[20000];
+
+static struct {
+    char path[200];
+    unsigned seen;
+    bool was_there;
+} watched;
 
 static void keep(enum log_level level, int64_t time_ms, struct bytes line)
 {
@@ -542,6 +549,39 @@ TEST(a_counter_of_heartbeats_outlives_the_process)
         }
     }
     CHECK_INT(g.stub.heartbeats, 2);
+}
+
+/* The wall clock decides: the token's own words are in its time. Before the daemon attests again. */
+static void look_for_token(enum log_level level, int64_t time_ms, struct bytes line)
+{
+    if (bytes_find(line, BYTES_LIT("attesting")) != SIZE_MAX && !watched.seen++)
+        watched.was_there = file_exists(watched.path);
+    keep(level, time_ms, line);
+}
+
+TEST(a_token_is_deleted_when_it_expires_and_the_next_attestation_is_written_down)
+{
+    const struct run_options once = { .no_start_delay = true, .cycles = 1 };
+    struct agent_state s;
+
+    WITH_GUEST(g);
+    snprintf(watched.path, sizeof watched.path, "%s/token.jwt", g.config.state_dir);
+    for (int later = 0; later < 3; later++) {
+        world.wall_s = later == 2 ? 10 * 86400 : 0;
+        watched.seen = 0;
+        watched.was_there = false;
+        log_set_sink(look_for_token);
+        CHECK_INT(run_daemon(&g.config, &once), RUN_EXIT_OK);
+        log_set_sink(NULL);
+        CHECK_INT(watched.was_there, later == 1); /* before the first one there is none, and ten days later it is gone */
+        if (later < 2)
+            CHECK(file_exists(watched.path));
+        state_look(&s, g.config.state_dir);
+        CHECK(later == 2 ||
+              (s.due_boot_clock_ms > 3000000 && s.due_ms > clock_now_ms() + 3000000 && !s.backoff[0])); /* an hour, says the stub */
+        state_done(&s);
+    }
+    world.wall_s = 0;
 }
 
 /* 7.3: a server may shorten the period, down to five minutes. */

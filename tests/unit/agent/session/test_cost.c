@@ -116,7 +116,7 @@ TEST(a_cycle_like_the_one_before_opens_no_connection_waits_for_no_disk_and_reads
         after = http_server_stats(g.stub.server);
         CHECK_INT(spends.waits_for_disk, 0);
         CHECK_INT(spends.renames, 0);
-        CHECK_INT(spends.opens, 2); /* the log, and the state that is written in place */
+        CHECK_INT(spends.opens, 3); /* the log, the token and the state, which are written in place */
         CHECK_INT(spends.connections, 0);
         CHECK_INT(after.connections_made, before.connections_made);
         CHECK_INT(after.requests - before.requests, 3); /* challenge, evidence, report */
@@ -175,6 +175,6 @@ TEST(the_daemon_adds_its_status_and_nothing_else)
     REQUIRE(live(&g, 1 + MORE, &more));
     CHECK_INT(more.waits_for_disk, one.waits_for_disk);
     CHECK_INT(more.renames - one.renames, MORE); /* status.json, below /run */
-    CHECK_INT(more.opens - one.opens, 2 * MORE); /* mkostemp opens by itself */
+    CHECK_INT(more.opens - one.opens, 3 * MORE); /* mkostemp opens by itself */
     CHECK_INT(more.connections, one.connections);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "agent/daemon/run.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "json/parse.h"
 #include "support/test.h"
@@ -47,6 +48,83 @@ TEST(a_fresh_guest_enrols_attests_and_reports_in_one_cycle)
 }
 
 /* guest-agent.md 3.7 and attestation-service.md 6.4: published servers take PS256 and do not say so. */
+static const struct json *state_file(struct guest *g, const char *name)
+{
+    struct bytes text = BYTES_NONE;
+    struct err err;
+
+    return file_read_in(&g->arena, arena_printf(&g->arena, "%s/%s", g->config.state_dir, name), 1 << 20, &text, &err)
+               ? parsed(g, arena_string(&g->arena, text))
+               : NULL;
+}
+
+static bool is_hash(const struct json *v, const char *name)
+{
+    struct bytes text = json_text(json_get(v, name), BYTES_NONE);
+
+    return text.len == 64;
+}
+
+static int64_t number(const struct json *v, const char *name)
+{
+    int64_t n;
+
+    return json_as_integer(json_get(v, name), &n) ? n : -1;
+}
+
+/* guest-agent.md 12: what each file holds. */
+TEST(the_state_folder_tells_key_machine_progress_and_token)
+{
+    static const char *const files[] = { "ak.json", "identity.json", "state.json" };
+    struct bytes token CLEANUP(file_free) = BYTES_NONE;
+    const struct json *v;
+    struct stat st = { 0 };
+    struct err err = ERR_INIT;
+    int64_t ms;
+
+    WITH_SESSION(g, session);
+    REQUIRE_DONE(session_cycle_unsaved(&session, &answer, &why), why);
+    session_save(&session, NULL, 123456, INT64_C(1790000000000));
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        CHECK_INT(number(state_file(&g, files[i]), "schema"), 1);
+
+    v = state_file(&g, "ak.json");
+    CHECK(json_is_string(json_get(v, "profile"), "selfhosted") && json_is_string(json_get(v, "templateId"), "ak-rsa2048-e-1"));
+    CHECK(json_is_string(json_get(v, "name"), session.ak_name));
+    CHECK_INT(number(v, "rotation"), 0);
+    CHECK_INT(number(v, "handle"), 0x81000003);
+    CHECK_INT(number(v, "nvIndex"), 0x01c101d0);
+    CHECK(clock_parse(json_text(json_get(v, "createdTime"), BYTES_NONE), &ms) && clock_now_ms() - ms < 3600000);
+
+    v = state_file(&g, "identity.json");
+    CHECK(json_is_string(json_get(v, "vmUuid"), VTPM_UUID));
+    CHECK(is_hash(v, "ekPublicSha256") && is_hash(v, "ekCertSha256"));
+    CHECK(json_text(json_get(v, "ekCertSerial"), BYTES_NONE).len > 0);
+    CHECK(json_is_string(json_get(v, "ekCertSubject"), "CN=web1:" VTPM_UUID));
+    CHECK(is_hash(v, "machineIdSha256") || !file_exists("/etc/machine-id") || !session.host.machine_id_sha256[0]);
+    CHECK(clock_parse(json_text(json_get(v, "firstSeen"), BYTES_NONE), &ms));
+
+    v = state_file(&g, "state.json");
+    CHECK(json_is_string(json_get(v, "bootId"), session.host.boot_id) && json_is_string(json_get(v, "lastVerdict"), "accepted"));
+    CHECK(clock_parse(json_text(json_get(v, "lastVerdictTime"), BYTES_NONE), &ms));
+    CHECK(number(v, "clockMs") > 0 && number(v, "resetCount") >= 0 && number(v, "restartCount") >= 0 && json_get(v, "safe"));
+    CHECK_INT(number(v, "sequence"), 1);
+    CHECK(json_get(v, "backoff") && json_get(v, "backoff")->type == JSON_NULL);
+    CHECK_INT(number(v, "nextDueMonotonicMs"), 123456);
+    CHECK(clock_parse(json_text(json_get(v, "nextDueTime"), BYTES_NONE), &ms) && ms == INT64_C(1790000000000));
+    CHECK(clock_parse(json_text(json_get(v, "tokenExpiryTime"), BYTES_NONE), &ms) && ms > clock_now_ms());
+    CHECK(json_is_string(json_get(v, "tokenId"), session.state.token_id) && is_hash(v, "tokenSha256"));
+
+    REQUIRE_OK(file_read(arena_printf(&g.arena, "%s/token.jwt", g.config.state_dir), 1 << 20, &token, &err), err);
+    CHECK(stat(arena_printf(&g.arena, "%s/token.jwt", g.config.state_dir), &st) == 0 && (st.st_mode & 07777) == 0600);
+    CHECK_BYTES(token, json_text(json_get(parsed(&g, g.stub.last_report), "token"), BYTES_NONE));
+
+    g.stub.fail_requests = 1;
+    CHECK(!session_cycle(&session, &answer, &why));
+    CHECK(json_is_string(json_get(state_file(&g, "state.json"), "backoff"), "IN_CYCLE"));
+    CHECK_STRING(g.stub.problem, "");
+}
+
 TEST(requests_are_signed_as_the_server_says_it_takes_them_and_with_ps256_when_it_says_nothing)
 {
     WITH_SESSION(g, session);
