@@ -77,7 +77,8 @@ enum boot_flow {
     BOOT_FLOW_UKI,
     BOOT_FLOW_EFI_STUB,
     BOOT_FLOW_DIRECT,
-    BOOT_FLOW_WINDOWS
+    BOOT_FLOW_WINDOWS,
+    BOOT_FLOW_UBOOT
 };
 
 /* Facts of Windows' boot manager and loader (SIPA): YES only where every statement agrees and there is at least one. */

@@ -150,6 +150,8 @@ static bool firmware_variable_step(struct walk *w, const struct step *s)
     }
     if (uefi_variable_is_named(&v, "BootOrder") && boot_order_parse(v.data, &(size_t){ 0 }, &ignored))
         return walk_add(w, s, COMPONENT_BOOT_ORDER, "boot-order", "order of boot entries") != NULL;
+    if (uefi_variable_is_named(&v, "BootNext"))
+        return walk_add(w, s, COMPONENT_BOOT_ORDER, "boot-next", "boot entry to be started once (BootNext)") != NULL;
     if (boot_option_name(v.name, "Boot", &number) || boot_option_name(v.name, "SysPrep", &number) ||
         boot_option_name(v.name, "Driver", &number))
         return boot_entry(w, s, v.data);
@@ -174,5 +176,8 @@ bool firmware_step(struct walk *w, const struct step *s)
         return firmware_variable_step(w, s);
     if (content == CONTENT_TABLES || content == CONTENT_TABLES2)
         return unnamed(w, s, COMPONENT_FIRMWARE_DATA, "tables");
-    return unnamed(w, s, COMPONENT_FIRMWARE_CONFIG, s->pcr == 6 ? "vendor" : "config");
+    if (!unnamed(w, s, COMPONENT_FIRMWARE_CONFIG, s->pcr == 6 ? "vendor" : "config"))
+        return false;
+    uboot_watch_settings(w, s);
+    return true;
 }

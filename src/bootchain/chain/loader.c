@@ -158,6 +158,10 @@ static bool unproved_command(struct walk *w, const struct step *s)
         w->first_unproved_title = walk_title(w, s);
     }
     w->grub_unproved = w->grub_unproved || s->pcr == 8;
+    if (uboot_is_kernel(s)) {
+        w->n_uboot_kernels++;
+        return walk_add(w, s, COMPONENT_KERNEL, "kernel", "kernel") != NULL;
+    }
     return walk_add(w, s, COMPONENT_OTHER, walk_numbered_key(w, s, "loader"), walk_title(w, s)) != NULL;
 }
 
@@ -314,6 +318,10 @@ static bool file_step(struct walk *w, const struct step *s)
     if (taken)
         return true;
     w->n_other_in_9 += !event_is_systemd_record(s->event) || !step_proved(s);
+    if (uboot_is_initrd(s)) {
+        w->uboot_initrd = true;
+        return walk_add(w, s, COMPONENT_INITRD, "initrd", "initial RAM disk") != NULL;
+    }
     if (!limine_step(w, s, &taken) || taken)
         return w->err->code == ERR_NONE;
     /* A record of systemd's: its form is a label, under which a stub's or a loader's event may hide. */
@@ -498,6 +506,8 @@ static enum boot_flow flow_of(const struct walk *w)
         return BOOT_FLOW_UKI;
     if (w->systemd_boot_seen)
         return BOOT_FLOW_SYSTEMD_BOOT;
+    if (uboot_ran(w))
+        return BOOT_FLOW_UBOOT;
     if (!w->n_boot_images && w->stub_seen)
         return BOOT_FLOW_DIRECT;
     for (size_t i = 0; i < w->n_images; i++)
@@ -526,7 +536,7 @@ bool loader_finish(struct walk *w)
     judge_pending(w);
     close_section(w, UKI_SECTION_NONE);
     judge_profile(w);
-    if (!stub_finish(w) || !stub_entries(w))
+    if (!stub_finish(w) || !stub_entries(w) || !uboot_finish(w))
         return false;
     /* Which of several lines the kernel received, or that it received none of them, nothing else says. */
     if (w->two_lines || (w->n_unresolved_options && (!w->uki_seen || w->grub_line)))

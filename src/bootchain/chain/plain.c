@@ -89,6 +89,7 @@ const char *plain_boot_flow(enum boot_flow flow)
         [BOOT_FLOW_EFI_STUB] = "the kernel's own EFI stub",
         [BOOT_FLOW_DIRECT] = "the hypervisor (direct kernel boot)",
         [BOOT_FLOW_WINDOWS] = "Windows Boot Manager",
+        [BOOT_FLOW_UBOOT] = "U-Boot",
     };
 
     return words[(size_t)flow < ARRAY_LEN(words) ? flow : BOOT_FLOW_UNKNOWN];

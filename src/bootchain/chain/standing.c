@@ -94,7 +94,7 @@ static void unproved_commands(struct walk *w)
     struct finding *f = NULL;
     const char *title = w->first_unproved_title ? w->first_unproved_title : "";
 
-    if (!n)
+    if (!n || uboot_ran(w))
         return;
     if (w->grub_unproved)
         findings_add(w->findings, FINDING_BOOT_UNPROVED, w->first_unproved_pcr, w->first_unproved_command,

@@ -273,6 +273,8 @@ static enum initrd_state what_traces_say(struct walk *w)
     bool entry_names, entry_known = entry_line(w, &entry_names), traces = w->os_events[8] || w->os_events[9];
     bool grub = w->kernel_command || w->grub_line;
 
+    if (uboot_ran(w))
+        return w->uboot_initrd ? INITRD_MEASURED : INITRD_NONE;
     if (w->chain->windows.present && !grub && ((!traces && !w->shim_seen) || windows_was_authorised(w)))
         return INITRD_NONE;
     if (w->stub_names_initrd && !w->initrd_event)

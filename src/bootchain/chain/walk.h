@@ -24,6 +24,15 @@ struct unread_event {
     bool is_options;         /* its label says that it is a stub's command line: it is counted as unresolved */
 };
 
+/* One event of the walk. */
+struct step {
+    size_t i;
+    const struct event *event;
+    const struct event_mark *mark;
+    int pcr;
+    bool early; /* before the register's separator */
+};
+
 struct walk {
     struct arena *a;
     const struct replayed_log *log;
@@ -104,22 +113,18 @@ struct walk {
     int64_t first_unproved_command;
     int first_unproved_pcr;
     const char *first_unproved_title;
-    unsigned n_esxi_modules; /* unproved events of register 12 that have the form of ESXi's modules */
-    bool esxi_line;          /* register 14 proves a command line in ESXi's form */
-    unsigned n_unproved_os;  /* events of registers 11 to 14 of which only the digest is known */
+    unsigned n_esxi_modules;  /* unproved events of register 12 that have the form of ESXi's modules */
+    bool esxi_line;           /* register 14 proves a command line in ESXi's form */
+    unsigned n_uboot_kernels; /* unproved events of register 8 that are called as U-Boot calls the kernel */
+    bool uboot_initrd;
+    unsigned n_platform_settings; /* proved texts in register 1; the last one: */
+    struct step platform_setting;
+    size_t platform_setting_component;
+    unsigned n_unproved_os; /* events of registers 11 to 14 of which only the digest is known */
     int64_t first_unproved_os;
     int first_unproved_os_pcr;
     unsigned n_boundaries[LIMIT_PCRS]; /* trust boundaries of Windows, by register */
     bool os_events[LIMIT_PCRS];        /* the register has an explained event that is no separator */
-};
-
-/* One event of the walk. */
-struct step {
-    size_t i;
-    const struct event *event;
-    const struct event_mark *mark;
-    int pcr;
-    bool early; /* before the register's separator */
 };
 
 static inline bool step_proved(const struct step *s) { return s->mark->proof == PROOF_PROVED; }
@@ -155,6 +160,14 @@ MUST_CHECK bool user_space_step(struct walk *w, const struct step *s);
 MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_taken); /* 11–14 */
 
 MUST_CHECK bool limine_step(struct walk *w, const struct step *s, bool *ret_taken); /* 8, 9 */
+/* uboot.c: what U-Boot's bootm measures. */
+bool uboot_is_kernel(const struct step *s);
+bool uboot_is_initrd(const struct step *s);
+/* Right after the event's component was added. */
+void uboot_watch_settings(struct walk *w, const struct step *s);
+/* After the last event: whether it started the kernel; and then the command line. */
+bool uboot_ran(const struct walk *w);
+MUST_CHECK bool uboot_finish(struct walk *w);
 /* stub.c: register 9 as a kernel's EFI stub measures it. */
 MUST_CHECK bool stub_remember_option(struct walk *w, const struct step *s, struct bytes raw, const char *path);
 MUST_CHECK bool stub_remember_measured(struct walk *w, const struct step *s, struct bytes plain, const char *shown);

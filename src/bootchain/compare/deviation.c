@@ -286,11 +286,23 @@ void deviation_changed(struct comparison *c, const struct component *was, const 
     deviation_report(c, id, severity, was, is, changed_sentence(c, was, is));
 }
 
+/* A device was taken away, and its driver with it: less runs than was accepted. Code that the firmware measured there without calling it an
+ * image is something else. */
+static bool is_removed_driver(const struct component *was)
+{
+    return was->kind == COMPONENT_OPTION_ROM && strncmp(was->key, "rom:", 4) == 0 && strncmp(was->key, "rom:EV_", 7) != 0;
+}
+
 void deviation_gone(struct comparison *c, const struct component *was)
 {
     const struct verdict_row *row = &verdicts[was->kind];
     enum severity severity = is_machine_identity(was) ? SEVERITY_LOW : row->severity;
 
+    if (is_removed_driver(was)) {
+        deviation_report(c, FINDING_FIRMWARE_CONFIG, SEVERITY_LOW, was, NULL,
+                         arena_printf(c->a, "A device's driver did not run in this boot: %s.", was->name));
+        return;
+    }
     if (severity >= SEVERITY_MEDIUM && (was->phase == PHASE_FIRMWARE || was->phase == PHASE_SECURE_BOOT_POLICY))
         c->code_changed = true;
     deviation_report(c, row->added_or_missing, severity, was, NULL, arena_printf(c->a, "Missing in this boot: %s.", was->name));
@@ -321,10 +333,23 @@ static enum severity newcomer_severity(const struct component *is)
     }
 }
 
+/* A newer kernel's stub measures what it was given. When that is the loader's line, which is compared by itself, nothing new is said. */
+static bool is_line_once_more(const struct comparison *c, const struct component *is)
+{
+    if (is->kind != COMPONENT_COMMAND_LINE || is->pcr != 9 || !is->text)
+        return false;
+    for (size_t i = 0; i < c->is.n; i++) {
+        const struct component *line = &c->is.items[i];
+        if (line->kind == COMPONENT_COMMAND_LINE && line->pcr != 9 && c->is.done[i] && line->text && strcmp(line->text, is->text) == 0)
+            return true;
+    }
+    return false;
+}
+
 void deviation_appeared(struct comparison *c, const struct component *is)
 {
     bool is_new_list = is->kind == COMPONENT_REVOCATIONS; /* nothing shrank: the firmware did not measure one before */
-    enum severity severity = is_new_list ? SEVERITY_MEDIUM : newcomer_severity(is);
+    enum severity severity = is_new_list ? SEVERITY_MEDIUM : is_line_once_more(c, is) ? SEVERITY_INFO : newcomer_severity(is);
 
     if (severity >= SEVERITY_MEDIUM && (is->phase == PHASE_FIRMWARE || is->phase == PHASE_SECURE_BOOT_POLICY))
         c->code_changed = true;
