@@ -13,7 +13,7 @@ void routes_close(struct routes *w);
 bool routes_look(const struct routes *w);
 
 enum { ROUTES_AFTER_MS = 5000, ROUTES_EVERY_MS = 60000 };
-/* When to act on one that appears now: after five seconds, but not within a minute of the last time. */
+/* When to act on one that appears now: after five seconds, but not within a minute of the last time; what is to come anyway will do for this one, too. */
 int64_t routes_due(const struct routes *w, int64_t now_ms);
 /* Whether rtnetlink messages name a new default route of the main table. Hostile bytes are no route. */
 bool routes_name_default(struct bytes messages);

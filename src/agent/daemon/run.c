@@ -113,7 +113,7 @@ static bool heed_routes(struct daemon *d)
 
 static void warn_of_outage(struct daemon *d)
 {
-    unsigned hours = outage_warning(&d->outage, clock_now_ms());
+    unsigned hours = outage_warning(&d->outage, boot_clock_ms());
     char text[16];
 
     snprintf(text, sizeof text, "%u", hours);
@@ -330,7 +330,7 @@ static void tell_failure(struct outage *o, const char *what, const struct failur
     unsigned untold;
     char times[16];
 
-    if (!outage_tell(o, why->id, clock_now_ms(), &untold))
+    if (!outage_tell(o, why->id, boot_clock_ms(), &untold))
         return;
     snprintf(times, sizeof times, "%u", untold);
     log_event(LOG_WARNING, what, "code", failure_name(why->id), "why", why->text, "untold", times, NULL);
@@ -391,13 +391,14 @@ static void attest_cycle(struct daemon *d)
         if (answer.next_report_seconds || answer.attest_now) { /* refused, reported, and told when to come again: the agent did its work */
             d->failed = 0;
             d->last_report_ms = clock_now_ms();
+            outage_heard(&d->outage, boot_clock_ms());
             save(d, d->due_attest);
             enter(d, "idle");
             return;
         }
         next = run_decide(&why, made, d->failed, d->period_ms, random_word());
         if (!next.again_in_cycle || boot_clock_ms() + next.pause_ms > deadline) {
-            session_spool(&d->session, &why);
+            session_give_up(&d->session, &why);
             d->due_attest = boot_clock_ms() + next.pause_ms;
             save(d, d->due_attest);
             enter(d, next.state);

@@ -23,6 +23,8 @@ struct run_decision run_decide(const struct failure *why, unsigned made, unsigne
         return next;
     case RETRY_LATER:
         next.pause_ms = why->retry_after_seconds ? (int64_t)why->retry_after_seconds * 1000 : backoff_between_ms(failed, period_ms, random);
+        if (next.pause_ms > period_ms)
+            next.pause_ms = period_ms;
         return next;
     case RETRY_PERIOD:
         next.pause_ms = period_ms;

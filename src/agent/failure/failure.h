@@ -9,7 +9,8 @@
 
 /* IN_CYCLE: a few attempts within this cycle, then as LATER. AGAIN: start the attestation over at once (a value moved under
  * us). LATER: between cycles, with growing pauses. PERIOD: not before the usual time. PROBE: every ten minutes. A refused enrolment is
- * LATER, other than 9.2 has it: an operator who registers a missing root or VM should not wait eight hours for the effect. From
+ * LATER, other than 9.2 has it: an operator who registers a missing root or VM should not wait eight hours for the effect; so is a certificate that is not valid
+ * at this time, as a clock that is set later heals it. From
  * AK_CERT_EXPIRED on, rows stop nothing as a rule: they are notes (note.h), and their class does not matter. */
 enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY_PROBE };
 
@@ -52,13 +53,13 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(PROXY_AUTH,      "NET.ProxyAuth",          PERIOD,   "the proxy wants credentials")                              \
     X(CONNECT_REFUSED, "NET.ConnectRefused",     IN_CYCLE, "the connection is refused, or there is no route")          \
     X(PROXY_BLOCK,     "NET.ProxyBlock",         IN_CYCLE, "a proxy or filter answers instead of the server")          \
-    X(TLS_UNTRUSTED,   "NET.TlsUntrusted",       LATER,    "the server's certificate is of a CA we do not trust")      \
-    X(TLS_NAME,        "NET.TlsName",            LATER,    "the server's certificate is for another name")             \
+    X(TLS_UNTRUSTED,   "NET.TlsUntrusted",       PERIOD,   "the server's certificate is of a CA we do not trust")      \
+    X(TLS_NAME,        "NET.TlsName",            PERIOD,   "the server's certificate is for another name")             \
     X(TLS_TIME,        "NET.TlsTime",            LATER,    "the server's certificate is not valid at this time")       \
     X(TLS_PROTO,       "NET.TlsProto",           IN_CYCLE, "no TLS connection comes about")                            \
     X(MTU,             "NET.Mtu",                IN_CYCLE, "large packets do not get through")                         \
     X(TIMEOUT,         "NET.Timeout",            IN_CYCLE, "the answer takes too long")                                \
-    X(TLS,             "NET.Tls",                LATER,    "certificates or pins that we were given cannot be used")      \
+    X(TLS,             "NET.Tls",                PERIOD,   "certificates or pins that we were given cannot be used")      \
     X(NO_ENDPOINT,      "NET.Endpoint",            PERIOD,   "no server is configured")                               \
     X(CLOCK_SKEW,       "TIME.Skew",               AGAIN,    "this machine's clock is off")                           \
     X(AK_MISSING,       "TPM.AkNotEnrolled",       LATER,    "the platform has provisioned no attestation key")        \

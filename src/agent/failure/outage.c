@@ -30,4 +30,10 @@ unsigned outage_warning(struct outage *o, int64_t now_ms)
     return hours;
 }
 
+void outage_heard(struct outage *o, int64_t now_ms)
+{
+    o->since_ms = now_ms;
+    o->stage = 0;
+}
+
 void outage_end(struct outage *o) { *o = (struct outage){ 0 }; }

@@ -1,7 +1,7 @@
 /* agent/failure/outage.h: a failure that lasts: what is still said about it (guest-agent.md 8.4; 15 no. 6: the log of an endless outage is bounded).
  *
  * The same failure is told once and then once an hour, with how often it came; at one hour, eight hours and a day there is a warning of its own.
- * Pure: time is passed in. */
+ * Pure: time is passed in, of a clock that nobody sets. */
 #pragma once
 #include "agent/failure/failure.h"
 
@@ -18,3 +18,5 @@ bool outage_tell(struct outage *o, enum failure_id id, int64_t now_ms, unsigned 
 /* The hours to warn about now, once each; 0: none. */
 unsigned outage_warning(struct outage *o, int64_t now_ms);
 void outage_end(struct outage *o);
+/* The failure stays, but somebody heard of it: the silence begins anew. */
+void outage_heard(struct outage *o, int64_t now_ms);

@@ -107,12 +107,14 @@ static unsigned seconds_of(const struct json *body, const char *name, unsigned l
     return seconds > NEXT_MAX_SECONDS ? NEXT_MAX_SECONDS : (unsigned)seconds;
 }
 
+unsigned report_next_seconds(const struct json *answer) { return seconds_of(answer, "nextReportSeconds", REPORT_LEAST_SECONDS); }
+
 static bool read_answer(const struct server_answer *answer, struct arena *a, struct report_answer *ret, struct failure *why)
 {
     struct bytes nonce = json_text(json_get(answer->json, "nonce"), BYTES_NONE);
     struct err err = ERR_INIT;
 
-    *ret = (struct report_answer){ .next_report_seconds = seconds_of(answer->json, "nextReportSeconds", REPORT_LEAST_SECONDS),
+    *ret = (struct report_answer){ .next_report_seconds = report_next_seconds(answer->json),
                                    .next_heartbeat_seconds = seconds_of(answer->json, "nextHeartbeatSeconds", HEARTBEAT_LEAST_SECONDS) };
     if (!json_as_boolean(json_get(answer->json, "attestNow"), &ret->attest_now))
         ret->attest_now = false;

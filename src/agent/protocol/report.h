@@ -85,6 +85,9 @@ struct report_answer {
     struct bytes nonce; /* decoded, in the arena; empty: none */
 };
 
+/* What an answer says of the next report, within its limits; 0: nothing. */
+unsigned report_next_seconds(const struct json *answer);
+
 MUST_CHECK bool report_fetch_nonce(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who,
                                    struct arena *a, struct report_answer *ret, struct failure *why);
 MUST_CHECK bool report_send(struct tpm_device *tpm, const struct ak *ak, struct server *server, struct reporter *who,

@@ -205,25 +205,29 @@ static void note_date(struct server *server, const struct http_answer *answer)
     server->clock_ahead_ms = ahead > -30000 && ahead < 30000 ? 0 : ahead;
 }
 
-/* RFC 9110, 10.2.3: seconds, or a date, which counts from the server's own. */
-static unsigned retry_after(const struct http_answer *answer)
+unsigned server_retry_after(struct bytes text, struct bytes date, int64_t now_ms)
 {
     enum { LONGEST = 86400 };
-    struct bytes text = http_answer_header(answer, "Retry-After");
-    int64_t then_ms, now_ms;
     unsigned seconds = 0;
+    int64_t then_ms;
 
     if (http_date_parse(text, &then_ms)) {
-        if (!http_date_parse(http_answer_header(answer, "Date"), &now_ms))
-            now_ms = clock_now_ms();
+        (void)!http_date_parse(date, &now_ms);
         return then_ms <= now_ms ? 0 : then_ms - now_ms > LONGEST * INT64_C(1000) ? LONGEST : (unsigned)((then_ms - now_ms + 999) / 1000);
     }
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || seconds > LONGEST)
+        if (text.data[i] < '0' || text.data[i] > '9')
             return 0;
         seconds = seconds * 10 + (unsigned)(text.data[i] - '0');
+        if (seconds > LONGEST)
+            seconds = LONGEST; /* and still a number, however many digits follow */
     }
     return seconds;
+}
+
+static unsigned retry_after(const struct http_answer *answer)
+{
+    return server_retry_after(http_answer_header(answer, "Retry-After"), http_answer_header(answer, "Date"), clock_now_ms());
 }
 
 static void read_error(struct server_answer *answer)

@@ -55,6 +55,9 @@ MUST_CHECK bool server_post(struct server *server, const char *path, struct byte
 /* debug.dump_evidence: the request that is about to be sent, as evidence.json in dump_dir, 0600; the newest replaces the one before. Never in anybody's way. */
 void server_keep_evidence(const struct server *server, struct bytes body);
 
+/* What a Retry-After header says (RFC 9110, 10.2.3), in seconds: a number, or a date, which counts from the server's own `date`, else from now. 0: nothing
+ * to wait for, or nothing that is either; never more than a day. */
+unsigned server_retry_after(struct bytes text, struct bytes date, int64_t now_ms);
 /* How far the server's clock is ahead of ours, by the Date of its last answer; 0 below half a minute (8.1: iat within 120 s). */
 int64_t server_clock_ahead_ms(const struct server *server);
 /* A clock that is more than two minutes off is worth a note, and stops nobody (9.4 CLOCK_SKEW). NULL is fine. */

@@ -57,7 +57,7 @@ static void heed(struct session *s, const struct failure *why)
     }
     if (why->id == FAILURE_IDENTITY_UNKNOWN || why->id == FAILURE_NONCE)
         s->nonce_len = 0;
-    if (failure_retry(why->id) != RETRY_IN_CYCLE && why->id != FAILURE_CLOCK_SKEW)
+    if (failure_retry(why->id) != RETRY_IN_CYCLE && why->id != FAILURE_CLOCK_SKEW && !failure_is_network(why->id))
         session_drop_pending(s); /* refused, not lost: the same token would be refused again */
 }
 
@@ -75,6 +75,14 @@ static bool need_nonce(struct session *s, struct session_keys *keys, struct fail
     return true;
 }
 
+static void forget_missed(struct session *s)
+{
+    if (s->missed.count && !s->state.newer)
+        spool_clear(s->config->state_dir);
+    s->missed = (struct report_missed){ 0 };
+    arena_reset(&s->missed_arena);
+}
+
 static bool send_report(struct session *s, struct session_keys *keys, const struct report_body *body, struct report_answer *ret,
                         struct failure *why)
 {
@@ -85,14 +93,11 @@ static bool send_report(struct session *s, struct session_keys *keys, const stru
         return false;
     session_keep_nonce(s, ret->nonce);
     ret->nonce = BYTES_NONE; /* the arena goes away */
-    if (s->missed.count && !s->state.newer)
-        spool_clear(s->config->state_dir);
-    s->missed = (struct report_missed){ 0 };
-    arena_reset(&s->missed_arena);
+    forget_missed(s);
     return true;
 }
 
-void session_spool(struct session *s, const struct failure *why)
+static void spool(struct session *s, const struct failure *why)
 {
     const struct spool_report report = { .time_ms = clock_now_ms(),
                                          .token = s->pending.token ? bytes_of_string(s->pending.token) : BYTES_NONE,
@@ -124,6 +129,12 @@ static bool keep_pending(struct session *s, const struct attest_result *result, 
     s->pending.until_ms = attest_token_worth_until(result->token, clock_now_ms());
     memcpy(s->pending.event_log_sha256, result->event_log_sha256, sizeof s->pending.event_log_sha256);
     return s->pending.token ? true : failure_set(why, FAILURE_NO_MEMORY, "out of memory");
+}
+
+static void drop_old_pending(struct session *s)
+{
+    if (s->pending.token && clock_now_ms() >= s->pending.until_ms)
+        session_drop_pending(s);
 }
 
 static bool send_pending(struct session *s, struct session_keys *keys, struct report_answer *ret, struct failure *why)
@@ -169,8 +180,7 @@ static bool attest_and_report(struct session *s, struct session_keys *keys, stru
     struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct attest_result result = { 0 };
 
-    if (s->pending.token && clock_now_ms() >= s->pending.until_ms)
-        session_drop_pending(s);
+    drop_old_pending(s);
     if (!s->pending.token) {
         if (!need_nonce(s, keys, why))
             return false;
@@ -205,38 +215,82 @@ static bool read_bearer(const struct session *s, struct bytes attestation_token,
     return true;
 }
 
-/* One cycle with a relying party that expects the product's names: it hands out no nonce, and every outcome but a new outage is told. */
-static bool cycle_compatible(struct session *s, struct failure *why)
+/* `failure` NULL: the token that is pending. */
+static bool tell_compatible(struct session *s, const struct failure *failure, struct report_answer *ret, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
+    struct bytes token = !failure && s->pending.token ? bytes_of_string(s->pending.token) : BYTES_NONE, bearer;
+    struct notes notes;
+    struct compat_report report = { .resource_id = s->config->resource_id,
+                                    .attest_uri = s->config->endpoint,
+                                    .health = report_compat_health(failure, s->failed_cycles),
+                                    .token = token,
+                                    .failure = failure,
+                                    .facts = facts_of(s, &notes),
+                                    .missed = s->missed,
+                                    .next_ms = clock_now_ms() + (int64_t)s->config->frequency_seconds * 1000,
+                                    .vm_uuid = s->state.vm_id[0] ? s->state.vm_id : s->host.vm_uuid,
+                                    .ak_name = s->ak_name,
+                                    .notes = &notes };
+
+    if (!read_bearer(s, token, &a, &bearer, why))
+        return false;
+    report.bearer = bearer;
+    if (!report_compat_send(s->report, &report, &a, ret, why))
+        return false;
+    watch_told(&s->watch);
+    forget_missed(s);
+    session_drop_pending(s);
+    return true;
+}
+
+/* One cycle with a relying party that expects the product's names: it hands out no nonce. */
+static bool cycle_compatible(struct session *s, struct report_answer *ret, struct failure *why)
 {
     struct session_keys keys CLEANUP(session_keys_done) = { 0 };
     struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct attest_result result = { 0 };
-    struct notes notes;
-    struct failure telling;
-    bool done = session_need_servers(s, why) && session_open_keys(s, &keys, why) && session_certificate(s, &keys, why) &&
-                session_attest_with(s, &keys, &a, &result, why);
-    struct compat_report report;
-    struct bytes bearer;
+    struct failure ignored;
 
-    s->failed_cycles = done ? 0 : s->failed_cycles + 1;
-    if (!s->report || !read_bearer(s, result.token, &a, &bearer, done ? why : &telling))
-        return false;
+    drop_old_pending(s);
+    if (s->pending.token)
+        return session_need_servers(s, why) && tell_compatible(s, NULL, ret, why);
+    if (session_need_servers(s, why) && session_open_keys(s, &keys, why) && session_certificate(s, &keys, why) &&
+        session_attest_with(s, &keys, &a, &result, why)) {
+        s->state.sequence++;
+        return keep_pending(s, &result, why) && tell_compatible(s, NULL, ret, why);
+    }
+    if (!s->report || report_compat_is_about_the_way(why) || failure_retry(why->id) == RETRY_AGAIN)
+        return false; /* session_give_up tells what remains */
     s->state.sequence++;
-    report = (struct compat_report){ .resource_id = s->config->resource_id,
-                                     .attest_uri = s->config->endpoint,
-                                     .health = report_compat_health(done ? NULL : why, s->failed_cycles),
-                                     .token = result.token,
-                                     .bearer = bearer,
-                                     .failure = done ? NULL : why,
-                                     .facts = facts_of(s, &notes),
-                                     .vm_uuid = s->state.vm_id[0] ? s->state.vm_id : s->host.vm_uuid,
-                                     .ak_name = s->ak_name,
-                                     .notes = &notes };
-    if (!report_compat_send(s->report, &report, &a, done ? why : &telling))
-        return false;
-    if (report.health != COMPAT_NOTHING_NEW)
-        watch_told(&s->watch);
-    return done;
+    if (tell_compatible(s, why, ret, &ignored))
+        session_progress(s, "failure reported", failure_name(why->id));
+    return false;
+}
+
+/* What a whole cycle did not get over (8.2): with a token the attestation service is not what was missed. */
+static void give_up_compatible(struct session *s, const struct failure *why)
+{
+    struct report_answer answer;
+    struct failure ignored;
+
+    if (!report_compat_is_about_the_way(why) || s->pending.token) {
+        s->failed_cycles = 0;
+        return;
+    }
+    s->failed_cycles++;
+    if (!s->report || report_compat_health(why, s->failed_cycles) == COMPAT_NOTHING_NEW)
+        return;
+    s->state.sequence++;
+    if (tell_compatible(s, why, &answer, &ignored))
+        session_progress(s, "failure reported", failure_name(why->id));
+}
+
+void session_give_up(struct session *s, const struct failure *why)
+{
+    spool(s, why);
+    if (is_compatible(s))
+        give_up_compatible(s, why);
 }
 
 bool session_cycle_unsaved(struct session *s, struct report_answer *ret_answer, struct failure *why)
@@ -245,9 +299,11 @@ bool session_cycle_unsaved(struct session *s, struct report_answer *ret_answer, 
     bool done;
 
     *ret_answer = (struct report_answer){ 0 };
-    done = is_compatible(s) ? cycle_compatible(s, why)
+    done = is_compatible(s) ? cycle_compatible(s, ret_answer, why)
                             : session_need_servers(s, why) && session_open_keys(s, &keys, why) && session_certificate(s, &keys, why) &&
                                   attest_and_report(s, &keys, ret_answer, why);
+    if (done)
+        s->failed_cycles = 0;
     if (!done) {
         heed(s, why);
         s->memory = (struct tpm_memory){ 0 };

@@ -50,7 +50,7 @@ struct session {
     struct watch watch;            /* what was noticed and stopped nothing */
     unsigned pending_certificates; /* how often in a row the platform had none yet */
     int64_t rekey_since_ms;        /* the platform makes its key anew since then; 0: it does not */
-    unsigned failed_cycles;        /* in a row */
+    unsigned failed_cycles;        /* in a row that did not reach the attestation service (session_give_up) */
 
     /* Opens the TPM; NULL: tpm_device_open() with the configured TCTI. */
     bool (*open_tpm)(void *tpm_context, struct tpm_device **ret, struct failure *why);
@@ -87,8 +87,9 @@ MUST_CHECK bool session_cycle_unsaved(struct session *session, struct report_ans
 /* state.json; `waits_for`: the failure after which it is tried again; NULL: none. `due_*`: the next cycle. */
 void session_save(struct session *session, const struct failure *waits_for, int64_t due_boot_clock_ms, int64_t due_ms);
 
-/* session_spool keeps what a cycle that was given up could not deliver, over a restart, too (spool.h). */
-void session_spool(struct session *session, const struct failure *why);
+/* A whole cycle, its attempts included, came to nothing: what it could not deliver is kept over a restart (spool.h), and a relying party that expects the
+ * product's names is told of the second one in a row in which the attestation service was not reached (8.2). */
+void session_give_up(struct session *session, const struct failure *why);
 
 /* FAILURE_NOT_ENROLLED when there is no certificate yet. `last_error` may be NULL. */
 MUST_CHECK bool session_heartbeat(struct session *session, const char *state, const struct failure *last_error,

@@ -479,6 +479,25 @@ static bool take_heartbeat(void *context, const struct http_request *request, st
     return put_next(s, response, 202, err);
 }
 
+/* Somebody else's monitor: it takes what it is sent, and says when it wants more. */
+static bool take_party(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
+{
+    struct stub *s = context;
+    struct json_out out;
+
+    if (s->fail_party) {
+        s->fail_party--;
+        return http_response_error(response, 503, "ServiceUnavailable", NULL, "later");
+    }
+    s->party_reports++;
+    s->last_party = arena_string(&s->arena, request->body);
+    out = http_response_json(response, 202);
+    json_begin_object(&out, NULL);
+    json_put_integer(&out, "nextReportSeconds", s->next_report_seconds);
+    json_end(&out);
+    return true;
+}
+
 /* The signature is looked at by the handlers, which say what is wrong with it. */
 static bool identify(void *context UNUSED, const struct http_request *request UNUSED, struct http_caller *ret, struct err *err UNUSED)
 {
@@ -507,6 +526,7 @@ bool stub_start_impatient(struct stub *ret, unsigned deadline_ms, struct err *er
         { "POST", "/report/v1/{vm}/nonce", HTTP_ANONYMOUS, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, send_nonce, 0 },
         { "POST", "/report/v1/{vm}/heartbeat", HTTP_ANONYMOUS, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, take_heartbeat, 0 },
         { "POST", "/report/v1/{vm}", HTTP_ANONYMOUS, LIMIT_REPORT_BODY_BYTES, HTTP_JSON, take_report, 0 },
+        { "POST", "/party", HTTP_ANONYMOUS, LIMIT_REPORT_BODY_BYTES, HTTP_JSON, take_party, 0 },
     };
     struct privkey *tls_key CLEANUP(privkey_free_at) = NULL;
     struct cert *tls CLEANUP(cert_free_at) = NULL;

@@ -12,7 +12,7 @@
 
 struct stub {
     struct http_server *server;
-    struct http_route routes[7];
+    struct http_route routes[8];
     struct http_routes table;
     char endpoint[64];   /* https://127.0.0.1:PORT */
     struct arena arena;  /* lives as long as the stub */
@@ -37,7 +37,8 @@ struct stub {
     unsigned fail_requests; /* answer so many requests of any kind with fail_status */
     unsigned fail_status;   /* 0: 503; 200: success with nothing in it */
     unsigned next_report_seconds, next_heartbeat_seconds;
-    bool is_demo; /* says that its intervals are shortened */
+    unsigned fail_party; /* the relying party of somebody else (POST /party) answers so many with 503 */
+    bool is_demo;        /* says that its intervals are shortened */
 
     /* what came */
     unsigned azure_attestations, azure_bound; /* bound: with a nonce */
@@ -47,6 +48,8 @@ struct stub {
     char problem[300];                               /* "" while all is as it should be */
     char *last_begin, *last_report, *last_heartbeat; /* JSON, in the arena */
     char *last_authorization;
+    unsigned party_reports; /* taken by that relying party */
+    char *last_party;
     struct bytes last_cert; /* DER of the AK certificate issued */
 
     /* identity */

@@ -2,6 +2,7 @@
 #include "agent/daemon/run.h"
 #include "agent/failure/backoff.h"
 #include "agent/protocol/attest.h"
+#include "agent/protocol/server.h"
 #include "agent/tpm/ak.h"
 #include "support/test.h"
 
@@ -39,10 +40,10 @@ TEST(each_class_of_failure_is_retried_as_the_documents_say)
         { FAILURE_TLS_PROTO, true, 5000, 10000, "backoff" },
         { FAILURE_MTU, true, 5000, 10000, "backoff" },
         { FAILURE_TIMEOUT, true, 5000, 10000, "backoff" },
-        { FAILURE_TLS_UNTRUSTED, false, 6000, 60000, "backoff" }, /* a bad certificate is not */
-        { FAILURE_TLS_NAME, false, 6000, 60000, "backoff" },
-        { FAILURE_TLS_TIME, false, 6000, 60000, "backoff" },
-        { FAILURE_TLS, false, 6000, 60000, "backoff" },
+        { FAILURE_TLS_UNTRUSTED, false, 28800000, 28800000, "backoff" }, /* a bad certificate is not */
+        { FAILURE_TLS_NAME, false, 28800000, 28800000, "backoff" },
+        { FAILURE_TLS, false, 28800000, 28800000, "backoff" },
+        { FAILURE_TLS_TIME, false, 6000, 60000, "backoff" }, /* a clock gets right by itself */
         { FAILURE_NONCE, true, 0, 0, "attesting" },
         { FAILURE_IDENTITY_UNKNOWN, true, 0, 0, "attesting" },
         { FAILURE_NO_TPM, false, 600000, 600000, "degraded" },
@@ -86,6 +87,69 @@ TEST(pauses_within_a_cycle_grow_and_heed_retry_after_up_to_five_minutes)
     CHECK_INT(backoff_in_cycle_ms(1, 3, 0), 5000);
     CHECK_INT(backoff_in_cycle_ms(1, 42, 0), 42000);
     CHECK_INT(backoff_in_cycle_ms(1, 100000, 0), 300000);
+}
+
+TEST(retry_after_is_a_number_or_a_date_and_nothing_else)
+{
+    static const char date[] = "Mon, 30 Nov 2026 10:00:00 GMT";
+    static const int64_t now_ms = INT64_C(1796032800000); /* the same moment */
+    static const struct {
+        const char *text, *date;
+        unsigned seconds;
+    } rows[] = {
+        { "0", date, 0 },
+        { "1", date, 1 },
+        { "120", date, 120 },
+        { "00000000000120", date, 120 },
+        { "86400", date, 86400 },
+        { "86401", date, 86400 },
+        { "99999999999999999999999999", date, 86400 },
+        { "Mon, 30 Nov 2026 10:01:40 GMT", date, 100 },
+        { "Monday, 30-Nov-26 10:01:40 GMT", date, 100 },
+        { "Mon Nov 30 10:01:40 2026", date, 100 },
+        { "Mon, 30 Nov 2026 10:01:40 GMT", "Mon, 30 Nov 2026 10:01:00 GMT", 40 }, /* its clock is not ours */
+        { "Mon, 30 Nov 2026 10:01:40 GMT", "", 100 },
+        { "Mon, 30 Nov 2026 10:01:40 GMT", "yesterday", 100 },
+        { "Mon, 30 Nov 2026 09:59:59 GMT", date, 0 },
+        { "Thu, 01 Jan 1970 00:00:00 GMT", date, 0 },
+        { "Fri, 31 Dec 9999 23:59:59 GMT", date, 86400 },
+        { "", date, 0 },
+        { "-5", date, 0 },
+        { "+5", date, 0 },
+        { "1.5", date, 0 },
+        { "5s", date, 0 },
+        { "0x10", date, 0 },
+        { "5 5", date, 0 },
+        { "soon", date, 0 },
+        { "Mon, 30 Nov 2026 10:01:40", date, 0 },
+        { "Mon, 99 Nov 2026 10:01:40 GMT", date, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned seconds = server_retry_after(bytes_of_string(rows[i].text), bytes_of_string(rows[i].date), now_ms);
+
+        if (seconds != rows[i].seconds)
+            test_note("Retry-After: %s", rows[i].text);
+        CHECK_INT(seconds, rows[i].seconds);
+    }
+}
+
+/* 8.3: never above the configured frequency. */
+TEST(no_server_makes_an_agent_wait_longer_than_its_period)
+{
+    static const enum failure_id ids[] = { FAILURE_REPORT_REFUSED, FAILURE_AWAITS_APPROVAL, FAILURE_SERVER_TROUBLE,
+                                           FAILURE_AK_CERT_PENDING };
+    static const int64_t hour = 3600 * 1000;
+
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        for (unsigned made = 1; made <= 4; made++) {
+            struct failure why = { .id = ids[i], .retry_after_seconds = 86400 };
+            struct run_decision next = run_decide(&why, made, made, hour, UINT32_MAX);
+
+            CHECK(next.pause_ms > 0 && next.pause_ms <= hour);
+            CHECK(!next.again_in_cycle || next.pause_ms <= 305 * 1000);
+        }
+    }
 }
 
 TEST(pauses_between_cycles_grow_to_an_hour_and_never_pass_the_period)

@@ -261,8 +261,8 @@ TEST(what_could_not_be_delivered_survives_a_restart_and_is_told_with_the_next_re
             server_close(session.report == session.attest ? NULL : session.report);
             session.report = NULL;
             CHECK(!session_cycle(&session, &answer, &why));
-            session_spool(&session, &why);
-            session_spool(&session, &why);
+            session_give_up(&session, &why);
+            session_give_up(&session, &why);
             CHECK_INT(session.missed.count, 2);
             g.config.report_endpoint = NULL;
         } else { /* the token of before is sent; nothing is attested again */

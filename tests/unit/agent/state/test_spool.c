@@ -175,6 +175,10 @@ TEST(an_endless_outage_writes_a_bounded_log)
     CHECK_INT(warnings, 3);
     CHECK(hours[0] == 1 && hours[1] == 8 && hours[2] == 24);
     CHECK(outage_tell(&o, FAILURE_DNS, 49LL * 60 * MINUTE, &untold)); /* another failure is news */
+    outage_heard(&o, 49LL * 60 * MINUTE);
+    CHECK(!outage_warning(&o, 50LL * 60 * MINUTE - 1));
+    CHECK(!outage_tell(&o, FAILURE_DNS, 50LL * 60 * MINUTE - 1, &untold)); /* no news all the same */
+    CHECK_INT(outage_warning(&o, 50LL * 60 * MINUTE), 1);
     outage_end(&o);
     CHECK(!outage_warning(&o, 100LL * 60 * MINUTE));
     CHECK(outage_tell(&o, FAILURE_DNS, 100LL * 60 * MINUTE, &untold));
@@ -187,6 +191,11 @@ TEST(a_route_is_acted_on_soon_but_not_every_time)
     CHECK_INT(routes_due(&w, 0), 5000);
     w.acted_ms = 5000;
     CHECK_INT(routes_due(&w, 6000), 65000);
+    w.acted_ms = 65000; /* that one is to come: a link that flaps does not put it off */
+    CHECK_INT(routes_due(&w, 7000), 65000);
+    CHECK_INT(routes_due(&w, 64999), 65000);
+    CHECK_INT(routes_due(&w, 65000), 125000);
+    w.acted_ms = 5000;
     CHECK_INT(routes_due(&w, 61000), 66000);
 }
 

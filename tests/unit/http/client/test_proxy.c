@@ -161,6 +161,7 @@ TEST(addresses_are_split_or_refused)
 
 TEST(dates_of_answers_are_read_strictly)
 {
+    static const char *const same[] = { "Sat, 07 Nov 2026 22:17:45 GMT", "Saturday, 07-Nov-26 22:17:45 GMT", "Sat Nov  7 22:17:45 2026" };
     int64_t ms;
 
     REQUIRE(http_date_parse(BYTES_LIT("Sat, 21 Nov 2026 22:17:45 GMT"), &ms));
@@ -168,5 +169,16 @@ TEST(dates_of_answers_are_read_strictly)
     CHECK(!http_date_parse(BYTES_LIT("Sat, 21 Nox 2026 22:17:45 GMT"), &ms));
     CHECK(!http_date_parse(BYTES_LIT("Sat, 41 Nov 2026 22:17:45 GMT"), &ms));
     CHECK(!http_date_parse(BYTES_LIT("Sat, 21 Nov 2026 22:17:45"), &ms));
+    CHECK(!http_date_parse(BYTES_LIT("Sat, 21 Nov 2026 22:17:45 UTC"), &ms));
+    CHECK(!http_date_parse(BYTES_LIT("Sat, 21 Nov 2026 22:17:45 GMT+1"), &ms));
+    CHECK(!http_date_parse(BYTES_LIT("Sat, 21 Nov 2026 22:17:45\0GMT"), &ms));
+    CHECK(!http_date_parse(BYTES_LIT("Saturday, 21-Nov-26 22:17:45"), &ms));
+    CHECK(!http_date_parse(BYTES_LIT("Sat Nov 21 22:17:45"), &ms));
     CHECK(!http_date_parse(BYTES_NONE, &ms));
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        int64_t other = 0;
+
+        CHECK(http_date_parse(bytes_of_string(same[i]), &other));
+        CHECK_INT(other, INT64_C(1794089865000));
+    }
 }
