@@ -1,4 +1,5 @@
 #include "appraise/appraise.h"
+#include "appraise/claimed.h"
 #include "appraise/claims.h"
 #include "appraise/ima_words.h"
 #include "appraise/verdict.h"
@@ -7,9 +8,7 @@
 #include "bootchain/chain/plain.h"
 #include "eventlog/ima/kexec.h"
 #include "eventlog/ima/list.h"
-#include "eventlog/log/log.h"
 #include "eventlog/replay/replay.h"
-#include "eventlog/software/systemd_log.h"
 #include "tpm/attest.h"
 
 /* What one appraisal carries from step to step. */
@@ -78,51 +77,6 @@ static bool check_quote(struct work *w, bool *ret_verified, struct err *err)
     appraisal->firmware_version = verified_quote_firmware_version(w->out->quote);
     appraisal->boot.registers = *verified_quote_pcrs(w->out->quote);
     return true;
-}
-
-/* append_log joins one more log; what cannot be read is a finding, and the events up to that place count. */
-static bool append_log(struct work *w, struct eventlog *log, struct bytes content, bool *any, struct err *err)
-{
-    bool fits = *any ? eventlog_append(w->a, log, content, err) : eventlog_parse(w->a, content, log, err);
-
-    if (!fits && err_ends_work(err))
-        return false;
-    if (!fits)
-        findings_add(w->findings, FINDING_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", err->text);
-    else
-        *any = true;
-    return true;
-}
-
-/* systemd's own log becomes one more TCG log, as the agent would have sent it (guest-agent.md 3.7). */
-static bool append_systemd_log(struct work *w, struct eventlog *log, bool *any, struct err *err)
-{
-    struct writer events CLEANUP(writer_done) = { .limit = LIMIT_LOG_BYTES };
-    struct systemd_log records;
-    struct bytes content;
-
-    if (w->request->evidence->systemd_log.len == 0)
-        return true;
-    if (!systemd_log_parse(w->a, w->request->evidence->systemd_log, &records, err) || !systemd_log_as_events(&records, &events, err)) {
-        if (err_ends_work(err))
-            return false;
-        findings_add(w->findings, FINDING_SYSTEMD_LOG_MALFORMED, FINDING_NO_PCR, FINDING_NO_EVENT, "%s", err->text);
-        return true;
-    }
-    if (!writer_ok(&events) || !arena_copy(w->a, writer_bytes(&events), &content))
-        return err_set(err, ERR_NO_MEMORY, "no memory for systemd's log");
-    return append_log(w, log, content, any, err);
-}
-
-static bool join_logs(struct work *w, struct eventlog *log, bool *ret_any, struct err *err)
-{
-    const struct evidence *e = w->request->evidence;
-
-    *ret_any = false;
-    for (size_t i = 0; i < e->n_logs; i++)
-        if (e->logs[i].kind == EVIDENCE_LOG_TCG && e->logs[i].content.len && !append_log(w, log, e->logs[i].content, ret_any, err))
-            return false;
-    return append_systemd_log(w, log, ret_any, err);
 }
 
 /* The entries themselves, for a policy that looks at them. The register is explained already. */
@@ -230,12 +184,8 @@ static bool check_logs(struct work *w, struct err *err)
 
     if (!log || !chain)
         return err_set(err, ERR_NO_MEMORY, "no memory for the event log");
-    if (!join_logs(w, log, &any, err))
+    if (!evidence_join_logs(w->a, w->request->evidence, w->findings, log, &any, err))
         return false;
-    if (!any && !eventlog_parse(w->a, BYTES_NONE, log, err))
-        return false;
-    if (eventlog_looks_confidential(log)) /* a guess, and the worse of the two */
-        log->registers = REGISTERS_CONFIDENTIAL;
     if (!replay_verify(w->a, log, verified_quote_pcrs(w->out->quote), NULL, w->findings, &w->out->replayed, err))
         return false;
     appraisal->boot.has_log = any;

@@ -1,6 +1,7 @@
 /* What makes a boot Healthy, whole: what a finding weighs (findings/list.h; whoever adds one may weigh it anew), what a person may accept,
- * what a baseline adds, and the verdict. When the VM that booted is Healthy is monitor/health.c. */
+ * what a baseline adds, what mere claims take away, and the verdict. When the VM that booted is Healthy is monitor/health.c. */
 #include "appraise/verdict.h"
+#include "tpm/quote.h"
 
 enum verdict verdict_of(const struct findings *findings)
 {
@@ -36,6 +37,11 @@ bool baseline_accepts(const struct baseline *baseline, enum finding_id id)
     return false;
 }
 
+static bool is_accepted(const struct baseline *baseline, const struct finding *f)
+{
+    return baseline && finding_may_be_accepted(f) && baseline_accepts(baseline, f->id);
+}
+
 bool baseline_may_learn(const struct appraisal *appraisal)
 {
     return appraisal->quote_verified && appraisal->ak_trusted && appraisal->verdict == VERDICT_HEALTHY && appraisal->boot.has_log;
@@ -49,7 +55,7 @@ static void copy_findings(const struct appraisal *appraisal, const struct baseli
         const struct finding *f = &appraisal->findings.items[i];
         struct finding *copy = findings_add(ret, f->id, f->pcr, f->event, "%s", f->text);
         *copy = *f;
-        if (baseline && finding_may_be_accepted(f) && baseline_accepts(baseline, f->id))
+        if (is_accepted(baseline, f))
             copy->severity = SEVERITY_INFO;
     }
 }
@@ -129,5 +135,30 @@ bool judge(struct arena *a, const struct appraisal *appraisal, const struct boot
     lower_consequences(ret_findings);
     sort_findings(ret_findings);
     *ret_verdict = verdict_of(ret_findings);
+    return true;
+}
+
+/* A quote whose values moved cannot be checked: nothing about the boot is known, and the verdict is Unknown. What the log says against the
+ * boot by itself counts all the same: a claim never makes a verdict better, but it may make it worse. */
+bool judge_claimed(struct arena *a, struct claimed_boot *claimed, const struct baseline *baseline, const struct boot_reference *reference,
+                   struct findings *findings, enum verdict *verdict, struct err *err)
+{
+    if (!claimed->has_log || !quote_was_raced(findings, 0))
+        return true;
+    if (baseline && baseline->boot.has_log &&
+        !compare(a, &baseline->boot, &claimed->record, claimed->chain, reference, &claimed->findings, err))
+        return false;
+    for (size_t i = 0; i < claimed->findings.n; i++) {
+        const struct finding *f = &claimed->findings.items[i];
+        struct finding *copy;
+        if (f->severity < SEVERITY_MEDIUM || is_accepted(baseline, f))
+            continue;
+        copy = findings_add(findings, f->id, f->pcr, f->event, "By the log, which no quote confirms: %s", f->text);
+        copy->severity = f->severity;
+        copy->was = f->was;
+        copy->is = f->is;
+    }
+    sort_findings(findings);
+    *verdict = verdict_of(findings);
     return true;
 }

@@ -1,6 +1,7 @@
 /* appraise/verdict.h: from findings to a verdict. Pure; nothing else decides. */
 #pragma once
 #include "appraise/baseline.h"
+#include "appraise/claimed.h"
 
 /* What makes a boot Healthy: no finding of medium or worse, none unsettled. Everything else only collects. */
 enum verdict verdict_of(const struct findings *findings);
@@ -16,3 +17,9 @@ bool baseline_may_learn(const struct appraisal *appraisal);
  * findings, accepted ones lowered to info, and those of the comparison, the worst first. `chain` may be NULL: see bootchain_compare. */
 MUST_CHECK bool judge(struct arena *a, const struct appraisal *appraisal, const struct bootchain *chain, const struct baseline *baseline,
                       const struct boot_reference *reference, struct findings *ret_findings, enum verdict *ret_verdict, struct err *err);
+
+/* judge_claimed makes a judgement of judge() worse by what the logs say against the boot, where the quote was raced (architecture.md 8) and
+ * nothing about the boot is known; else, and without a log, it changes nothing. For whoever judges what is there and will not get better
+ * evidence: the service has the guest quote again, and keeps nothing of logs that no quote covers. */
+MUST_CHECK bool judge_claimed(struct arena *a, struct claimed_boot *claimed, const struct baseline *baseline,
+                              const struct boot_reference *reference, struct findings *findings, enum verdict *verdict, struct err *err);

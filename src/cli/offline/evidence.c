@@ -1,3 +1,4 @@
+#include "appraise/claimed.h"
 #include "cli/files/pcrs_file.h"
 #include "cli/files/quoted_values.h"
 #include "cli/offline/offline.h"
@@ -92,31 +93,14 @@ bool offline_read_logs(struct offline_run *r)
 
 /* ---- quote and values ---- */
 
-/* The joined logs, as claimed. */
-bool offline_join_logs(struct offline_run *r, struct eventlog *log, bool *ret_any)
+/* What the joined logs give, as claimed: for a quote without values beside it. */
+static bool replay_logs(struct offline_run *r, struct pcr_set *ret)
 {
-    const struct evidence *e = &r->out->evidence;
-    bool any = false;
-
-    for (size_t i = 0; i < e->n_logs; i++) {
-        struct err unreadable = ERR_INIT;
-        if (e->logs[i].kind == EVIDENCE_LOG_TCG && e->logs[i].content.len)
-            any |= any ? eventlog_append(&r->cli->arena, log, e->logs[i].content, &unreadable)
-                       : eventlog_parse(&r->cli->arena, e->logs[i].content, log, &unreadable);
-        if (unreadable.code == ERR_NO_MEMORY)
-            return err_set(&r->err, ERR_NO_MEMORY, "no memory for the event log");
-    }
-    *ret_any = any;
-    return true;
-}
-
-/* What they give: for a quote without values beside it. */
-bool offline_replay_logs(struct offline_run *r, struct pcr_set *ret)
-{
+    struct findings unreadable = { .arena = &r->cli->arena }; /* appraise() will say so */
     struct eventlog log;
     bool any;
 
-    if (!offline_join_logs(r, &log, &any))
+    if (!evidence_join_logs(&r->cli->arena, &r->out->evidence, &unreadable, &log, &any, &r->err))
         return false;
     if (any)
         replay_compute(&log, ret);
@@ -159,6 +143,5 @@ bool offline_read_quote(struct offline_run *r)
     } else if (r->out->has_file) {
         return true; /* the values came with it, and must fit exactly */
     }
-    return offline_replay_logs(r, replayed) &&
-           quoted_values(&r->cli->arena, e->quote, e->signature, r->request.form, &sources, &e->pcrs, &r->err);
+    return replay_logs(r, replayed) && quoted_values(&r->cli->arena, e->quote, e->signature, r->request.form, &sources, &e->pcrs, &r->err);
 }

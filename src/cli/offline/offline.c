@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "cli/data/reference.h"
 #include "cli/offline/run.h"
-#include "eventlog/replay/replay.h"
 #include "json/parse.h"
 #include "refdata/refdata.h"
 
@@ -154,46 +153,14 @@ static void note_ima(struct offline_run *r)
     o->ima_fits = o->ima_verified ? p->replay.n - o->evidence.ima_from : 0;
 }
 
-/* A quote whose values moved cannot be checked: nothing about the boot is known, and the verdict is Unknown. What the log says against the
- * boot by itself counts all the same: a claim never makes a verdict better, but it may make it worse. */
 static bool judge_claims(struct offline_run *r)
 {
-    struct offline *o = r->out;
-    struct arena *a = &r->cli->arena;
-    struct findings claimed = { .arena = a };
-    struct pcr_set *computed = ARENA_NEW(a, struct pcr_set);
-    struct bootchain *chain = ARENA_NEW(a, struct bootchain);
-    struct eventlog *log = ARENA_NEW(a, struct eventlog);
-    const struct replayed_log *replayed;
-    struct boot_record record = { .has_log = true };
-    bool any;
+    struct claimed_boot *claimed = ARENA_NEW(&r->cli->arena, struct claimed_boot);
 
-    if (!computed || !chain || !log)
-        return err_set(&r->err, ERR_NO_MEMORY, "no memory for the event log");
-    if (!offline_join_logs(r, log, &any) || !any)
-        return r->err.code != ERR_NO_MEMORY;
-    replay_compute(log, computed);
-    if (!replay_verify(a, log, computed, NULL, &claimed, &replayed, &r->err))
-        return r->err.code != ERR_NO_MEMORY; /* no event at all */
-    if (!bootchain_read(a, replayed, r->request.reference, &claimed, chain, &r->err))
-        return false;
-    record.components = chain->components;
-    record.registers = *computed;
-    if (o->baseline && o->baseline->boot.has_log &&
-        !bootchain_compare(a, &o->baseline->boot, &record, chain, r->request.reference, &claimed, &r->err))
-        return false;
-    for (size_t i = 0; i < claimed.n; i++) {
-        const struct finding *f = &claimed.items[i];
-        struct finding *copy;
-        if (f->severity < SEVERITY_MEDIUM || (o->baseline && baseline_accepts(o->baseline, f->id)))
-            continue;
-        copy = findings_add(&o->findings, f->id, f->pcr, f->event, "By the log, which no quote confirms: %s", f->text);
-        copy->severity = f->severity;
-        copy->was = f->was;
-        copy->is = f->is;
-    }
-    o->verdict = verdict_of(&o->findings);
-    return true;
+    if (!claimed)
+        return err_set(&r->err, ERR_NO_MEMORY, "no memory for a boot");
+    return claimed_boot_read(&r->cli->arena, &r->out->evidence, r->request.reference, claimed, &r->err) &&
+           judge_claimed(&r->cli->arena, claimed, r->out->baseline, r->request.reference, &r->out->findings, &r->out->verdict, &r->err);
 }
 
 static bool judge_evidence(struct offline_run *r)

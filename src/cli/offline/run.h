@@ -24,6 +24,3 @@ MUST_CHECK bool offline_read_identity(struct offline_run *r);
 /* ---- offline_evidence.c: logs, quote, values; all claimed ---- */
 MUST_CHECK bool offline_read_logs(struct offline_run *r);
 MUST_CHECK bool offline_read_quote(struct offline_run *r);
-/* The boot logs, joined; *ret_any: there are some. And what they give: for a quote without values beside it. */
-MUST_CHECK bool offline_join_logs(struct offline_run *r, struct eventlog *log, bool *ret_any);
-MUST_CHECK bool offline_replay_logs(struct offline_run *r, struct pcr_set *ret);

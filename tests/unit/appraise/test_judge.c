@@ -1,6 +1,7 @@
 /* What makes a VM Healthy, and what a person may accept. */
 #include "appraise/verdict.h"
 #include "support/test.h"
+#include "unit/bootchain/stock_boot.h"
 
 TEST(the_worst_settled_finding_decides)
 {
@@ -261,5 +262,141 @@ TEST(registers_without_a_log_are_compared_in_a_strong_bank_or_not_at_all)
         REQUIRE_OK(judge(&a, appraisal, NULL, baseline, NULL, &judged, &verdict, &err), err);
         CHECK_INT(verdict, strong ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
         CHECK(findings_have(&judged, FINDING_BASELINE_BANKS) == !strong);
+    }
+}
+
+/* A claim: a finding of a log that no quote confirms. */
+static struct finding *claim(struct claimed_boot *claimed, enum finding_id id, enum severity severity)
+{
+    struct finding *f = findings_add(&claimed->findings, id, 8, 44, "it says so");
+
+    f->severity = severity;
+    return f;
+}
+
+TEST(claims_make_a_raced_boot_worse_never_better_and_nothing_else)
+{
+    static const enum finding_id accepts[] = { FINDING_BOOT_CMDLINE_CHANGED };
+    static const struct {
+        const char *what;
+        bool raced, has_log, accepted;
+        enum finding_id id;
+        enum severity severity;
+        enum verdict verdict;
+    } rows[] = {
+        { "a claim of low weight", true, true, false, FINDING_BOOT_CMDLINE_CHANGED, SEVERITY_LOW, VERDICT_UNKNOWN },
+        { "of medium weight", true, true, false, FINDING_BOOT_CMDLINE_CHANGED, SEVERITY_MEDIUM, VERDICT_UNHEALTHY },
+        { "that the baseline accepts", true, true, true, FINDING_BOOT_CMDLINE_CHANGED, SEVERITY_MEDIUM, VERDICT_UNKNOWN },
+        { "that is more than the baseline may accept", true, true, true, FINDING_BOOT_CMDLINE_CHANGED, SEVERITY_HIGH, VERDICT_UNHEALTHY },
+        { "that it does not name", true, true, true, FINDING_SECUREBOOT_DISABLED, SEVERITY_HIGH, VERDICT_UNHEALTHY },
+        { "without a log", true, false, false, FINDING_SECUREBOOT_DISABLED, SEVERITY_HIGH, VERDICT_UNKNOWN },
+        { "beside a quote that holds", false, true, false, FINDING_SECUREBOOT_DISABLED, SEVERITY_HIGH, VERDICT_HEALTHY },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
+        struct claimed_boot *claimed = ARENA_NEW(&a, struct claimed_boot);
+        struct findings judged = { .arena = &a };
+        struct baseline accepting = { .accepts = accepts, .n_accepts = 1 }, *baseline = rows[i].accepted ? &accepting : NULL;
+        enum verdict verdict;
+        struct err err = ERR_INIT;
+        size_t before;
+
+        REQUIRE(appraisal && claimed);
+        appraisal->findings.arena = claimed->findings.arena = &a;
+        appraisal->quote_verified = !rows[i].raced;
+        if (rows[i].raced)
+            findings_add(&appraisal->findings, FINDING_QUOTE_DIGEST, FINDING_NO_PCR, FINDING_NO_EVENT, "moved")->unsettled = true;
+        claimed->has_log = rows[i].has_log;
+        claim(claimed, rows[i].id, rows[i].severity)->was = "quiet";
+        REQUIRE_OK(judge(&a, appraisal, NULL, baseline, NULL, &judged, &verdict, &err), err);
+        CHECK_INT(verdict, rows[i].raced ? VERDICT_UNKNOWN : VERDICT_HEALTHY);
+        before = judged.n;
+        REQUIRE_OK(judge_claimed(&a, claimed, baseline, NULL, &judged, &verdict, &err), err);
+        if (verdict != rows[i].verdict)
+            test_note("%s", rows[i].what);
+        CHECK_INT(verdict, rows[i].verdict);
+        CHECK_INT(judged.n, before + (verdict == VERDICT_UNHEALTHY));
+        if (verdict == VERDICT_UNHEALTHY) {
+            const struct finding *f = &judged.items[0];
+            for (size_t k = 0; k < judged.n && f->id != rows[i].id; k++)
+                f = &judged.items[k];
+            REQUIRE(f->id == rows[i].id);
+            CHECK_STRING(f->text, "By the log, which no quote confirms: it says so");
+            CHECK(f->pcr == 8 && f->event == 44 && strcmp(f->was, "quiet") == 0 && !f->unsettled && f->severity == rows[i].severity);
+        }
+    }
+}
+
+/* Another refusal of the quote beside it: then nothing says that a register moved, and claims are of no use. */
+TEST(claims_do_not_count_where_a_quote_fails_for_more_than_a_race)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
+    struct claimed_boot *claimed = ARENA_NEW(&a, struct claimed_boot);
+    struct findings judged = { .arena = &a };
+    enum verdict verdict;
+    struct err err = ERR_INIT;
+
+    REQUIRE(appraisal && claimed);
+    appraisal->findings.arena = claimed->findings.arena = &a;
+    findings_add(&appraisal->findings, FINDING_QUOTE_DIGEST, FINDING_NO_PCR, FINDING_NO_EVENT, "moved");
+    findings_add(&appraisal->findings, FINDING_QUOTE_NONCE, FINDING_NO_PCR, FINDING_NO_EVENT, "old");
+    claimed->has_log = true;
+    claim(claimed, FINDING_SECUREBOOT_DISABLED, SEVERITY_HIGH);
+    REQUIRE_OK(judge(&a, appraisal, NULL, NULL, NULL, &judged, &verdict, &err), err);
+    REQUIRE_OK(judge_claimed(&a, claimed, NULL, NULL, &judged, &verdict, &err), err);
+    CHECK(judged.n == 2 && !findings_have(&judged, FINDING_SECUREBOOT_DISABLED));
+}
+
+TEST(a_raced_boot_is_compared_with_its_baseline_by_what_its_log_claims)
+{
+    static const enum digest_algorithm bank[] = { DIGEST_SHA256 };
+
+    for (int other = 0; other < 2; other++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
+        struct claimed_boot *claimed = ARENA_NEW(&a, struct claimed_boot);
+        struct baseline *baseline = ARENA_NEW(&a, struct baseline);
+        struct findings judged = { .arena = &a };
+        enum verdict verdict;
+        struct err err = ERR_INIT;
+
+        REQUIRE(appraisal && claimed && baseline);
+        appraisal->findings.arena = claimed->findings.arena = &a;
+        findings_add(&appraisal->findings, FINDING_QUOTE_DIGEST, FINDING_NO_PCR, FINDING_NO_EVENT, "moved")->unsettled = true;
+        REQUIRE(measured_in(&a, &baseline->boot, bank, 1, DIGEST_NONE));
+        REQUIRE(measured_in(&a, &claimed->record, bank, 1, other ? DIGEST_SHA256 : DIGEST_NONE));
+        claimed->has_log = true;
+        REQUIRE_OK(judge(&a, appraisal, NULL, baseline, NULL, &judged, &verdict, &err), err);
+        REQUIRE_OK(judge_claimed(&a, claimed, baseline, NULL, &judged, &verdict, &err), err);
+        CHECK_INT(verdict, other ? VERDICT_UNHEALTHY : VERDICT_UNKNOWN);
+    }
+}
+
+#define EFI_GLOBAL "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
+
+TEST(a_claimed_boot_is_what_its_logs_tell_and_none_is_none)
+{
+    for (int off = 0; off < 2; off++) {
+        struct boot b CLEANUP(boot_done);
+        struct claimed_boot claimed;
+        struct evidence e = { .n_logs = 1 };
+        struct err err = ERR_INIT;
+
+        boot_stock(&b);
+        REQUIRE_OK(claimed_boot_read(&b.a, &(struct evidence){ 0 }, NULL, &claimed, &err), err);
+        CHECK(!claimed.has_log && claimed.findings.n == 0);
+        if (off) {
+            size_t last = built_variable(&b.log, 7, EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG), EFI_GLOBAL, "SecureBoot", BYTES_LIT("\0"));
+            b.log.events[b.at.secure_boot] = b.log.events[last];
+            b.log.n--;
+        }
+        e.logs[0] = (struct evidence_log){ EVIDENCE_LOG_TCG, built_bytes(&b.log) };
+        REQUIRE_OK(claimed_boot_read(&b.a, &e, NULL, &claimed, &err), err);
+        CHECK(claimed.has_log && claimed.record.has_log && claimed.record.components.n > 0 && claimed.record.registers.n_banks == 1);
+        CHECK_INT(claimed.chain->secure_boot, off ? SECURE_BOOT_DISABLED : SECURE_BOOT_ENABLED);
+        CHECK(findings_have(&claimed.findings, FINDING_SECUREBOOT_DISABLED) == (bool)off);
     }
 }
