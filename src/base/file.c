@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -21,6 +22,14 @@ static bool refuse(struct err *err, const char *what, const char *path)
     return err_set(err, code, "cannot %s %s: %s", what, path, strerror(errno));
 }
 
+/* A pipe whose writer is not ready yet. */
+static bool wait_for(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
 static bool read_all(int fd, const char *path, size_t limit, struct bytes *ret, struct err *err)
 {
     size_t len = 0, capacity = 64 * 1024;
@@ -30,7 +39,7 @@ static bool read_all(int fd, const char *path, size_t limit, struct bytes *ret, 
         if (!data)
             return err_set(err, ERR_NO_MEMORY, "no memory to read %s", path);
         ssize_t n = read(fd, data + len, capacity - len);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for(fd))))
             continue;
         if (n < 0) {
             free(data);
@@ -56,7 +65,7 @@ static bool read_all(int fd, const char *path, size_t limit, struct bytes *ret, 
 
 bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *err)
 {
-    int fd CLEANUP(close_at) = open(path, O_RDONLY | O_CLOEXEC);
+    int fd CLEANUP(close_at) = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     return fd < 0 ? refuse(err, "open", path) : read_all(fd, path, limit, ret, err);
 }

@@ -5,7 +5,7 @@
 #include "base/err.h"
 
 /* file_read reads until end of file (pseudo files report size 0) into one malloc'ed block, at most `limit` bytes,
- * else ERR_LIMIT. ERR_NOT_FOUND when absent. Free ret->data with file_free. */
+ * else ERR_LIMIT. ERR_NOT_FOUND when absent. A pipe that nobody writes to is empty: it does not make us wait. Free ret->data with file_free. */
 MUST_CHECK bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *err);
 void file_free(struct bytes *content);
 /* A regular file and nothing else, in a folder where others may write: no link is followed, and a pipe does not make us wait; else ERR_UNTRUSTED or

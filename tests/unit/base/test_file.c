@@ -131,3 +131,30 @@ TEST(what_is_overwritten_stays_the_same_file_and_nothing_else_is_overwritten)
     CHECK(!file_overwrite(f.path, BYTES_LIT("two"), &err)); /* a link is not followed */
     CHECK(unlink(f.path) == 0 && unlink(f.before) == 0 && rmdir(f.name) == 0);
 }
+
+TEST(a_pipe_that_nobody_writes_to_is_empty_and_one_that_is_written_to_is_read_whole)
+{
+    struct bytes got CLEANUP(file_free) = BYTES_NONE, piped CLEANUP(file_free) = BYTES_NONE;
+    struct err err = ERR_INIT;
+    struct folder f;
+    char path[40];
+    int fds[2];
+
+    REQUIRE(make_folder(&f) && mkfifo(f.path, 0600) == 0);
+    REQUIRE_OK(file_read(f.path, 1000, &got, &err), err);
+    CHECK_INT(got.len, 0);
+    unlink(f.path);
+    rmdir(f.name);
+
+    REQUIRE(pipe(fds) == 0);
+    if (fork() == 0) { /* as the shell's <(…) does */
+        close(fds[0]);
+        usleep(20000);
+        _exit(write(fds[1], "late", 4) != 4);
+    }
+    close(fds[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", fds[0]);
+    REQUIRE_OK(file_read(path, 1000, &piped, &err), err);
+    CHECK_BYTES(piped, BYTES_LIT("late"));
+    close(fds[0]);
+}
