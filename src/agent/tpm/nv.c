@@ -24,11 +24,13 @@ bool tpm_nv_find(struct tpm_device *tpm, uint32_t index, bool *ret_found, struct
     return *ret_found = true;
 }
 
+/* Beside the codes of 2.9 those of an owner hierarchy that is switched off, or that somebody gave a password. */
 static bool auth_refused(uint32_t rc)
 {
-    uint32_t own = tpm_rc_own(rc);
+    uint32_t own = tpm_rc_own(rc), base = tpm_rc_base(rc);
 
-    return own == TPM_RC_NV_AUTHORIZATION || own == TPM_RC_NV_LOCKED;
+    return own == TPM_RC_NV_AUTHORIZATION || own == TPM_RC_NV_LOCKED || base == TPM_RC_HIERARCHY || base == TPM_RC_BAD_AUTH ||
+           base == TPM_RC_AUTH_FAIL;
 }
 
 static bool copy_chunk(const struct tpm_response *r, uint8_t *out, size_t len, struct failure *why)

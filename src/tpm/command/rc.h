@@ -33,9 +33,11 @@ enum tpm_rc { /* those that somebody decides on; every code has words */
               TPM_RC_VALUE = 0x084,
               TPM_RC_HIERARCHY = 0x085,
               TPM_RC_HANDLE = 0x08b,
+              TPM_RC_AUTH_FAIL = 0x08e,
               TPM_RC_SIZE = 0x095,
               TPM_RC_POLICY_FAIL = 0x09d,
               TPM_RC_INTEGRITY = 0x09f,
+              TPM_RC_BAD_AUTH = 0x0a2,
 };
 #define TPM_RC_H(n) ((uint32_t)(n) << 8)
 #define TPM_RC_P(n) (0x040u | (uint32_t)(n) << 8)
