@@ -2,11 +2,12 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "base/file.h"
 #include "diagnose/redact.h"
 #include "diagnose/tar.h"
 
-enum { LOG_MAX = 4 << 20, FILE_MAX = 1 << 20 };
+enum { LOG_MAX = 6 << 20 /* it is rotated at 5 MiB (guest-agent.md 6.12) */, FILE_MAX = 1 << 20 };
 
 void bundle_init(struct bundle *ret, struct diagnosis *d, int64_t time_ms) { *ret = (struct bundle){ .d = d, .time_ms = time_ms }; }
 
@@ -46,7 +47,29 @@ static struct bytes last_lines(struct bytes text, unsigned lines)
     return bytes_slice(text, at, text.len);
 }
 
-/* The journal, else the agent's own file. */
+static unsigned count_lines(struct bytes text)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        n += text.data[i] == '\n';
+    return n;
+}
+
+/* The agent's own file; just after a rotation the lines before are in the next one. */
+static void add_log_file(struct bundle *b, const struct machine_places *places)
+{
+    struct bytes text = machine_read(b->d, places, LOG_MAX, "%s/trueboot-agent.log", places->log_dir);
+    unsigned lines = count_lines(text);
+
+    if (lines < BUNDLE_LOG_LINES)
+        bundle_add_text(
+            b, "trueboot-agent.log.1",
+            last_lines(machine_read(b->d, places, LOG_MAX, "%s/trueboot-agent.log.1", places->log_dir), BUNDLE_LOG_LINES - lines));
+    bundle_add_text(b, "trueboot-agent.log", last_lines(text, BUNDLE_LOG_LINES));
+}
+
+/* The journal's lines and the agent's own. */
 static void add_logs(struct bundle *b, const struct machine_places *places)
 {
     const char *const argv[] = { "journalctl", "-u", "trueboot-agent*", "-n", "2000", "--no-pager", "-o", "short-iso", NULL };
@@ -55,8 +78,7 @@ static void add_logs(struct bundle *b, const struct machine_places *places)
     if (places->may_run && machine_has(b->d, places, "/run/systemd/system"))
         text = machine_run(b->d, argv, LOG_MAX, 10);
     bundle_add_text(b, "journal.log", last_lines(text, BUNDLE_LOG_LINES));
-    text = machine_read(b->d, places, LOG_MAX, "%s/trueboot-agent.log", places->log_dir);
-    bundle_add_text(b, "trueboot-agent.log", last_lines(text, BUNDLE_LOG_LINES));
+    add_log_file(b, places);
 }
 
 static int is_conf(const struct dirent *e)
@@ -96,6 +118,9 @@ void bundle_add_machine(struct bundle *b, const struct machine_places *places, c
     bundle_add_text(b, "diagnosis.json", writer_bytes(&json));
     bundle_add_file(b, places, "agent.conf", config_file);
     add_drop_ins(b, places, config_file);
+    /* What `enable` made of a VM extension's settings, and where its folders are; secrets lie elsewhere. */
+    bundle_add_file(b, places, "handler.json", places->handler_record);
+    bundle_add_file(b, places, "handler.conf", places->handler_conf);
     for (size_t i = 0; i < ARRAY_LEN(state); i++) {
         snprintf(path, sizeof path, "%s/%s", places->state_dir, state[i]);
         bundle_add_file(b, places, state[i], path);
@@ -109,6 +134,10 @@ void bundle_add_machine(struct bundle *b, const struct machine_places *places, c
 
 bool bundle_write(struct bundle *b, const char *path, struct err *err)
 {
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode)) /* a device would be replaced */
+        return err_set(err, ERR_IO, "%s is there, and no file", path);
     tar_end(&b->tar);
     if (!writer_ok(&b->tar))
         return err_set(err, ERR_NO_MEMORY, "out of memory for the archive");

@@ -9,6 +9,7 @@
 /* clang-format off */
 #define CAUSES(X)                                             \
     X(NO_TPM,      "no TPM")                                  \
+    X(TPM,         "the TPM")                                 \
     X(PERMISSIONS, "permissions")                             \
     X(AK,          "the attestation key or its certificate")  \
     X(LOG,         "the event log")                           \
@@ -42,12 +43,12 @@ enum cause {
     X(CLOCK_SYNC,      "CLK.02",  "System",     TIME,        "clock synchronised")                            \
     X(TPM_NODE,        "TPM.01",  "TPM",        NO_TPM,      "device node and permissions")                   \
     X(TPM_VERSION,     "TPM.02",  "TPM",        NO_TPM,      "version, manufacturer, firmware")               \
-    X(TPM_BANKS,       "TPM.03",  "TPM",        NO_TPM,      "allocated banks")                               \
-    X(TPM_LOCKOUT,     "TPM.04",  "TPM",        NO_TPM,      "lockout counters")                              \
-    X(TPM_SLOTS,       "TPM.05",  "TPM",        NO_TPM,      "free slots")                                    \
-    X(TPM_NV,          "TPM.06",  "TPM",        NO_TPM,      "NV limits")                                     \
-    X(TPM_HIERARCHIES, "TPM.07",  "TPM",        NO_TPM,      "hierarchies")                                   \
-    X(TPM_CLOCK,       "TPM.08",  "TPM",        NO_TPM,      "clock and counters")                            \
+    X(TPM_BANKS,       "TPM.03",  "TPM",        TPM,         "allocated banks")                               \
+    X(TPM_LOCKOUT,     "TPM.04",  "TPM",        TPM,         "lockout counters")                              \
+    X(TPM_SLOTS,       "TPM.05",  "TPM",        TPM,         "free slots")                                    \
+    X(TPM_NV,          "TPM.06",  "TPM",        TPM,         "NV limits")                                     \
+    X(TPM_HIERARCHIES, "TPM.07",  "TPM",        TPM,         "hierarchies")                                   \
+    X(TPM_CLOCK,       "TPM.08",  "TPM",        TPM,         "clock and counters")                            \
     X(EK_CERT,         "KEY.01",  "Keys",       AK,          "endorsement certificates")                      \
     X(IAK,             "KEY.06",  "Keys",       AK,          "initial attestation key (IAK)")                 \
     X(AK,              "KEY.02",  "Keys",       AK,          "attestation key")                               \

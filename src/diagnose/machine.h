@@ -6,6 +6,7 @@ struct machine_places { /* every path is taken below `root` ("" for the machine 
     const char *root;
     const char *state_dir, *run_dir, *log_dir;
     const char *handler_record; /* /etc/trueboot-agent/handler.json */
+    const char *handler_conf;   /* /etc/trueboot-agent/handler.conf */
     bool may_run;               /* systemctl and journalctl may be asked */
 };
 
@@ -15,7 +16,7 @@ void machine_check_handler(struct diagnosis *d, const struct machine_places *pla
                            void (*settings)(struct diagnosis *d, const struct machine_places *places, const char *status_file));
 void machine_check_service(struct diagnosis *d, const struct machine_places *places); /* service.c */
 
-/* A small file's text, trimmed; empty when it cannot be read. `limit` cuts. */
+/* A small file's text, trimmed; empty when it cannot be read or is larger than `limit`. */
 struct bytes machine_read(struct diagnosis *d, const struct machine_places *places, size_t limit, const char *fmt, ...) PRINTF_LIKE(4, 5);
 bool machine_has(struct diagnosis *d, const struct machine_places *places, const char *path);
 

@@ -20,13 +20,15 @@ void diagnose_tpm(struct diagnosis *d, const struct agent_config *config, const 
 /* The same with a TPM that is open; its commands get half of the time that is left. */
 void diagnose_tpm_over(struct diagnosis *d, struct tpm_device *tpm, const struct agent_config *config, const struct agent_state *state,
                        bool with_keys, struct diagnose_findings *ret);
-bool diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm); /* facts.c; false: it does not answer */
+/* facts.c; false: it does not answer. `sha256_only`: what will be sent knows no other bank. */
+bool diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm, bool sha256_only);
 /* trial.c: nothing of them stays in the TPM. */
 void diagnose_trial_quote(struct diagnosis *d, struct tpm_device *tpm, const struct ak *ak, struct diagnose_findings *ret);
-void diagnose_trial_key(struct diagnosis *d, struct tpm_device *tpm, const struct ak *ak);
+void diagnose_trial_key(struct diagnosis *d, struct tpm_device *tpm, const struct ak *ak, bool sha256_only);
 /* settings.c: the settings beside a handler's status file; machine.h calls it. */
 void diagnose_settings(struct diagnosis *d, const struct machine_places *places, const char *status_file);
 void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struct diagnose_findings *ret);
 void diagnose_attest(struct diagnosis *d, const struct agent_config *config);
-/* A failure of ours as the failed check that it makes. */
+/* remedies.c: a failure of ours as the failed check that it makes, and what helps against it in one line (NULL: it is none that stops anything). */
+const char *diagnose_remedy(enum failure_id id);
 struct checked *diagnose_failed(struct diagnosis *d, enum check check, enum result result, const struct failure *why);

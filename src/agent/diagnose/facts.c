@@ -14,8 +14,10 @@ enum {
     PT_MAX_AUTH_FAIL = 0x20f,
     PT_LOCKOUT_INTERVAL = 0x210,
     PROPERTIES = 0x40,
-    IN_LOCKOUT = 1 << 9, /* TPMA_PERMANENT */
-    PH_ENABLE = 1 << 0,  /* TPMA_STARTUP_CLEAR */
+    OWNER_AUTH_SET = 1 << 0, /* TPMA_PERMANENT */
+    ENDORSEMENT_AUTH_SET = 1 << 1,
+    IN_LOCKOUT = 1 << 9,
+    PH_ENABLE = 1 << 0, /* TPMA_STARTUP_CLEAR */
     SH_ENABLE = 1 << 1,
     EH_ENABLE = 1 << 2,
 };
@@ -73,16 +75,30 @@ static void check_slots(struct diagnosis *d, const struct answer_properties *all
         checked_remedy(d, c, "use /dev/tpmrm0, or have the program that fills the TPM flush its objects (tpm2_flushcontext -t)");
 }
 
+/* A password of the owner or endorsement hierarchy (TPMA_PERMANENT) is in our way as much as a hierarchy that is off. */
 static void check_hierarchies(struct diagnosis *d, const struct answer_properties *all)
 {
-    uint32_t clear;
+    uint32_t clear, permanent;
+    bool enabled, passwords;
     struct checked *c;
 
     (void)!property(all, PT_STARTUP_CLEAR, &clear);
-    c = diagnosis_add(d, CHECK_TPM_HIERARCHIES, clear & EH_ENABLE ? RESULT_PASS : RESULT_FAIL, "platform %s, owner %s, endorsement %s",
-                      clear & PH_ENABLE ? "on" : "off", clear & SH_ENABLE ? "on" : "off", clear & EH_ENABLE ? "on" : "off");
-    if (c->result == RESULT_FAIL)
-        checked_remedy(d, c, "the endorsement hierarchy is switched off for this boot: restart the VM");
+    (void)!property(all, PT_PERMANENT, &permanent);
+    enabled = (clear & EH_ENABLE) && (clear & SH_ENABLE);
+    passwords = permanent & (OWNER_AUTH_SET | ENDORSEMENT_AUTH_SET);
+    c = diagnosis_add(d, CHECK_TPM_HIERARCHIES,
+                      !(clear & EH_ENABLE)    ? RESULT_FAIL
+                      : !enabled || passwords ? RESULT_WARN
+                                              : RESULT_PASS,
+                      "platform %s, owner %s%s, endorsement %s%s", clear & PH_ENABLE ? "on" : "off", clear & SH_ENABLE ? "on" : "off",
+                      permanent & OWNER_AUTH_SET ? " with a password" : "", clear & EH_ENABLE ? "on" : "off [EH_DISABLED]",
+                      permanent & ENDORSEMENT_AUTH_SET ? " with a password" : "");
+    if (!enabled)
+        checked_remedy(d, c, "%s is switched off for this boot: restart the VM",
+                       clear & EH_ENABLE ? "the owner hierarchy, without which no key becomes persistent," : "the endorsement hierarchy");
+    else if (passwords)
+        checked_remedy(d, c, "the agent knows no password of a hierarchy: take it away (tpm2_changeauth -c %s -p OLD)",
+                       permanent & ENDORSEMENT_AUTH_SET ? "endorsement" : "owner");
 }
 
 static void check_clock(struct diagnosis *d, struct tpm_device *tpm)
@@ -103,17 +119,25 @@ static void check_clock(struct diagnosis *d, struct tpm_device *tpm)
                   clock.safe ? "yes" : "no (it stepped back after an unclean stop)");
 }
 
-static void check_banks(struct diagnosis *d, const struct tpm_facts *facts)
+/* Native messages do with SHA-384, AzureGuest's do not (2.6). */
+static void check_banks(struct diagnosis *d, const struct tpm_facts *facts, bool sha256_only)
 {
     const char *banks = "";
     struct checked *c;
-    bool sha256 = facts->pcr_banks[DIGEST_SHA256] != 0;
+    bool sha256 = facts->pcr_banks[DIGEST_SHA256] != 0, enough = !sha256_only && facts->pcr_banks[DIGEST_SHA384] != 0;
 
     for (size_t i = 0; i < ARRAY_LEN(facts->pcr_banks); i++)
         if (facts->pcr_banks[i])
             banks =
                 arena_printf(d->arena, "%s%s%s", banks ? banks : "", banks && *banks ? ", " : "", digest_name((enum digest_algorithm)i));
-    c = diagnosis_add(d, CHECK_TPM_BANKS, sha256 ? RESULT_PASS : RESULT_FAIL, "%s", banks && *banks ? banks : "none");
+    c = diagnosis_add(d, CHECK_TPM_BANKS,
+                      sha256   ? RESULT_PASS
+                      : enough ? RESULT_WARN
+                               : RESULT_FAIL,
+                      "%s%s", banks && *banks ? banks : "none",
+                      sha256   ? ""
+                      : enough ? ": SHA-384 is quoted, which AzureGuest does not know"
+                               : ": no registers in SHA-256 [PCR_BANK]");
     if (!sha256)
         checked_remedy(d, c, "allocate the SHA-256 bank (tpm2_pcrallocate sha256:all, or the vTPM's setting) and restart the VM");
 }
@@ -136,7 +160,7 @@ static void skip_facts(struct diagnosis *d)
         diagnosis_add(d, c, RESULT_SKIP, "the TPM does not answer");
 }
 
-bool diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm)
+bool diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm, bool sha256_only)
 {
     struct answer_properties all;
     struct tpm_facts facts;
@@ -148,7 +172,7 @@ bool diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm)
         return false;
     }
     diagnosis_add(d, CHECK_TPM_VERSION, RESULT_PASS, "2.0, made by %s, firmware %s", facts.manufacturer, facts.firmware);
-    check_banks(d, &facts);
+    check_banks(d, &facts, sha256_only);
     check_lockout(d, &all);
     check_slots(d, &all);
     check_nv(d, &facts);

@@ -1,39 +1,78 @@
 #include <unistd.h>
 #include "agent/diagnose/diagnose.h"
+#include "agent/evidence/log_check.h"
 #include "agent/machine/collect.h"
 #include "agent/machine/log_place.h"
 #include "eventlog/ima/list.h"
 #include "eventlog/replay/replay.h"
 
-static void check_firmware(struct diagnosis *d, const struct evidence_logs *logs, const struct eventlog *log, const char *path)
+/* By the log's state: what to do. */
+static const char *const absent_remedies[] = {
+    [LOG_STATE_MISSING] = "mount securityfs; an old kernel or a TPM that firmware does not know keeps no log",
+    [LOG_STATE_EMPTY] = "give the VM firmware that measures its boot (OVMF with TPM 2.0 support), and restart it",
+    [LOG_STATE_TOO_LARGE] = "measure less before the OS (fewer Secure Boot keys, option ROMs); log.firmware has to be the firmware's log",
+    [LOG_STATE_UNREADABLE] = "run as root; the service has collect-logs copy it",
+};
+
+static const char *list_banks(struct diagnosis *d, const struct eventlog_part *part)
 {
     const char *banks = "";
+
+    for (size_t i = 0; i < part->n_banks && banks; i++)
+        banks = arena_printf(d->arena, "%s%s%s", banks, i ? ", " : "",
+                             part->banks[i].algorithm == DIGEST_NONE ? "unknown" : digest_name(part->banks[i].algorithm));
+    return banks ? banks : "";
+}
+
+/* The same order as log_check.c's, which the daemon's notes come from; a log that is broken is worse than one that is old. */
+static void judge_firmware(struct diagnosis *d, const struct evidence_logs *logs, const struct eventlog *log, const char *path)
+{
+    const struct eventlog_part *part = &log->parts[0];
+    const char *what = arena_printf(d->arena, "%s, %zu bytes, %s, banks %s, %zu event%s", path, logs->firmware.len,
+                                    part->format == EVENTLOG_SHA1 ? "TCG 1.2 (SHA-1 only)" : "crypto-agile", list_banks(d, part),
+                                    (size_t)part->n_events, part->n_events == 1 ? "" : "s");
     struct checked *c;
 
-    if (logs->firmware_state != LOG_STATE_PRESENT) {
-        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "%s: %s", log_state_name(logs->firmware_state),
-                          logs->note[0] ? logs->note : path);
-        if (logs->firmware_state == LOG_STATE_UNREADABLE)
-            c->cause = CAUSE_PERMISSIONS;
+    what = what ? what : path;
+    if (part->state == EVENTLOG_TRUNCATED) {
+        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "%s; %s [LOG_TRUNCATED]", what, part->err.text);
+        checked_remedy(d, c, "give the firmware a larger log area, or measure less before the OS (fewer Secure Boot keys, option ROMs)");
+    } else if (part->state != EVENTLOG_COMPLETE) {
+        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "%s; %s", what, part->err.text);
         checked_remedy(d, c,
-                       logs->firmware_state == LOG_STATE_UNREADABLE
-                           ? "run as root; the service has collect-logs copy it"
-                           : "mount securityfs; an old kernel or a TPM that firmware does not know keeps no log");
+                       "this is no firmware's log, or a damaged one: restart the VM; log.firmware has to be binary_bios_measurements");
+    } else if (log_has_only_header(log)) {
+        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "%s: it holds no event [LOG_EMPTY]", what);
+        checked_remedy(d, c, "%s", absent_remedies[LOG_STATE_EMPTY]);
+    } else if (part->format == EVENTLOG_SHA1) {
+        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_WARN, "%s: SHA-1 digests only [LOG_SHA1]", what);
+        checked_remedy(d, c,
+                       "update the kernel (Linux 4.16 to 5.2 could deliver no other log) or the firmware: the verifier cannot replay it");
+    } else if (logs->firmware_may_be_cut) {
+        c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_WARN, "%s; it may be cut off", what);
+        checked_remedy(d, c, "if LOG.02 fails, too: give the firmware a larger log area, or measure less before the OS");
+    } else {
+        diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_PASS, "%s", what);
+    }
+}
+
+static void check_firmware(struct diagnosis *d, const struct evidence_logs *logs, const struct eventlog *log, const char *path)
+{
+    static const char *const ids[] = { [LOG_STATE_MISSING] = "LOG_MISSING",
+                                       [LOG_STATE_EMPTY] = "LOG_EMPTY",
+                                       [LOG_STATE_TOO_LARGE] = "LOG_TOO_LARGE",
+                                       [LOG_STATE_UNREADABLE] = "LOG_MISSING" };
+    struct checked *c;
+
+    if (logs->firmware_state == LOG_STATE_PRESENT && log->n_parts) {
+        judge_firmware(d, logs, log, path);
         return;
     }
-    for (size_t i = 0; log->n_parts && i < log->parts[0].n_banks; i++)
-        banks = arena_printf(d->arena, "%s%s%s", banks ? banks : "", i ? ", " : "",
-                             log->parts[0].banks[i].algorithm == DIGEST_NONE ? "unknown" : digest_name(log->parts[0].banks[i].algorithm));
-    c = diagnosis_add(d, CHECK_LOG_FIRMWARE,
-                      log->n_parts && log->parts[0].state != EVENTLOG_COMPLETE ? RESULT_FAIL
-                      : logs->firmware_may_be_cut                              ? RESULT_WARN
-                                                                               : RESULT_PASS,
-                      "%s, %zu bytes, %s, banks %s, %zu events%s%s", path, logs->firmware.len,
-                      log->n_parts && log->parts[0].format == EVENTLOG_SHA1 ? "TCG 1.2 (SHA-1 only)" : "crypto-agile", banks ? banks : "",
-                      (size_t)log->n_events, logs->firmware_may_be_cut ? "; it may be cut off" : "",
-                      log->n_parts && log->parts[0].err.code ? arena_printf(d->arena, "; %s", log->parts[0].err.text) : "");
-    if (c->result != RESULT_PASS)
-        checked_remedy(d, c, "give the firmware a larger log area, or measure less before the OS (fewer Secure Boot keys, option ROMs)");
+    c = diagnosis_add(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "%s [%s]", logs->note[0] ? logs->note : path,
+                      logs->firmware_state == LOG_STATE_PRESENT ? "LOG_TOO_LARGE" : ids[logs->firmware_state]);
+    if (logs->firmware_state == LOG_STATE_UNREADABLE)
+        c->cause = CAUSE_PERMISSIONS;
+    checked_remedy(d, c, "%s", absent_remedies[logs->firmware_state == LOG_STATE_PRESENT ? LOG_STATE_TOO_LARGE : logs->firmware_state]);
 }
 
 /* Registers whose values the log does not give, by number. */
@@ -47,6 +86,11 @@ static void check_replay(struct diagnosis *d, const struct eventlog *log, const 
 
     if (!seen->has_pcrs || !log->n_events || !findings) {
         diagnosis_add(d, CHECK_LOG_REPLAY, RESULT_SKIP, seen->has_pcrs ? "no log" : "no register values");
+        return;
+    }
+    if (log->parts[0].format == EVENTLOG_SHA1 || log_has_only_header(log)) {
+        diagnosis_add(d, CHECK_LOG_REPLAY, RESULT_SKIP, "the log has %s",
+                      log_has_only_header(log) ? "no event" : "no digests of the quoted bank");
         return;
     }
     findings->arena = d->arena;

@@ -10,43 +10,6 @@
 
 enum { EXPIRES_SOON_DAYS = 30 };
 
-/* Whose fault it is, and what to do, by the failure's id. */
-static const struct {
-    enum failure_id id;
-    enum cause cause;
-    const char *remedy;
-} remedies[] = {
-    { FAILURE_NO_TPM, CAUSE_NO_TPM, "give the VM a vTPM 2.0; if it has one, load its driver (modprobe tpm_crb tpm_tis)" },
-    { FAILURE_TPM12, CAUSE_NO_TPM, "give the VM a TPM of version 2.0" },
-    { FAILURE_TPM_PERM, CAUSE_PERMISSIONS, "run as root, or put the user into group tss (usermod -aG tss trueboot-agent)" },
-    { FAILURE_TPM_BUSY, CAUSE_PERMISSIONS, "another program holds /dev/tpm0: let it use /dev/tpmrm0, or stop it" },
-    { FAILURE_TPM_UNUSABLE, CAUSE_NO_TPM, "restart the VM: a TPM that failed to resume answers with errors until then" },
-    { FAILURE_EH_DISABLED, CAUSE_NO_TPM, "restart the VM" },
-    { FAILURE_PCR_BANK, CAUSE_NO_TPM, "allocate the SHA-256 bank and restart the VM" },
-    { FAILURE_AK_REPLACED, CAUSE_AK, "somebody put another key there; if that was you: trueboot-agent enroll --reset" },
-    { FAILURE_SEED_CHANGED, CAUSE_AK, "the vTPM was made anew; if that was meant: trueboot-agent enroll --reset" },
-    { FAILURE_NOT_ENROLLED, CAUSE_AK, "trueboot-agent enroll (the service does it at its start); see the network checks" },
-    { FAILURE_EK_CERT_MISMATCH, CAUSE_AK, "the vTPM's state is mixed from two: make it anew" },
-    { FAILURE_IAK_UNUSABLE, CAUSE_AK, "enroll.iak = never does without it; or have its certificate made anew by whoever made the vTPM" },
-    { FAILURE_REFUSED, CAUSE_REFUSAL, "trueboot status NAME --explain says which rule, on the server's side" },
-};
-
-struct checked *diagnose_failed(struct diagnosis *d, enum check check, enum result result, const struct failure *why)
-{
-    struct checked *c = diagnosis_add(d, check, result, "%s [%s]", why->text, failure_name(why->id));
-
-    c->number = failure_number(why->id);
-    for (size_t i = 0; i < ARRAY_LEN(remedies); i++) {
-        if (remedies[i].id != why->id)
-            continue;
-        c->cause = remedies[i].cause;
-        checked_remedy(d, c, "%s", remedies[i].remedy);
-    }
-    if (!c->remedy && result != RESULT_PASS && result != RESULT_SKIP)
-        checked_remedy(d, c, "%s; the catalogue of failures has %s", failure_meaning(why->id), failure_name(why->id));
-    return c;
-}
-
 /* ---- certificates ---- */
 
 static const char *date(struct diagnosis *d, int64_t ms)
@@ -87,20 +50,44 @@ static void check_ek(struct diagnosis *d, struct tpm_device *tpm, enum ek_kind k
                   index, der.len, dn(d, cert->subject), dn(d, cert->issuer), date(d, cert->not_before_ms), date(d, cert->not_after_ms));
 }
 
+/* Without a certificate an operator approves the bare key: its Name (algorithm and hash of the public area) is what he compares (9.2, EK_CERT_MISSING). */
+static void show_bare_ek(struct diagnosis *d, struct tpm_device *tpm)
+{
+    struct ek *ek CLEANUP(ek_close_at) = NULL;
+    struct failure why = FAILURE_INIT;
+    struct err err = ERR_INIT;
+    struct tpm_public public;
+    struct tpm_name name;
+    char hex[2 * TPM_NAME_MAX_LEN + 1];
+    struct checked *c;
+
+    if (!ek_open(tpm, EK_RSA2048, BYTES_NONE, &ek, &why) && !ek_open(tpm, EK_P256, BYTES_NONE, &ek, &why)) {
+        diagnose_failed(d, CHECK_EK_CERT, RESULT_FAIL, &why);
+        return;
+    }
+    if (!tpm_public_decode_2b(ek_public_2b(ek), &public, &err) || !tpm_public_name(&public, &name, &err)) {
+        (void)tpm_garbled(&why, "TPM2_ReadPublic", &err);
+        diagnose_failed(d, CHECK_EK_CERT, RESULT_FAIL, &why);
+        return;
+    }
+    hex_encode(tpm_name_bytes(&name), hex);
+    c = diagnosis_add(d, CHECK_EK_CERT, RESULT_WARN, "none in the TPM; the bare endorsement key's public hash is %.4s:%s [EK_CERT_MISSING]",
+                      hex, hex + 4);
+    checked_remedy(d, c,
+                   "enrolment then needs an operator's approval; or have the host's CA certify the vTPM (swtpm_setup --create-ek-cert)");
+}
+
 static void check_ek_certificates(struct diagnosis *d, struct tpm_device *tpm, struct diagnose_findings *ret)
 {
     struct ek_certificates certs;
     struct failure why = FAILURE_INIT;
-    struct checked *c;
 
     if (!ek_read_certificates(tpm, d->arena, &certs, &why)) {
         diagnose_failed(d, CHECK_EK_CERT, RESULT_FAIL, &why);
         return;
     }
-    if (!certs.n) {
-        c = diagnosis_add(d, CHECK_EK_CERT, RESULT_WARN, "none in the TPM");
-        checked_remedy(d, c, "enrolment then needs an operator's approval; or have the host's CA certify the vTPM");
-    }
+    if (!certs.n)
+        show_bare_ek(d, tpm);
     for (size_t i = 0; i < certs.n; i++) {
         check_ek(d, tpm, certs.kind[i], certs.der[i]);
         ret->ek_certs[ret->n_ek_certs++] = certs.der[i];
@@ -196,17 +183,34 @@ static void check_ak_certificate(struct diagnosis *d, struct tpm_device *tpm, co
 
 /* ---- keys ---- */
 
+/* A record that cannot be read is said, and so is a key that has gone from where it was recorded: both mend themselves, but somebody did that. */
 static void check_ak(struct diagnosis *d, const struct ak *ak, const struct agent_state *state)
 {
+    bool gone = state->ak.known && ak_was_made_anew(ak);
     char name[2 * TPM_NAME_MAX_LEN + 1];
+    const char *where;
     struct ak_record now;
+    struct checked *c;
 
     ak_remember(ak, &now);
     hex_encode(ak_name(ak), name);
-    diagnosis_add(d, CHECK_AK, RESULT_PASS, "Name %.20s…, attributes 0x%08X, %s%s%s", name, (unsigned)ak_public(ak)->attributes,
-                  ak_was_made_anew(ak) ? "not persistent yet" : arena_printf(d->arena, "at 0x%08X", (unsigned)now.handle),
-                  state->ak.known ? ", as recorded" : ", nothing recorded yet",
-                  ak_handle_is_taken(ak) ? "; another key sits at the usual handle" : "");
+    where = gone                   ? arena_printf(d->arena, "no longer at 0x%08X", (unsigned)state->ak.handle)
+            : ak_was_made_anew(ak) ? "not persistent yet"
+                                   : arena_printf(d->arena, "at 0x%08X", (unsigned)now.handle);
+    c = diagnosis_add(d, CHECK_AK, gone || state->damaged || state->newer ? RESULT_WARN : RESULT_PASS,
+                      "Name %.20s…, attributes 0x%08X, %s%s%s%s%s", name, (unsigned)ak_public(ak)->attributes, where ? where : "somewhere",
+                      state->ak.known                  ? ", as recorded"
+                      : state->damaged || state->newer ? ", the record cannot be read"
+                                                       : ", nothing recorded yet",
+                      ak_handle_is_taken(ak) ? "; another key sits at the usual handle" : "", state->damaged || state->newer ? "; " : "",
+                      state->damaged || state->newer ? state->note : "");
+    if (state->newer)
+        checked_remedy(d, c, "install the agent's version that wrote the state, or a later one; until then nothing is written there");
+    else if (state->damaged)
+        checked_remedy(d, c, "the service sets the file aside and goes on; look for a full or failing disk below %s",
+                       state->dir ? state->dir : "");
+    else if (gone)
+        checked_remedy(d, c, "the key was evicted, or the TPM cleared (TPM2_Clear): the service puts it back; who else manages this TPM?");
 }
 
 /* Who may use the node: " (mode 0660, user 0, group 109)"; nothing for what is no node. */
@@ -228,6 +232,14 @@ static void skip_rest_of_keys(struct diagnosis *d, enum check first, const char 
         diagnosis_add(d, c, RESULT_SKIP, "%s", why);
 }
 
+/* Whether AzureGuest it will be: it is asked for, or what the profile is used with (3.7). */
+static bool speaks_azureguest(const struct agent_config *config)
+{
+    const char *protocol = config->protocol ? config->protocol : "", *profile = config->profile ? config->profile : "";
+
+    return strcmp(protocol, "azureguest") == 0 || (!*protocol && strncmp(profile, "azure", 5) == 0);
+}
+
 void diagnose_tpm_over(struct diagnosis *d, struct tpm_device *tpm, const struct agent_config *config, const struct agent_state *state,
                        bool with_keys, struct diagnose_findings *ret)
 {
@@ -236,7 +248,7 @@ void diagnose_tpm_over(struct diagnosis *d, struct tpm_device *tpm, const struct
     struct failure why = FAILURE_INIT;
 
     tpm_device_limit(tpm, clock_monotonic_ms() + diagnosis_left_ms(d) / 2);
-    if (!diagnose_tpm_facts(d, tpm)) {
+    if (!diagnose_tpm_facts(d, tpm, speaks_azureguest(config))) {
         if (with_keys)
             skip_rest_of_keys(d, CHECK_EK_CERT, "the TPM does not answer");
         return;
@@ -255,7 +267,7 @@ void diagnose_tpm_over(struct diagnosis *d, struct tpm_device *tpm, const struct
     check_ak(d, ak, state);
     check_ak_certificate(d, tpm, ak, state, ret);
     diagnose_trial_quote(d, tpm, ak, ret);
-    diagnose_trial_key(d, tpm, ak);
+    diagnose_trial_key(d, tpm, ak, speaks_azureguest(config));
 }
 
 void diagnose_tpm(struct diagnosis *d, const struct agent_config *config, const struct agent_state *state, bool with_keys,

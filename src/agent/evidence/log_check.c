@@ -4,9 +4,11 @@
 
 enum { FIRMWARE_PCRS = 8, REGISTER_LIST_LEN = 40 };
 
-static bool has_only_header(const struct eventlog *log)
+bool log_has_only_header(const struct eventlog *log)
 {
-    return log->n_events == 0 || (log->n_events == 1 && event_is_spec_id(&log->events[0]));
+    const struct eventlog_part *part = log->parts;
+
+    return !log->n_parts || !part->n_events || (part->n_events == 1 && event_is_spec_id(&log->events[part->first_event]));
 }
 
 /* Registers 0 to 7 that the log does not explain, as "0, 2, 7". */
@@ -34,7 +36,7 @@ static void judge(const struct evidence_logs *logs, const struct eventlog *log, 
 {
     char list[REGISTER_LIST_LEN];
 
-    if (has_only_header(log)) {
+    if (log_has_only_header(log)) {
         notes_add(notes, FAILURE_LOG_EMPTY, "the firmware log holds no event");
         return;
     }

@@ -102,7 +102,7 @@ bool server_http_client(const struct server_config *config, struct http_client *
 }
 
 /* 3.1: what is sent must not be read or changed on its way; plain HTTP is for a server on this very machine, and only when it is asked for. */
-static bool check_endpoint(const struct server_config *config, struct failure *why)
+bool server_check_address(const struct server_config *config, struct failure *why)
 {
     struct url_parts parts;
 
@@ -119,7 +119,7 @@ bool server_open(const struct server_config *config, struct server **ret, struct
     struct server *server CLEANUP(server_close_at) = calloc(1, sizeof *server);
     size_t len;
 
-    if (!check_endpoint(config, why))
+    if (!server_check_address(config, why))
         return false;
     if (!server || !(server->endpoint = strdup(config->endpoint)))
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");

@@ -32,13 +32,13 @@ static void set_aside(struct agent_state *s, const char *name, const char *probl
 
     if (s->newer) /* read only */
         return;
+    s->damaged = true;
     if (s->look_only) {
         snprintf(s->note, sizeof s->note, "%s is damaged: %.120s", name, problem);
         return;
     }
     if (state_path(s->dir, name, "", from) && state_path(s->dir, name, ".bad", to) && rename(from, to) != 0)
         state_go_to_memory(s, strerror(errno));
-    s->damaged = true;
     s->identity_lost = s->identity_lost || strcmp(name, "state.json") != 0;
     snprintf(s->note, sizeof s->note, "%s was damaged and is now %s.bad: %.120s", name, name, problem);
 }
@@ -61,7 +61,9 @@ static bool read_file(struct agent_state *s, const char *name, struct bytes *ret
         return false;
     if (file_read_plain(path, FILE_MAX, ret, &err))
         return true;
-    if (err.code != ERR_NOT_FOUND && err.code != ERR_NO_MEMORY)
+    if (s->look_only && err.code == ERR_DENIED)
+        snprintf(s->note, sizeof s->note, "%s is not for our eyes", name);
+    else if (err.code != ERR_NOT_FOUND && err.code != ERR_NO_MEMORY)
         set_aside(s, name, err.text);
     return false;
 }

@@ -9,13 +9,14 @@
 enum { SECONDS = 85 /* of the 90 of the specification: the last check may take a moment */, ENDPOINTS_MAX = 3 };
 
 /* Their root is in the paths already; firmware, kernel and processes have no other one. */
-static struct machine_places machine_of(const struct places *places)
+static struct machine_places machine_of(const struct places *places, const struct agent_config *config)
 {
     return (struct machine_places){ .root = "",
                                     .state_dir = places->state_dir,
                                     .run_dir = places->run_dir,
-                                    .log_dir = places->log_dir,
+                                    .log_dir = config->log_dir ? config->log_dir : places->log_dir,
                                     .handler_record = places->handler_record,
+                                    .handler_conf = places->handler_conf,
                                     .may_run = !*places->root };
 }
 
@@ -91,12 +92,29 @@ static void skip_checks(struct diagnosis *d, enum check first, enum check last, 
         diagnosis_add(d, c, RESULT_SKIP, "%s", why);
 }
 
+/* 3.1: no server is called over plain HTTP, and the agent says so only when it wants to. */
+static bool are_addresses_fine(const struct agent_config *config, struct failure *why)
+{
+    const char *const all[ENDPOINTS_MAX] = { config->endpoint, config->enroll_endpoint, config->report_endpoint };
+
+    for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
+        const struct server_config server = server_config_of(config, all[i]);
+
+        if (all[i] && *all[i] && !server_check_address(&server, why))
+            return false;
+    }
+    return true;
+}
+
 static void check_config(const struct invocation *in, struct diagnosis *d)
 {
     const char *token_file = in->config.token_file;
+    struct failure why = FAILURE_INIT;
 
     if (in->config_problem)
         checked_remedy(d, diagnosis_add(d, CHECK_CONFIG, RESULT_FAIL, "%s", in->config_problem), "correct the line that is named");
+    else if (!are_addresses_fine(&in->config, &why))
+        diagnose_failed(d, CHECK_CONFIG, RESULT_FAIL, &why);
     else if (token_file && secret_file_is_open(token_file))
         checked_remedy(d, diagnosis_add(d, CHECK_CONFIG, RESULT_WARN, "enroll.token_file may be read by others, who may enrol with it"),
                        "chmod 0600 %s", token_file);
@@ -163,11 +181,12 @@ static void add_findings(struct bundle *b, const struct diagnose_findings *found
 static bool write_bundle(struct invocation *in, struct diagnosis *d, const struct machine_places *places,
                          const struct diagnose_findings *found)
 {
+    const char *file = in->places.file ? in->places.file : arena_printf(&in->arena, "%s/agent.conf", in->places_of.etc_dir);
     struct bundle b CLEANUP(bundle_done);
     struct err err = ERR_INIT;
 
     bundle_init(&b, d, clock_now_ms());
-    bundle_add_machine(&b, places, in->places.file ? in->places.file : "/etc/trueboot-agent/agent.conf");
+    bundle_add_machine(&b, places, file ? file : "/etc/trueboot-agent/agent.conf");
     add_findings(&b, found);
     if (!bundle_write(&b, in->bundle, &err)) {
         fprintf(stderr, "trueboot-agent: diagnose: %s\n", err.text);
@@ -184,7 +203,7 @@ int verb_diagnose(struct invocation *in)
     static const int codes[] = { [RESULT_PASS] = 0, [RESULT_WARN] = 1, [RESULT_FAIL] = 2 };
     struct diagnose_findings *found = ARENA_NEW(&in->arena, struct diagnose_findings);
     struct writer w CLEANUP(writer_done) = { 0 };
-    struct machine_places places = machine_of(&in->places_of);
+    struct machine_places places = machine_of(&in->places_of, &in->config);
     struct diagnosis d;
     bool fine;
 

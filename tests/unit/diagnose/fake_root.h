@@ -39,7 +39,8 @@ UNUSED static bool fake_start(struct fake_root *f)
                                          .state_dir = "/var/lib/trueboot-agent",
                                          .run_dir = "/run/trueboot-agent",
                                          .log_dir = "/var/log/trueboot-agent",
-                                         .handler_record = "/etc/trueboot-agent/handler.json" };
+                                         .handler_record = "/etc/trueboot-agent/handler.json",
+                                         .handler_conf = "/etc/trueboot-agent/handler.conf" };
     diagnosis_init(&f->d, &f->arena, "test", 30);
     return true;
 }

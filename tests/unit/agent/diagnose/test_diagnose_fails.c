@@ -1,5 +1,7 @@
 /* Each check of `diagnose` that the agent makes, failing for its own reason: TPM, keys, logs, end to end. What passes is test_diagnose.c's. */
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "agent/diagnose/diagnose.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -96,6 +98,27 @@ static void no_certificate_at_all(struct guest *g, struct agent_state *state)
     write_string(&state->ak_cert, "rubbish");
 }
 
+static void speaks_azureguest(struct guest *g, struct agent_state *state)
+{
+    g->config.protocol = "azureguest";
+    power_cycle(g, state);
+}
+
+static void look_again_after(struct guest *g, struct agent_state *state, const char *name, const char *content)
+{
+    char path[160];
+    struct err err = ERR_INIT;
+
+    snprintf(path, sizeof path, "%s/%s", g->state_dir, name);
+    REQUIRE_OK(file_write(path, bytes_of_string(content), 0600, &err), err);
+    state_done(state);
+    state_look(state, g->config.state_dir);
+}
+
+static void damaged_record(struct guest *g, struct agent_state *state) { look_again_after(g, state, "ak.json", "{"); }
+static void damaged_progress(struct guest *g, struct agent_state *state) { look_again_after(g, state, "state.json", "[]"); }
+static void newer_record(struct guest *g, struct agent_state *state) { look_again_after(g, state, "ak.json", "{\"schema\":99}"); }
+
 #define NO_EK_CERTS "tpm2_nvundefine -C p 0x01c00002 && tpm2_nvundefine -C p 0x01c00016"
 #define OWN_EK_CERT                                                                                                                      \
     " && tpm2_nvdefine -C o -s $(wc -c <der) -a 'ownerread|ownerwrite|authread|authwrite|no_da' 0x01c00002 && tpm2_nvwrite -C o -i der " \
@@ -124,7 +147,22 @@ static const struct row rows[] = {
     { CHECK_TPM_NV, RESULT_WARN, "1000 bytes", .property = PT_NV_INDEX_MAX, .value = 1000 },
     { CHECK_TPM_HIERARCHIES, RESULT_FAIL, "endorsement off", .tools = "tpm2_hierarchycontrol -C p ehEnable clear" },
     { CHECK_TPM_CLOCK, RESULT_FAIL, "0x143", .fault = { .kind = FAULT_RC, .rc = 0x143, .command = TPM_CC_ReadClock } },
-    { CHECK_EK_CERT, RESULT_WARN, "none", .tools = NO_EK_CERTS },
+    { CHECK_TPM_BANKS, RESULT_WARN, "SHA-384 is quoted", .tools = "tpm2_pcrallocate sha384:all+sha256:none", .arrange = power_cycle },
+    { CHECK_TRIAL_KEY, RESULT_SKIP, "AzureGuest", .tools = "tpm2_pcrallocate sha384:all+sha256:none", .arrange = power_cycle },
+    { CHECK_TPM_BANKS, RESULT_FAIL, "PCR_BANK", .tools = "tpm2_pcrallocate sha384:all+sha256:none", .arrange = speaks_azureguest },
+    { CHECK_TRIAL_KEY, RESULT_FAIL, "PCR_BANK", .tools = "tpm2_pcrallocate sha384:all+sha256:none", .arrange = speaks_azureguest },
+    { CHECK_TPM_HIERARCHIES, RESULT_WARN, "owner off", .tools = "tpm2_hierarchycontrol -C p shEnable clear" },
+    { CHECK_EK_CERT, RESULT_PASS, "0x01C00002", .tools = "tpm2_hierarchycontrol -C p shEnable clear" },
+    { CHECK_EK_CERT, RESULT_PASS, "0x01C00002", .tools = "tpm2_changeauth -c owner secret" },
+    { CHECK_TPM_HIERARCHIES, RESULT_WARN, "owner on with a password", .tools = "tpm2_changeauth -c owner secret" },
+    { CHECK_TPM_HIERARCHIES, RESULT_WARN, "endorsement on with a password", .tools = "tpm2_changeauth -c endorsement secret" },
+    { CHECK_AK, RESULT_FAIL, "TPM_REFUSED", .tools = "tpm2_evictcontrol -C o -c 0x81000003 && tpm2_changeauth -c endorsement secret" },
+    { CHECK_EK_CERT, RESULT_WARN, "public hash is 000b:", .tools = NO_EK_CERTS },
+    { CHECK_AK, RESULT_WARN, "no longer at 0x81000003", .tools = "tpm2_evictcontrol -C o -c 0x81000003" },
+    { CHECK_AK, RESULT_WARN, "no longer at 0x81000003", .tools = "tpm2_clear -c p" },
+    { CHECK_AK, RESULT_WARN, "ak.json is damaged", .arrange = damaged_record },
+    { CHECK_AK, RESULT_WARN, "state.json is damaged", .arrange = damaged_progress },
+    { CHECK_AK, RESULT_WARN, "newer", .arrange = newer_record },
     { CHECK_EK_CERT, RESULT_FAIL, "0x01C00002", .tools = NO_EK_CERTS " && printf '\\60\\3\\2\\1\\1' >der" OWN_EK_CERT },
     { CHECK_EK_CERT, RESULT_FAIL, "EK_CERT_MISMATCH", .tools = "tpm2_nvread -C o 0x01c00016 >der && " NO_EK_CERTS OWN_EK_CERT },
     { CHECK_IAK, RESULT_WARN, "0x01C90100", .tools = "printf '\\60\\3\\2\\1\\1' >der" IAK_CERT },
@@ -152,7 +190,7 @@ static bool found_in(const struct diagnosis *d, const struct row *row)
         const struct checked *c = &d->items[i];
 
         if (c->check == row->check && c->result == row->result && strstr(c->measured, row->says))
-            return c->remedy != NULL; /* what is wrong comes with what to do */
+            return c->remedy || c->result == RESULT_PASS || c->result == RESULT_SKIP; /* what is wrong comes with what to do */
     }
     return false;
 }
@@ -260,6 +298,11 @@ static void expect(const struct diagnosis *d, enum check check, enum result resu
         test_note("%s: %s: %s", check_row(check)->id, c ? result_name(c->result) : "not run", c ? c->measured : "");
 }
 
+/* Two events of the time before TPM 2.0: register 0, EV_POST_CODE, a SHA-1 digest, four bytes. */
+static const uint8_t sha1_log[] = { 0,  0,  0,  0,  1, 0,  0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16,
+                                    17, 18, 19, 20, 4, 0,  0,  0,  65, 66, 67, 68, 0,  0,  0,  0,  1, 0,  0,  0,  1,  2,  3,  4,
+                                    5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 4, 0,  0,  0,  65, 66, 67, 68 };
+
 TEST(each_check_of_the_logs_fails_for_its_own_reason)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
@@ -293,7 +336,33 @@ TEST(each_check_of_the_logs_fails_for_its_own_reason)
     cut = bytes_slice(log, 0, log.len - 5);
     CHECK(guest_log(&g, &cut));
     look_at_logs(&g, &pcrs, &d);
-    expect(&d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "event");
+    expect(&d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "LOG_TRUNCATED");
+
+    cut = BYTES_LIT("");
+    CHECK(guest_log(&g, &cut));
+    look_at_logs(&g, &pcrs, &d);
+    expect(&d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "LOG_EMPTY");
+    log_builder_done(&b);
+    b = (struct log_builder){ 0 };
+    log_builder_begin(&b, (enum digest_algorithm[]){ DIGEST_SHA1, DIGEST_SHA256 }, 2);
+    cut = log_builder_bytes(&b);
+    CHECK(guest_log(&g, &cut));
+    look_at_logs(&g, &pcrs, &d);
+    expect(&d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "LOG_EMPTY"); /* a header is no event */
+    expect(&d, CHECK_LOG_REPLAY, RESULT_SKIP, "no event");
+    cut = BYTES_LIT("what lies here is a text of some length, and by no means a log that any firmware wrote");
+    CHECK(guest_log(&g, &cut));
+    look_at_logs(&g, &pcrs, &d);
+    expect(&d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "events");
+    CHECK(strstr(diagnosis_find(&d, CHECK_LOG_FIRMWARE, NULL)->remedy, "no firmware's log"));
+    cut = (struct bytes){ sha1_log, sizeof sha1_log };
+    CHECK(guest_log(&g, &cut));
+    look_at_logs(&g, &pcrs, &d);
+    expect(&d, CHECK_LOG_FIRMWARE, RESULT_WARN, "LOG_SHA1");
+    expect(&d, CHECK_LOG_REPLAY, RESULT_SKIP, "quoted bank");
+    CHECK(unlink(g.log_path) == 0 && mkfifo(g.log_path, 0600) == 0);
+    look_at_logs(&g, &pcrs, &d);
+    expect(&d, CHECK_LOG_FIRMWARE, RESULT_FAIL, "LOG_EMPTY"); /* nobody writes to it, and nobody waits for it */
 
     g.config.ima = true;
     snprintf(path, sizeof path, "%s/ima", g.vtpm.dir);
@@ -307,6 +376,19 @@ TEST(each_check_of_the_logs_fails_for_its_own_reason)
                err);
     look_at_logs(&g, &pcrs, &d);
     expect(&d, CHECK_LOG_IMA, RESULT_WARN, "1 violation");
+}
+
+/* Nobody who reads a diagnosis has a list of failures at hand. Notes stop nothing: they come after AK_CERT_EXPIRED. */
+TEST(each_failure_that_stops_something_has_a_remedy_of_one_line)
+{
+    for (enum failure_id id = FAILURE_NONE + 1; id < FAILURE_AK_CERT_EXPIRED; id++) {
+        const char *text = diagnose_remedy(id);
+
+        CHECK(text && *text && strlen(text) < 240 && !strchr(text, '\n'));
+        if (!text)
+            test_note("%s has none", failure_name(id));
+    }
+    CHECK(diagnose_remedy(FAILURE_NO_MEMORY) && diagnose_remedy(FAILURE_INTERNAL) && diagnose_remedy(FAILURE_CANCELLED));
 }
 
 /* End to end. */
