@@ -123,6 +123,18 @@ bool attest_refused(const struct server_answer *answer, struct attest_result *re
     return failure_within(why, "attestation");
 }
 
+/* The code decides where it can. The first call brings nothing that could be an operation in the wrong state but attesting itself
+ * (attestation-service.md 2.5, 6.8); which code the published service gives is not known, but its words are. A policy that ran is one that is set. */
+static bool says_no_tpm(const struct server_answer *answer, bool first_call)
+{
+    if (answer->status != 400)
+        return answer->status == 404;
+    if (first_call && bytes_equal_string(answer->code, "InvalidOperation"))
+        return true;
+    return !bytes_equal_string(answer->code, "PolicyEvaluationError") && contains(answer->message, "olicy") &&
+           (contains(answer->message, "not been set") || contains(answer->message, "not set"));
+}
+
 /* The exchange. */
 
 struct challenge {
@@ -166,8 +178,10 @@ static bool fetch_challenge(struct server *server, struct arena *a, struct attes
     write_string(&w, init);
     if (!send(server, &w, a, &answer, why))
         return false;
-    if (answer.status != 200)
+    if (answer.status != 200) {
+        result->no_tpm_here = says_no_tpm(&answer, true);
         return attest_refused(&answer, result, why);
+    }
     if (!open_envelope(&answer, a, &payload, why))
         return false;
     if (!json_need_string(payload, "challenge", &ret->text, &err) || !json_need_string(payload, "service_context", &ret->context, &err) ||
@@ -367,6 +381,7 @@ static bool post_request(struct server *server, const struct attest_request *req
     if (answer.status != 200) {
         *ret_resume = part->from && contains(answer.inner, "ima.resume");
         note_entries(request, part, json_at(answer.json, "error", "trueboot", "ima", NULL));
+        result->no_tpm_here = says_no_tpm(&answer, false);
         return attest_refused(&answer, result, why);
     }
     if (!open_envelope(&answer, a, &payload, why))

@@ -55,6 +55,7 @@ struct attest_request {
 struct attest_result {
     struct bytes token;        /* compact JWT; empty after a refusal */
     struct bytes appraisal;    /* id as the server named it; empty: it did not */
+    bool no_tpm_here;          /* after a refusal: there is no TPM endpoint, or no TPM policy is set (guest-agent.md 3.7) */
     struct quoted quoted;      /* counters for the report; zero when nothing was quoted */
     struct notes log_notes;    /* what our own look at the log found, log_check.h */
     char event_log_sha256[65]; /* hex, of the firmware log sent */

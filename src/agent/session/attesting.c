@@ -48,12 +48,6 @@ static bool attest_compatible(struct session *s, struct session_keys *keys, stru
     return azureguest_attest(keys->tpm, s->attest, &request, a, ret, why);
 }
 
-/* 3.7: the service has no such endpoint, or no policy for it. */
-static bool speaks_no_tpm(const struct failure *why)
-{
-    return why->id == FAILURE_WRONG_ENDPOINT || (why->id == FAILURE_REFUSED && strstr(why->text, "olicy") && strstr(why->text, "not set"));
-}
-
 static bool attest_by_protocol(struct session *s, struct session_keys *keys, struct arena *a, struct attest_result *ret,
                                struct failure *why)
 {
@@ -64,7 +58,7 @@ static bool attest_by_protocol(struct session *s, struct session_keys *keys, str
         return attest_compatible(s, keys, a, ret, why);
     if (attest_native(s, keys, a, ret, why))
         return true;
-    return strcmp(protocol, "auto") == 0 && speaks_no_tpm(why) && attest_compatible(s, keys, a, ret, why);
+    return strcmp(protocol, "auto") == 0 && ret->no_tpm_here && attest_compatible(s, keys, a, ret, why);
 }
 
 static bool refuse_confidential(struct session_keys *keys, struct failure *why)

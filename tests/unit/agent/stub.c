@@ -362,6 +362,8 @@ static bool attest_tpm(void *context, const struct http_request *request, struct
         return wrong(s, response, "attest: no envelope");
     payload = json_get(message, "payload");
     jws = json_text(json_get(payload, "request"), BYTES_NONE);
+    if (!jws.len ? s->refuse_challenge != NULL : s->refuse_request != NULL)
+        return http_response_error(response, 400, jws.len ? s->refuse_request : s->refuse_challenge, NULL, "%s", s->refuse_words);
     if (!jws.len)
         return send_challenge(s, payload, request->arena, response);
     s->attestations++;

@@ -33,9 +33,11 @@ struct stub {
     bool any_nonce;         /* rp_data is not compared */
     bool only_ps256;        /* as published servers: says nothing of algorithms, takes requests signed with PS256 alone */
     bool no_tpm_endpoint;   /* 404 for /attest/Tpm */
-    bool azure_seal_wrong;  /* AzureGuest's answers are sealed to another key */
-    unsigned fail_requests; /* answer so many requests of any kind with fail_status */
-    unsigned fail_status;   /* 0: 503; 200: success with nothing in it */
+    const char *refuse_challenge, *refuse_request; /* 400 for /attest/Tpm's first and second call: the code; NULL: it is not refused */
+    const char *refuse_words;                      /* … and the message */
+    bool azure_seal_wrong;                         /* AzureGuest's answers are sealed to another key */
+    unsigned fail_requests;                        /* answer so many requests of any kind with fail_status */
+    unsigned fail_status;                          /* 0: 503; 200: success with nothing in it */
     unsigned next_report_seconds, next_heartbeat_seconds;
     unsigned fail_party; /* the relying party of somebody else (POST /party) answers so many with 503 */
     bool is_demo;        /* says that its intervals are shortened */

@@ -346,6 +346,56 @@ TEST(auto_falls_back_where_the_native_endpoint_is_not_there)
     CHECK_STRING(g.stub.problem, "");
 }
 
+/* guest-agent.md 3.7. What a policy that is set says of a boot is no reason to ask another way. */
+TEST(auto_falls_back_where_no_tpm_policy_is_set_and_on_no_other_refusal)
+{
+    static const char published[] = "A VBS attestation policy has not been set on the attestation provider.";
+    static const struct {
+        bool second; /* the call that is refused */
+        const char *code, *words;
+        bool falls_back;
+    } cases[] = {
+        { false, "InvalidOperation", published, true },
+        { false, "InvalidOperation", "ask an operator", true },
+        { false, "", published, true },
+        { false, "SomethingElse", "VBS policy not set", true },
+        { false, "InvalidParameter", "Attestation Policy has not been set", true },
+        { false, "InvalidParameter", "the request is not well formed", false },
+        { false, "PolicyEvaluationError", "the policy says: secureBoot is not set", false },
+        { false, "SomethingElse", "your policy was set", false },
+        { false, "", "", false },
+        { true, "InvalidOperation", published, true }, /* taken away meanwhile */
+        { true, "InvalidOperation", "Malformed JWT: Could not find first period in the token.", false },
+        { true, "PolicyEvaluationError", "A Deny claim was issued, authorization failed. The policy is not set to take this.", false },
+    };
+    struct session s CLEANUP(session_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct attest_result result;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    guest_session(&g, &s);
+    REQUIRE_DONE(session_enrol(&s, false, &why), why);
+    g.config.protocol = "auto";
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        g.stub.azure_attestations = 0;
+        g.stub.refuse_challenge = cases[i].second ? NULL : cases[i].code;
+        g.stub.refuse_request = cases[i].second ? cases[i].code : NULL;
+        g.stub.refuse_words = cases[i].words;
+        why = FAILURE_INIT;
+        if (session_attest(&s, &a, &result, &why) != cases[i].falls_back)
+            test_note("%s: %s (%s)", cases[i].code, cases[i].words, why.text);
+        CHECK_INT(g.stub.azure_attestations, cases[i].falls_back);
+        CHECK(cases[i].falls_back || why.id == FAILURE_REFUSED);
+    }
+    g.config.protocol = "tpm"; /* said, and meant */
+    g.stub.azure_attestations = 0;
+    g.stub.refuse_challenge = "InvalidOperation";
+    g.stub.refuse_words = published;
+    CHECK(!session_attest(&s, &a, &result, &why) && why.id == FAILURE_REFUSED);
+    CHECK_INT(g.stub.azure_attestations, 0);
+}
+
 /* Logs. */
 
 /* A log in two banks with events of registers 0 to 9, of which the largest has `len` bytes of data. */
