@@ -267,13 +267,7 @@ bool demo_vm_new(struct demo_vm **ret, struct err *err)
     return true;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-    (void)st;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
+static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *where UNUSED) { return remove(path); }
 
 void demo_vm_free(struct demo_vm *d)
 {

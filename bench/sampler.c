@@ -13,19 +13,18 @@
 #include <string.h>
 #include <sys/time.h>
 #include <ucontext.h>
+#include "base/compiler.h"
 
 enum { SAMPLES_MAX = 1 << 18, OBJECTS_MAX = 64, PERIOD_US = 1000 };
 
 static uintptr_t samples[SAMPLES_MAX];
 static atomic_uint n_samples;
 
-static void keep(int signal, siginfo_t *info, void *context)
+static void keep(int signal UNUSED, siginfo_t *info UNUSED, void *context)
 {
     const ucontext_t *at = context;
     unsigned i = atomic_fetch_add(&n_samples, 1);
 
-    (void)signal;
-    (void)info;
     if (i >= SAMPLES_MAX)
         return;
 #if defined(__x86_64__)
@@ -47,14 +46,13 @@ struct tally {
 };
 
 /* Counts the samples that lie in one of the object's segments, and forgets them. */
-static int count_object(struct dl_phdr_info *info, size_t size, void *context)
+static int count_object(struct dl_phdr_info *info, size_t size UNUSED, void *context)
 {
     struct tally *t = context;
     const char *slash = strrchr(info->dlpi_name, '/');
     struct object *o = &t->objects[t->n];
     unsigned n = n_samples < SAMPLES_MAX ? n_samples : SAMPLES_MAX;
 
-    (void)size;
     if (t->n == OBJECTS_MAX)
         return 0;
     snprintf(o->name, sizeof o->name, "%s", !info->dlpi_name[0] ? "program" : slash ? slash + 1 : info->dlpi_name);

@@ -15,9 +15,8 @@ struct verb {
     const char *help;
 };
 
-static int verb_version(struct invocation *in)
+static int verb_version(struct invocation *in UNUSED)
 {
-    (void)in;
     printf("trueboot-agent " TRUEBOOT_VERSION "\n");
     return 0;
 }
@@ -121,12 +120,11 @@ static void print_option(const struct option_row *option, bool with_verbs)
            with_verbs && option->verbs ? option->verbs : "", with_verbs && option->verbs ? ": " : "", help);
 }
 
-static int verb_help(struct invocation *in)
+static int verb_help(struct invocation *in UNUSED)
 {
     size_t n;
     const struct config_key *keys = config_keys(&n);
 
-    (void)in;
     printf("trueboot-agent: proves how this machine started\n\nUsage: trueboot-agent VERB [OPTION…]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         printf("  %-12s %s\n", verbs[i].name, verbs[i].help);

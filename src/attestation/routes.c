@@ -44,11 +44,9 @@ static bool post_attest(void *context, const struct http_request *request, struc
     return type == PROVIDER_AZURE_GUEST ? attest_guest(s, provider, request, response, err) : attest_elsewhere(response, type);
 }
 
-static bool get_health(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+static bool get_health(void *context UNUSED, const struct http_request *request UNUSED, struct http_response *response,
+                       struct err *err UNUSED)
 {
-    (void)context;
-    (void)request;
-    (void)err;
     response->status = 204;
     return true;
 }

@@ -179,13 +179,7 @@ static size_t decode_start(struct bytes text, const uint8_t *values, uint8_t *ou
     return text.len >= 64 && __builtin_cpu_supports("avx2") ? decode_wide(text, values, out) : 0;
 }
 #else
-static size_t decode_start(struct bytes text, const uint8_t *values, uint8_t *out)
-{
-    (void)text;
-    (void)values;
-    (void)out;
-    return 0;
-}
+static size_t decode_start(struct bytes text UNUSED, const uint8_t *values UNUSED, uint8_t *out UNUSED) { return 0; }
 #endif
 
 static bool decode(struct arena *a, struct bytes text, const uint8_t *values, struct bytes *ret, struct err *err)

@@ -11,11 +11,7 @@ static void x509_free_at(X509 **cert) { X509_free(*cert); }
 static void bio_free_at(BIO **bio) { BIO_free_all(*bio); }
 
 /* Never asks anybody for a password. */
-static int no_password(char *buffer, int size, int rw, void *context)
-{
-    (void)buffer, (void)size, (void)rw, (void)context;
-    return -1;
-}
+static int no_password(char *buffer UNUSED, int size UNUSED, int rw UNUSED, void *context UNUSED) { return -1; }
 
 static bool read_cms(struct bytes der, CMS_ContentInfo **ret, struct err *err)
 {

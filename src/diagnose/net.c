@@ -125,14 +125,13 @@ static enum check stage_of(enum http_failure failure, const struct http_trace *t
     return https && !trace->tls_ms ? CHECK_TLS : CHECK_HTTP;
 }
 
-static void request_failed(struct diagnosis *d, const struct net_plan *plan, const struct net_target *target, enum check check,
+static void request_failed(struct diagnosis *d, const struct net_plan *plan UNUSED, const struct net_target *target, enum check check,
                            enum http_failure failure, const struct err *err)
 {
     struct checked *c = diagnosis_add(d, check, RESULT_FAIL, "%s", err->text);
 
     c->subject = target->subject;
     net_classify(d, c, failure, target);
-    (void)plan;
 }
 
 static void check_time(struct diagnosis *d, const struct http_trace *trace, const char *subject)

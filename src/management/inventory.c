@@ -51,13 +51,11 @@ static bool answer(const struct http_request *request, struct http_response *res
     return true;
 }
 
-bool server_get(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool server_get(void *context, const struct http_request *request UNUSED, struct http_response *response, struct err *err UNUSED)
 {
     const struct management *m = context;
     struct json_out out = http_response_json(response, 200);
 
-    (void)request;
-    (void)err;
     json_begin_object(&out, NULL);
     json_put_string(&out, "version", m->version);
     json_put_string(&out, "dataDir", m->data_dir);

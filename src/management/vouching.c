@@ -70,7 +70,7 @@ static bool check_chain(const struct management *m, const struct believed *b, st
 {
     const struct chain_options options = { .purpose = v->is_iak ? CHAIN_IAK : CHAIN_EK,
                                            .now_ms = m->now_ms(),
-                                           .skew_ms = VOUCHING_SKEW_MS };
+                                           .skew_ms = CHAIN_CLOCK_SKEW_MS };
     const struct cert *const *extra = (const struct cert *const *)b->extra;
     struct verified_chain *chain CLEANUP(verified_chain_free_at) = NULL;
     struct err ignored = ERR_INIT;

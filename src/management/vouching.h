@@ -44,4 +44,4 @@ MUST_CHECK bool vouching_same_iak(struct arena *a, const struct json *body, cons
 /* Base64url of at most `limit` bytes. */
 MUST_CHECK bool vouching_decode(struct arena *a, const struct json *text, const char *what, size_t limit, struct bytes *ret,
                                 struct err *err);
-enum { VOUCHING_SKEW_MS = 300 * 1000, VOUCHING_PUBLIC_MAX = 1024 };
+enum { VOUCHING_PUBLIC_MAX = 1024 };

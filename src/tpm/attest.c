@@ -99,8 +99,10 @@ void write_pcr_selection(struct writer *w, const struct pcr_selection *selection
 
         write_u16be(w, bank->hash_id);
         write_u8(w, bank->select_len);
-        for (unsigned octet = 0; octet < bank->select_len; octet++)
-            write_u8(w, octet < sizeof bank->mask ? (uint8_t)(bank->mask >> 8 * octet) : 0);
+        for (unsigned octet = 0; octet < bank->select_len; octet++) {
+            uint32_t rest = octet < sizeof bank->mask ? bank->mask >> 8 * octet : 0;
+            write_u8(w, (uint8_t)rest);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ enum { KEY_FILE_MAX = 64 * 1024, STATUS_MAX = 4096 };
 /* ---- /healthz -------------------------------------------------------------------------------------------------------- */
 
 /* 200 when requests can be answered, 503 with what is wrong, in words that say nothing internal. */
-static bool get_ready(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+static bool get_ready(void *context, const struct http_request *request UNUSED, struct http_response *response, struct err *err UNUSED)
 {
     struct server *s = context;
     struct err why = ERR_INIT;
@@ -27,8 +27,6 @@ static bool get_ready(void *context, const struct http_request *request, struct 
     bool ready = store && (audit || !s->refuse_unaudited);
     struct json_out out = http_response_json(response, ready ? 200 : 503);
 
-    (void)request;
-    (void)err;
     if (!ready)
         http_response_header(response, "Retry-After", "30");
     json_begin_object(&out, NULL);
@@ -216,12 +214,11 @@ static void print_process(const struct server *s, struct writer *w, struct arena
                 (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 }
 
-static bool get_metrics(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+static bool get_metrics(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
     struct server *s = context;
     struct writer *w = &response->body;
 
-    (void)err;
     response->status = 200;
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     instruments_print(s->instruments, w);

@@ -310,9 +310,8 @@ static bool start_audit(struct server *s, const char *keys, struct err *err)
 
 /* ---- callers with tokens of an issuer ---- */
 
-static void oidc_told(void *context, const char *text)
+static void oidc_told(void *context UNUSED, const char *text)
 {
-    (void)context;
     if (text)
         log_event(LOG_WARNING, "the keys of the tokens' issuer cannot be fetched", "error", text, NULL);
     else

@@ -117,9 +117,8 @@ static bool has_judged_event_after(const struct subject *s, size_t offset)
     return false;
 }
 
-static bool cut(struct job *j, struct arena *a, uint8_t *buffer, size_t len)
+static bool cut(struct job *j, struct arena *a, uint8_t *buffer UNUSED, size_t len)
 {
-    (void)buffer;
     arena_reset(a);
     judge_change(j, a, bytes_slice(j->s->log, 0, len), has_judged_event_after(j->s, len) ? BYTE_COVERED : BYTE_FORM, len, 0);
     return true;
@@ -361,9 +360,8 @@ static void debugger(struct built_log *log, const struct stock *at)
     put_before(log, at->separator7);
 }
 
-static void shim_without_validation(struct built_log *log, const struct stock *at)
+static void shim_without_validation(struct built_log *log, const struct stock *at UNUSED)
 {
-    (void)at;
     built_variable(log, 7, EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY), SHIM, "MokSBState", BYTES_LIT("\1"));
     built_add(log, 14, EVENT_TYPE(EV_IPL), BYTES_LIT("MokSBState\0"), BYTES_LIT("\1"));
 }

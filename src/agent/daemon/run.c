@@ -29,30 +29,17 @@ enum {
 
 static volatile sig_atomic_t stopping, reloading, woken;
 
-static void on_stop(int signal)
+static void on_stop(int signal UNUSED)
 {
-    (void)signal;
     stopping = 1;
     alarm(STOP_SECONDS);
 }
 
-static void on_reload(int signal)
-{
-    (void)signal;
-    reloading = 1;
-}
+static void on_reload(int signal UNUSED) { reloading = 1; }
 
-static void on_wake(int signal)
-{
-    (void)signal;
-    woken = 1;
-}
+static void on_wake(int signal UNUSED) { woken = 1; }
 
-static void on_alarm(int signal)
-{
-    (void)signal;
-    _exit(RUN_EXIT_OK); /* a request that hangs; the resource manager flushes what is loaded */
-}
+static void on_alarm(int signal UNUSED) { _exit(RUN_EXIT_OK); /* a request that hangs; the resource manager flushes what is loaded */ }
 
 struct daemon {
     const struct agent_config *config;
@@ -263,9 +250,8 @@ static void enter(struct daemon *d, const char *state)
     notify_send(line);
 }
 
-static void on_progress(void *context, const char *step, const char *detail)
+static void on_progress(void *context UNUSED, const char *step, const char *detail)
 {
-    (void)context;
     if (detail)
         log_event(LOG_INFO, step, "what", detail, NULL);
     else

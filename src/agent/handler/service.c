@@ -74,16 +74,8 @@ bool service_choose(struct service_control *ret, const char *manager, const stru
 
 /* Another root, an image: what starts there is for the image's own boot. */
 
-static bool none_do(struct service_control *c, struct err *err)
-{
-    (void)c, (void)err;
-    return true;
-}
+static bool none_do(struct service_control *c UNUSED, struct err *err UNUSED) { return true; }
 
-static bool none_is_active(struct service_control *c)
-{
-    (void)c;
-    return false;
-}
+static bool none_is_active(struct service_control *c UNUSED) { return false; }
 
 const struct service_ops service_none_ops = { none_do, none_do, none_do, none_do, none_do, none_is_active };

@@ -119,11 +119,7 @@ static bool end(struct service_control *c, const struct job *job, struct err *er
     return true;
 }
 
-static bool units_changed(struct service_control *c, struct err *err)
-{
-    (void)c, (void)err;
-    return true;
-}
+static bool units_changed(struct service_control *c UNUSED, struct err *err UNUSED) { return true; }
 
 static bool start(struct service_control *c, struct err *err)
 {

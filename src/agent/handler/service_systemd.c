@@ -9,15 +9,14 @@ static bool systemctl(const char *const *arguments, struct err *err)
     return status ? err_set(err, ERR_IO, "systemctl %s %s ended with %d", arguments[1], arguments[2] ? arguments[2] : "", status) : true;
 }
 
-static bool units_changed(struct service_control *c, struct err *err)
+static bool units_changed(struct service_control *c UNUSED, struct err *err)
 {
     static const char *const arguments[] = { "systemctl", "daemon-reload", NULL };
 
-    (void)c;
     return systemctl(arguments, err);
 }
 
-static bool start(struct service_control *c, struct err *err)
+static bool start(struct service_control *c UNUSED, struct err *err)
 {
     /* A unit that failed too often is not started before its counter is reset. */
     static const char *const forgive[] = { "systemctl", "reset-failed", "trueboot-agent.service", NULL };
@@ -31,25 +30,22 @@ static bool start(struct service_control *c, struct err *err)
                                              NULL };
     struct err ignored = ERR_INIT;
 
-    (void)c;
     (void)!systemctl(forgive, &ignored); /* it may never have been started */
     return systemctl(arguments, err);
 }
 
-static bool reload(struct service_control *c, struct err *err)
+static bool reload(struct service_control *c UNUSED, struct err *err)
 {
     static const char *const arguments[] = { "systemctl", "reload", "trueboot-agent.service", NULL };
 
-    (void)c;
     return systemctl(arguments, err);
 }
 
-static bool is_active(struct service_control *c)
+static bool is_active(struct service_control *c UNUSED)
 {
     static const char *const arguments[] = { "systemctl", "is-active", "--quiet", "trueboot-agent.service", NULL };
     struct err ignored = ERR_INIT;
 
-    (void)c;
     return systemctl(arguments, &ignored);
 }
 
@@ -60,7 +56,7 @@ static bool pause_now(struct service_control *c, struct err *err)
     return !is_active(c) || systemctl(arguments, err);
 }
 
-static bool stop(struct service_control *c, struct err *err)
+static bool stop(struct service_control *c UNUSED, struct err *err)
 {
     static const char *const listed[] = { "systemctl", "cat", "trueboot-agent.service", NULL };
     static const char *const arguments[] = { "systemctl",
@@ -73,7 +69,6 @@ static bool stop(struct service_control *c, struct err *err)
                                              NULL };
     struct err ignored = ERR_INIT;
 
-    (void)c;
     if (!systemctl(listed, &ignored))
         return true; /* there is no such unit any more */
     return systemctl(arguments, err);

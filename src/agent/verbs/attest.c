@@ -23,9 +23,8 @@
 
 enum { VIA_DAEMON_MS = 150 * 1000 };
 
-static void say(void *context, const char *step, const char *detail)
+static void say(void *context UNUSED, const char *step, const char *detail)
 {
-    (void)context;
     fprintf(stderr, "trueboot-agent: %s%s%s\n", step, detail ? ": " : "", detail ? detail : "");
 }
 

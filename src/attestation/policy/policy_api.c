@@ -32,9 +32,8 @@ static bool answer_get(const struct data_plane_call *call, struct err *err)
     return management_token_answer(&token, call, err);
 }
 
-bool policy_get(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool policy_get(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, true, answer_get);
 }
 
@@ -102,9 +101,8 @@ static bool answer_put(const struct data_plane_call *call, struct err *err)
     return refuse_shared(call, err) && signed_request_read(call, NULL, &r, err) && set_policy(call, &r, err);
 }
 
-bool policy_put(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool policy_put(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, true, answer_put);
 }
 
@@ -133,9 +131,8 @@ static bool answer_reset(const struct data_plane_call *call, struct err *err)
     return management_token_answer(&token, call, err);
 }
 
-bool policy_reset(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool policy_reset(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, true, answer_reset);
 }
 
@@ -187,8 +184,7 @@ static bool answer_history(const struct data_plane_call *call, struct err *err)
     return true;
 }
 
-bool policy_history(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool policy_history(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, true, answer_history);
 }

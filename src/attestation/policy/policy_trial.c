@@ -170,9 +170,8 @@ static bool answer_dry_run(const struct data_plane_call *call, struct err *err)
     return true;
 }
 
-bool policy_dry_run(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool policy_dry_run(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, true, answer_dry_run);
 }
 
@@ -297,8 +296,7 @@ static bool answer_replay(const struct data_plane_call *call, struct err *err)
     return true;
 }
 
-bool policy_replay(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool policy_replay(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, true, answer_replay);
 }

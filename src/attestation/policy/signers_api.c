@@ -33,9 +33,8 @@ static bool answer_get(const struct data_plane_call *call, struct err *err)
     return management_token_answer(&token, call, err);
 }
 
-bool signers_get(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool signers_get(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, false, answer_get);
 }
 
@@ -132,14 +131,12 @@ static bool answer_remove(const struct data_plane_call *call, struct err *err)
     return change(call, "policyCertificateToRemove", false, err);
 }
 
-bool signers_add(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool signers_add(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, false, answer_add);
 }
 
-bool signers_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool signers_remove(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
-    (void)err;
     return data_plane_run(context, request, response, false, answer_remove);
 }

@@ -26,12 +26,10 @@ static bool end_list(struct json_out *out)
     return true;
 }
 
-bool directory_tenants(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool directory_tenants(void *context UNUSED, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
     struct json_out out;
 
-    (void)context;
-    (void)err;
     if (!version_fine(request, response))
         return true;
     out = begin_list(response);
@@ -101,12 +99,11 @@ bool directory_subscriptions(void *context, const struct http_request *request, 
 }
 
 /* Whatever word somebody asks for is one: it need not be made before a provider is created under it. */
-bool directory_subscription(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool directory_subscription(void *context UNUSED, const struct http_request *request, struct http_response *response, struct err *err)
 {
     const char *id = arena_string(request->arena, http_param(request, "subscription"));
     struct json_out out;
 
-    (void)context;
     if (!version_fine(request, response))
         return true;
     if (!id)
@@ -162,11 +159,10 @@ bool directory_namespace(void *context, const struct http_request *request, stru
     return true;
 }
 
-bool directory_namespaces(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+bool directory_namespaces(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
     struct json_out out;
 
-    (void)err;
     if (!version_fine(request, response))
         return true;
     out = begin_list(response);

@@ -419,13 +419,12 @@ static bool get_list(void *context, const struct http_request *request, struct h
     return true;
 }
 
-static bool get_defaults(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+static bool get_defaults(void *context, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
     const struct attestation_service *s = context;
     const struct provider *shared CLEANUP(provider_free_at) = providers_shared(s->providers);
     struct json_out out;
 
-    (void)err;
     if (!provider_version_fine(request, response))
         return true;
     out = http_response_json(response, 200);
@@ -503,7 +502,7 @@ static bool get_private(void *context, const struct http_request *request, struc
     return true;
 }
 
-static bool get_operations(void *context, const struct http_request *request, struct http_response *response, struct err *err)
+static bool get_operations(void *context UNUSED, const struct http_request *request, struct http_response *response, struct err *err UNUSED)
 {
     static const struct {
         const char *name, *resource, *operation, *description;
@@ -517,8 +516,6 @@ static bool get_operations(void *context, const struct http_request *request, st
     };
     struct json_out out;
 
-    (void)context;
-    (void)err;
     if (!provider_version_fine(request, response))
         return true;
     out = http_response_json(response, 200);

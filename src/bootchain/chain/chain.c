@@ -126,12 +126,7 @@ static bool mok_or_loader_step(struct walk *w, const struct step *s)
 }
 
 /* Register 10 is judged by the IMA list, 17–22 by their reset value. */
-static bool no_step(struct walk *w, const struct step *s)
-{
-    (void)w;
-    (void)s;
-    return true;
-}
+static bool no_step(struct walk *w UNUSED, const struct step *s UNUSED) { return true; }
 
 /* What Windows says after a dynamic launch (attestation-service.md 9.1). */
 static bool launch_step(struct walk *w, const struct step *s)

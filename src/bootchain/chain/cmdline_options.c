@@ -41,11 +41,7 @@ static bool is_on(struct bytes value)
     return !is_one_of(value, off, ARRAY_LEN(off));
 }
 
-static bool is_any(struct bytes value)
-{
-    (void)value;
-    return true;
-}
+static bool is_any(struct bytes value UNUSED) { return true; }
 
 /* A word by itself: with "=" behind it nobody obeys it, or it means another thing (dracut's rd.emergency=reboot). */
 static bool is_flag(struct bytes value) { return value.data == NULL; }

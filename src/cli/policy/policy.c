@@ -86,9 +86,8 @@ int policy_in_force(struct cli *cli, struct bytes *ret, struct err *err)
     return EXIT_OK;
 }
 
-static void show_text(struct cli *cli, const struct json *v)
+static void show_text(struct cli *cli UNUSED, const struct json *v)
 {
-    (void)cli;
     printf("%.*s\n", BYTES_FMT(json_text(json_get(v, "text"), BYTES_NONE)));
 }
 

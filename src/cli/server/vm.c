@@ -12,11 +12,7 @@
 
 enum { FIRST_VERDICT_SECONDS = 300, STOP_GRACE_MS = 1000 };
 
-static void say(void *context, const char *sentence)
-{
-    (void)context;
-    fprintf(stderr, "%s\n", sentence);
-}
+static void say(void *context UNUSED, const char *sentence) { fprintf(stderr, "%s\n", sentence); }
 
 /* What the server says of itself: where its data lies, its name, its CA. */
 struct server_facts {

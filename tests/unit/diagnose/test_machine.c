@@ -190,11 +190,7 @@ static void unlocked(struct fake_root *f)
     CHECK(fake_put_text(f, "/sys/kernel/security/lockdown", "[none] integrity confidentiality\n"));
 }
 
-static void unsynchronised(struct fake_root *f)
-{
-    (void)f;
-    clock_status = STA_UNSYNC;
-}
+static void unsynchronised(struct fake_root *f UNUSED) { clock_status = STA_UNSYNC; }
 
 static void broken_record(struct fake_root *f) { CHECK(fake_put_text(f, "/etc/trueboot-agent/handler.json", "{")); }
 

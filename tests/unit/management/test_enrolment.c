@@ -214,11 +214,7 @@ static void empty_id(struct activation *x) { x->id = ""; }
 static void other_keys_quote(struct activation *x) { x->quote_key = test_key(PRIVKEY_P256, 19); }
 static void old_nonce(struct activation *x) { x->nonce = BYTES_LIT("another nonce that was given once"); }
 static void too_few_registers(struct activation *x) { x->shown = 0x0f; }
-static void expired(struct activation *x)
-{
-    fixture_time += LIMIT_ENROLMENT_SECONDS * INT64_C(1000) + 1;
-    (void)x;
-}
+static void expired(struct activation *x UNUSED) { fixture_time += LIMIT_ENROLMENT_SECONDS * INT64_C(1000) + 1; }
 
 TEST(activations_that_prove_nothing_are_refused_and_enrol_nobody)
 {

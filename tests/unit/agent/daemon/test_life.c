@@ -60,12 +60,10 @@ static struct {
     bool was_there;
 } watched;
 
-static void keep(enum log_level level, int64_t time_ms, struct bytes line)
+static void keep(enum log_level level UNUSED, int64_t time_ms UNUSED, struct bytes line)
 {
     size_t used = strlen(logged);
 
-    (void)level;
-    (void)time_ms;
     snprintf(logged + used, sizeof logged - used, "%.*s\n", BYTES_FMT(line));
 }
 
@@ -99,11 +97,7 @@ static int run_with(struct guest *g, void (*happens)(struct guest *g), unsigned 
     return code;
 }
 
-static void sleeps(struct guest *g)
-{
-    world.asleep_s = 1000; /* a heartbeat is due, an attestation is not */
-    (void)g;
-}
+static void sleeps(struct guest *g UNUSED) { world.asleep_s = 1000; /* a heartbeat is due, an attestation is not */ }
 
 TEST(a_machine_that_slept_attests_at_once_and_says_so)
 {
@@ -130,11 +124,10 @@ TEST(a_resume_of_machine_and_tpm_is_one_resume_and_no_restart)
     CHECK(g.stub.last_report && strstr(g.stub.last_report, "\"restartCount\":1"));
 }
 
-static void is_restored(struct guest *g)
+static void is_restored(struct guest *g UNUSED)
 {
     world.event = "change@/devices/LNXSYSTM:00/VMGENCTR:00\0ACTION=change\0NEW_VMGENID=1\0SEQNUM=7\0";
     world.asleep_s = 4; /* less than a sleep; the heartbeat is due */
-    (void)g;
 }
 
 TEST(a_machine_that_was_restored_or_copied_attests_at_once_and_says_so)
@@ -148,11 +141,7 @@ TEST(a_machine_that_was_restored_or_copied_attests_at_once_and_says_so)
     CHECK_STRING(g.stub.problem, "");
 }
 
-static void is_told_to_stop(struct guest *g)
-{
-    (void)g;
-    raise(SIGTERM);
-}
+static void is_told_to_stop(struct guest *g UNUSED) { raise(SIGTERM); }
 
 TEST(who_is_told_to_stop_says_so_and_leaves_nothing_in_the_tpm)
 {

@@ -50,17 +50,9 @@ struct row {
     uint32_t property, value; /* what the TPM boasts of */
 };
 
-static void power_cycle(struct guest *g, struct agent_state *state)
-{
-    (void)state;
-    vtpm_power_cycle(&g->vtpm);
-}
+static void power_cycle(struct guest *g, struct agent_state *state UNUSED) { vtpm_power_cycle(&g->vtpm); }
 
-static void no_certificate(struct guest *g, struct agent_state *state)
-{
-    (void)g;
-    state_forget_certificate(state);
-}
+static void no_certificate(struct guest *g UNUSED, struct agent_state *state) { state_forget_certificate(state); }
 
 static void certificate_of(struct guest *g, struct agent_state *state, const struct pubkey *key, int64_t at_ms)
 {
@@ -91,9 +83,8 @@ static void of_another_key(struct guest *g, struct agent_state *state)
 
 static void wants_an_iak(struct guest *g, struct agent_state *state UNUSED) { g->config.iak = "require"; }
 
-static void no_certificate_at_all(struct guest *g, struct agent_state *state)
+static void no_certificate_at_all(struct guest *g UNUSED, struct agent_state *state)
 {
-    (void)g;
     state_forget_certificate(state);
     write_string(&state->ak_cert, "rubbish");
 }

@@ -24,18 +24,13 @@ struct row {
     void (*arrange)(struct guest *g, struct session *s);
 };
 
-static void other_name(struct guest *g, struct session *s)
+static void other_name(struct guest *g UNUSED, struct session *s)
 {
-    (void)g;
     s->state.ak.name.value[33] ^= 1;
     s->state.ak.handle = 0;
 }
 
-static void other_boot(struct guest *g, struct session *s)
-{
-    (void)g;
-    s->watch.before.boot_id[0] ^= 1;
-}
+static void other_boot(struct guest *g UNUSED, struct session *s) { s->watch.before.boot_id[0] ^= 1; }
 
 static void later_snapshot(struct guest *g, struct session *s)
 {
@@ -45,29 +40,13 @@ static void later_snapshot(struct guest *g, struct session *s)
     s->watch.before.clock.clock_ms += 1000;
 }
 
-static void resumed_tpm(struct guest *g, struct session *s)
-{
-    (void)s;
-    vtpm_resume(&g->vtpm);
-}
+static void resumed_tpm(struct guest *g, struct session *s UNUSED) { vtpm_resume(&g->vtpm); }
 
-static void azure(struct guest *g, struct session *s)
-{
-    (void)s;
-    g->config.profile = "azure";
-}
+static void azure(struct guest *g, struct session *s UNUSED) { g->config.profile = "azure"; }
 
-static void azureguest(struct guest *g, struct session *s)
-{
-    (void)s;
-    g->config.protocol = "azureguest";
-}
+static void azureguest(struct guest *g, struct session *s UNUSED) { g->config.protocol = "azureguest"; }
 
-static void refuse(struct guest *g, struct session *s)
-{
-    (void)s;
-    g->stub.refuse_evidence = true;
-}
+static void refuse(struct guest *g, struct session *s UNUSED) { g->stub.refuse_evidence = true; }
 
 static void enrol_again(struct guest *g, struct session *s)
 {
@@ -108,11 +87,7 @@ static void enrol_at_a_server_without_the_vm(struct guest *g, struct session *s)
 }
 
 /* As after a restart of the agent: what is looked at once is looked at again. */
-static void look_again(struct guest *g, struct session *s)
-{
-    (void)g;
-    s->watch.identity_checked = false;
-}
+static void look_again(struct guest *g UNUSED, struct session *s) { s->watch.identity_checked = false; }
 
 /* A certificate of this very key, of ten years ago; the server renews nothing. */
 static void issue_long_ago(struct guest *g, struct session *s)
@@ -149,23 +124,11 @@ static void expired_of_the_platform(struct guest *g, struct session *s)
     REQUIRE_DONE(ak_certificate_publish(tpm, g->stub.last_cert, &why), why);
 }
 
-static void forgotten(struct guest *g, struct session *s)
-{
-    (void)s;
-    g->stub.forget_identity = true;
-}
+static void forgotten(struct guest *g, struct session *s UNUSED) { g->stub.forget_identity = true; }
 
-static void used_nonces(struct guest *g, struct session *s)
-{
-    (void)s;
-    g->stub.refuse_nonces = 9;
-}
+static void used_nonces(struct guest *g, struct session *s UNUSED) { g->stub.refuse_nonces = 9; }
 
-static void refused_reports(struct guest *g, struct session *s)
-{
-    (void)s;
-    g->stub.refuse_tokens = true;
-}
+static void refused_reports(struct guest *g, struct session *s UNUSED) { g->stub.refuse_tokens = true; }
 
 static void answer_with(struct guest *g, unsigned status)
 {
@@ -173,11 +136,7 @@ static void answer_with(struct guest *g, unsigned status)
     g->stub.fail_status = status;
 }
 
-static void in_trouble(struct guest *g, struct session *s)
-{
-    (void)s;
-    answer_with(g, 503);
-}
+static void in_trouble(struct guest *g, struct session *s UNUSED) { answer_with(g, 503); }
 
 static void lets_nobody_in(struct guest *g, struct session *s)
 {
@@ -185,17 +144,9 @@ static void lets_nobody_in(struct guest *g, struct session *s)
     answer_with(g, 403);
 }
 
-static void another_service(struct guest *g, struct session *s)
-{
-    (void)s;
-    g->stub.no_tpm_endpoint = true;
-}
+static void another_service(struct guest *g, struct session *s UNUSED) { g->stub.no_tpm_endpoint = true; }
 
-static void says_nothing(struct guest *g, struct session *s)
-{
-    (void)s;
-    answer_with(g, 200);
-}
+static void says_nothing(struct guest *g, struct session *s UNUSED) { answer_with(g, 200); }
 
 /* The servers of a session stay open: another address counts at its next start. */
 static void restart_at(struct guest *g, struct session *s, const char *endpoint)
@@ -223,11 +174,7 @@ static void foreign_ca(struct guest *g, struct session *s)
     restart_at(g, s, g->stub.endpoint);
 }
 
-static void no_log(struct guest *g, struct session *s)
-{
-    (void)s;
-    g->config.firmware_log = "/nonexistent/log";
-}
+static void no_log(struct guest *g, struct session *s UNUSED) { g->config.firmware_log = "/nonexistent/log"; }
 
 static void write_log(struct guest *g, struct log_builder *b)
 {
@@ -236,43 +183,39 @@ static void write_log(struct guest *g, struct log_builder *b)
     CHECK(guest_log(g, &log));
 }
 
-static void header_only(struct guest *g, struct session *s)
+static void header_only(struct guest *g, struct session *s UNUSED)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
 
-    (void)s;
     log_builder_begin(&b, (enum digest_algorithm[]){ DIGEST_SHA256 }, 1);
     write_log(g, &b);
 }
 
-static void sha1_log(struct guest *g, struct session *s)
+static void sha1_log(struct guest *g, struct session *s UNUSED)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
 
-    (void)s;
     log_builder_begin_sha1(&b);
     log_add(&b, 0, EVENT_TYPE(EV_IPL), BYTES_LIT("an event of sufficient length for a log of more than sixty-four bytes"));
     write_log(g, &b);
 }
 
-static void foreign_log(struct guest *g, struct session *s)
+static void foreign_log(struct guest *g, struct session *s UNUSED)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
 
-    (void)s;
     log_builder_begin(&b, (enum digest_algorithm[]){ DIGEST_SHA256 }, 1);
     log_add(&b, 2, EVENT_TYPE(EV_IPL), BYTES_LIT("what this TPM never measured"));
     write_log(g, &b);
 }
 
 /* Ends inside its last event, close below 64 KiB. */
-static void cut_log(struct guest *g, struct session *s)
+static void cut_log(struct guest *g, struct session *s UNUSED)
 {
     static const uint8_t data[200];
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
     struct bytes log;
 
-    (void)s;
     log_builder_begin(&b, (enum digest_algorithm[]){ DIGEST_SHA256 }, 1);
     while (log_builder_bytes(&b).len < 65536)
         log_add(&b, 2, EVENT_TYPE(EV_IPL), BYTES_OF(data));
@@ -280,20 +223,18 @@ static void cut_log(struct guest *g, struct session *s)
     CHECK(guest_log(g, &log));
 }
 
-static void huge_log(struct guest *g, struct session *s)
+static void huge_log(struct guest *g, struct session *s UNUSED)
 {
     char command[200];
 
-    (void)s;
     snprintf(command, sizeof command, "truncate -s 5M '%s'", g->log_path);
     CHECK(vtpm_run(&g->vtpm, command));
 }
 
-static void true_log(struct guest *g, struct session *s)
+static void true_log(struct guest *g, struct session *s UNUSED)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
 
-    (void)s;
     log_builder_begin(&b, (enum digest_algorithm[]){ DIGEST_SHA256 }, 1);
     log_add(&b, 16, EVENT_TYPE(EV_IPL), BYTES_LIT("registers 0 to 7 of the emulator are untouched"));
     write_log(g, &b);

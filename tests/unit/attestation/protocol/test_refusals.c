@@ -23,11 +23,7 @@ static void alter(struct bytes b, size_t at) { ((uint8_t *)b.data)[at] ^= 1; }
 static void context_altered(struct attestation *t) { alter(t->context, t->context.len - 1); }
 static void context_of_another_server(struct attestation *t) { alter(t->context, 2); }
 static void context_cut(struct attestation *t) { t->context.len--; }
-static void context_expired(struct attestation *t)
-{
-    fixture_time += LIMIT_CHALLENGE_SECONDS * INT64_C(1000) + 1;
-    (void)t;
-}
+static void context_expired(struct attestation *t UNUSED) { fixture_time += LIMIT_CHALLENGE_SECONDS * INT64_C(1000) + 1; }
 static void challenge_differs(struct attestation *t) { alter(t->challenge, 0); }
 static void alg_none(struct attestation *t) { t->alg = "none"; }
 static void alg_hs256(struct attestation *t) { t->alg = "HS256"; }
