@@ -160,6 +160,8 @@ void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struc
         sources.firmware_log = sources.firmware_log ? sources.firmware_log : collected.firmware_log;
         sources.ima_log = sources.ima_log ? sources.ima_log : collected.ima_log;
     }
+    if (!sources.firmware_log)
+        sources.firmware_log = log_place_of_tpm(d->arena, config->tcti);
     if (!log || !evidence_collect_logs(&sources, d->arena, &logs, &why)) {
         diagnose_failed(d, CHECK_LOG_FIRMWARE, RESULT_FAIL, &why);
         return;

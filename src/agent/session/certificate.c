@@ -105,6 +105,23 @@ static void drop_token(struct session *s)
         session_progress(s, "the enrolment token is used up, and its file cannot be removed", strerror(errno));
 }
 
+/* A credential that was made for another key may have been an old one: enrolment is repeated once (9.2 ACTIVATE_FAIL). */
+static bool enrol_or_once_more(struct session *s, struct session_keys *keys, const struct enrol_request *request, struct arena *a,
+                               struct enrolment *ret, struct bytes *ret_id, struct failure *why)
+{
+    struct failure first;
+
+    if (enrol(keys->tpm, s->enroll, request, a, ret, ret_id, why))
+        return true;
+    if (why->id != FAILURE_ACTIVATE_FAIL)
+        return false;
+    first = *why;
+    if (enrol(keys->tpm, s->enroll, request, a, ret, ret_id, why))
+        return true;
+    *why = first;
+    return false;
+}
+
 bool session_enrol_with(struct session *s, struct session_keys *keys, struct failure *why)
 {
     struct arena a CLEANUP(arena_done_secret) = { 0 };
@@ -123,7 +140,7 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
     session_progress(s, "enrolling", server_endpoint(s->enroll));
     if (!read_token(s, &a, &request.token, why))
         return false;
-    if (!enrol(keys->tpm, s->enroll, &request, &a, &enrolment, &id, why)) {
+    if (!enrol_or_once_more(s, keys, &request, &a, &enrolment, &id, why)) {
         free(s->enroll_id);
         s->enroll_id = id.len ? strndup((const char *)id.data, id.len) : NULL;
         return false;

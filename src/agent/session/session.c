@@ -1,6 +1,7 @@
 #include "agent/session/session.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "agent/machine/log_place.h"
 #include "agent/session/inside.h"
 #include "agent/state/spool.h"
 #include "agent/tpm/ek.h"
@@ -52,6 +53,8 @@ static void begin(struct session *ret)
     }
     snprintf(ret->state.boot_id, sizeof ret->state.boot_id, "%s", ret->host.boot_id);
     collect_sources_of(&ret->arena, "", ret->config->run_dir, ret->host.boot_id, &ret->collected);
+    if (!ret->collected.firmware_log)
+        ret->collected.firmware_log = log_place_of_tpm(&ret->arena, ret->config->tcti ? ret->config->tcti : getenv("TCTI"));
 }
 
 /* NULL: there is none, or no memory. */

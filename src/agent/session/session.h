@@ -97,6 +97,8 @@ MUST_CHECK bool session_heartbeat(struct session *session, const char *state, co
 
 /* notAfter of the attestation key's certificate; 0: there is none. */
 int64_t session_certificate_until(const struct session *session);
+/* When it is to be renewed; 0: there is none, or it is the platform's business. */
+int64_t session_renewal_ms(const struct session *session);
 
 /* What stands in status and reports besides failures. */
 void session_notes(const struct session *session, struct notes *ret);

@@ -135,13 +135,14 @@ static bool try_place(struct ak *ak, uint32_t handle, enum place *ret, struct fa
     return true;
 }
 
-/* A TPM without room for one more persistent key still has a usable transient one. */
-static bool persist(struct ak *ak, uint32_t handle, struct failure *why)
+/* A TPM without room for one more persistent key still has a usable transient one. *ret_taken: something lies there after all (2.9 NV_DEFINED). */
+static bool persist(struct ak *ak, uint32_t handle, bool *ret_taken, struct failure *why)
 {
     struct tpm_response r;
 
     if (!tpm_try(ak->tpm, request_evict_control(tpm_out(ak->tpm), ak->object, handle), &r, why))
         return false;
+    *ret_taken = tpm_rc_own(r.rc) == TPM_RC_NV_DEFINED;
     if (r.rc != TPM_RC_SUCCESS)
         return true;
     let_go(ak);
@@ -157,14 +158,19 @@ static bool settle(struct ak *ak, const struct ak_options *options, struct failu
 
     for (size_t i = 0; i < ARRAY_LEN(handles); i++) {
         enum place place;
+        bool taken = false;
 
         if (!try_place(ak, handles[i], &place, why))
             return false;
+        if (place == PLACE_FREE && !options->look_only) {
+            if (!persist(ak, handles[i], &taken, why) || (taken && !try_place(ak, handles[i], &place, why)))
+                return false;
+        }
         if (place == PLACE_OURS)
             return true;
-        if (place == PLACE_FREE) {
+        if (place == PLACE_FREE && !taken) {
             ak->made_anew = true;
-            return options->look_only || persist(ak, handles[i], why);
+            return true;
         }
         ak->taken = true;
     }
@@ -450,9 +456,12 @@ bool ak_forget(struct tpm_device *tpm, const struct ak_options *options, const s
     return evict(ak, why);
 }
 
-bool ak_certificate_is_due(int64_t from_ms, int64_t until_ms, int64_t now_ms)
+int64_t ak_certificate_due_ms(int64_t from_ms, int64_t until_ms)
 {
     const int64_t month_ms = INT64_C(30) * 24 * 3600 * 1000;
+    int64_t two_thirds = from_ms + (until_ms - from_ms) / 3 * 2;
 
-    return now_ms > from_ms + (until_ms - from_ms) / 3 * 2 || (until_ms - from_ms > 2 * month_ms && until_ms - now_ms < month_ms);
+    return until_ms - from_ms > 2 * month_ms && until_ms - month_ms < two_thirds ? until_ms - month_ms : two_thirds;
 }
+
+bool ak_certificate_is_due(int64_t from_ms, int64_t until_ms, int64_t now_ms) { return now_ms > ak_certificate_due_ms(from_ms, until_ms); }

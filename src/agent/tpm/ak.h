@@ -73,8 +73,9 @@ MUST_CHECK bool ak_certificate_publish(struct tpm_device *tpm, struct bytes der,
  * *ret_not_before_ms, *ret_not_after_ms. */
 MUST_CHECK bool ak_certificate_fits(const struct ak *ak, struct bytes der, char ret_vm_id[static 37], int64_t *ret_not_before_ms,
                                     int64_t *ret_not_after_ms, struct failure *why);
-/* Whether it is time for another one (2.5): two thirds of the life are over, or fewer than 30 days remain. The days count only for certificates
+/* When, and whether, it is time for another one (2.5): two thirds of the life are over, or fewer than 30 days remain. The days count only for certificates
  * that live long enough for both. */
+int64_t ak_certificate_due_ms(int64_t from_ms, int64_t until_ms);
 bool ak_certificate_is_due(int64_t from_ms, int64_t until_ms, int64_t now_ms);
 
 /* A platform's key: reads the certificate, which need not name a VM. AK_CERT_PENDING: the index was never written, or holds the platform's

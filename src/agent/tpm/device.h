@@ -77,12 +77,12 @@ MUST_CHECK bool tpm_facts_now(struct tpm_device *tpm, struct tpm_facts *ret, str
 void tpm_facts_give(struct tpm_device *tpm, const struct tpm_facts *facts);
 
 /* tpm_nv_read reads a whole NV index, with the owner's authorisation, else with the index's own. *ret_present is false when the
- * index is not defined or was never written. ERR: an index larger than `limit`. */
+ * index is not defined, was never written, or takes neither. ERR: an index larger than `limit`. */
 MUST_CHECK bool tpm_nv_read(struct tpm_device *tpm, uint32_t index, size_t limit, struct arena *a, bool *ret_present, struct bytes *ret,
                             struct failure *why);
 /* tpm_nv_find: what is defined at `index`; *ret_found false: nothing. */
 MUST_CHECK bool tpm_nv_find(struct tpm_device *tpm, uint32_t index, bool *ret_found, struct nv_public *ret, struct failure *why);
 /* tpm_nv_store defines the index when it is absent (ownerread ownerwrite authread authwrite no_da, exact size), replaces it when
- * it has another size and our attributes, and writes it in chunks. */
+ * it has another size and our attributes, and writes it in chunks. One that is somebody else's is left alone: fine when it holds the same. */
 MUST_CHECK bool tpm_nv_store(struct tpm_device *tpm, uint32_t index, struct bytes content, struct failure *why);
 MUST_CHECK bool tpm_nv_remove(struct tpm_device *tpm, uint32_t index, struct failure *why); /* absent is fine */

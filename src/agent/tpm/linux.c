@@ -245,7 +245,9 @@ static bool loaded_open(const char *name, struct tpm_transport **ret, struct fai
     return true;
 }
 
-/* Choosing. */
+/* Choosing: tpm0 unless another one is configured (4.1). */
+
+enum { TPMS_MAX = 16 /* looked for to be named */ };
 
 static bool exists(const char *root, const char *path)
 {
@@ -258,28 +260,37 @@ static bool no_tpm(const char *root, struct failure *why)
 {
     if (exists(root, "/sys/firmware/acpi/tables/TPM2"))
         return failure_set(why, FAILURE_NO_TPM, "firmware announces a TPM but there is no device: load tpm_crb or tpm_tis");
+    for (unsigned n = 1; n < TPMS_MAX; n++) {
+        char path[40];
+
+        snprintf(path, sizeof path, "/sys/class/tpm/tpm%u", n);
+        if (exists(root, path))
+            return failure_set(why, FAILURE_NO_TPM, "there is no tpm0, but tpm%u: name it, tpm.tcti = device:/dev/tpmrm%u", n, n);
+    }
     return failure_set(why, FAILURE_NO_TPM, "there is no TPM: enable the vTPM in the VM's definition");
 }
 
-static bool is_tpm12(const char *root)
+/* What is there and is not 2 (2.1); kernels before 5.6 do not say. *ret: the digit. */
+static bool is_other_version(const char *root, char *ret)
 {
     struct bytes version CLEANUP(file_free) = BYTES_NONE;
     char path[512];
     struct err err;
 
     return snprintf(path, sizeof path, "%s/sys/class/tpm/tpm0/tpm_version_major", root) < (int)sizeof path &&
-           file_read(path, 16, &version, &err) && version.len && version.data[0] == '1';
+           file_read(path, 16, &version, &err) && version.len && (*ret = (char)version.data[0]) != '2';
 }
 
 bool tpm_transport_find(const char *root, char ret_name[static TPM_TRANSPORT_NAME_LEN], struct failure *why)
 {
     static const char *const nodes[] = { "/dev/tpmrm0", "/dev/tpm0" };
+    char version = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
         if (!exists(root, nodes[i]))
             continue;
-        if (is_tpm12(root))
-            return failure_set(why, FAILURE_TPM12, "the TPM is version 1.2; 2.0 is needed");
+        if (is_other_version(root, &version))
+            return failure_set(why, FAILURE_TPM12, "the TPM is version %s; 2.0 is needed", version == '1' ? "1.2" : "unknown");
         if (snprintf(ret_name, TPM_TRANSPORT_NAME_LEN, "device:%s%s", root, nodes[i]) >= TPM_TRANSPORT_NAME_LEN)
             return failure_set(why, FAILURE_NO_TPM, "the name of the TPM's device is too long");
         return true;

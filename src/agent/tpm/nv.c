@@ -46,7 +46,8 @@ static bool copy_chunk(const struct tpm_response *r, uint8_t *out, size_t len, s
     return true;
 }
 
-/* *ret_written turns false when the index proves to be empty after all. */
+/* *ret_written turns false when the index proves to be empty after all, is gone by now, or is not for us to read: neither the owner's authorisation nor its
+ * own serves (2.9). */
 static bool read_content(struct tpm_device *tpm, const struct nv_public *pub, uint8_t *out, bool *ret_written, struct failure *why)
 {
     uint32_t authority = TPM_RH_OWNER;
@@ -61,7 +62,7 @@ static bool read_content(struct tpm_device *tpm, const struct nv_public *pub, ui
             authority = pub->index;
             continue;
         }
-        *ret_written = tpm_rc_own(r.rc) != TPM_RC_NV_UNINITIALIZED;
+        *ret_written = tpm_rc_own(r.rc) != TPM_RC_NV_UNINITIALIZED && tpm_rc_base(r.rc) != TPM_RC_HANDLE && !auth_refused(r.rc);
         if (!*ret_written)
             return true;
         if (r.rc != TPM_RC_SUCCESS)
@@ -117,35 +118,53 @@ static bool define(struct tpm_device *tpm, uint32_t index, size_t len, struct fa
     return false;
 }
 
+/* What lies where ours should is compared, and never overwritten (2.9 NV_DEFINED). *ret_same: it is the same, whoever wrote it. */
+static bool holds(struct tpm_device *tpm, uint32_t index, struct bytes content, bool *ret_same, struct failure *why)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct bytes there = BYTES_NONE;
+    bool present;
+
+    if (!tpm_nv_read(tpm, index, UINT16_MAX, &a, &present, &there, why))
+        return false;
+    *ret_same = present && bytes_equal(there, content);
+    return true;
+}
+
 static bool undefine(struct tpm_device *tpm, uint32_t index, struct failure *why)
 {
     return tpm_call(tpm, request_nv_undefine(tpm_out(tpm), index), "TPM2_NV_UndefineSpace", NULL, why);
 }
 
-/* An index that the platform made, or another program with other rights, stays as it is. */
-static bool make_room(struct tpm_device *tpm, uint32_t index, size_t len, struct failure *why)
+/* An index that the platform made, or another program with other rights, stays as it is. *ret_same: and it already holds `content`. */
+static bool make_room(struct tpm_device *tpm, uint32_t index, struct bytes content, bool *ret_same, struct failure *why)
 {
     struct nv_public pub;
     bool found;
 
+    *ret_same = false;
     if (!tpm_nv_find(tpm, index, &found, &pub, why))
         return false;
-    if (!found)
-        return define(tpm, index, len, why);
-    if ((pub.attributes & ~(uint32_t)NV_WRITTEN) != OUR_ATTRIBUTES)
-        return failure_set(why, FAILURE_TPM_REFUSED, "NV index 0x%08X belongs to something else", index);
-    if (pub.size == len)
+    if (found && (pub.attributes & ~(uint32_t)NV_WRITTEN) == OUR_ATTRIBUTES)
+        return pub.size == content.len || (undefine(tpm, index, why) && define(tpm, index, content.len, why));
+    if (!found && define(tpm, index, content.len, why))
         return true;
-    return undefine(tpm, index, why) && define(tpm, index, len, why);
+    if (!found && tpm_rc_own(why->tpm_rc) != TPM_RC_NV_DEFINED)
+        return false;
+    if (!holds(tpm, index, content, ret_same, why))
+        return false;
+    return *ret_same ? true : failure_set(why, FAILURE_TPM_REFUSED, "NV index 0x%08X belongs to something else", index);
 }
 
 bool tpm_nv_store(struct tpm_device *tpm, uint32_t index, struct bytes content, struct failure *why)
 {
+    bool same;
+
     if (content.len > UINT16_MAX)
         return failure_set(why, FAILURE_TPM_REFUSED, "%zu bytes do not fit into an NV index", content.len);
-    if (!make_room(tpm, index, content.len, why))
+    if (!make_room(tpm, index, content, &same, why))
         return false;
-    for (size_t at = 0; at < content.len; at += NV_CHUNK_MAX)
+    for (size_t at = 0; !same && at < content.len; at += NV_CHUNK_MAX)
         if (!tpm_call(tpm, request_nv_write(tpm_out(tpm), index, (uint16_t)at, bytes_slice(content, at, NV_CHUNK_MAX)), "TPM2_NV_Write",
                       NULL, why))
             return false;

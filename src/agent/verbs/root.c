@@ -2,17 +2,21 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "agent/handler/publish.h"
 #include "agent/machine/collect.h"
+#include "agent/machine/log_place.h"
 #include "agent/verbs/handler_verbs.h"
 #include "base/clock.h"
 
 int verb_collect_logs(struct invocation *in)
 {
-    const struct collect_sources sources = { .firmware_log = in->config.firmware_log,
+    const char *tcti = in->config.tcti ? in->config.tcti : getenv("TCTI");
+    const struct collect_sources sources = { .firmware_log =
+                                                 in->config.firmware_log ? in->config.firmware_log : log_place_of_tpm(&in->arena, tcti),
                                              .ima_log = in->config.ima_log,
                                              .with_ima = in->config.ima,
                                              .kernel_root = in->config.kernel_root,

@@ -246,6 +246,32 @@ static bool make_open_fail(unsigned error)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
+TEST(a_tpm_of_another_number_or_version_is_named_and_not_taken)
+{
+    static const struct {
+        const char *commands, *failure, *text;
+    } rows[] = {
+        { "mkdir -p sys/class/tpm/tpm1 && touch dev/tpm1 dev/tpmrm1 && rmdir sys/class/tpm/tpm0", "NO_TPM",
+          "tpm.tcti = device:/dev/tpmrm1" },
+        { "touch dev/tpmrm0 && echo 1 >sys/class/tpm/tpm0/tpm_version_major", "TPM12", "version 1.2" },
+        { "touch dev/tpmrm0 && echo 3 >sys/class/tpm/tpm0/tpm_version_major", "TPM12", "2.0 is needed" },
+        { "touch dev/tpmrm0 && echo 2 >sys/class/tpm/tpm0/tpm_version_major", "NONE", "" },
+        { "touch dev/tpmrm0 dev/tpmrm1 && mkdir sys/class/tpm/tpm1", "NONE", "" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct root root CLEANUP(root_remove) = { 0 };
+        char name[TPM_TRANSPORT_NAME_LEN];
+        struct failure why = FAILURE_INIT;
+
+        REQUIRE(root_make(&root, rows[i].commands));
+        CHECK_INT(tpm_transport_find(root.dir, name, &why), strcmp(rows[i].failure, "NONE") == 0);
+        CHECK_STRING(failure_name(why.id), rows[i].failure);
+        CHECK(strstr(why.text, rows[i].text) != NULL);
+        CHECK(why.id || strstr(name, "/dev/tpmrm0"));
+    }
+}
+
 TEST(a_device_that_may_not_be_opened_says_why)
 {
     static const struct {
