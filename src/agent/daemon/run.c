@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "agent/daemon/notify.h"
@@ -260,6 +261,26 @@ static void on_progress(void *context UNUSED, const char *step, const char *deta
 
 /* Lock. */
 
+/* What is written there shall not land elsewhere: a link, soft or hard, and what is no file, are taken away. */
+static int open_lock(const char *path)
+{
+    for (int again = 0; again < 2; again++) {
+        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+        struct stat s;
+
+        if (fd >= 0 && fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && s.st_nlink == 1)
+            return fd;
+        if (fd < 0 && errno != ELOOP)
+            return -1;
+        if (fd >= 0)
+            close(fd);
+        if (unlink(path) != 0)
+            return -1;
+    }
+    errno = ELOOP;
+    return -1;
+}
+
 static bool take_lock(struct daemon *d)
 {
     struct err err = ERR_INIT;
@@ -268,9 +289,7 @@ static bool take_lock(struct daemon *d)
     d->lock_fd = -1;
     if (!file_make_dirs(d->config->run_dir, 0755, &err) || snprintf(path, sizeof path, "%s/lock", d->config->run_dir) >= (int)sizeof path)
         return true; /* nowhere to lock: go on alone */
-    d->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (d->lock_fd < 0 && errno == ELOOP && unlink(path) == 0) /* what is written here shall not land elsewhere */
-        d->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    d->lock_fd = open_lock(path);
     if (d->lock_fd < 0) {
         log_event(LOG_WARNING, "no lock: a second agent would not be noticed", "lock", path, "why", strerror(errno), NULL);
         return true;
@@ -345,6 +364,15 @@ static void succeed(struct daemon *d)
     d->last_report_ms = clock_now_ms();
 }
 
+/* A certificate that has to be renewed before the next time is a reason to come earlier (1.3). */
+static void heed_certificate(struct daemon *d)
+{
+    int64_t left = session_renewal_ms(&d->session) - clock_now_ms(), due = boot_clock_ms() + left + 1;
+
+    if (left > 0 && due < d->due_attest)
+        d->due_attest = due;
+}
+
 static void save(struct daemon *d, int64_t due)
 {
     session_save(&d->session, d->has_failure ? &d->failure : NULL, due, clock_now_ms() + due - boot_clock_ms());
@@ -369,6 +397,7 @@ static void attest_cycle(struct daemon *d)
         heed_answer(d, &answer, true);
         if (done) {
             d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
+            heed_certificate(d);
             save(d, d->due_attest);
             enter(d, "idle");
             return;

@@ -1,10 +1,12 @@
 /* The verbs that talk to TPM and server: run, enroll, once. */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 #include "agent/daemon/logfile.h"
@@ -18,6 +20,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "extension/outcome.h"
 #include "json/parse.h"
 #include "json/write.h"
 
@@ -173,13 +176,40 @@ static bool read_daemon(const struct invocation *in, struct arena *a, const stru
     return path && file_read_in(a, path, LIMIT_SMALL_BODY_BYTES, &text, &err) && json_parse(a, text, NULL, ret, &err);
 }
 
+static int64_t time_of(const struct json *status, const char *name)
+{
+    int64_t ms;
+
+    return clock_parse(json_text(json_get(status, name), BYTES_NONE), &ms) ? ms : 0;
+}
+
 static bool is_newer(const struct json *status, int64_t than_ms)
 {
-    int64_t verdict_ms = 0, failure_ms = 0;
+    return (time_of(status, "lastVerdictTime") >= than_ms || time_of(status, "lastFailureTime") >= than_ms) &&
+           !json_is_string(json_get(status, "state"), "attesting");
+}
 
-    (void)!clock_parse(json_text(json_get(status, "lastVerdictTime"), BYTES_NONE), &verdict_ms);
-    (void)!clock_parse(json_text(json_get(status, "lastFailureTime"), BYTES_NONE), &failure_ms);
-    return (verdict_ms >= than_ms || failure_ms >= than_ms) && !json_is_string(json_get(status, "state"), "attesting");
+/* The verdict if there is a new one; else what was in its way. An older verdict says nothing. */
+static int result_of(const struct json *status, int64_t asked_ms)
+{
+    char code[40];
+
+    if (time_of(status, "lastVerdictTime") >= asked_ms)
+        return json_is_string(json_get(status, "lastVerdict"), "accepted") ? VERB_EXIT_OK : VERB_EXIT_REFUSED;
+    snprintf(code, sizeof code, "%.*s", BYTES_FMT(json_text(json_at(status, "failure", "code", NULL), BYTES_NONE)));
+    return outcome_of(code)->exit_code;
+}
+
+/* The number in a status that was left behind may be somebody else's by now: only a daemon that holds the lock is signalled. */
+static bool holds_lock(struct invocation *in)
+{
+    char *path = arena_printf(&in->arena, "%s/lock", in->places_of.run_dir);
+    int fd = path ? open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+
+    if (fd >= 0)
+        close(fd);
+    return held;
 }
 
 static int once_via_daemon(struct invocation *in)
@@ -189,7 +219,8 @@ static int once_via_daemon(struct invocation *in)
     const struct json *status;
     char *text;
 
-    if (!read_daemon(in, &in->arena, &status) || !json_as_integer(json_get(status, "pid"), &pid) || pid <= 1 || kill((pid_t)pid, SIGUSR1)) {
+    if (!read_daemon(in, &in->arena, &status) || !json_as_integer(json_get(status, "pid"), &pid) || pid <= 1 || !holds_lock(in) ||
+        kill((pid_t)pid, SIGUSR1)) {
         fprintf(stderr, "trueboot-agent: once: no daemon that we may ask runs here\n");
         return VERB_EXIT_NO_STATUS;
     }
@@ -201,7 +232,7 @@ static int once_via_daemon(struct invocation *in)
         text = json_to_string(&a, status, JSON_INDENTED);
         if (text)
             puts(text);
-        return json_is_string(json_get(status, "lastVerdict"), "accepted") ? VERB_EXIT_OK : VERB_EXIT_REFUSED;
+        return result_of(status, asked_ms);
     }
     fprintf(stderr, "trueboot-agent: once: the daemon did not get an answer in time\n");
     return VERB_EXIT_TIMED_OUT;

@@ -259,7 +259,8 @@ static bool activate(void *context, const struct http_request *request, struct h
     s->by_iak += s->iak_vouches;
     if (!quote_holds(s, request->arena, body, BYTES_OF(s->enrol_nonce)) || !json_get(body, "logs"))
         return wrong(s, response, "activate: the quote does not hold");
-    if (!ca_issue_ak(s->ca, VM_ID, s->ak, clock_now_ms(), &cert, err) || !arena_copy(&s->arena, cert->der, &s->last_cert))
+    if (!ca_issue_ak(s->ca, VM_ID, s->ak, clock_now_ms() - s->certificate_age_ms, &cert, err) ||
+        !arena_copy(&s->arena, cert->der, &s->last_cert))
         return false;
     s->forget_identity = false;
     out = http_response_json(response, 200);

@@ -39,8 +39,9 @@ struct stub {
     unsigned fail_requests;                        /* answer so many requests of any kind with fail_status */
     unsigned fail_status;                          /* 0: 503; 200: success with nothing in it */
     unsigned next_report_seconds, next_heartbeat_seconds;
-    unsigned fail_party; /* the relying party of somebody else (POST /party) answers so many with 503 */
-    bool is_demo;        /* says that its intervals are shortened */
+    int64_t certificate_age_ms; /* as if it had issued it so long ago */
+    unsigned fail_party;        /* the relying party of somebody else (POST /party) answers so many with 503 */
+    bool is_demo;               /* says that its intervals are shortened */
 
     /* what came */
     unsigned azure_attestations, azure_bound; /* bound: with a nonce */

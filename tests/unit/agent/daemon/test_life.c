@@ -540,6 +540,52 @@ TEST(a_counter_of_heartbeats_outlives_the_process)
     CHECK_INT(g.stub.heartbeats, 2);
 }
 
+TEST(a_certificate_that_is_to_be_renewed_before_the_next_time_brings_it_forward)
+{
+    const struct run_options once = { .no_start_delay = true, .cycles = 1 };
+    const int64_t hour = 3600 * 1000, day = 24 * hour, renewed_at = 365 * day / 3 * 2;
+    struct agent_state s;
+
+    WITH_GUEST(g);
+    g.stub.next_report_seconds = 6 * 86400;
+    g.stub.certificate_age_ms = renewed_at - 30 * hour;
+    CHECK_INT(run_daemon(&g.config, &once), RUN_EXIT_OK);
+    state_look(&s, g.config.state_dir);
+    CHECK(s.due_ms > clock_now_ms() + 29 * hour && s.due_ms <= clock_now_ms() + 31 * hour);
+    state_done(&s);
+    world.wall_s = 31 * 3600; /* then */
+    g.stub.certificate_age_ms = 0;
+    CHECK_INT(run_daemon(&g.config, &once), RUN_EXIT_OK);
+    world.wall_s = 0;
+    CHECK_INT(g.stub.begins, 2);
+    state_look(&s, g.config.state_dir);
+    CHECK(s.due_ms > clock_now_ms() + 5 * day); /* the new one is far from it */
+    state_done(&s);
+}
+
+/* Somebody else's link where the lock is to lie: what is written goes nowhere else, and the lock is one all the same. */
+TEST(a_lock_behind_a_link_is_taken_and_the_links_aim_is_left_alone)
+{
+    static const char *const planted[] = { "ln -s ../precious lock", "ln -s /nowhere/at/all lock", "mkfifo lock", "mkdir lock",
+                                           "ln ../precious lock" };
+    const struct run_options once = { .no_start_delay = true, .cycles = 1 };
+    struct err err = ERR_INIT;
+
+    WITH_GUEST(g);
+    for (size_t i = 0; i < ARRAY_LEN(planted); i++) {
+        struct bytes precious CLEANUP(file_free) = BYTES_NONE;
+        char *command = arena_printf(&g.arena, "rm -rf run; mkdir -p run && printf 'not yours' >precious && cd run && %s", planted[i]);
+        char *path = arena_printf(&g.arena, "%s/precious", g.vtpm.dir);
+
+        CHECK(vtpm_run(&g.vtpm, command));
+        CHECK_INT(run_daemon(&g.config, &once), RUN_EXIT_OK);
+        REQUIRE_OK(file_read(path, 100, &precious, &err), err);
+        CHECK_BYTES(precious, BYTES_LIT("not yours"));
+        if (test_failed())
+            test_note("%s", planted[i]);
+    }
+}
+
 /* The wall clock decides: the token's own words are in its time. Before the daemon attests again. */
 static void look_for_token(enum log_level level, int64_t time_ms, struct bytes line)
 {
