@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "agent/verbs/verb.h"
+#include "base/distance.h"
 #include "base/hex.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "crypto/secret.h"
 
 struct verb {
@@ -270,9 +272,30 @@ static bool wants_help(int argc, char **argv)
     return false;
 }
 
+/* `trueboot-agent help VERB`, as well as `trueboot-agent VERB --help`. */
+static bool asks_about(int argc, char **argv) { return argc == 3 && strcmp(find_verb(argv[1])->name, "help") == 0 && find_verb(argv[2]); }
+
 static int usage(const char *problem)
 {
     fprintf(stderr, "trueboot-agent: %s\n", problem);
+    return VERB_EXIT_USAGE;
+}
+
+static int usage_of_verb(const char *name)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct bytes word = bytes_slice(bytes_of_string(name), 0, DISTANCE_WORD_MAX);
+    const char *shown = text_for_people(&a, word), *near = NULL;
+    unsigned nearest = 3; /* verbs are short: at DISTANCE_NEAR most are near to each other */
+
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        unsigned d = distance_between(word, verbs[i].name);
+
+        near = d < nearest ? verbs[i].name : near;
+        nearest = d < nearest ? d : nearest;
+    }
+    fprintf(stderr, "trueboot-agent: there is no verb \"%s\"%s%s%s; see `trueboot-agent help`\n", shown ? shown : "",
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return VERB_EXIT_USAGE;
 }
 
@@ -302,11 +325,13 @@ int main(int argc, char **argv)
     if (argc > 0 && verb_is_client(argv[0]))
         return run_client(&in, argc, argv);
     if (!verb)
-        return usage("no such verb; see `trueboot-agent help`");
+        return usage_of_verb(argv[1]);
     if (argc < 2)
         return verb_help(&in);
     if (argc > 2 && wants_help(argc - 2, argv + 2))
         return help_with(verb);
+    if (asks_about(argc, argv))
+        return help_with(find_verb(argv[2]));
     if (!parse_options(&in, verb, argc - 1, argv + 1, true, &err))
         return usage(err.text);
     in.places.root = in.root ? in.root : in.places.root;

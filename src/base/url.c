@@ -1,26 +1,93 @@
 #include "base/url.h"
 
-static bool is_host_byte(uint8_t c)
+enum { HOST_MAX = 253, LABEL_MAX = 63 /* RFC 1035, 2.3.4 */, IPV6_GROUPS = 8 };
+
+/* What IPv6 addresses are written with: up to eight groups of hexadecimal digits, "::" once for as many zero groups as are missing, and perhaps an
+ * IPv4 address in place of the last two (RFC 4291, 2.2). */
+static bool is_ipv6(struct bytes text)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".-_:[]", c) != NULL;
+    unsigned groups = 0, digits = 0, gaps = 0, dots = 0;
+    bool decimal = true;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        bool is_number = c >= '0' && c <= '9';
+
+        if (is_number || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f' && !dots)) {
+            decimal = decimal && is_number;
+            groups += digits == 0 && !dots;
+            if (++digits > (dots ? 3 : 4))
+                return false;
+        } else if (c == ':' && !dots) {
+            bool doubled = i + 1 < text.len && text.data[i + 1] == ':';
+
+            if (!doubled && (digits == 0 || i + 1 == text.len))
+                return false;
+            gaps += doubled;
+            i += doubled;
+            digits = 0;
+            decimal = true;
+        } else if (c == '.' && digits && digits <= 3 && decimal) {
+            dots++;
+            digits = 0;
+        } else {
+            return false;
+        }
+    }
+    groups += dots > 0;
+    return gaps <= 1 && (dots == 0 || (dots == 3 && digits)) && (gaps ? groups < IPV6_GROUPS : groups == IPV6_GROUPS);
 }
 
-/* What follows the host's last colon, if it is not one within an IPv6 address. */
-static bool is_port_fine(struct bytes authority)
+/* Labels with dots between and perhaps one behind: a name, or an IPv4 address. */
+static bool is_name(struct bytes text)
 {
-    size_t at = authority.len;
+    size_t label = 0;
+
+    if (text.len && text.data[text.len - 1] == '.')
+        text.len--;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i], low = (uint8_t)(c | 0x20);
+
+        if (c == '.' && label == 0)
+            return false;
+        label = c == '.' ? 0 : label + 1;
+        if (label > LABEL_MAX || !((low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+            return false;
+    }
+    return label && text.len <= HOST_MAX;
+}
+
+static bool is_port(struct bytes text)
+{
     unsigned port = 0;
 
-    while (at > 0 && authority.data[at - 1] != ':' && authority.data[at - 1] != ']')
-        at--;
-    if (at == 0 || authority.data[at - 1] == ']')
-        return at == authority.len || at == 0;
-    for (size_t i = at; i < authority.len; i++) {
-        if (authority.data[i] < '0' || authority.data[i] > '9' || port > 6553)
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || port > 6553)
             return false;
-        port = port * 10 + (authority.data[i] - '0');
+        port = port * 10 + (text.data[i] - '0');
     }
     return port >= 1 && port <= 65535;
+}
+
+/* host[:port] */
+static bool check_authority(struct bytes text, struct err *err)
+{
+    bool literal = text.len && text.data[0] == '[';
+    size_t end = literal ? bytes_find(text, BYTES_LIT("]")) : bytes_find(text, BYTES_LIT(":"));
+    struct bytes host, port;
+
+    if (literal && (end == SIZE_MAX || !is_ipv6(bytes_slice(text, 1, end - 1))))
+        return err_set(err, ERR_MALFORMED, "an IPv6 address between [ and ] is expected as the address's host");
+    end = end == SIZE_MAX ? text.len : end + literal;
+    host = bytes_slice(text, 0, end);
+    port = bytes_slice(text, end, text.len);
+    if (!host.len)
+        return err_set(err, ERR_MALFORMED, "the address names no host");
+    if (!literal && !is_name(host))
+        return err_set(err, ERR_MALFORMED, "the address's host is neither a name nor an address (IPv6 addresses stand between [ and ])");
+    if (port.len && (port.data[0] != ':' || !is_port(bytes_slice(port, 1, port.len))))
+        return err_set(err, ERR_MALFORMED, "a port from 1 to 65535 is expected behind the host");
+    return true;
 }
 
 /* RFC 3986, 3.1: in either case. */
@@ -47,12 +114,7 @@ static bool check_behind(struct bytes text, struct bytes scheme, struct err *err
         return err_set(err, ERR_MALFORMED, "an address with user or password in it is refused");
     if (bytes_find(text, BYTES_LIT("#")) != SIZE_MAX)
         return err_set(err, ERR_MALFORMED, "an address with a fragment (#) is refused");
-    if (!authority.len || authority.data[0] == ':')
-        return err_set(err, ERR_MALFORMED, "the address names no host");
-    for (size_t i = 0; i < authority.len; i++)
-        if (!is_host_byte(authority.data[i]))
-            return err_set(err, ERR_MALFORMED, "the address's host has a character that no host has");
-    return is_port_fine(authority) ? true : err_set(err, ERR_MALFORMED, "a port from 1 to 65535 is expected behind the host");
+    return check_authority(authority, err);
 }
 
 bool url_check(struct bytes text, enum url_scheme scheme, struct err *err)

@@ -104,6 +104,16 @@ static struct nearest endpoint_near(struct bytes name)
     return nearest;
 }
 
+/* Where AttestationConfig has a key. */
+static const char *section_of(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        for (size_t s = 0; s < ARRAY_LEN(sections); s++)
+            if (strcmp(keys[i].name, name) == 0 && keys[i].section == sections[s].section)
+                return sections[s].name;
+    return "";
+}
+
 /* The nearest of the keys that may stand in this place. */
 static struct nearest known_near(const struct place *place, struct bytes name)
 {
@@ -145,6 +155,10 @@ static bool meet_unknown(struct attestation_config *config, struct arena *a, con
 
     if (!shown)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
+    if (endpoint.name && bytes_equal_string(m->name, endpoint.name))
+        return err_set(err, ERR_MALFORMED,
+                       "%s%s%s has no meaning here: it belongs into %s.%s. An endpoint that is overlooked would send evidence elsewhere",
+                       place->path, dot, shown, newer_name, section_of(endpoint.name));
     if (endpoint.name && (!near || endpoint.distance <= known.distance))
         return err_set(err, ERR_MALFORMED,
                        "%s%s%s is no key here; did you mean %s? An endpoint that is mistyped would send evidence elsewhere", place->path,
@@ -163,18 +177,18 @@ static bool meet_unknown(struct attestation_config *config, struct arena *a, con
 
 static bool take_frequency(struct attestation_config *config, struct arena *a, const char *path, const struct json *v)
 {
-    struct bytes text = json_text(v, BYTES_LIT("?"));
-    char *shown = text_for_people(a, bytes_slice(text, 0, 20));
+    const char *shown = config_value_shown(a, v);
 
-    switch (frequency_parse(text, &config->frequency_seconds)) {
+    shown = shown ? shown : "";
+    switch (frequency_parse(json_text(v, BYTES_LIT("?")), &config->frequency_seconds)) {
     case FREQUENCY_RAISED:
-        attestation_config_warn(config, a, "%s: \"%s\" is below 15 minutes; 15 minutes are used", path, shown ? shown : "");
+        attestation_config_warn(config, a, "%s: %s is below 15 minutes; 15 minutes are used", path, shown);
         break;
     case FREQUENCY_LOWERED:
-        attestation_config_warn(config, a, "%s: \"%s\" is above 24 hours; 24 hours are used", path, shown ? shown : "");
+        attestation_config_warn(config, a, "%s: %s is above 24 hours; 24 hours are used", path, shown);
         break;
     case FREQUENCY_UNREADABLE:
-        attestation_config_warn(config, a, "%s: \"%s\" is no frequency such as 4H, 30M or 1D; 8 hours are used", path, shown ? shown : "");
+        attestation_config_warn(config, a, "%s: %s is no frequency such as 4H, 30M or 1D; 8 hours are used", path, shown);
         break;
     default:
         break;

@@ -98,30 +98,42 @@ static bool take_pin(struct arena *a, struct bytes text, struct bytes *ret, stru
 
     if (!hex)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
+    if (bytes_starts_with(text, BYTES_LIT("sha256//"))) /* as curl and our own diagnosis write them */
+        text = bytes_slice(text, 8, text.len);
     if (text.len == 2 * SHA256_LEN ? !hex_decode(a, text, &raw, err) : !base64_decode_any(a, text, &raw, err))
         return false;
     if (raw.len != SHA256_LEN)
-        return err_set(err, ERR_MALFORMED, "a SHA-256 hash in hexadecimal or base64 is expected");
+        return err_set(err, ERR_MALFORMED, "%zu bytes instead of %d", raw.len, SHA256_LEN);
     hex_encode(raw, hex);
     *ret = (struct bytes){ (const uint8_t *)hex, 2 * SHA256_LEN };
     return true;
 }
 
-bool config_value_refuse(struct arena *a, enum config_value_kind kind, const struct json *v, struct err *err)
+const char *config_value_shown(struct arena *a, const struct json *v)
 {
     static const char *const others[] = { [JSON_ARRAY] = "a list", [JSON_OBJECT] = "an object" };
     struct bytes value = v->type == JSON_STRING ? v->string : v->raw;
-    char *shown, why[sizeof err->text];
+    const char *quote = v->type == JSON_STRING ? "\"" : "";
+    char *safe;
+
+    if (v->type == JSON_ARRAY || v->type == JSON_OBJECT)
+        return others[v->type];
+    safe = text_for_people(a, bytes_slice(value, 0, SHOWN_BYTES));
+    return safe ? arena_printf(a, "%s%.60s%s%s", quote, safe, value.len > SHOWN_BYTES ? "…" : "", quote) : NULL;
+}
+
+bool config_value_refuse(struct arena *a, enum config_value_kind kind, const struct json *v, struct err *err)
+{
+    struct bytes value = v->type == JSON_STRING ? v->string : v->raw;
+    const char *shown;
+    char why[sizeof err->text];
 
     if (kind == CONFIG_VALUE_PEM || kind == CONFIG_VALUE_LONG_TEXT || err->code == ERR_NO_MEMORY ||
-        bytes_find(value, BYTES_LIT("@")) != SIZE_MAX)
+        bytes_find(value, BYTES_LIT("@")) != SIZE_MAX || (kind == CONFIG_VALUE_PINS && v->type == JSON_ARRAY) /* the item is named */)
         return false;
-    if (v->type == JSON_ARRAY || v->type == JSON_OBJECT)
-        value = bytes_of_string(others[v->type]);
-    shown = text_for_people(a, bytes_slice(value, 0, SHOWN_BYTES));
+    shown = config_value_shown(a, v);
     snprintf(why, sizeof why, "%.150s", err->text);
-    return shown && err_set(err, err->code, "%s; it is %s%.60s%s%s", why, v->type == JSON_STRING ? "\"" : "", shown,
-                            value.len > SHOWN_BYTES ? "…" : "", v->type == JSON_STRING ? "\"" : "");
+    return shown && err_set(err, err->code, "%s; it is %s", why, shown);
 }
 
 bool config_value_pins(struct arena *a, const struct json *v, struct bytes ret[static CONFIG_PINS_MAX], size_t *ret_n, struct err *err)
@@ -131,8 +143,9 @@ bool config_value_pins(struct arena *a, const struct json *v, struct bytes ret[s
     if (v->array.n > CONFIG_PINS_MAX)
         return err_set(err, ERR_LIMIT, "at most %d are kept", CONFIG_PINS_MAX);
     for (size_t i = 0; i < v->array.n; i++)
-        if (!take_pin(a, json_text(v->array.items[i], BYTES_NONE), &ret[i], err))
-            return err_within(err, "[%zu]", i);
+        if (!take_pin(a, bytes_trim(json_text(v->array.items[i], BYTES_NONE)), &ret[i], err))
+            return err->code != ERR_NO_MEMORY &&
+                   err_set(err, ERR_MALFORMED, "[%zu]: a SHA-256 hash in hexadecimal or base64 is expected", i);
     *ret_n = v->array.n;
     return true;
 }

@@ -16,6 +16,8 @@ enum config_value_kind {
 };
 
 MUST_CHECK bool config_value_text(struct arena *a, enum config_value_kind kind, const struct json *v, struct bytes *ret, struct err *err);
+/* What a value is, in 40 safe characters: "x", 7, a list. NULL: no memory. */
+const char *config_value_shown(struct arena *a, const struct json *v);
 /* After a refusal by one of these: adds to its sentence what the value is, in 40 safe characters. Not of certificates and long texts, nor of what
  * may hold a password: the sentence ends up in a status that many people read. Always false. */
 bool config_value_refuse(struct arena *a, enum config_value_kind kind, const struct json *v, struct err *err);

@@ -1,8 +1,11 @@
 #include "extension/settings.h"
 #include "base/base64.h"
+#include "base/distance.h"
 #include "base/utf8.h"
 #include "base/limits.h"
+#include "crypto/privkey.h"
 #include "json/parse.h"
+#include "x509/cert.h"
 
 static bool parse_strictly(struct arena *a, struct bytes text, const struct json **ret, struct err *err)
 {
@@ -115,17 +118,64 @@ bool settings_name_parse(struct bytes file_name, struct settings_name *ret)
     return true;
 }
 
+/* Each says what is expected and never what there is: all of it is secret. */
+static bool is_word_line(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* What a server would refuse later, and nobody would connect with these settings. A certificate is of use with its own key only. */
+static bool check_protected(const struct protected_settings *p, struct err *err)
+{
+    struct privkey *key CLEANUP(privkey_free_at) = NULL;
+    struct cert *cert CLEANUP(cert_free_at) = NULL;
+    struct err why = ERR_INIT; /* its sentence may quote what it read */
+
+    if (p->proxy_credential.len && bytes_find(p->proxy_credential, BYTES_LIT(":")) == SIZE_MAX)
+        return err_set(err, ERR_MALFORMED, "protectedSettings.proxyCredential: user:password is expected");
+    if (!p->client_cert_pem.len != !p->client_key_pem.len)
+        return err_set(err, ERR_MALFORMED, "protectedSettings.%s is missing: certificate and key go together",
+                       p->client_cert_pem.len ? "clientKeyPem" : "clientCertPem");
+    if (!p->client_cert_pem.len)
+        return true;
+    if (!cert_parse_pem(p->client_cert_pem, &cert, &why))
+        return err_set(err, ERR_MALFORMED, "protectedSettings.clientCertPem: a certificate in PEM is expected");
+    if (!privkey_from_pem(p->client_key_pem, &key, &why))
+        return err_set(err, ERR_MALFORMED, "protectedSettings.clientKeyPem: an unencrypted private key in PEM is expected");
+    return (cert->key && pubkey_equal(cert->key, privkey_public(key))) ||
+           err_set(err, ERR_MALFORMED, "protectedSettings.clientKeyPem: it is the key of another certificate than clientCertPem");
+}
+
+enum protected_form { FORM_LINE, FORM_LINES };
+
+static bool take_protected_value(const char *name, enum protected_form form, const struct json *v, struct bytes *ret, struct err *err)
+{
+    struct bytes text =
+        bytes_trim(json_text(v, BYTES_NONE)); /* a token's file ends with a line's end, and so does what was pasted from it */
+
+    if (!is_null(v) && v->type != JSON_STRING)
+        return err_set(err, ERR_MALFORMED, "protectedSettings.%s: a text is expected", name);
+    if (form == FORM_LINE && !is_word_line(text))
+        return err_set(err, ERR_MALFORMED, "protectedSettings.%s: control characters are refused", name);
+    *ret = text;
+    return true;
+}
+
 bool protected_settings_parse(struct arena *a, struct bytes text, struct protected_settings *ret, struct err *err)
 {
     struct protected_settings found = { 0 };
     const struct {
         const char *name;
+        enum protected_form form;
         struct bytes *to;
-    } keys[] = { { "reportingToken", &found.reporting_token },
-                 { "proxyCredential", &found.proxy_credential },
-                 { "enrollmentToken", &found.enrollment_token },
-                 { "clientCertPem", &found.client_cert_pem },
-                 { "clientKeyPem", &found.client_key_pem } };
+    } keys[] = { { "reportingToken", FORM_LINE, &found.reporting_token },
+                 { "proxyCredential", FORM_LINE, &found.proxy_credential },
+                 { "enrollmentToken", FORM_LINE, &found.enrollment_token },
+                 { "clientCertPem", FORM_LINES, &found.client_cert_pem },
+                 { "clientKeyPem", FORM_LINES, &found.client_key_pem } };
     const struct json *all;
 
     /* The parser's sentence may quote what it read: here that is secret. */
@@ -133,18 +183,27 @@ bool protected_settings_parse(struct arena *a, struct bytes text, struct protect
         return err_set(err, ERR_MALFORMED, "protectedSettings: what was decrypted is no JSON object");
     for (size_t i = 0; i < all->object.n; i++) {
         const struct json_member *m = &all->object.members[i];
+        unsigned distance = DISTANCE_NEAR;
+        const char *near = NULL;
         size_t k = 0;
 
         while (k < ARRAY_LEN(keys) && !bytes_equal_string(m->name, keys[k].name))
             k++;
-        if (k == ARRAY_LEN(keys)) {
-            found.unknown_key = found.unknown_key.len ? found.unknown_key : m->name;
-            continue;
+        for (size_t n = 0; n < ARRAY_LEN(keys) && k == ARRAY_LEN(keys); n++) {
+            unsigned d = distance_between(m->name, keys[n].name);
+
+            near = d < distance ? keys[n].name : near;
+            distance = d < distance ? d : distance;
         }
-        if (!is_null(m->value) && m->value->type != JSON_STRING)
-            return err_set(err, ERR_MALFORMED, "protectedSettings.%s: a text is expected", keys[k].name);
-        *keys[k].to = json_text(m->value, BYTES_NONE);
+        if (k == ARRAY_LEN(keys) && (!found.unknown_key.len || near)) {
+            found.unknown_key = m->name;
+            found.meant_key = near;
+        }
+        if (k < ARRAY_LEN(keys) && !take_protected_value(keys[k].name, keys[k].form, m->value, keys[k].to, err))
+            return false;
     }
+    if (!check_protected(&found, err))
+        return false;
     *ret = found;
     return true;
 }

@@ -28,6 +28,9 @@ bool settings_name_parse(struct bytes file_name, struct settings_name *ret);
 /* What protectedSettings holds once it is decrypted; none of it may be shown. Empty: not given. Views into `text`, which the caller wipes. */
 struct protected_settings {
     struct bytes reporting_token, proxy_credential, enrollment_token, client_cert_pem, client_key_pem;
-    struct bytes unknown_key; /* the first key that we do not know; its name only */
+    struct bytes unknown_key; /* one that we do not know, if possible one that is near to a known one; its name only */
+    const char *meant_key;    /* the known one that it is near to; NULL: none */
 };
+/* A value that could never be used is refused: one with control characters, a proxy's credential without a colon, half a pair of certificate and key,
+ * or a pair that is none. */
 MUST_CHECK bool protected_settings_parse(struct arena *a, struct bytes text, struct protected_settings *ret, struct err *err);

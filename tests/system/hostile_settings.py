@@ -3,6 +3,8 @@
 the table (guest-agent.md 6.5, 7.2), the key and what is wrong with it named, what was in force before still in force, and never a crash. Prints TAP.
 
 usage: hostile_settings.py BUILD_FOLDER"""
+import base64
+import hashlib
 import json
 import os
 import re
@@ -69,6 +71,12 @@ REFUSED = [
     ("an endpoint with a space in it", public(config(MAA, "maaEndpoint", "https://a .example")), 53, [MAA + ".maaEndpoint"]),
     ("an endpoint of 2049 characters", public(config(MAA, "maaEndpoint", "https://a.example/" + "x" * 2031)), 53, [MAA + ".maaEndpoint"]),
     ("no host", public(config(MAA, "maaEndpoint", "https://")), 53, [MAA + ".maaEndpoint"]),
+    *[(f"the host of {url[:40]}", public(config(MAA, "maaEndpoint", url)), 53, [MAA + ".maaEndpoint"])
+      for url in ("https://[::1", "https://[zz]", "https://::1", "https://[::1]x", "https://a..b", "https://a:1:2", "https://" + "a" * 64, "https://b\u00fccher.example",
+                  "https://" + ".".join(["a" * 60] * 5), "https://[fe80::1%25eth0]")],
+    *[(f"an endpoint in {place or 'no section'}", public(v), 53, ["has no meaning here", "belongs into AttestationConfig.MaaSettings"])
+      for place, v in ((TOP, config(TOP, "maaEndpoint", "https://a.example")), (ASC, config(ASC, "maaEndpoint", "https://a.example")),
+                       (None, {**GOOD, "maaEndpoint": "https://a.example"}))],
     ("a port that is none", public(config(MAA, "maaEndpoint", "https://a.example:99999")), 53, [MAA + ".maaEndpoint"]),
     ("a reporting endpoint without TLS", public(config(ASC, "ascReportingEndpoint", "ftp://a")), 53, [ASC + ".ascReportingEndpoint"]),
     *[(f"the key {name}", public({"AttestationConfig": {"MaaSettings": {name: "https://a.example"}}}), 53, [name, "did you mean maaEndpoint"])
@@ -88,6 +96,7 @@ REFUSED = [
     ("a proxy that is a program", public(config(OURS, "proxy", "javascript:alert(1)")), 53, [OURS + ".proxy"]),
     ("certificates that are none", public(config(OURS, "caBundlePem", "hello")), 53, [OURS + ".caBundlePem"]),
     ("a private key among the certificates", public(config(OURS, "caBundlePem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")), 53, [OURS + ".caBundlePem"]),
+    ("a pin of 63 digits", public(config(OURS, "pinnedSpkiSha256", ["a" * 63])), 53, [OURS + ".pinnedSpkiSha256: [0]", "SHA-256"]),
     ("a pin that is none", public(config(OURS, "pinnedSpkiSha256", ["zz"])), 53, [OURS + ".pinnedSpkiSha256"]),
     ("pins that are a text", public(config(OURS, "pinnedSpkiSha256", {"a": 1})), 53, [OURS + ".pinnedSpkiSha256"]),
     ("a tenant that is an object", public(config(MAA, "maaTenantName", {})), 53, [MAA + ".maaTenantName"]),
@@ -206,6 +215,79 @@ def check_settings(machine):
     tap.check(code == 0 and status.get("status") in ("transitioning", "success", "warning"), "an empty file is no settings, and no error", f"{code} {said} {status}")
 
 
+def check_protected(machine):
+    """Protected settings as a template's author may have filled them in: encrypted well, and of no use."""
+    cert, key, other = (f"{machine.folder}/{name}.pem" for name in ("cert", "key", "other"))
+    for c, k in ((cert, key), (f"{machine.folder}/stranger.pem", other)):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=t", "-days", "2", "-keyout", k, "-out", c], check=True, stderr=subprocess.DEVNULL)
+    der = subprocess.run(["openssl", "x509", "-in", cert, "-outform", "DER"], check=True, capture_output=True).stdout
+    thumbprint = hashlib.sha1(der).hexdigest().upper()
+    shutil.copyfile(cert, f"{machine.folder}/lib/{thumbprint}.crt")
+    shutil.copyfile(key, f"{machine.folder}/lib/{thumbprint}.prv")
+    mine, my_key, foreign_key = (open(name).read() for name in (cert, key, other))
+
+    def enable(secrets, *how):
+        text = secrets if isinstance(secrets, bytes) else json.dumps(secrets).encode()
+        cms = subprocess.run(["openssl", "cms", "-encrypt", "-binary", "-outform", "DER", *(how or ("-aes256", cert))], input=text, capture_output=True, check=True).stdout
+        v = public(GOOD)
+        v["runtimeSettings"][0]["handlerSettings"].update(protectedSettings=base64.b64encode(cms).decode(), protectedSettingsCertThumbprint=thumbprint)
+        return machine.enable(v)
+
+    for what, secrets, how in [("AES-128", {"reportingToken": "hunter2"}, ("-aes128", cert)), ("3DES", {"reportingToken": "hunter2"}, ("-des3", cert)),
+                               ("another recipient before", {"reportingToken": "hunter2"}, ("-aes256", f"{machine.folder}/stranger.pem", cert)),
+                               ("a key's identifier for a name", {"reportingToken": "hunter2"}, ("-aes256", "-keyid", cert)), ("a line's end behind the token", {"reportingToken": "hunter2\n"}, ()),
+                               ("certificate and key", {"clientCertPem": mine, "clientKeyPem": my_key}, ())]:
+        code, said, status = enable(secrets, *how)
+        tap.check(code == 0 and "hunter2" not in said + json.dumps(status), f"protected settings with {what}: taken", f"{code} {said}")
+    before = machine.in_force()
+    for what, secrets, names, how in [
+        ("for somebody else", {}, ["not encrypted to this certificate"], ("-aes256", f"{machine.folder}/stranger.pem")), ("no JSON", b"hunter2", ["no JSON object"], ()),
+        ("the same key twice", b'{"reportingToken":"hunter2","reportingToken":"x"}', ["no JSON object"], ()), ("a token of two lines", {"reportingToken": "hunter2\r\nX: y"}, ["reportingToken"], ()),
+        ("a credential without a colon", {"proxyCredential": "hunter2"}, ["proxyCredential", "user:password"], ()), ("a certificate alone", {"clientCertPem": mine}, ["clientKeyPem"], ()),
+        ("a key alone", {"clientKeyPem": my_key}, ["clientCertPem"], ()), ("another certificate's key", {"clientCertPem": mine, "clientKeyPem": foreign_key}, ["clientKeyPem"], ()),
+        ("a certificate that is none", {"clientCertPem": "hunter2", "clientKeyPem": my_key}, ["clientCertPem"], ())]:
+        code, said, status = enable(secrets, *how)
+        shown = json.dumps(status)
+        fine = code == 53 and status.get("code") == 53 and all(n in said and n in shown for n in names) and "protectedSettings" in said
+        tap.check(fine and "hunter2" not in said + shown and "PRIVATE KEY" not in said + shown and machine.in_force() == before, f"protected settings, {what}: 53", f"{code} {said}")
+    code, said, status = enable({"reportingtoken": "hunter2"})
+    shown = json.dumps(status)
+    tap.check(code == 0 and "did you mean reportingToken?" in shown and "hunter2" not in said + shown, "a mistyped protected key: a warning that names the nearest one", shown)
+
+
+def check_odd_occasions(machine):
+    """What is no matter of the settings' text: a folder that is not there, a pipe, several calls at once."""
+    shutil.rmtree(f"{machine.install}/status")
+    code, said, status = machine.enable(public(GOOD))
+    tap.check(code == 0 and status.get("status") == "transitioning", "the status's folder is made anew where it is missing", f"{code} {said} {status}")
+    before = machine.in_force()
+    os.mkfifo(f"{machine.install}/config/{machine.sequence + 1}.settings")
+    code, said, status = machine.enable(None)
+    tap.check(code == 53 and status.get("code") == 53 and machine.in_force() == before, "settings that are a pipe: 53, and nobody waits for it", f"{code} {said}")
+    env = dict(os.environ, AZURE_GUEST_AGENT_EXTENSION_PATH=machine.install, AZURE_GUEST_AGENT_EXTENSION_VERSION="1.0")
+    calls = []
+    for n in range(machine.sequence + 1, machine.sequence + 9):
+        with open(f"{machine.install}/config/{n}.settings", "w") as f:
+            json.dump(public(config(MAA, "maaEndpoint", f"https://number{n}.example")), f)
+        calls.append(subprocess.Popen([AGENT, "enable", "--root", machine.root, "--services", "none", "--fw-cfg", ""], env=dict(env, ConfigSequenceNumber=str(n)),
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    codes = [c.wait(200) for c in calls]
+    with open(f"{machine.install}/mrseq") as f:
+        last = f.read().strip()
+    tap.check(codes == [0] * 8 and f"https://number{last}.example" in machine.in_force(), "several calls at once: number and configuration of the last one", f"{codes} {last} {machine.in_force()}")
+    with open(f"{machine.install}/config/{last}.settings", "w") as f:
+        json.dump(public(config(OURS, "purgeOnUninstall", True)), f)
+    os.makedirs(f"{machine.root}/var/lib/trueboot-agent", exist_ok=True)
+    with open(f"{machine.root}/var/lib/trueboot-agent/ak.json", "w") as f:
+        f.write("{}")
+    for verb in ("enable", "uninstall"):
+        done = subprocess.run([AGENT, verb, "--root", machine.root, "--services", "none", "--fw-cfg", "", "--tcti", "swtpm:path=/nonexistent"], env=dict(env, ConfigSequenceNumber=last),
+                              capture_output=True, text=True, timeout=60)
+        tap.check(done.returncode == 0, f"{verb}: 0", done.stderr)
+    tap.check("is wiped" in done.stdout and not os.listdir(f"{machine.root}/var/lib/trueboot-agent"), "purged without a TPM that answers: the identity's files are gone",
+              done.stdout + done.stderr + str(os.listdir(f"{machine.root}/var/lib/trueboot-agent")))
+
+
 def check_files(folder):
     for number, (content, names) in enumerate(CONFS):
         path = f"{folder}/agent.conf"
@@ -249,7 +331,7 @@ def check_words():
     """Words that are too few, too many or unknown; with an empty environment too, which lies behind the arguments in memory."""
     for arguments, env, code, said in [([], {}, 0, "Usage: trueboot-agent VERB"), ([], {"FOO": "bar"}, 0, "Usage: trueboot-agent VERB"), (["help"], {}, 0, "Usage: trueboot-agent VERB"),
                                        (["diagnose", "--help"], {}, 0, "Usage: trueboot-agent diagnose"), (["once", "--json", "--help"], {}, 0, "--nonce HEX"), (["help", "me"], {}, 2, "\"me\" is one word too many"),
-                                       (["ru"], {}, 2, "no such verb"), (["run", "--cycle"], {}, 2, "requires an argument"), (["run", "--bogus"], {}, 2, "see `trueboot-agent run --help`"),
+                                       (["ru"], {}, 2, "no verb \"ru\"; did you mean run?"), (["\x1b[2J"], {}, 2, "no verb"), (["help", "enable"], {}, 0, "Usage: trueboot-agent enable"), (["run", "--cycle"], {}, 2, "requires an argument"), (["run", "--bogus"], {}, 2, "see `trueboot-agent run --help`"),
                                        *[(["run", "--cycles", n], {}, 2, "--cycles: a number from 1") for n in ("0", "-1", "+1", "1x", " 1", "", "99999999999999999999")],
                                        *[(["publish", "--every", n], {}, 2, "--every: 1 to 3600") for n in ("0", "-1", "3601", "1h")],
                                        (["status", "--nonce", "00"], {}, 2, "--nonce is no option of status, but of once"), (["run", "--json"], {}, 2, "but of diagnose"),
@@ -279,7 +361,10 @@ def check_stranger(folder):
 def main():
     folder = tempfile.mkdtemp(prefix="trueboot-settings-")
     try:
-        check_settings(Machine(folder))
+        machine = Machine(folder)
+        check_settings(machine)
+        check_protected(machine)
+        check_odd_occasions(machine)
         check_files(folder)
         check_diagnosis(folder)
         check_words()

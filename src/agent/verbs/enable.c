@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "agent/files/folder.h"
@@ -79,20 +80,25 @@ static const char *base_name(const char *path)
 static bool read_settings(struct enabling *e, struct err *err)
 {
     struct arena *a = &e->in->arena;
+    struct bytes content CLEANUP(file_free) = BYTES_NONE, text = BYTES_NONE;
     struct handler_settings settings = { 0 };
-    struct bytes text = BYTES_NONE;
 
     /* 6.6: without settings there is an empty 0.settings; a number whose file is not there must not put the defaults into force. */
     if (!e->h.settings_file && e->h.sequence)
         return err_set(err, ERR_NOT_FOUND, "%s%s%u.settings is not there", e->h.extension, *e->h.extension ? "." : "", e->h.sequence);
-    if (e->h.settings_file && !file_read_in(a, e->h.settings_file, LIMIT_SETTINGS_BYTES, &text, err))
+    /* Nor may a pipe, which is empty when nobody writes to it. */
+    if (e->h.settings_file && !file_read_plain(e->h.settings_file, LIMIT_SETTINGS_BYTES, &content, err))
         return false;
+    if (!arena_copy(a, content, &text))
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
     if (!handler_settings_parse(a, text, &settings, err))
         return err_within(err, "%s", base_name(e->h.settings_file));
     if (!attestation_config_read(a, settings.public_settings, &e->settings, err) || !open_protected(e, &settings, err))
         return false;
     if (e->secrets.unknown_key.len)
-        attestation_config_warn(&e->settings, a, "protectedSettings has a key that is unknown and ignored");
+        attestation_config_warn(&e->settings, a, "protectedSettings has a key that is unknown and ignored%s%s%s",
+                                e->secrets.meant_key ? "; did you mean " : "", e->secrets.meant_key ? e->secrets.meant_key : "",
+                                e->secrets.meant_key ? "?" : "");
     return true;
 }
 
@@ -283,16 +289,30 @@ static int apply(struct enabling *e, struct service_control *services)
     return VERB_EXIT_OK;
 }
 
+/* The VM agent makes it, and shows a handler without a status as one that is still starting: nobody would read why. */
+static bool make_status_folder(const struct enabling *e, struct err *err)
+{
+    const char *folder = e->h.environment.status_folder;
+
+    return mkdir(folder, 0700) == 0 || errno == EEXIST ? true
+                                                       : err_set(err, ERR_IO, "no folder for the status, %s: %s", folder, strerror(errno));
+}
+
 int verb_enable(struct invocation *in)
 {
     struct enabling e CLEANUP(enabling_done) = { .in = in, .now_ms = clock_now_ms() };
     struct service_control services;
     struct err err = ERR_INIT, none = ERR_INIT;
+    int turn CLEANUP(folder_close_at) = -1;
 
     if (!verb_may_install(in, "enable"))
         return VERB_EXIT_MISSING;
+    if (!verb_take_turn(in, &turn, &err))
+        return verb_refused("enable", VERB_EXIT_TIMED_OUT, &err);
     if (!handler_find(&in->arena, &e.h, &err) || !verb_services(in, &services, &err))
         return verb_refused("enable", err.code == ERR_NOT_FOUND ? VERB_EXIT_MISSING : VERB_EXIT_INTERNAL, &err);
+    if (!make_status_folder(&e, &err))
+        return verb_refused("enable", VERB_EXIT_INTERNAL, &err);
     e.had_record = record_read(&in->arena, in->places_of.handler_record, &e.record, &none);
     if (!read_settings(&e, &err) || !normalise(&e, &err))
         return refuse(&e, VERB_EXIT_BAD_SETTINGS, &err);

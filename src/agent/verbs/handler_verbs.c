@@ -1,6 +1,10 @@
 #include "agent/verbs/handler_verbs.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 #include "agent/files/folder.h"
 #include "base/file.h"
@@ -21,6 +25,27 @@ bool verb_may_install(const struct invocation *in, const char *verb)
 bool verb_services(const struct invocation *in, struct service_control *ret, struct err *err)
 {
     return service_choose(ret, in->services, &in->places_of, err);
+}
+
+bool verb_take_turn(struct invocation *in, int *ret_turn, struct err *err)
+{
+    enum { WAIT_MS = 120 * 1000 /* enable takes 65 s at most, and the VM agent kills it at 300 */, POLL_MS = 100 };
+    const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+    char *path = arena_printf(&in->arena, "%s/verb.lock", in->places_of.publish_dir);
+    struct err none = ERR_INIT;
+
+    *ret_turn = -1;
+    if (!path || !folder_make(in->places_of.publish_dir, 0755, geteuid(), getegid(), &none))
+        return true;
+    *ret_turn = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    for (int waited = 0; *ret_turn >= 0 && flock(*ret_turn, LOCK_EX | LOCK_NB) != 0; waited += POLL_MS) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return true;
+        if (waited >= WAIT_MS)
+            return err_set(err, ERR_LATE, "another verb has been running for %d s", WAIT_MS / 1000);
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 int verb_refused(const char *verb, int code, const struct err *err)

@@ -11,6 +11,13 @@ bool verb_may_install(const struct invocation *in, const char *verb);
 
 MUST_CHECK bool verb_services(const struct invocation *in, struct service_control *ret, struct err *err);
 
+/* One verb of the handler at a time: what one writes, another must not half replace. Waits for the one before, for as long as that may take at most;
+ * false: it does not end. Where no lock can be had it goes on alone. The caller closes *ret_turn (-1: none) to end its turn. */
+MUST_CHECK bool verb_take_turn(struct invocation *in, int *ret_turn, struct err *err);
+
+/* state.c: what `reset` does, for an uninstall that purges: the files go even when the TPM does not give its key away. The exit code. */
+int verb_purge(struct invocation *in);
+
 /* Prints "VERB: why", gives `code`. */
 int verb_refused(const char *verb, int code, const struct err *err);
 

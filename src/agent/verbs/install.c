@@ -169,9 +169,13 @@ int verb_uninstall(struct invocation *in)
     struct err err = ERR_INIT;
     char owner[OWNER_MAX];
     struct handler h;
+    int turn CLEANUP(folder_close_at) = -1;
+    bool purge;
 
     if (!verb_may_install(in, "uninstall"))
         return VERB_EXIT_MISSING;
+    if (!verb_take_turn(in, &turn, &err))
+        fprintf(stderr, "trueboot-agent: uninstall: %s; it goes away all the same\n", err.text);
     if (!handler_locate(&in->arena, &h, &err) || !verb_services(in, &services, &err))
         return verb_refused("uninstall", VERB_EXIT_INTERNAL, &err);
     if (owner_read(&in->places_of, owner) && strcmp(owner, h.version) != 0) {
@@ -180,8 +184,9 @@ int verb_uninstall(struct invocation *in)
     }
     if (!services.ops->stop(&services, &err))
         fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
-    if (purge_is_wanted(in) && verb_reset(in) != VERB_EXIT_OK)
-        fprintf(stderr, "trueboot-agent: uninstall: the identity could not be wiped\n");
+    purge = purge_is_wanted(in);
+    if (purge && verb_purge(in) != VERB_EXIT_OK)
+        fprintf(stderr, "trueboot-agent: uninstall: the identity could not be wiped entirely\n");
     remove_units(in);
     remove_below(in, in->places_of.program_dir, "trueboot-agent");
     rmdir(in->places_of.program_dir);
@@ -196,6 +201,7 @@ int verb_uninstall(struct invocation *in)
         remove_run_folders(in);
         remove_user(in);
     }
-    printf("trueboot-agent %s is uninstalled; the machine's identity stays unless purgeOnUninstall was set\n", h.version);
+    printf("trueboot-agent %s is uninstalled; the machine's identity %s\n", h.version,
+           purge ? "is wiped, as purgeOnUninstall wants it" : "stays");
     return VERB_EXIT_OK;
 }

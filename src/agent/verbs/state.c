@@ -81,22 +81,38 @@ static void stop_daemon(struct invocation *in)
         fprintf(stderr, "trueboot-agent: reset: the daemon may still run: %s\n", err.text);
 }
 
-int verb_reset(struct invocation *in)
+/* A machine without a TPM has no key to take away. With a TPM that does not answer the files are what is known of the key: they stay for the next try,
+ * unless `anyhow`. */
+static int wipe_identity(struct invocation *in, bool anyhow)
 {
     const struct ak_options options = { .handle = in->config.ak_handle, .handle_fallback = in->config.ak_handle_fallback };
     struct tpm_device *tpm CLEANUP(tpm_device_close_at) = NULL;
     struct session session CLEANUP(session_done);
     struct failure why = FAILURE_INIT;
     struct err err = ERR_INIT;
+    int code = VERB_EXIT_OK;
 
-    stop_daemon(in);
     session_init(&session, &in->config);
     forget_copies(in);
-    if (!tpm_device_open(in->config.tcti, &tpm, &why) || !ak_forget(tpm, &options, &session.state.ak, &why))
-        return verb_failed("reset", &why);
+    if (!tpm_device_open(in->config.tcti, &tpm, &why) || !ak_forget(tpm, &options, &session.state.ak, &why)) {
+        if (why.id == FAILURE_NO_TPM)
+            fprintf(stderr, "trueboot-agent: reset: there is no TPM, and so no key to take out of it\n");
+        else
+            code = verb_failed("reset", &why);
+        if (code != VERB_EXIT_OK && !anyhow)
+            return code;
+    }
     if (!state_erase(in->config.state_dir, &err)) {
         fprintf(stderr, "trueboot-agent: reset: %s\n", err.text);
         return VERB_EXIT_ERROR;
     }
-    return VERB_EXIT_OK;
+    return code;
 }
+
+int verb_reset(struct invocation *in)
+{
+    stop_daemon(in);
+    return wipe_identity(in, false);
+}
+
+int verb_purge(struct invocation *in) { return wipe_identity(in, true); }

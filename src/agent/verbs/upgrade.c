@@ -18,11 +18,14 @@ int verb_update(struct invocation *in)
     struct handler_record record;
     struct err err = ERR_INIT;
     struct handler h;
+    int turn CLEANUP(folder_close_at) = -1;
     uid_t uid;
     gid_t gid;
 
     if (!verb_may_install(in, "update"))
         return VERB_EXIT_MISSING;
+    if (!verb_take_turn(in, &turn, &err))
+        return verb_refused("update", VERB_EXIT_TIMED_OUT, &err);
     if (!handler_locate(&in->arena, &h, &err))
         return verb_refused("update", VERB_EXIT_INTERNAL, &err);
     if (!stays || !*stays || strlen(stays) >= OWNER_MAX - 2 || strspn(stays, "0123456789.") != strlen(stays))
@@ -45,9 +48,12 @@ int verb_disable(struct invocation *in)
     struct service_control services;
     struct handler_record record;
     struct err err = ERR_INIT;
+    int turn CLEANUP(folder_close_at) = -1;
 
     if (!verb_may_install(in, "disable"))
         return VERB_EXIT_MISSING;
+    if (!verb_take_turn(in, &turn, &err))
+        return verb_refused("disable", VERB_EXIT_TIMED_OUT, &err);
     if (!verb_services(in, &services, &err) || !services.ops->stop(&services, &err))
         return verb_refused("disable", VERB_EXIT_INTERNAL, &err);
     if (record_read(&in->arena, in->places_of.handler_record, &record, &err)) {

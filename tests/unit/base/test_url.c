@@ -33,6 +33,35 @@ TEST(an_address_has_a_scheme_a_host_perhaps_a_port_and_no_secrets)
         { "https://a/\n", false, false },
         { "https://a/\xc3\xa9", false, false },
         { "https://a%2f", false, false },
+        { "https://a.example.", true, true },
+        { "https://a_b.example", true, true },
+        { "https://[2001:DB8::8:800:200C:417A]/x", true, true },
+        { "https://[1:2:3:4:5:6:7:8]", true, true },
+        { "https://[::]:1", true, true },
+        { "https://[::ffff:192.0.2.1]", true, true },
+        { "https://[1:2:3:4:5:6:192.0.2.1]", true, true },
+        { "https://[::1", false, false },
+        { "https://::1", false, false },
+        { "https://[::1]x", false, false },
+        { "https://[::1]:", false, false },
+        { "https://[]", false, false },
+        { "https://[zz]", false, false },
+        { "https://[1:2:3:4:5:6:7]", false, false },
+        { "https://[1:2:3:4:5:6:7:8:9]", false, false },
+        { "https://[1::2::3]", false, false },
+        { "https://[1:::2]", false, false },
+        { "https://[:1]", false, false },
+        { "https://[1:]", false, false },
+        { "https://[12345::]", false, false },
+        { "https://[::1.2.3]", false, false },
+        { "https://[::a.1.1.1]", false, false },
+        { "https://[1.2.3.4]", false, false },
+        { "https://[fe80::1%25eth0]", false, false },
+        { "https://a..b", false, false },
+        { "https://.a", false, false },
+        { "https://.", false, false },
+        { "https://a[1]", false, false },
+        { "https://a:1:2", false, false },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -51,7 +80,21 @@ TEST(an_address_may_be_as_long_as_the_limit_and_no_longer)
     struct err err = ERR_INIT;
 
     memset(text, 'a', sizeof text);
-    memcpy(text, "https://", 8);
+    memcpy(text, "https://a/", 10);
     CHECK(url_check((struct bytes){ (const uint8_t *)text, URL_MAX }, URL_HTTPS, &err));
     CHECK(!url_check((struct bytes){ (const uint8_t *)text, URL_MAX + 1 }, URL_HTTPS, &err) && err.code == ERR_LIMIT);
+}
+
+TEST(a_hosts_name_and_its_labels_have_limits_of_their_own)
+{
+    char text[320] = "https://";
+    struct err err = ERR_INIT;
+
+    memset(text + 8, 'a', 64);
+    CHECK(url_check((struct bytes){ (const uint8_t *)text, 8 + 63 }, URL_HTTPS, &err));
+    CHECK(!url_check((struct bytes){ (const uint8_t *)text, 8 + 64 }, URL_HTTPS, &err));
+    for (size_t i = 0; i < 300; i++)
+        text[8 + i] = i % 2 ? '.' : 'a';
+    CHECK(url_check((struct bytes){ (const uint8_t *)text, 8 + 253 }, URL_HTTPS, &err));
+    CHECK(!url_check((struct bytes){ (const uint8_t *)text, 8 + 255 }, URL_HTTPS, &err));
 }

@@ -89,13 +89,14 @@ TEST(our_own_keys_are_read)
                     "{\"AttestationConfig\":{\"Trueboot\":{\"protocol\":\"AzureGuest\",\"challenge\":false,\"imaReporting\":\"True\","
                     "\"profile\":\"selfhosted\",\"proxy\":\"http://proxy:3128\",\"purgeOnUninstall\":true,\"strictEnable\":\"true\","
                     "\"pinnedSpkiSha256\":[\"00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\","
-                    "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]}}}",
+                    "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]}}}",
                     &c, &err),
         err);
     CHECK(bytes_equal_string(c.protocol, "azureguest") && bytes_equal_string(c.profile, "selfhosted"));
     CHECK(bytes_equal_string(c.proxy, "http://proxy:3128"));
     CHECK(c.challenge == CHOICE_NO && c.ima_reporting == CHOICE_YES && c.purge_on_uninstall == CHOICE_YES && c.strict_enable == CHOICE_YES);
-    CHECK_INT(c.n_pins, 2);
+    CHECK_INT(c.n_pins, 3);
+    CHECK(bytes_equal(c.pins[1], c.pins[2])); /* as curl and `diagnose` write it */
     CHECK(bytes_equal_string(c.pins[0], "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"));
     CHECK(bytes_equal_string(c.pins[1], "0000000000000000000000000000000000000000000000000000000000000000"));
 }
@@ -118,7 +119,8 @@ TEST(a_mistyped_key_warns_and_names_the_nearest_one)
         { "{\"AttestationConfig\":{\"MaaSettings\":{\"maaAttestationPolicyContent\":\"version= 1.0;\"}}}",
           "maaAttestationPolicyContent is ignored" },
         { "{\"AttestationConfig\":{\"AscSettings\":{\"ascReportingFrequency\":\"soon\"}}}", "\"soon\" is no frequency" },
-        { "{\"AttestationConfig\":{\"AscSettings\":{\"ascReportingFrequency\":4}}}", "is no frequency" },
+        { "{\"AttestationConfig\":{\"AscSettings\":{\"ascReportingFrequency\":4}}}", "ascReportingFrequency: 4 is no frequency" },
+        { "{\"AttestationConfig\":{\"AscSettings\":{\"ascReportingFrequency\":[\"4H\"]}}}", "a list is no frequency" },
         { "{\"AttestationConfig\":{\"AscSettings\":{\"ascReportingFrequency\":\"1M\"}}}", "below 15 minutes" },
         { "{\"AttestationConfig\":{\"AscSettings\":{\"ascReportingFrequency\":\"2D\"}}}", "above 24 hours" },
     };
@@ -147,8 +149,6 @@ TEST(what_could_send_evidence_elsewhere_is_refused_and_named)
         { "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndPoint\":\"\"}}}", "did you mean maaEndpoint?" },
         { "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndpiont\":\"https://a\"}}}", "did you mean maaEndpoint?" },
         { "{\"AttestationConfig\":{\"AscSettings\":{\"ascreportingendpoint\":\"https://a\"}}}", "did you mean ascReportingEndpoint?" },
-        { "{\"AttestationConfig\":{\"maaEndpoint\":\"https://a\"}}", "AttestationConfig.maaEndpoint is no key here" },
-        { "{\"maaEndpoint\":\"https://a\"}", "maaEndpoint is no key here" },
         { "{\"AttestationConfig\":{\"maaSettings\":{\"maaEndpoint\":\"https://a\"}}}",
           "did you mean MaaSettings, and there is an endpoint in it" },
         { "{\"attestationConfig\":{\"MaaSettings\":{\"maaEndpoint\":\"https://a\"}}}",
@@ -166,7 +166,13 @@ TEST(what_could_send_evidence_elsewhere_is_refused_and_named)
         { "{\"AttestationConfig\":{\"Trueboot\":{\"profile\":\"gcp\"}}}", "AttestationConfig.Trueboot.profile" },
         { "{\"AttestationConfig\":{\"Trueboot\":{\"proxy\":\"http://user:secret@proxy\"}}}", "AttestationConfig.Trueboot.proxy" },
         { "{\"AttestationConfig\":{\"Trueboot\":{\"caBundlePem\":\"none\"}}}", "AttestationConfig.Trueboot.caBundlePem" },
-        { "{\"AttestationConfig\":{\"Trueboot\":{\"pinnedSpkiSha256\":[\"abcd\"]}}}", "AttestationConfig.Trueboot.pinnedSpkiSha256: [0]" },
+        { "{\"AttestationConfig\":{\"Trueboot\":{\"pinnedSpkiSha256\":[\"abcd\"]}}}",
+          "AttestationConfig.Trueboot.pinnedSpkiSha256: [0]: a SHA-256 hash" },
+        { "{\"AttestationConfig\":{\"maaEndpoint\":\"https://a\"}}",
+          "AttestationConfig.maaEndpoint has no meaning here: it belongs into AttestationConfig.MaaSettings" },
+        { "{\"ascReportingEndpoint\":\"https://a\"}",
+          "ascReportingEndpoint has no meaning here: it belongs into AttestationConfig.AscSettings" },
+        { "{\"AttestationConfig\":{\"AscSettings\":{\"maaEndpoint\":\"https://a\"}}}", "belongs into AttestationConfig.MaaSettings" },
         { "{\"AttestationConfig\":{\"Trueboot\":{\"pinnedSpkiSha256\":\"abcd\"}}}", "pinnedSpkiSha256: an array" },
         { "{\"AttestationConfig\":{\"MaaSettings\":{\"maaTenantName\":\"a\\nattest.endpoint = https://evil\"}}}",
           "control characters are refused" },
