@@ -23,6 +23,14 @@ MUST_CHECK bool guest_start(struct guest *g, struct err *err);
 void guest_stop(struct guest *g);
 /* A session over g->plan. */
 void guest_session(struct guest *g, struct session *ret);
+/* A guest, and such a session. Declares a, result and why, for attesting. */
+#define WITH_ATTESTING_SESSION(g, s)                \
+    struct session s CLEANUP(session_done) = { 0 }; \
+    struct arena a CLEANUP(arena_done) = { 0 };     \
+    struct attest_result result;                    \
+    struct failure why = FAILURE_INIT;              \
+    WITH_GUEST(g);                                  \
+    guest_session(&g, &s)
 /* The firmware log that the agent will read; NULL: there is none. */
 bool guest_log(struct guest *g, const struct bytes *log);
 /* One PCR extended by the emulator's own tools; no device may be open. */

@@ -562,13 +562,8 @@ TEST(a_second_agent_is_told_who_the_first_is)
 TEST(a_platforms_key_is_used_as_it_is_and_waited_for_longer_each_time)
 {
     static const unsigned pauses[] = { 60, 300, 900, 3600, 3600 };
-    struct session s CLEANUP(session_done) = { 0 };
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct attest_result result;
-    struct failure why = FAILURE_INIT;
 
-    WITH_GUEST(g);
-    guest_session(&g, &s);
+    WITH_ATTESTING_SESSION(g, s);
     REQUIRE_DONE(session_enrol(&s, false, &why), why); /* plays the platform: key at 0x81000003, certificate in NV */
     session_done(&s);
     g.config.profile = "azure";

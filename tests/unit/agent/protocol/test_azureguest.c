@@ -255,13 +255,7 @@ static bool attest_azure(struct guest *g, struct session *s, struct arena *a, st
 
 TEST(a_strict_verifier_takes_the_request_and_its_answer_opens)
 {
-    struct session s CLEANUP(session_done) = { 0 };
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct attest_result result;
-    struct failure why = FAILURE_INIT;
-
-    WITH_GUEST(g);
-    guest_session(&g, &s);
+    WITH_ATTESTING_SESSION(g, s);
     REQUIRE_DONE(attest_azure(&g, &s, &a, &result, &why), why);
     CHECK_STRING(g.stub.problem, "");
     CHECK_INT(g.stub.azure_attestations, 1);
@@ -280,13 +274,7 @@ TEST(a_strict_verifier_takes_the_request_and_its_answer_opens)
 
 TEST(a_register_that_moves_before_the_answer_is_open_costs_one_retry_and_nobody_notices)
 {
-    struct session s CLEANUP(session_done) = { 0 };
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct attest_result result;
-    struct failure why = FAILURE_INIT;
-
-    WITH_GUEST(g);
-    guest_session(&g, &s);
+    WITH_ATTESTING_SESSION(g, s);
     REQUIRE_DONE(attest_azure(&g, &s, &a, &result, &why), why);
     faulty_add(&g.plan, (struct fault){ .kind = FAULT_EXTEND, .command = TPM_CC_RSA_Decrypt, .pcr = 7, .times = 1 });
     g.stub.azure_attestations = 0;
@@ -311,13 +299,7 @@ TEST(a_register_that_moves_before_the_answer_is_open_costs_one_retry_and_nobody_
 
 TEST(an_answer_for_another_key_is_no_answer)
 {
-    struct session s CLEANUP(session_done) = { 0 };
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct attest_result result;
-    struct failure why = FAILURE_INIT;
-
-    WITH_GUEST(g);
-    guest_session(&g, &s);
+    WITH_ATTESTING_SESSION(g, s);
     g.stub.azure_seal_wrong = true;
     CHECK(!attest_azure(&g, &s, &a, &result, &why));
     CHECK_STRING(failure_name(why.id), "TOKEN_DECRYPT");
@@ -327,13 +309,7 @@ TEST(an_answer_for_another_key_is_no_answer)
 
 TEST(auto_falls_back_where_the_native_endpoint_is_not_there)
 {
-    struct session s CLEANUP(session_done) = { 0 };
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct attest_result result;
-    struct failure why = FAILURE_INIT;
-
-    WITH_GUEST(g);
-    guest_session(&g, &s);
+    WITH_ATTESTING_SESSION(g, s);
     REQUIRE_DONE(session_enrol(&s, false, &why), why);
     g.stub.no_tpm_endpoint = true;
     g.config.protocol = "tpm";
@@ -368,13 +344,8 @@ TEST(auto_falls_back_where_no_tpm_policy_is_set_and_on_no_other_refusal)
         { true, "InvalidOperation", "Malformed JWT: Could not find first period in the token.", false },
         { true, "PolicyEvaluationError", "A Deny claim was issued, authorization failed. The policy is not set to take this.", false },
     };
-    struct session s CLEANUP(session_done) = { 0 };
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct attest_result result;
-    struct failure why = FAILURE_INIT;
 
-    WITH_GUEST(g);
-    guest_session(&g, &s);
+    WITH_ATTESTING_SESSION(g, s);
     REQUIRE_DONE(session_enrol(&s, false, &why), why);
     g.config.protocol = "auto";
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -438,15 +409,10 @@ TEST(a_trimmed_log_replays_to_the_same_values_and_is_smaller)
 TEST(only_what_is_too_large_is_trimmed_and_what_stays_too_large_is_said)
 {
     static uint8_t large[1050 * 1024];
-    struct session s CLEANUP(session_done) = { 0 };
-    struct arena a CLEANUP(arena_done) = { 0 };
     struct log_builder fits CLEANUP(log_builder_done) = { 0 }, trims CLEANUP(log_builder_done) = { 0 };
-    struct attest_result result;
-    struct failure why = FAILURE_INIT;
     struct bytes log;
 
-    WITH_GUEST(g);
-    guest_session(&g, &s);
+    WITH_ATTESTING_SESSION(g, s);
     build_log(&fits, 1000);
     log = log_builder_bytes(&fits);
     REQUIRE(guest_log(&g, &log));

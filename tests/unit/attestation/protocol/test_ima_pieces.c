@@ -122,6 +122,14 @@ static const char *status_text(struct fixture *f)
     return json_to_string(&f->a, answer.json, JSON_COMPACT);
 }
 
+/* A service, and web1, whose kernel has started. */
+#define WITH_KERNEL(f, vm, k)                          \
+    FIXTURE(f);                                        \
+    struct test_vm *vm = fixture_vm(&f, "web1");       \
+    struct kernel *k = ARENA_NEW(&f.a, struct kernel); \
+    REQUIRE(vm != NULL && k != NULL);                  \
+    boot_kernel(k, vm)
+
 #define CHECK_CAME(answer_, n_, proved_)                      \
     do {                                                      \
         bool proved;                                          \
@@ -131,13 +139,9 @@ static const char *status_text(struct fixture *f)
 
 TEST(what_is_new_is_enough_and_entries_behind_the_quote_are_left_for_the_next_time)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct kernel *k = ARENA_NEW(&f.a, struct kernel);
+    WITH_KERNEL(f, vm, k);
     struct answer answer;
 
-    REQUIRE(vm && k);
-    boot_kernel(k, vm);
     for (unsigned i = 0; i < 20; i++)
         measure(k, "/lib/modules/6.1/a.ko", "signature");
     CHECK_INT(send(&f, vm, k, (struct piece){ 0, 8, 6, false, NULL }, &answer), 200); /* two entries came after the quote */
@@ -154,13 +158,9 @@ TEST(what_is_new_is_enough_and_entries_behind_the_quote_are_left_for_the_next_ti
 
 TEST(a_long_list_comes_in_pieces_and_proves_nothing_before_the_last_one)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct kernel *k = ARENA_NEW(&f.a, struct kernel);
+    WITH_KERNEL(f, vm, k);
     struct answer answer;
 
-    REQUIRE(vm && k);
-    boot_kernel(k, vm);
     measure(k, "/lib/modules/6.1/a.ko", "signature");
     measure(k, "/root/evil.ko", "");
     for (unsigned i = 2; i < 30; i++)
@@ -179,15 +179,13 @@ TEST(a_long_list_comes_in_pieces_and_proves_nothing_before_the_last_one)
 
 TEST(a_piece_that_does_not_go_on_is_asked_for_again_from_the_start_and_leaves_no_trace)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct kernel *k = ARENA_NEW(&f.a, struct kernel), *other = ARENA_NEW(&f.a, struct kernel);
+    WITH_KERNEL(f, vm, k);
+    struct kernel *other = ARENA_NEW(&f.a, struct kernel);
     struct answer answer;
     const char *verdict;
     size_t before;
 
-    REQUIRE(vm && k && other);
-    boot_kernel(k, vm);
+    REQUIRE(other != NULL);
     boot_kernel(other, vm);
     for (unsigned i = 0; i < 20; i++) {
         measure(k, "/lib/modules/6.1/a.ko", "signature");
@@ -254,15 +252,11 @@ TEST(a_list_cannot_hide_what_it_began_with)
 
 TEST(pieces_are_read_strictly_and_only_where_nobody_looks_at_single_entries)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct kernel *k = ARENA_NEW(&f.a, struct kernel);
+    WITH_KERNEL(f, vm, k);
     static const char *const wrong[] = { "{}",           "{\"from\":-1,\"more\":false}",  "{\"from\":500001,\"more\":false}",
                                          "{\"from\":0}", "{\"from\":0.5,\"more\":false}", "{\"from\":0,\"more\":1}" };
     struct answer answer;
 
-    REQUIRE(vm && k);
-    boot_kernel(k, vm);
     for (unsigned i = 0; i < 4; i++)
         measure(k, "/bin/true", "");
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -283,16 +277,12 @@ TEST(pieces_are_read_strictly_and_only_where_nobody_looks_at_single_entries)
 
 TEST(what_is_known_of_a_list_goes_with_its_vm)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct kernel *k = ARENA_NEW(&f.a, struct kernel);
+    WITH_KERNEL(f, vm, k);
     struct answer answer;
     struct bytes kept;
     struct err err = ERR_INIT;
     const char *key;
 
-    REQUIRE(vm && k);
-    boot_kernel(k, vm);
     measure(k, "/bin/true", "");
     CHECK_INT(send(&f, vm, k, (struct piece){ 0, 1, 1, false, NULL }, &answer), 200);
     key = arena_printf(&f.a, STORE_SETTING_IMA, vm->uuid);
@@ -308,13 +298,9 @@ TEST(what_is_known_of_a_list_goes_with_its_vm)
 /* kexec: the register goes on, and the list of the first kernel, which measured nothing but the aggregate, is gone. */
 TEST(a_kernel_that_kexec_started_is_told_and_its_list_goes_on)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct kernel *k = ARENA_NEW(&f.a, struct kernel);
+    WITH_KERNEL(f, vm, k);
     struct answer answer;
 
-    REQUIRE(vm && k);
-    boot_kernel(k, vm);
     measure_aggregate(k, vm);
     measure_aggregate(k, vm);
     measure(k, "/lib/modules/6.1/a.ko", "signature");

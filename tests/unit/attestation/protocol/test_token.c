@@ -41,15 +41,19 @@ static const char *names_of(struct arena *a, const struct json *object)
     return arena_string(a, writer_bytes(&w));
 }
 
+/* A service, and an attestation of web1 that has begun: for its claims and its token. */
+#define WITH_ATTESTATION(f, vm, t, p, jws)       \
+    FIXTURE(f);                                  \
+    struct test_vm *vm = fixture_vm(&f, "web1"); \
+    struct attestation t;                        \
+    const struct json *p;                        \
+    struct jws jws;                              \
+    REQUIRE(attestation_begin(&f, vm, &t))
+
 TEST(a_report_has_the_published_members_in_the_published_order)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct attestation t;
-    const struct json *p;
-    struct jws jws;
+    WITH_ATTESTATION(f, vm, t, p, jws);
 
-    REQUIRE(attestation_begin(&f, vm, &t));
     t.rp_data = "bm9uY2Ugb2YgdGhlIG1vbml0b3I";
     p = attested_payload(&f, &t, &jws);
     REQUIRE(p != NULL);
@@ -62,14 +66,9 @@ TEST(a_report_has_the_published_members_in_the_published_order)
 
 TEST(a_report_says_what_was_attested)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct attestation t;
-    const struct json *p;
-    struct jws jws;
+    WITH_ATTESTATION(f, vm, t, p, jws);
     int64_t nbf, exp, iat;
 
-    REQUIRE(attestation_begin(&f, vm, &t));
     t.rp_data = "bm9uY2U";
     p = attested_payload(&f, &t, &jws);
     REQUIRE(p != NULL);
@@ -91,13 +90,8 @@ TEST(a_report_says_what_was_attested)
 
 TEST(without_rp_data_there_is_no_nonce)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct attestation t;
-    const struct json *p;
-    struct jws jws;
+    WITH_ATTESTATION(f, vm, t, p, jws);
 
-    REQUIRE(attestation_begin(&f, vm, &t));
     p = attested_payload(&f, &t, &jws);
     REQUIRE(p != NULL);
     CHECK(!json_get(p, "rp_data") && !json_get(p, "nonce"));
@@ -106,14 +100,9 @@ TEST(without_rp_data_there_is_no_nonce)
 /* A request key in another spelling is bound by its characters, and shown without members that we do not know. */
 TEST(unknown_members_of_the_request_key_are_bound_but_not_repeated)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    struct attestation t;
+    WITH_ATTESTATION(f, vm, t, p, jws);
     const char *plain;
-    const struct json *p;
-    struct jws jws;
 
-    REQUIRE(attestation_begin(&f, vm, &t));
     plain = t.jwk;
     t.jwk = arena_printf(t.a, "{\"note\":\"<b>\", %s", t.jwk + 1);
     p = attested_payload(&f, &t, &jws);
@@ -198,13 +187,8 @@ TEST(evidence_of_an_unknown_vm_gets_a_token_without_a_vm_and_is_stored_nowhere)
 
 TEST(custom_claims_reach_the_policy_under_a_name_that_only_they_have)
 {
-    FIXTURE(f);
-    struct test_vm *vm = fixture_vm(&f, "web1");
-    const struct json *p;
-    struct attestation t;
-    struct jws jws;
+    WITH_ATTESTATION(f, vm, t, p, jws);
 
-    REQUIRE(attestation_begin(&f, vm, &t));
     t.more_data = ",\"custom_claims\":[{\"name\":\"secureBootEnabled\",\"value\":false,\"value_type\":\"boolean\"},"
                   "{\"name\":\"aikValidated\",\"value\":\"no\",\"value_type\":\"String\"},"
                   "{\"name\":\"x\",\"value\":5,\"value_type\":\"integer\"}]";
