@@ -90,7 +90,7 @@ static void remember_verdict(struct judging *j)
     j->memory.settled_ms = j->out->appraisal.time_ms;
 }
 
-/* Enrolment saw this VM's TPM claimed by another VM, or another's by this one (management/enrolment.c); or two machines answer as this one. */
+/* Enrolment saw this VM's TPM claimed by another VM, or another's by this one (management/enrolment_identity.c); or two machines answer as this one. */
 static bool find_twin(struct judging *j, struct err *err)
 {
     const char *key = arena_printf(j->a, STORE_SETTING_DUPLICATE, j->vm);

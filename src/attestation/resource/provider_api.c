@@ -1,153 +1,19 @@
 #include "attestation/resource/provider_api.h"
-#include <strings.h>
 #include "attestation/resource/deleted_api.h"
 #include "attestation/resource/directory_api.h"
 #include "attestation/resource/operation_kinds.h"
 #include "attestation/resource/operations_api.h"
+#include "attestation/resource/private_link_api.h"
 #include "attestation/resource/provider_body.h"
 #include "http/server/condition.h"
 
-#define RESOURCE_TYPE "Microsoft.Attestation/attestationProviders"
 enum { LIST_PAGE = 100 /* control-plane.md 10 */ };
-
-const char *provider_caller(const struct http_request *request)
-{
-    return request->caller.subject ? request->caller.subject : http_role_name(request->caller.role);
-}
 
 static const char *param(const struct http_request *request, const char *name, const char *otherwise)
 {
     struct bytes value = http_param(request, name);
 
     return value.data ? arena_string(request->arena, value) : otherwise;
-}
-
-/* ---- the resource ---------------------------------------------------------------------------------------------------- */
-
-static const char *enabled(bool on) { return on ? "Enabled" : "Disabled"; }
-
-bool provider_same_id(struct bytes given, const char *stored)
-{
-    return given.len == strlen(stored) && (given.len == 0 || strncasecmp((const char *)given.data, stored, given.len) == 0);
-}
-
-static bool is_digits(struct bytes text, size_t from, size_t n, unsigned least, unsigned most)
-{
-    unsigned value = 0;
-
-    for (size_t i = from; i < from + n; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text.data[i] - '0');
-    }
-    return value >= least && value <= most;
-}
-
-/* YYYY-MM-DD or YYYY-MM-DD-preview, not older than the first one there was: tools of tomorrow ask for dates that nobody knows today, and what
- * is served does not depend on them (control-plane.md 11). */
-static bool is_version(struct bytes text, const char *oldest)
-{
-    static const char preview[] = "-preview";
-    size_t n = strlen(oldest);
-
-    return (text.len == n ||
-            (text.len == n + sizeof preview - 1 && strncasecmp((const char *)text.data + n, preview, text.len - n) == 0)) &&
-           is_digits(text, 0, 4, 2000, 2999) && text.data[4] == '-' && is_digits(text, 5, 2, 1, 12) && text.data[7] == '-' &&
-           is_digits(text, 8, 2, 1, 31) && memcmp(text.data, oldest, n) >= 0;
-}
-
-bool provider_version_since(const struct http_request *request, struct http_response *response, const char *oldest)
-{
-    struct bytes version;
-    struct err ignored = ERR_INIT;
-
-    if (bytes_starts_with(request->path, BYTES_LIT("/v1/")))
-        return true;
-    if (http_query(request, "api-version", &version, &ignored) && is_version(version, oldest))
-        return true;
-    err_point(&response->about, "api-version");
-    if (http_query_count(request, "api-version") != 1)
-        http_response_error(response, 400, "MissingApiVersionParameter", NULL,
-                            "The api-version query parameter (?api-version=) is required for all requests, once.");
-    else
-        http_response_error(
-            response, 400, "InvalidApiVersionParameter", NULL,
-            "The api-version is invalid. It is a date, YYYY-MM-DD or YYYY-MM-DD-preview, from %s on; current is 2021-06-01.", oldest);
-    return false;
-}
-
-bool provider_version_fine(const struct http_request *request, struct http_response *response)
-{
-    return provider_version_since(request, response, "2018-09-01");
-}
-
-static void put_properties(struct json_out *out, const char *attest_uri, bool isolated, bool public_network, bool tpm_authentication,
-                           bool server_ak_ca, bool tpm_v1, bool enrolment_token, enum token_profile profile)
-{
-    json_begin_object(out, "properties");
-    json_put_string(out, "attestUri", attest_uri);
-    json_put_string(out, "status", "Ready");
-    json_put_string(out, "trustModel", isolated ? "Isolated" : "AAD");
-    json_put_string(out, "publicNetworkAccess", enabled(public_network));
-    json_put_string(out, "tpmAttestationAuthentication", enabled(tpm_authentication));
-    json_begin_array(out, "privateEndpointConnections");
-    json_end(out);
-    json_begin_object(out, "trueboot");
-    json_put_string(out, "serverAkCa", enabled(server_ak_ca));
-    json_put_string(out, "tpmProtocolV1", enabled(tpm_v1));
-    json_put_string(out, "enrolmentToken", enabled(enrolment_token));
-    json_put_string(out, "tokenProfile", token_profile_name(profile));
-    json_end(out);
-    json_end(out);
-}
-
-const char *provider_id(struct arena *a, const struct store_provider *p)
-{
-    return arena_printf(a, "/subscriptions/%s/resourceGroups/%s/providers/" RESOURCE_TYPE "/%s", p->subscription, p->resource_group,
-                        p->name);
-}
-
-/* API tokens are keys; everybody else is taken for a person. */
-static const char *kind_of_caller(const char *who) { return bytes_starts_with(bytes_of_string(who), BYTES_LIT("token ")) ? "Key" : "User"; }
-
-static void put_system_data(struct json_out *out, const struct store_provider *p)
-{
-    bool changed = p->modified_ms != 0 && p->modified_by;
-    const char *by = changed ? p->modified_by : p->created_by;
-
-    json_begin_object(out, "systemData");
-    json_put_string(out, "createdBy", p->created_by);
-    json_put_string(out, "createdByType", kind_of_caller(p->created_by));
-    json_put_time(out, "createdAt", p->created_ms);
-    json_put_string(out, "lastModifiedBy", by);
-    json_put_string(out, "lastModifiedByType", kind_of_caller(by));
-    json_put_time(out, "lastModifiedAt", changed ? p->modified_ms : p->created_ms);
-    json_end(out);
-}
-
-void provider_write(struct arena *a, struct json_out *out, const struct store_provider *p)
-{
-    json_begin_object(out, NULL);
-    json_put_string(out, "id", provider_id(a, p));
-    json_put_string(out, "name", p->name);
-    json_put_string(out, "type", RESOURCE_TYPE);
-    json_put_string(out, "location", p->location);
-    json_put_raw(out, "tags", bytes_of_string(p->tags));
-    put_properties(out, p->attest_uri, p->isolated, p->public_network_access, p->tpm_authentication, p->server_ak_ca, p->tpm_v1,
-                   p->enrolment_token, p->token_profile);
-    put_system_data(out, p);
-    json_end(out);
-}
-
-static void put_shared(const struct attestation_service *s, struct arena *a, struct json_out *out, const struct provider *p)
-{
-    json_begin_object(out, NULL);
-    json_put_string(out, "id", arena_printf(a, "providers/" RESOURCE_TYPE "/%s", p->name));
-    json_put_string(out, "name", p->name);
-    json_put_string(out, "type", RESOURCE_TYPE);
-    json_put_string(out, "location", p->location);
-    put_properties(out, p->issuer, false, true, p->tpm_authentication, true, p->tpm_v1, s->enrolment_token, p->token_profile);
-    json_end(out);
 }
 
 /* ---- calls ----------------------------------------------------------------------------------------------------------- */
@@ -161,7 +27,7 @@ static bool is_below(const struct http_request *request, const struct store_prov
            (!group.data || provider_same_id(group, p->resource_group));
 }
 
-static bool find(const struct attestation_service *s, const struct http_request *request, struct store_provider *ret, struct err *err)
+bool provider_find(const struct attestation_service *s, const struct http_request *request, struct store_provider *ret, struct err *err)
 {
     const char *name = arena_lower(request->arena, http_param(request, "name"));
     struct store_provider row;
@@ -200,7 +66,7 @@ static bool get_one(void *context, const struct http_request *request, struct ht
 
     if (!provider_version_fine(request, response))
         return true;
-    if (!find(s, request, &p, err))
+    if (!provider_find(s, request, &p, err))
         return false;
     return !http_condition_holds(request, response, etag_of(request, &p)) || answer(request, response, 200, &p);
 }
@@ -309,7 +175,7 @@ static bool patch_one(void *context, const struct http_request *request, struct 
 
     if (!provider_version_fine(request, response))
         return true;
-    if (!http_body_json(request, &strict, &body, err) || !find(s, request, &p, err))
+    if (!http_body_json(request, &strict, &body, err) || !provider_find(s, request, &p, err))
         return false;
     return !http_condition_holds(request, response, etag_of(request, &p)) ||
            (provider_body_merge(request->arena, body, &p, err) && store_change(s, request, &p, response, err));
@@ -326,7 +192,7 @@ static bool delete_one(void *context, const struct http_request *request, struct
         return true;
     if (provider_same_id(http_param(request, "name"), s->provider))
         return err_set(err, ERR_CONFLICT, "%s is the shared provider: it cannot be deleted", s->provider);
-    found = find(s, request, &p, err);
+    found = provider_find(s, request, &p, err);
     if (!found && err->code != ERR_NOT_FOUND)
         return false;
     if (!http_condition_holds(request, response, found ? etag_of(request, &p) : NULL))
@@ -430,7 +296,7 @@ static bool get_defaults(void *context, const struct http_request *request, stru
     out = http_response_json(response, 200);
     json_begin_object(&out, NULL);
     json_begin_array(&out, "value");
-    put_shared(s, request->arena, &out, shared);
+    provider_write_shared(s, request->arena, &out, shared);
     json_end(&out);
     json_end(&out);
     return true;
@@ -447,58 +313,7 @@ static bool get_default(void *context, const struct http_request *request, struc
     if (!provider_same_place(http_param(request, "location"), shared->location))
         return err_set(err, ERR_NOT_FOUND, "there is no shared provider in that location; the one here is in %s", shared->location);
     out = http_response_json(response, 200);
-    put_shared(s, request->arena, &out, shared);
-    return true;
-}
-
-/* Private links are a matter of the network that a self-hosted server stands in: there are none here, and asking is no mistake; taking away one that
- * is not there is none either, but making one would promise what nobody keeps. */
-static bool get_private_one(void *context, const struct http_request *request, struct http_response *response, struct err *err)
-{
-    struct store_provider p;
-
-    if (!provider_version_fine(request, response))
-        return true;
-    return find(context, request, &p, err) &&
-           err_set(err, ERR_NOT_FOUND, "attestation provider %s has no private endpoint connections", p.name);
-}
-
-static bool put_private(void *context, const struct http_request *request, struct http_response *response, struct err *err)
-{
-    struct store_provider p;
-
-    if (!provider_version_fine(request, response))
-        return true;
-    return find(context, request, &p, err) &&
-           http_response_error(response, 400, "NotSupported", NULL,
-                               "Private endpoints are made in the network that this server stands in, not here; publicNetworkAccess "
-                               "Disabled leaves a provider to the local socket.");
-}
-
-static bool delete_private(void *context, const struct http_request *request, struct http_response *response, struct err *err)
-{
-    struct store_provider p;
-
-    if (!provider_version_fine(request, response))
-        return true;
-    response->status = 204;
-    return find(context, request, &p, err);
-}
-
-static bool get_private(void *context, const struct http_request *request, struct http_response *response, struct err *err)
-{
-    struct store_provider p;
-    struct json_out out;
-
-    if (!provider_version_fine(request, response))
-        return true;
-    if (!find(context, request, &p, err))
-        return false;
-    out = http_response_json(response, 200);
-    json_begin_object(&out, NULL);
-    json_begin_array(&out, "value");
-    json_end(&out);
-    json_end(&out);
+    provider_write_shared(s, request->arena, &out, shared);
     return true;
 }
 
@@ -523,7 +338,7 @@ static bool get_operations(void *context UNUSED, const struct http_request *requ
     json_begin_array(&out, "value");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         json_begin_object(&out, NULL);
-        json_put_string(&out, "name", arena_printf(request->arena, RESOURCE_TYPE "/%s", rows[i].name));
+        json_put_string(&out, "name", arena_printf(request->arena, PROVIDER_RESOURCE_TYPE "/%s", rows[i].name));
         json_put_boolean(&out, "isDataAction", false);
         json_begin_object(&out, "display");
         json_put_string(&out, "provider", "Microsoft Attestation");
@@ -539,7 +354,7 @@ static bool get_operations(void *context UNUSED, const struct http_request *requ
 }
 
 #define SUBSCRIPTION "/subscriptions/{subscription}"
-#define GROUP        SUBSCRIPTION "/resourceGroups/{group}/providers/" RESOURCE_TYPE
+#define GROUP        SUBSCRIPTION "/resourceGroups/{group}/providers/" PROVIDER_RESOURCE_TYPE
 #define SERVICE      "/providers/Microsoft.Attestation"
 #define OF_ONE(path)                                                                     \
     { "GET", path, HTTP_READER, 0, HTTP_NO_BODY, get_one, 0 },                           \
@@ -554,7 +369,7 @@ const struct http_route provider_routes[] = {
     OF_ONE(GROUP "/{name}"),
     OF_ONE("/v1/providers/{name}"),
     { "GET", GROUP, HTTP_READER, 0, HTTP_NO_BODY, get_list, 0 },
-    { "GET", SUBSCRIPTION "/providers/" RESOURCE_TYPE, HTTP_READER, 0, HTTP_NO_BODY, get_list, 0 },
+    { "GET", SUBSCRIPTION "/providers/" PROVIDER_RESOURCE_TYPE, HTTP_READER, 0, HTTP_NO_BODY, get_list, 0 },
     { "GET", "/v1/providers", HTTP_READER, 0, HTTP_NO_BODY, get_list, 0 },
     { "GET", SUBSCRIPTION SERVICE "/defaultProviders", HTTP_READER, 0, HTTP_NO_BODY, get_defaults, 0 },
     { "GET", SUBSCRIPTION SERVICE "/locations/{location}/defaultProvider", HTTP_READER, 0, HTTP_NO_BODY, get_default, 0 },
@@ -565,11 +380,11 @@ const struct http_route provider_routes[] = {
     { "GET", SUBSCRIPTION "/providers/{namespace}", HTTP_READER, 0, HTTP_NO_BODY, directory_namespace, 0 },
     { "POST", SUBSCRIPTION "/providers/{namespace}/register", HTTP_READER, LIMIT_SMALL_BODY_BYTES, HTTP_ANY_BODY, directory_namespace, 0 },
     { "GET", SERVICE "/operations", HTTP_READER, 0, HTTP_NO_BODY, get_operations, 0 },
-    { "GET", GROUP "/{name}/privateEndpointConnections", HTTP_READER, 0, HTTP_NO_BODY, get_private, 0 },
-    { "GET", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_READER, 0, HTTP_NO_BODY, get_private_one, 0 },
-    { "PUT", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, put_private, 0 },
-    { "DELETE", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_OWNER, 0, HTTP_NO_BODY, delete_private, 0 },
-    { "GET", GROUP "/{name}/privateLinkResources", HTTP_READER, 0, HTTP_NO_BODY, get_private, 0 },
+    { "GET", GROUP "/{name}/privateEndpointConnections", HTTP_READER, 0, HTTP_NO_BODY, private_links_get, 0 },
+    { "GET", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_READER, 0, HTTP_NO_BODY, private_link_get, 0 },
+    { "PUT", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, private_link_put, 0 },
+    { "DELETE", GROUP "/{name}/privateEndpointConnections/{connection}", HTTP_OWNER, 0, HTTP_NO_BODY, private_link_delete, 0 },
+    { "GET", GROUP "/{name}/privateLinkResources", HTTP_READER, 0, HTTP_NO_BODY, private_links_get, 0 },
     { "POST", GROUP "/{name}/undelete", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, deleted_undelete, 0 },
     { "POST", "/v1/providers/{name}:undelete", HTTP_OWNER, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, deleted_undelete, 0 },
     { "GET", SUBSCRIPTION SERVICE "/deletedAttestationProviders", HTTP_READER, 0, HTTP_NO_BODY, deleted_get_list, 0 },
