@@ -158,9 +158,12 @@ static bool start_tpm(struct vm_folder *f, const struct host_parts *parts, struc
     const char *socket = vm_folder_path(f, "tpm.sock");
     struct process_id old;
 
-    /* The last run's swtpm ends by itself when its QEMU is gone; the state has one user at a time. */
+    /* The last run's swtpm ends by itself when its QEMU is gone; the state has one user at a time, and is whole between any two commands. swtpm 0.10 may
+     * turn in circles after SIGTERM. */
     if (vm_folder_process(f, "swtpm.pid", &old) && !process_wait(&old, TPM_END_MS)) {
         process_signal(&old, SIGTERM);
+        if (!process_wait(&old, KILL_MS))
+            process_signal(&old, SIGKILL);
         if (!process_wait(&old, KILL_MS))
             return err_set(err, ERR_CONFLICT, "the virtual TPM of %s is still in use by process %ld", f->config.name, (long)old.pid);
     }

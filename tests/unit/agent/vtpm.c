@@ -67,10 +67,21 @@ static bool launch(struct vtpm *v, const char *startup)
     return false;
 }
 
+/* swtpm 0.10 may turn in circles after SIGTERM instead of ending. */
 static void halt(struct vtpm *v)
 {
-    if (v->pid > 0) {
+    enum { PATIENCE_MS = 5000, LOOK_MS = 1 };
+    bool ended = v->pid <= 0;
+
+    if (!ended)
         kill(v->pid, SIGTERM);
+    for (int ms = 0; ms < PATIENCE_MS && !ended; ms += LOOK_MS) {
+        ended = has_ended(v);
+        if (!ended)
+            usleep(LOOK_MS * 1000);
+    }
+    if (!ended) {
+        kill(v->pid, SIGKILL);
         waitpid(v->pid, NULL, 0);
     }
     v->pid = 0;
