@@ -154,7 +154,7 @@ static bool begin(const struct management *m, const struct http_request *request
     return true;
 }
 
-/* Its own code, so that a machine that has an endorsement certificate too can try with that (agent/enrol.h). */
+/* Its own code, so that a machine that has an endorsement certificate too can try with that (agent/protocol/enrol.h). */
 static bool answer_iak_refusal(struct http_response *response, const struct err *err)
 {
     err_advise(&response->about, "docs/providers.md", "trueboot root add --kind ek FILE");

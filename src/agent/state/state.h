@@ -48,7 +48,7 @@ struct agent_state {
     uint32_t reset_count, restart_count;
     bool safe;
     char pcrs[65];                     /* hex, lifecycle.h; "": none */
-    struct notes boot_notes;           /* of the boot `boot_id` (session/watch.h) */
+    struct notes boot_notes;           /* of the boot `boot_id` (agent/session/watch.h) */
     char backoff[12];                  /* class of the failure that is waited for; "": none */
     int64_t due_boot_clock_ms, due_ms; /* the next attestation; 0: not known */
     char token_id[64];                 /* jti of the last token, "": none; for people to find it elsewhere */

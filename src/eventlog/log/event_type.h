@@ -19,7 +19,7 @@ enum event_content {
     CONTENT_VERSION,       /* UTF-16 text or a GUID */
     CONTENT_VARIABLE,      /* eventlog/uefi/variable.h */
     CONTENT_BOOT_VARIABLE, /* eventlog/uefi/variable.h, then boot_option.h */
-    CONTENT_AUTHORITY,     /* … then signature_list.h, or software/shim.h */
+    CONTENT_AUTHORITY,     /* … then signature_list.h, or eventlog/software/shim.h */
     CONTENT_IMAGE,         /* image_load.h */
     CONTENT_GPT,           /* gpt.h */
     CONTENT_BLOB,          /* firmware_blob.h */

@@ -119,7 +119,7 @@ static void check_saved(const struct folder *f, const struct agent_state *want)
     state_done(&t);
 }
 
-/* Another file is one that was waited for until it was on the disk (base/test_file.c). */
+/* Another file is one that was waited for until it was on the disk (tests/unit/base/test_file.c). */
 TEST(only_what_must_outlive_a_machine_that_stops_is_waited_for)
 {
     struct folder f CLEANUP(folder_remove) = { 0 };
