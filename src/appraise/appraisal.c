@@ -133,6 +133,8 @@ void appraisal_write(struct json_out *out, const struct appraisal *a)
     json_put_string(out, "vm", a->vm[0] ? a->vm : NULL);
     json_put_string(out, "provider", a->provider);
     json_put_time(out, "time", a->time_ms);
+    if (a->asked_ms)
+        json_put_time(out, "asked", a->asked_ms);
     json_put_string(out, "verdict", verdict_name(a->verdict));
     json_put_string(out, "decision", decision_name(a->decision));
     json_put_string(out, "policyHash", a->policy_hash);

@@ -310,7 +310,8 @@ static bool read_head(struct arena *a, const struct json *v, struct appraisal *r
     struct bytes decision = json_text(json_get(v, "decision"), BYTES_NONE);
     int64_t version;
 
-    if (!need_integer(v, "version", 1, 1, &version, err) || !need_time(v, "time", &r->time_ms, err))
+    if (!need_integer(v, "version", 1, 1, &version, err) || !need_time(v, "time", &r->time_ms, err) ||
+        (json_get(v, "asked") && !need_time(v, "asked", &r->asked_ms, err)))
         return false;
     if (id.len >= sizeof r->id)
         return err_set(err, ERR_MALFORMED, "id is too long");

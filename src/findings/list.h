@@ -42,6 +42,8 @@ X(TPM_IDENTITY_DUPLICATED, "tpm.identity_duplicated", CRITICAL, EVIDENCE, "Two V
   "A copied vTPM lets one machine answer for another.", "Give each copy its own vTPM; run `trueboot-agent reset` before capturing a template.")
 X(TPM_ROLLBACK, "tpm.rollback", HIGH, EVIDENCE, "TPM state went back in time",
   "Counters are lower than last seen: a snapshot was restored or the TPM was cleared.", "Confirm that {vm} was restored on purpose, then `trueboot baseline approve {vm}`.")
+X(TPM_EVIDENCE_LATE, "tpm.evidence_late", MEDIUM, EVIDENCE, "Evidence came after newer evidence",
+  "It was made before what this VM has attested since, and says nothing about now.", "Nothing to do: the next attestation settles it.")
 X(TPM_NONE, "tpm.none", CRITICAL, EVIDENCE, "No virtual TPM",
   "Without a TPM nothing can be attested.", "Stop {vm} and give it a vTPM (`--enable-vtpm`).")
 

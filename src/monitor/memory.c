@@ -1,4 +1,4 @@
-/* One setting per VM: {"resetCount":n,"restartCount":n,"clock":ms,"rolledBack":b,"settled":verdict,"settledTime":ms}; what is not known
+/* One setting per VM: {"resetCount":n,"restartCount":n,"clock":ms,"quoted":ms,"rolledBack":b,"settled":verdict,"settledTime":ms}; what is not known
  * is absent. */
 #include "json/parse.h"
 #include "monitor/monitor.h"
@@ -16,6 +16,8 @@ static bool read_memory(const struct json *v, struct vm_memory *m)
         m->reset_count = (uint32_t)resets;
         m->restart_count = (uint32_t)restarts;
     }
+    if (!json_as_integer(json_get(v, "quoted"), &m->quoted_ms)) /* written before it was kept */
+        m->quoted_ms = 0;
     m->has_settled = settled != NULL;
     return json_as_boolean(json_get(v, "rolledBack"), &m->rolled_back) &&
            (!m->has_settled || (verdict_from_text(json_text(settled, BYTES_NONE), &m->settled) &&
@@ -47,6 +49,7 @@ bool monitor_memory_put(struct store *store, struct arena *a, const char *vm, co
         json_put_integer(&out, "resetCount", m->reset_count);
         json_put_integer(&out, "restartCount", m->restart_count);
         json_put_integer(&out, "clock", m->clock_ms);
+        json_put_integer(&out, "quoted", m->quoted_ms);
     }
     json_put_boolean(&out, "rolledBack", m->rolled_back);
     if (m->has_settled) {

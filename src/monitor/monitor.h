@@ -69,8 +69,9 @@ struct vm_memory {
     bool has_counters; /* of the newest genuine quote that did not go back */
     uint32_t reset_count, restart_count;
     int64_t clock_ms;
-    bool rolled_back; /* and nobody has approved that yet */
-    bool has_settled; /* the last verdict that was Healthy or Unhealthy, and when that evidence was appraised */
+    int64_t quoted_ms; /* when that quote was appraised, by the server's clock; 0: not known */
+    bool rolled_back;  /* and nobody has approved that yet */
+    bool has_settled;  /* the last verdict that was Healthy or Unhealthy, and when that evidence was appraised */
     enum verdict settled;
     int64_t settled_ms;
 };

@@ -158,6 +158,7 @@ static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, s
     memcpy(appraisal->vm, t->vm, sizeof appraisal->vm);
     appraisal->provider = t->provider->issuer;
     appraisal->assurance = assurance_of(t);
+    appraisal->asked_ms = t->challenge.made_ms;
     appraisal->policy_hash = t->provider->policies[PROVIDER_TPM].hash;
     if (t->ak_replaced)
         findings_add(&appraisal->findings, FINDING_AK_REPLACED, FINDING_NO_PCR, FINDING_NO_EVENT,

@@ -123,6 +123,7 @@ bool challenge_open(struct challenges *c, const char *provider, struct bytes con
     memcpy(ret->challenge, challenge.data, CHALLENGE_LEN);
     memcpy(ret->id, id.data, sizeof ret->id);
     ret->expires_ms = (int64_t)expires;
+    ret->made_ms = (int64_t)expires - LIMIT_CHALLENGE_SECONDS * INT64_C(1000);
     return !is_used(c, ret->id) || err_set(err, ERR_UNTRUSTED, "service_context was used already: ask for a new challenge");
 }
 

@@ -21,7 +21,7 @@ MUST_CHECK bool challenge_make(struct challenges *c, const char *provider, int64
 struct open_challenge {
     uint8_t challenge[CHALLENGE_LEN];
     uint8_t id[16];
-    int64_t expires_ms;
+    int64_t made_ms, expires_ms;
 };
 
 /* challenge_open reads a context: ERR_UNTRUSTED when it is not ours, not this provider's, expired, or used. */

@@ -197,6 +197,76 @@ TEST(counters_that_went_back_stay_a_finding_until_a_person_approves)
     CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
 }
 
+/* Two requests of one machine on their way at once (a person's and the daemon's; or a proxy held the first one back): the older quote comes last. */
+TEST(evidence_that_was_overtaken_by_newer_evidence_settles_nothing_and_accuses_nobody)
+{
+    static const struct {
+        bool booted_between; /* the older quote is of the boot before */
+        bool sound_first;    /* what the newer evidence shows */
+        const char *health;
+    } cases[] = { { false, true, "Healthy" }, { true, true, "Healthy" }, { true, false, "Unhealthy" } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        FIXTURE(f);
+        struct test_vm *vm = fixture_vm(&f, "web1");
+        struct test_boot *older = ARENA_NEW(&f.a, struct test_boot), *newer = ARENA_NEW(&f.a, struct test_boot);
+        struct attestation held;
+        struct answer answer;
+        const struct judged *j;
+
+        REQUIRE(older && newer);
+        CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+        REQUIRE(attestation_begin(&f, vm, &held)); /* its challenge is handed out */
+        *older = vm->boot;
+        if (cases[i].booted_between)
+            REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ .secure_boot_off = !cases[i].sound_first }));
+        vm->boot.clock.clock_ms += 1000;
+        fixture_time += 1000;
+        CHECK_INT(attest_and_judge(&f, vm)->verdict, cases[i].sound_first ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
+        *newer = vm->boot;
+        vm->boot = *older;
+        fixture_time += 1000;
+        attestation_send(&held, &answer);
+        CHECK_INT(answer.status, 200);
+        j = judged_now(&f, vm);
+        CHECK_INT(j->verdict, VERDICT_UNKNOWN);
+        CHECK(findings_have(&j->findings, FINDING_TPM_EVIDENCE_LATE) && !findings_have(&j->findings, FINDING_TPM_ROLLBACK));
+        CHECK_STRING(status_of_vm(&f, vm, NULL), cases[i].health);
+        vm->boot = *newer;
+        vm->boot.clock.clock_ms += 1000;
+        CHECK_INT(attest_and_judge(&f, vm)->verdict, cases[i].sound_first ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
+    }
+}
+
+/* A challenge that was kept does not excuse a snapshot: what answers a new one is still behind. Nor does a server's clock that was set back. */
+TEST(a_challenge_that_was_kept_excuses_no_snapshot)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct attestation held;
+    struct answer answer;
+
+    vm->boot.clock.clock_ms = 50000; /* as in the snapshot */
+    REQUIRE(attestation_begin(&f, vm, &held));
+    vm->boot.clock.clock_ms = 100000;
+    fixture_time += 1000;
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    vm->boot.clock.clock_ms = 50000;
+    fixture_time += 1000;
+    attestation_send(&held, &answer);
+    CHECK_INT(judged_now(&f, vm)->verdict, VERDICT_UNKNOWN);
+    fixture_time += 1000;
+    CHECK(findings_have(&attest_and_judge(&f, vm)->findings, FINDING_TPM_ROLLBACK));
+
+    vm = fixture_vm(&f, "web2");
+    vm->boot.clock.clock_ms = 100000;
+    CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_HEALTHY);
+    vm->boot.clock.clock_ms = 50000;
+    fixture_time -= 3600 * 1000;
+    CHECK(findings_have(&attest_and_judge(&f, vm)->findings, FINDING_TPM_ROLLBACK));
+    fixture_time += 3600 * 1000;
+}
+
 static int looks_left;
 
 /* The time; from a certain look on, everything that is asked of the store comes too late. */
