@@ -1,18 +1,11 @@
 /* What user space measures, systemd above all (registers 9, 11 to 15). */
 #include "base/utf8.h"
 #include "bootchain/chain/walk.h"
+#include "eventlog/replay/phases.h"
 #include "eventlog/software/systemd_log.h"
 
 /* systemd's own words, the same on every machine: which of them were said when the quote was taken is a matter of time. */
-static bool is_phase_word(struct bytes text)
-{
-    static const char *const words[] = { "enter-initrd", "nvpcr-separator", "leave-initrd", "sysinit", "ready", "shutdown", "final" };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (bytes_equal_string(text, words[i]))
-            return true;
-    return false;
-}
+static bool is_phase_word(struct bytes text) { return phase_is_word(text) || bytes_equal_string(text, "nvpcr-separator"); }
 
 /* systemd's strings begin with what they are about: "machine-id:…". */
 static const char *user_space_key(struct walk *w, const struct step *s)

@@ -1,5 +1,6 @@
 #include "eventlog/replay/registers.h"
 #include "base/hex.h"
+#include "eventlog/replay/phases.h"
 #include "eventlog/software/systemd_log.h"
 
 enum { IMA_PCR = 10, DEBUG_PCR = 16, DRTM_FIRST = 17, DRTM_LAST = 22, APPLICATION_PCR = 23 };
@@ -162,6 +163,16 @@ static enum register_state check_application_register(const struct replayed_log 
     return REGISTER_UNCHECKED;
 }
 
+static void take_computed(struct replayed_log *replayed, const struct growing *g)
+{
+    for (size_t i = 0; i < replayed->computed.n_banks; i++)
+        for (size_t k = 0; k < g->n; k++)
+            if (g->value[k].algorithm == replayed->computed.banks[i].algorithm) {
+                replayed->computed.banks[i].value[g->pcr] = g->value[k];
+                replayed->computed.banks[i].present |= PCR_BIT(g->pcr);
+            }
+}
+
 /* Whether the register's events give the quoted values from another beginning: zeros, with `locality` in the last byte. Then *replayed has
  * the values so computed. */
 static bool is_explained_from(struct replayed_log *replayed, unsigned pcr, uint8_t locality)
@@ -179,10 +190,7 @@ static bool is_explained_from(struct replayed_log *replayed, unsigned pcr, uint8
             growing_extend(&g, &replayed->log->events[i]);
     if (!growing_fits(&g))
         return false;
-    for (size_t i = 0; i < replayed->computed.n_banks; i++)
-        for (size_t k = 0; k < g.n; k++)
-            if (g.value[k].algorithm == replayed->computed.banks[i].algorithm)
-                replayed->computed.banks[i].value[pcr] = g.value[k];
+    take_computed(replayed, &g);
     return true;
 }
 
@@ -204,6 +212,28 @@ static bool is_explained_by_locality(struct replayed_log *replayed, struct findi
             return true;
         }
     return false;
+}
+
+/* After the log's own events systemd said where the boot was, and kept no log of it. */
+static bool is_explained_by_phases(struct replayed_log *replayed, struct findings *findings)
+{
+    const char *last;
+    struct growing g;
+    size_t n;
+
+    if (!growing_begin(&g, replayed, PHASE_PCR))
+        return false;
+    for (size_t i = 0; i < replayed->log->n_events; i++)
+        if (event_extends(&replayed->log->events[i]) && replayed->log->events[i].pcr == PHASE_PCR)
+            growing_extend(&g, &replayed->log->events[i]);
+    if (!phases_lead_to(g.value, g.quoted, g.n, &last, &n))
+        return false;
+    take_computed(replayed, &g);
+    findings_add(findings, FINDING_LOG_PCR_UNEXPLAINED, PHASE_PCR, FINDING_NO_EVENT,
+                 "systemd said in register 11 how far the boot had come (%zu word%s, the last one \"%s\"), and sent no log of it.", n,
+                 n == 1 ? "" : "s", last)
+        ->severity = SEVERITY_INFO;
+    return true;
 }
 
 /* A dynamic launch sets these registers to zero before it extends them (PC Client Platform TPM Profile 1.05, 4.6.2). */
@@ -243,6 +273,8 @@ enum register_state register_check(struct arena *a, struct replayed_log *replaye
     if (!is_extended(&replayed->computed, pcr)) {
         if (is_reset_in_all(&replayed->quoted, pcr))
             return REGISTER_RESET;
+        if (pcr == PHASE_PCR && !log_missing && is_explained_by_phases(replayed, findings))
+            return REGISTER_EXPLAINED;
         if (!log_missing)
             findings_add(findings, FINDING_LOG_PCR_UNEXPLAINED, (int)pcr, FINDING_NO_EVENT,
                          "Register %u was extended, and no event says by what.", pcr);
@@ -251,6 +283,8 @@ enum register_state register_check(struct arena *a, struct replayed_log *replaye
     state = compare_register(replayed, pcr, &differs);
     if (differs && later_records(replayed, pcr, &replayed->later[pcr], &any))
         return any ? REGISTER_EXPLAINED : REGISTER_RESET;
+    if (differs && pcr == PHASE_PCR && is_explained_by_phases(replayed, findings))
+        return REGISTER_EXPLAINED;
     if (differs && pcr == 0 && is_explained_by_locality(replayed, findings))
         return REGISTER_EXPLAINED;
     if (differs)

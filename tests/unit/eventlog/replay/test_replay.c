@@ -561,6 +561,57 @@ TEST(a_log_that_says_more_than_the_quote_is_no_explanation_otherwise)
     CHECK_INT(replayed_register(more.replayed, 11), REGISTER_MISMATCH);
 }
 
+/* The register after a boot through a unified kernel image whose systemd (252 to 254) said these words and kept no log. */
+struct said_case {
+    const char *words[9];
+    bool explained;
+};
+
+TEST(systemds_phases_explain_register_11_where_no_log_of_them_came)
+{
+    static const struct said_case cases[] = {
+        { { "enter-initrd" }, true },
+        { { "enter-initrd", "leave-initrd" }, true },
+        { { "enter-initrd", "leave-initrd", "sysinit" }, true },
+        { { "enter-initrd", "leave-initrd", "sysinit", "ready" }, true },
+        { { "enter-initrd", "leave-initrd", "sysinit", "ready", "shutdown", "final", "sysinit", "ready" }, true },
+        { { "sysinit" }, true },
+        { { "sysinit", "ready" }, true },
+        { { "sysinit", "ready", "shutdown", "final", "sysinit", "ready", "shutdown" }, true },
+        { { "ready" }, false },
+        { { "leave-initrd" }, false },
+        { { "enter-initrd", "ready" }, false },
+        { { "enter-initrd", "leave-initrd", "evil" }, false },
+        { { "sysinit", "sysinit" }, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (int with_image = 0; with_image < 2; with_image++)
+            for (int one_bank_only = 0; one_bank_only < 2; one_bank_only++) {
+                struct log_builder b CLEANUP(log_builder_done) = { 0 };
+                struct trial t CLEANUP(done) = { 0 };
+                struct pcr_set quoted;
+                bool explained = cases[i].explained && !one_bank_only;
+                log_builder_sound_boot(&b, two_banks, 2);
+                if (with_image)
+                    log_add_hashing(&b, 11, EVENT_TYPE(EV_IPL), BYTES_LIT(".linux\0"), BYTES_LIT(".\0l\0i\0n\0u\0x\0\0\0"));
+                quoted = b.pcrs;
+                for (size_t k = 0; cases[i].words[k]; k++)
+                    for (size_t bank = 0; bank < 2 - (size_t)one_bank_only; bank++) {
+                        struct digest digest;
+                        digest_compute(quoted.banks[bank].algorithm, bytes_of_string(cases[i].words[k]), &digest);
+                        digest_extend(&quoted.banks[bank].value[11], digest_bytes(&digest));
+                    }
+                REQUIRE(run(&t, log_builder_bytes(&b), &quoted));
+                if ((replayed_register(t.replayed, 11) == REGISTER_EXPLAINED) != explained)
+                    test_note("case %zu, %d, %d", i, with_image, one_bank_only);
+                CHECK_INT(replayed_register(t.replayed, 11) == REGISTER_EXPLAINED, explained);
+                CHECK_INT(findings_worst(&t.findings), explained ? SEVERITY_INFO : SEVERITY_CRITICAL);
+                CHECK(!explained ||
+                      digest_equal(pcr_find(replayed_computed(t.replayed), DIGEST_SHA256, 11), pcr_find(&quoted, DIGEST_SHA256, 11)));
+            }
+}
+
 TEST(user_space_records_alone_are_no_boot_log)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 }, user CLEANUP(log_builder_done) = { 0 };
