@@ -168,8 +168,8 @@ X(SBAT_CHANGED, "secureboot.sbat_changed", MEDIUM, SECURE_BOOT_POLICY, "SBAT rev
   "The level that shim enforces is not the one accepted.", "If shim was updated, `trueboot baseline approve {vm}`.")
 X(SECUREBOOT_LIST_MALFORMED, "secureboot.list_malformed", MEDIUM, SECURE_BOOT_POLICY, "Key list cannot be read",
   "A Secure Boot variable breaks its format: which keys decide is not known.", "Restore {vm}'s Secure Boot variables; if they are current, report the firmware.")
-X(SECUREBOOT_TEST_KEY, "secureboot.test_platform_key", LOW, SECURE_BOOT_POLICY, "Platform key is a maker's test key",
-  "Test keys are shared by many machines, and the private half of one is public (CVE-2024-8105): whoever has it may replace all other keys.", "Update {vm}'s firmware, or enrol a platform key of your own.")
+X(SECUREBOOT_TEST_KEY, "secureboot.test_platform_key", LOW, SECURE_BOOT_POLICY, "A Secure Boot key is a test key",
+  "Test keys are shared by many machines, and the private halves of some are public (CVE-2024-8105, Debian's snakeoil variables): whoever has one may replace other keys, or sign loaders.", "Update {vm}'s firmware, or enrol keys of your own.")
 X(SECUREBOOT_CA_2011, "secureboot.ca_2011_only", INFO, SECURE_BOOT_POLICY, "Only the 2011 Microsoft keys are enrolled",
   "They expire from 2026 on; loaders signed with the 2023 keys will not start.", "Plan the Secure Boot certificate update.")
 

@@ -24,16 +24,34 @@ static void secure_boot_state(struct walk *w)
         findings_add(w->findings, FINDING_FIRMWARE_DMA, 7, FINDING_NO_EVENT, "The firmware measured \"DMA Protection Disabled\".");
 }
 
-/* As the makers of reference firmware called the keys that nobody was to ship. */
-static void test_platform_key(struct walk *w)
+/* As the makers of reference firmware, and of distributions' packages of it, called the keys that nobody was to ship. */
+static bool is_test_key(const char *name)
 {
-    static const char *const words[] = { "DO NOT TRUST", "DO NOT SHIP" };
-    const struct boot_keys *pk = &w->chain->pk;
+    static const char *const words[] = { "DO NOT TRUST", "DO NOT SHIP", "SnakeOil", "snakeoil" };
 
-    for (size_t i = 0; i < pk->n; i++)
-        for (size_t k = 0; pk->items[i].name && k < ARRAY_LEN(words); k++)
-            if (strstr(pk->items[i].name, words[k]))
-                findings_add(w->findings, FINDING_SECUREBOOT_TEST_KEY, 7, pk->event, "The platform key is \"%s\".", pk->items[i].name);
+    for (size_t i = 0; name && i < ARRAY_LEN(words); i++)
+        if (strstr(name, words[i]))
+            return true;
+    return false;
+}
+
+/* Whoever has the private half may replace keys, which a baseline would show; or, of db's, sign any loader at once. */
+static void test_keys(struct walk *w)
+{
+    const struct {
+        const struct boot_keys *keys;
+        enum severity severity;
+        const char *what;
+    } lists[] = { { &w->chain->pk, SEVERITY_LOW, "The platform key" },
+                  { &w->chain->kek, SEVERITY_LOW, "A key exchange key" },
+                  { &w->chain->db, SEVERITY_MEDIUM, "A key of db, whose images may start," } };
+
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+        for (size_t i = 0; i < lists[l].keys->n; i++)
+            if (is_test_key(lists[l].keys->items[i].name))
+                findings_add(w->findings, FINDING_SECUREBOOT_TEST_KEY, 7, lists[l].keys->event, "%s is \"%s\".", lists[l].what,
+                             lists[l].keys->items[i].name)
+                    ->severity = lists[l].severity;
 }
 
 static void authorities(struct walk *w)
@@ -194,7 +212,7 @@ bool standing_findings(struct walk *w)
     if (w->chain->pk.measured && w->chain->setup_mode == FACT_UNKNOWN)
         w->chain->setup_mode = w->chain->pk.n ? FACT_NO : FACT_YES;
     secure_boot_state(w);
-    test_platform_key(w);
+    test_keys(w);
     authorities(w);
     revoked_images(w);
     revocations_missing(w);

@@ -2,6 +2,7 @@
  * is not proved, or whose records are not well formed, says nothing. What changes at every boot (counters, addresses, ephemeral keys) is
  * left out of the components. */
 #include "base/hex.h"
+#include "base/reader.h"
 #include "base/utf8.h"
 #include "bootchain/chain/walk.h"
 #include "bootchain/chain/windows.h"
@@ -60,6 +61,35 @@ static const struct fact_row facts[] = {
 };
 #undef FACT_AT
 
+/* What Windows enforces besides. Which value is good nobody says here: a baseline shows that it changed. */
+enum setting_form {
+    SETTING_NUMBER,
+    SETTING_POLICY, /* u64 version, u16 length of the name in bytes, u16 hash algorithm, u32 length of the digest, name, digest (9.4) */
+    SETTING_LIST,   /* i64 FILETIME, u32 length of the digest, u16 hash algorithm, digest */
+};
+
+static const struct setting_row {
+    uint32_t id;
+    enum setting_form form;
+    const char *key, *words;
+} settings[] = {
+    { 0x00040002, SETTING_LIST, "boot-revocations", "revocation list of the boot manager" },
+    { 0x00050013, SETTING_LIST, "os-revocations", "revocation list of the loader" },
+    { 0x0005000f, SETTING_POLICY, "policy", "code integrity policy" },
+    { 0x00050004, SETTING_NUMBER, "data-execution-prevention", "data execution prevention" },
+    { 0x0005000a, SETTING_NUMBER, "hypervisor-launch", "launch of the hypervisor" },
+    { 0x0005000c, SETTING_NUMBER, "hypervisor-iommu", "the hypervisor's IOMMU policy" },
+    { 0x0005000e, SETTING_NUMBER, "driver-load-policy", "which early-launch drivers may start" },
+    { 0x00050010, SETTING_NUMBER, "hypervisor-mmio-nx", "the hypervisor's protection of device memory" },
+    { 0x00050011, SETTING_NUMBER, "hypervisor-msr-filter", "the hypervisor's filter of processor registers" },
+    { 0x00050012, SETTING_NUMBER, "vsm-launch", "launch of virtualisation-based security" },
+    { 0x00050030, SETTING_NUMBER, "boot-dma-protection", "DMA protection while it starts" },
+    { 0x000a0002, SETTING_NUMBER, "secure-boot-required", "Secure Boot required" },
+    { 0x000a0004, SETTING_NUMBER, "mmio-nx-required", "protection of device memory required" },
+    { 0x000a0005, SETTING_NUMBER, "msr-filter-required", "filter of processor registers required" },
+    { 0x000a0008, SETTING_NUMBER, "microsoft-chain-required", "Microsoft's boot chain required" },
+};
+
 struct windows_walk {
     struct walk *w;
     const struct step *s;
@@ -98,6 +128,52 @@ static bool setting(struct windows_walk *x, const struct fact_row *row, const st
         return false;
     c->text = arena_printf(w->a, "%llu", (unsigned long long)value);
     return c->text || walk_no_memory(w);
+}
+
+static const char *policy_name(struct walk *w, struct bytes payload)
+{
+    struct reader r = reader_over(payload);
+    uint64_t version;
+    uint16_t name_len, algorithm;
+    uint32_t digest_len;
+    struct bytes name;
+    bool clean;
+    char *text;
+
+    if (!read_u64le(&r, &version) || !read_u16le(&r, &name_len) || !read_u16le(&r, &algorithm) || !read_u32le(&r, &digest_len) ||
+        !read_bytes(&r, name_len, &name))
+        return "";
+    text = utf8_from_utf16le(w->a, name, &clean);
+    return text ? text_for_people(w->a, bytes_of_string(text)) : NULL;
+}
+
+/* Days since 1601, as FILETIME counts. */
+static uint32_t list_day(struct bytes payload)
+{
+    struct reader r = reader_over(payload);
+    uint64_t time;
+
+    return read_u64le(&r, &time) ? (uint32_t)(time / UINT64_C(864000000000)) : 0;
+}
+
+static bool enforced(struct windows_walk *x, const struct setting_row *row, const struct sipa_record *record)
+{
+    struct walk *w = x->w;
+    const char *name = row->form == SETTING_POLICY ? policy_name(w, record->payload) : "";
+    struct component *c;
+
+    if (!name)
+        return walk_no_memory(w);
+    if (walk_leaves_out(w, x->s))
+        return true;
+    c = walk_add_computed(w, x->s, COMPONENT_OS_SETTING,
+                          arena_printf(w->a, "windows:%d:%u:%s%s%s", x->s->pcr, x->boundary, name, name[0] ? ":" : "", row->key),
+                          arena_printf(w->a, "Windows: %s%s%s", row->words, name[0] ? " " : "", name), record->payload);
+    if (!c)
+        return false;
+    if (row->form == SETTING_LIST)
+        c->revision = list_day(record->payload);
+    return true;
 }
 
 static bool is_kernel_file(const char *path)
@@ -154,6 +230,9 @@ static bool enter(void *context, const struct sipa_record *record)
     for (size_t i = 0; ok && i < ARRAY_LEN(facts); i++)
         if (record->id == facts[i].id)
             ok = setting(x, &facts[i], record);
+    for (size_t i = 0; ok && i < ARRAY_LEN(settings); i++)
+        if (record->id == settings[i].id)
+            ok = enforced(x, &settings[i], record);
     if (ok && record->id == SIPA_AUTHORITYPUBKEY)
         ok = walk_add_computed(x->w, x->s, COMPONENT_AUTHORITY, "windows:authority", "key that signed Windows' boot modules",
                                record->payload) != NULL;

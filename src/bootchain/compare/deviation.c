@@ -189,13 +189,21 @@ static bool is_machine_identity(const struct component *x)
     return x->kind == COMPONENT_USER_SPACE && x->pcr == 15 && strcmp(x->key, "systemd:machine-id") == 0;
 }
 
-/* How BitLocker's key was found (TPM, PIN, network) differs from place to place; what runs is measured by itself. */
-static bool is_unlocking(const struct component *x)
+static bool ends_with(const char *key, const char *ending)
 {
-    size_t len = strlen(x->key);
-    static const char ending[] = ":bitlocker-unlock";
+    size_t len = strlen(key), n = strlen(ending);
 
-    return x->kind == COMPONENT_OS_SETTING && len >= sizeof ending - 1 && strcmp(x->key + len - (sizeof ending - 1), ending) == 0;
+    return len >= n && strcmp(key + len - n, ending) == 0;
+}
+
+/* How BitLocker's key was found (TPM, PIN, network) differs from place to place; what runs is measured by itself. */
+static bool is_unlocking(const struct component *x) { return x->kind == COMPONENT_OS_SETTING && ends_with(x->key, ":bitlocker-unlock"); }
+
+/* Windows' own revocation lists bear the day of their making: an update brings a newer one. */
+static bool is_newer_list(const struct component *was, const struct component *is)
+{
+    return was->kind == COMPONENT_OS_SETTING && (ends_with(was->key, ":boot-revocations") || ends_with(was->key, ":os-revocations")) &&
+           same_role(was, is) && was->revision && is->revision > was->revision;
 }
 
 static const char *changed_sentence(struct comparison *c, const struct component *was, const struct component *is)
@@ -274,6 +282,10 @@ void deviation_changed(struct comparison *c, const struct component *was, const 
     case COMPONENT_FIRMWARE_SHAPE: /* judged when all else is known */
         c->shape_changed = true;
         return;
+    case COMPONENT_OS_SETTING:
+        if (is_newer_list(was, is))
+            severity = SEVERITY_INFO;
+        break;
     case COMPONENT_LOADER_STATE:
         if (!state_is_in_place(c, was, is))
             severity = SEVERITY_MEDIUM;

@@ -9,13 +9,25 @@
 
 enum { SECURE_BOOT_PCR = 7, IMAGE_PCR = 4, BOOT_CONFIG_PCR = 5, WINDOWS_FIRST = 12, WINDOWS_LAST = 14, REPORTED_PER_RULE = 8 };
 
-enum rule { RULE_UNKNOWN, RULE_MISPLACED, RULE_LATE, RULE_UNPROVED, RULE_DUPLICATE, RULE_TEXT, RULE_PARTIAL, RULE_RETYPED, RULE_COUNT };
+enum rule {
+    RULE_UNKNOWN,
+    RULE_MISPLACED,
+    RULE_LATE,
+    RULE_UNPROVED,
+    RULE_DUPLICATE,
+    RULE_TEXT,
+    RULE_PARTIAL,
+    RULE_RETYPED,
+    RULE_CLOSED,
+    RULE_COUNT
+};
 
 /* A log with ten thousand wrong events gets a few findings of each kind, not ten thousand. They are counted for each register: what the
  * same rule weighs differs from one to the next, and whoever owns the guest can fill one with harmless events to hide what another shows. */
 struct rule_state {
     uint8_t reported[RULE_COUNT][LIMIT_PCRS];
     struct digest separators[4][2]; /* in each of separator_banks: 0 and -1 */
+    uint32_t closed;                /* registers that the operating system has closed so far */
 };
 
 static bool may_report(struct rule_state *state, enum rule rule, uint32_t pcr)
@@ -121,8 +133,14 @@ static void check_place(const struct rules_input *in, const struct event *event,
                 ->severity = PCR_BIT(pcr) & PCRS_ROM ? SEVERITY_LOW : SEVERITY_HIGH; /* a vendor's own: nothing rests on it there */
         return;
     }
-    if (is_closed_by_system(in, event, separators))
+    if (is_closed_by_system(in, event, separators)) {
+        state->closed |= PCR_BIT(pcr);
         return;
+    }
+    /* Images and who authorised them: an operating system measures none. What comes now is to fill a hole. */
+    if ((state->closed & PCR_BIT(pcr)) && (pcr == IMAGE_PCR || pcr == SECURE_BOOT_PCR) && may_report(state, RULE_CLOSED, pcr))
+        findings_add(in->findings, FINDING_LOG_AFTER_SEPARATOR, (int)pcr, event->number,
+                     "%s in register %u came after the operating system had closed it.", type->name, pcr);
     if (!(type->pcrs & PCR_BIT(pcr)) && may_report(state, RULE_MISPLACED, pcr))
         findings_add(in->findings, FINDING_LOG_UNKNOWN_EVENT, (int)pcr, event->number, "%s does not belong in register %u.", type->name,
                      pcr);

@@ -227,6 +227,32 @@ static bool build_raw(struct arena *a, struct built_log *log, struct bytes rest)
     return true;
 }
 
+/* REGISTER 0xID CONTENT; 0xID CONTENT…: records of Windows in one event */
+static bool build_sipa(struct arena *a, struct built_log *log, struct bytes rest)
+{
+    struct writer w CLEANUP(writer_done) = { 0 };
+    unsigned pcr = number_of(next_word(&rest));
+    struct bytes record, data = BYTES_NONE;
+
+    while (rest.len) {
+        struct bytes id, content;
+        if (!cut_at(rest, ";", &record, &rest)) {
+            record = rest;
+            rest = BYTES_NONE;
+        }
+        id = next_word(&record);
+        content = unescaped(a, record);
+        if (!bytes_starts_with(id, BYTES_LIT("0x")))
+            return false;
+        write_u32le(&w, (uint32_t)strtoul(text_of(a, id), NULL, 16));
+        write_u32le(&w, (uint32_t)content.len);
+        write_bytes(&w, content);
+    }
+    if (!writer_ok(&w) || pcr >= LIMIT_PCRS || !arena_copy(a, writer_bytes(&w), &data))
+        return false;
+    return built_add(log, pcr, EVENT_TYPE(EV_EVENT_TAG), data, data), true;
+}
+
 static const struct {
     const char *word, *guid;
 } guids[] = { { "GLOBAL", "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c" },
@@ -365,6 +391,8 @@ static bool build_line(struct arena *a, struct built_log *log, struct bytes line
         return build_authority(a, log, rest);
     if (begins(line, "raw", &rest))
         return build_raw(a, log, rest);
+    if (begins(line, "sipa", &rest))
+        return build_sipa(a, log, rest);
     return begins(line, "variable", &rest) && build_variable(a, log, rest);
 }
 
