@@ -48,7 +48,7 @@ struct appraisal {
     char vm[UUID_TEXT_LEN];    /* "" when the evidence belongs to no known VM */
     const char *provider;      /* issuer URL, or NULL off line */
     int64_t time_ms;
-    int64_t asked_ms; /* when the challenge was handed out that the quote answers: it is no older; 0: not known */
+    int64_t asked_ms;     /* when the challenge was handed out that the quote answers: it is no older; 0: not known */
     enum verdict verdict; /* without any baseline */
     enum decision decision;
     const char *policy_hash; /* b64u, or NULL */
