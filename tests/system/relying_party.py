@@ -101,6 +101,10 @@ def main():
         tap.check(body.get("HealthStatus") == "Healthy" and login is None, "without useCustomToken a report logs in with nothing", (done, login, body))
         done, (login, _, body) = run(party.open, report__custom_token="yes")
         tap.check(body.get("AttestationToken") and login == f"Bearer {body['AttestationToken']}", "with it, and nothing else, with the attestation token", (done, login))
+        done, (login, _, body) = run(party.open, report__auth="custom")
+        tap.check(body.get("AttestationToken") and login == f"Bearer {body['AttestationToken']}", "report.auth = custom is another word for it", (done, login))
+        done, (login, _, body) = run(party.open, report__auth="key")
+        tap.check(body.get("HealthStatus") == "Healthy" and login is None, "and report.auth = key for its absence", (done, login))
         done, (login, name, body) = run(party.open, report__custom_token="yes", report__token_file=write("token", TOKEN + "\n"), net__client_cert_file=cert,
                                         net__client_key_file=key)
         tap.check(login == f"Bearer {TOKEN}" and body.get("HealthStatus") == "Healthy", "a token of its own comes first", (done, login))

@@ -23,6 +23,7 @@
 
 static struct {
     int64_t asleep_s, wall_s; /* how long the machine slept; how far off the wall clock is */
+    int64_t ran_s;            /* how much longer than in truth it ran */
     const char *event;        /* the kernel's next one, its fields ended by NUL and the last by two; NULL: none */
 } world;
 
@@ -31,7 +32,7 @@ int clock_gettime(clockid_t id, struct timespec *ret)
 {
     int result = (int)syscall(SYS_clock_gettime, id, ret);
 
-    ret->tv_sec += id == CLOCK_BOOTTIME ? world.asleep_s : id == CLOCK_REALTIME ? world.wall_s : 0;
+    ret->tv_sec += (id == CLOCK_BOOTTIME ? world.asleep_s : id == CLOCK_REALTIME ? world.wall_s : 0) + world.ran_s;
     return result;
 }
 
@@ -52,7 +53,7 @@ ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *
 }
 
 /* What was logged, one line after the other. */
-static char logged[20000];
+static char logged[60000];
 
 static struct {
     char path[200];
@@ -584,6 +585,37 @@ TEST(a_lock_behind_a_link_is_taken_and_the_links_aim_is_left_alone)
         if (test_failed())
             test_note("%s", planted[i]);
     }
+}
+
+static void minutes_later(void *context UNUSED) { world.ran_s += 300; }
+
+static unsigned count_of(const char *text)
+{
+    unsigned n = 0;
+
+    for (const char *at = logged; (at = strstr(at, text)); at += strlen(text))
+        n++;
+    return n;
+}
+
+/* guest-agent.md 8.4; the wall clock is set meanwhile, which makes no outage longer. */
+TEST(an_outage_is_warned_of_after_one_eight_and_twenty_four_hours)
+{
+    const struct run_options days = { .no_start_delay = true, .cycles = 80, .published = minutes_later };
+
+    WITH_GUEST(g);
+    setenv("WATCHDOG_USEC", "30000", 1); /* so that it wakes up often */
+    g.config.endpoint = "https://127.0.0.1:1";
+    logged[0] = 0;
+    world.wall_s = -86400;
+    log_set_sink(keep);
+    CHECK_INT(run_daemon(&g.config, &days), RUN_EXIT_OK);
+    log_set_sink(NULL);
+    unsetenv("WATCHDOG_USEC");
+    CHECK(world.ran_s > 30 * 3600);
+    memset(&world, 0, sizeof world);
+    CHECK_INT(count_of("nothing could be reported for long"), 3);
+    CHECK(count_of("hours=\"1\"") == 1 && count_of("hours=\"8\"") == 1 && count_of("hours=\"24\"") == 1);
 }
 
 /* The wall clock decides: the token's own words are in its time. Before the daemon attests again. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "agent/daemon/run.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -359,6 +360,53 @@ TEST(a_one_time_token_that_others_may_read_is_used_and_said)
         CHECK_INT(strstr(g.stub.last_report, "enroll.token_file") != NULL, rows[i].open);
         CHECK(!file_exists(path));
     }
+}
+
+static bool dumped(const struct guest *g, struct bytes *ret)
+{
+    char path[200];
+    struct err err;
+
+    snprintf(path, sizeof path, "%s/evidence.json", g->config.state_dir);
+    return file_read(path, 16 << 20, ret, &err);
+}
+
+/* What was sent, and for its owner only: for somebody who looks for a mistake. */
+TEST(evidence_is_kept_where_that_is_asked_for_and_nowhere_else)
+{
+    static const char *const protocols[] = { "tpm", "azureguest" };
+    static const char *const members[] = { "\"data\"", "\"AttestationInfo\"" };
+    struct err err = ERR_INIT;
+    struct stat st = { 0 };
+    char path[200], elsewhere[200];
+
+    WITH_SESSION(g, session);
+    struct bytes none = BYTES_NONE, untouched CLEANUP(file_free) = BYTES_NONE;
+
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK(!dumped(&g, &none));
+    snprintf(path, sizeof path, "%s/evidence.json", g.config.state_dir);
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", g.vtpm.dir);
+    REQUIRE_OK(file_write(elsewhere, BYTES_LIT("untouched"), 0600, &err), err);
+    CHECK_INT(symlink(elsewhere, path), 0); /* by whoever got in there: it is taken away, not followed */
+    g.config.dump_evidence = true;
+    g.stub.any_nonce = true;
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+        struct session s CLEANUP(session_done) = { 0 };
+        struct bytes text CLEANUP(file_free) = BYTES_NONE;
+
+        g.config.protocol = protocols[i];
+        session_init(&s, &g.config);
+        REQUIRE_DONE(session_cycle(&s, &answer, &why), why);
+        REQUIRE(dumped(&g, &text));
+        CHECK(parsed(&g, arena_string(&g.arena, text)) != NULL);
+        CHECK(bytes_find(text, bytes_of_string(members[i])) != SIZE_MAX); /* the newest */
+        CHECK(lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0600);
+    }
+    REQUIRE_OK(file_read(elsewhere, 100, &untouched, &err), err);
+    CHECK_BYTES(untouched, BYTES_LIT("untouched"));
+    REQUIRE_OK(state_erase(g.config.state_dir, &err), err);
+    CHECK(!dumped(&g, &none));
 }
 
 TEST(an_evidence_file_needs_no_server)
