@@ -71,8 +71,15 @@ static void keep_certificate(struct session *s, const struct enrolment *e)
     state_save_identity(&s->state);
 }
 
-static void keep_copy(struct session *s)
+/* The copy in the TPM; where it does not fit, the file serves. */
+static void publish_copy(struct session *s, struct session_keys *keys, struct bytes der)
 {
+    struct failure problem = FAILURE_INIT;
+
+    if (!ak_certificate_publish(keys->tpm, der, &problem)) {
+        notes_add(&s->watch.events, problem.id, "the certificate is kept in its file only: %s", problem.text);
+        return;
+    }
     s->nv_certificate_is_stale = false;
     if (s->state.ak_nv_index == AK_CERT_NV)
         return;
@@ -133,7 +140,6 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
                                      .notes = &s->watch.events,
                                      .enroll_id = s->enroll_id ? bytes_of_string(s->enroll_id) : BYTES_NONE };
     struct enrolment enrolment;
-    struct failure publishing = FAILURE_INIT;
     const struct note *note;
     struct bytes id;
 
@@ -151,12 +157,8 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
     if (request.token.len)
         drop_token(s);
     s->nv_certificate_is_stale = true;
-    if (s->config->publish_nv) {
-        if (ak_certificate_publish(keys->tpm, enrolment.ak_cert, &publishing))
-            keep_copy(s);
-        else
-            notes_add(&s->watch.events, publishing.id, "the certificate is kept in its file only: %s", publishing.text);
-    }
+    if (s->config->publish_nv)
+        publish_copy(s, keys, enrolment.ak_cert);
     if (enrolment.by_iak)
         session_progress(s, "the TPM's initial attestation key vouched for ours", s->state.vm_id);
     else if ((note = notes_find(&s->watch.events, FAILURE_IAK_UNUSABLE)))
@@ -240,6 +242,9 @@ bool session_certificate(struct session *s, struct session_keys *keys, struct fa
         return failure_set(why, FAILURE_NOT_ENROLLED, "there is no certificate for this key yet");
     if (!fits)
         return session_enrol_with(s, keys, why);
+    if (ak_was_made_anew(keys->ak) && s->config->publish_nv &&
+        !s->look_only) /* what took the key, TPM2_Clear as a rule, took the copy, too (9.4) */
+        publish_copy(s, keys, writer_bytes(&s->state.ak_cert));
     if (due && !s->look_only && !session_enrol_with(s, keys, &renewal))
         session_progress(s, "the certificate could not be renewed yet", renewal.text); /* the old one serves until the new one is there */
     return true;

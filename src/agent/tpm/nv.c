@@ -146,7 +146,8 @@ static bool make_room(struct tpm_device *tpm, uint32_t index, struct bytes conte
     if (!tpm_nv_find(tpm, index, &found, &pub, why))
         return false;
     if (found && (pub.attributes & ~(uint32_t)NV_WRITTEN) == OUR_ATTRIBUTES)
-        return pub.size == content.len || (undefine(tpm, index, why) && define(tpm, index, content.len, why));
+        return pub.size == content.len ? holds(tpm, index, content, ret_same, why) /* writing wears it out */
+                                       : undefine(tpm, index, why) && define(tpm, index, content.len, why);
     if (!found && define(tpm, index, content.len, why))
         return true;
     if (!found && tpm_rc_own(why->tpm_rc) != TPM_RC_NV_DEFINED)

@@ -431,6 +431,7 @@ TEST(firmware_settings_are_seen_and_uuids_compared_in_both_byte_orders)
         { "mkdir -p $v; printf '\\6\\0\\0\\0\\1' >$v/SecureBoot-$g; printf '\\6\\0\\0\\0\\0' >$v/SetupMode-$g", "NONE" },
         { "mkdir -p $v; printf '\\6\\0\\0\\0\\0' >$v/SecureBoot-$g", "SB_OFF" },
         { "mkdir -p $v; printf '\\6\\0\\0\\0\\0' >$v/SecureBoot-$g; printf '\\6\\0\\0\\0\\1' >$v/SetupMode-$g", "SB_OFF" },
+        { "mkdir -p $v; printf '\\6\\0\\0\\0\\1' >$v/SecureBoot-$g; printf '\\6\\0\\0\\0\\1' >$v/SetupMode-$g", "SB_OFF" },
         { "mkdir -p $v; printf '\\6\\0\\0\\0\\1' >$v/SecureBoot-$g; printf '\\6\\0\\0\\0\\1' "
           ">$v/MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23",
           "SHIM_INSECURE" },

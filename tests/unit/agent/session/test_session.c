@@ -165,12 +165,15 @@ TEST(a_cleared_tpm_gets_its_certificate_back_from_the_folder)
     struct failure why = FAILURE_INIT;
 
     WITH_GUEST(g);
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round < 3; round++) {
         struct session session CLEANUP(session_done) = { 0 };
 
         session_init(&session, &g.config);
         REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
-        REQUIRE(vtpm_run(&g.vtpm, "tpm2_clear -c p || tpm2_clear -c l"));
+        CHECK(vtpm_run(&g.vtpm,
+                       "tpm2_readpublic -c 0x81000003 && tpm2_nvread -C o 0x01c101d0 | cmp - agent/ak.crt")); /* the TPM has both again */
+        if (round < 2)
+            REQUIRE(vtpm_run(&g.vtpm, "tpm2_clear -c p || tpm2_clear -c l"));
     }
     CHECK_INT(g.stub.begins, 1);
     CHECK_STRING(g.stub.problem, "");
