@@ -78,7 +78,7 @@ enum cause {
     X(TLS,             "TLS.01",  "Network",    TLS,         "TLS: version, chain, name, validity, key")      \
     X(HTTP,            "HTTP.01", "Network",    REFUSAL,     "the server answers as ours does")               \
     X(TIME,            "CLK.01",  "Network",    TIME,        "this clock and the server's")                   \
-    X(UPLOAD,          "TLS.02",  "Network",    FIREWALL,    "64 KiB upload (MTU)")                           \
+    X(UPLOAD,          "TLS.02",  "Network",    FIREWALL,    "large upload (MTU)")                            \
     X(ADMITTED,        "AUTH.01", "Network",    REFUSAL,     "attestation endpoint takes requests")           \
     X(ATTEST,          "ATT.01",  "End to end", REFUSAL,     "one attestation, not reported")                 \
     X(REPORT,          "REP.01",  "End to end", REFUSAL,     "a report, judged and not recorded")             \

@@ -9,7 +9,13 @@
 #include "x509/name.h"
 #include "x509/tls_peer.h"
 
-enum { UPLOAD_BYTES = 64 * 1024, SKEW_WARN_MS = 120 * 1000, SKEW_FAIL_MS = 300 * 1000, EXPIRES_SOON_DAYS = 14 };
+enum {
+    UPLOAD_BYTES = 64 * 1024,
+    PADDING_BYTES = 4000 /* servers take heads of 8 KiB */,
+    SKEW_WARN_MS = 120 * 1000,
+    SKEW_FAIL_MS = 300 * 1000,
+    EXPIRES_SOON_DAYS = 14
+};
 
 static void skip(struct diagnosis *d, enum check check, const char *subject, const char *why)
 {
@@ -240,6 +246,26 @@ static void check_upload(struct diagnosis *d, const struct net_plan *plan, const
     c->subject = e->role;
 }
 
+/* Whoever takes reports may take anything that is posted for one: large is the question's head, more than a packet of it (8.5, MTU). Any answer will do. */
+static void check_large_request(struct diagnosis *d, const struct net_plan *plan, const struct net_endpoint *e,
+                                const struct net_target *target)
+{
+    uint8_t padding[PADDING_BYTES];
+    const struct http_field field = { BYTES_LIT("X-Padding"), BYTES_OF(padding) };
+    const struct http_call call = { .method = "GET", .url = arena_printf(d->arena, "%s/", e->url), .headers = &field, .n_headers = 1 };
+    enum http_failure failure = HTTP_FAILURE_NONE;
+    struct err err = ERR_INIT;
+    struct http_answer answer;
+
+    memset(padding, 'x', sizeof padding);
+    if (call.url && http_client_send(plan->client, d->arena, &call, &answer, &failure, &err))
+        diagnosis_add(d, CHECK_UPLOAD, RESULT_PASS, "a request of %d bytes in %u ms", PADDING_BYTES,
+                      http_client_trace(plan->client)->total_ms)
+            ->subject = e->role;
+    else
+        request_failed(d, plan, target, CHECK_UPLOAD, failure, &err);
+}
+
 static void check_http(struct diagnosis *d, const struct net_plan *plan, const struct net_endpoint *e, const struct net_target *target)
 {
     const char *url = arena_printf(d->arena, "%s%s", e->url, e->attests ? "/.well-known/openid-configuration" : "/");
@@ -269,8 +295,12 @@ static void check_http(struct diagnosis *d, const struct net_plan *plan, const s
         skip(d, CHECK_TLS, e->role, "not an https address");
     judge_answer(d, e, target, &answer);
     check_time(d, trace, e->role);
-    if (e->attests && diagnosis_has_time(d))
+    if (!diagnosis_has_time(d))
+        skip(d, CHECK_UPLOAD, e->role, "no time left");
+    else if (e->attests)
         check_upload(d, plan, e, target);
+    else
+        check_large_request(d, plan, e, target);
 }
 
 /* ---- one endpoint ---- */

@@ -94,6 +94,13 @@ static const struct {
     { HTTP_FAILURE_MTU, CAUSE_FIREWALL, "large packets are lost on the path: lower the MTU", lower_mtu },
     { HTTP_FAILURE_TIMEOUT, CAUSE_FIREWALL, "the server is overloaded, or a middlebox swallows the answer", NULL },
     { HTTP_FAILURE_CA_FILE, CAUSE_TLS, "correct net.ca_file: PEM certificates are wanted", NULL },
+    { HTTP_FAILURE_DROPPED, CAUSE_FIREWALL,
+      "the server stopped, or a firewall that looks inside cuts it off: try again, then allow the name in it", allow_target },
+    { HTTP_FAILURE_TOO_LARGE, CAUSE_PROXY,
+      "somebody else than our server answers: correct the address, or have the proxy let this name through", allow_in_proxy },
+    { HTTP_FAILURE_CLIENT_CERT, CAUSE_TLS, "correct net.client_cert_file and net.client_key_file: PEM, and the key of that certificate",
+      NULL },
+    { HTTP_FAILURE_LOCAL, CAUSE_OTHER, "free some memory or file descriptors and run it again", NULL },
     { HTTP_FAILURE_URL, CAUSE_OTHER, "correct the address: https://HOST[:PORT]", NULL },
 };
 

@@ -145,6 +145,8 @@ with tempfile.TemporaryDirectory() as folder, Lab(folder) as lab:
         ("large packets lost on the way down", at("small-mtu-down"), {}, "TLS.02", "mtu", 6410, ["mtu 1400"]),
         ("large packets lost on the way up", at("small-mtu-up"), {}, "TLS.02", "mtu", 6410, ["mtu 1400"]),
         ("a server that never answers", at("slow"), {}, "HTTP.01", "timeout", 6411, []),
+        ("large packets lost on the way up to the monitor only", at("good"), {"report.endpoint": at("small-mtu-up")}, "TLS.02", "mtu", 6410, ["mtu 1400"]),
+        ("an answer that is too large", at("huge"), {}, "HTTP.01", "too_large", None, ["dstdomain"]),
         ("a page instead of JSON", at("page"), {}, "HTTP.01", "proxy_block", 6405, [f"acl attestation dstdomain {NAME}"]),
         ("a proxy that wants credentials", at("good"), via("proxy-auth"), "PXY.02", "proxy_auth", 6403, ["net.proxy_credentials_file"]),
         ("a proxy that forbids", at("good"), via("proxy-403"), "PXY.02", "proxy_block", 6405, ["http_access allow CONNECT"]),

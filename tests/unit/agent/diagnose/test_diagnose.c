@@ -125,6 +125,23 @@ static void check_network(struct guest *g, const char *url, struct diagnosis *d)
     http_client_free(client);
 }
 
+TEST(each_class_of_network_failure_comes_with_what_to_do)
+{
+    const struct net_target target = { .host = BYTES_LIT("a.example"), .port = 443 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct diagnosis d;
+
+    diagnosis_init(&d, &a, "test", 60);
+    for (enum http_failure f = HTTP_FAILURE_NONE + 1; f <= HTTP_FAILURE_LOCAL; f++) {
+        struct checked *c = diagnosis_add(&d, CHECK_HTTP, RESULT_FAIL, "x");
+
+        net_classify(&d, c, f, &target);
+        CHECK(c->remedy && c->class && strcmp(c->class, http_failure_slug(f)) == 0);
+        if (!c->remedy)
+            test_note("%s has none", http_failure_slug(f));
+    }
+}
+
 TEST(the_way_to_a_server_is_checked_stage_by_stage)
 {
     struct diagnosis d;
