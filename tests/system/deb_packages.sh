@@ -5,6 +5,7 @@ debs=$1
 root=$(mktemp -d) n=0 failed=0
 cleanup() {
     [ -n "${server:-}" ] && kill "$server" 2>/dev/null
+    [ -n "${guest_agent:-}" ] && kill "$guest_agent" 2>/dev/null
     umount "$root/proc" 2>/dev/null
     rm -rf --one-file-system "$root"
 }
@@ -46,6 +47,28 @@ answers() { # the server of the package, as the package's user, over its socket 
         sleep 0.2
     done
     inside trueboot server status -o json || { cat "$root.server" && false; }
+}
+
+by_guest_agent() { # arguments…: from outside, through the channel that QEMU would have
+    python3 "$(dirname "$0")/../../guest/install_by_guest_agent" --socket "$root/run/qga.sock" "$@"
+}
+start_guest_agent() {
+    inside apt-get install -q -y --no-install-recommends qemu-guest-agent || return 1
+    inside qemu-ga -m unix-listen -p /run/qga.sock -t /run >"$root.qga" 2>&1 &
+    guest_agent=$!
+    for _ in $(seq 100); do
+        [ -S "$root/run/qga.sock" ] && return 0
+        sleep 0.1
+    done
+    cat "$root.qga" && false
+}
+installs_unseen() { # there is no TPM: it says so, and everything else is as it should be
+    local said
+    said=$(by_guest_agent --endpoint https://192.0.2.1:8443 --ca-file /etc/ssl/certs/ca-certificates.crt "$(echo "$debs"/trueboot-agent_*.deb)") && return 1
+    echo "$said" | tail -n 3
+    [[ ${said##*$'\n'} == "Most probable cause: no TPM"* ]] && inside dpkg -s trueboot-agent | grep -q '^Status: install ok installed' &&
+        has_line 'endpoint = https://192.0.2.1:8443' /etc/trueboot-agent/agent.conf.d/50-server.conf &&
+        cmp /etc/ssl/certs/ca-certificates.crt "$root/etc/trueboot-agent/ca.pem" && absent /run/trueboot-agent.deb
 }
 
 [ "$(id -u)" = 0 ] || skip "only root can make one"
@@ -92,5 +115,9 @@ check "it purges" inside dpkg -P trueboot trueboot-server trueboot-agent
 check "then nothing is left of the server" absent /var/lib/trueboot
 check "nor of the agent" absent /var/lib/trueboot-agent
 check "nor any setting" inside sh -c '! ls -d /etc/trueboot /etc/trueboot-agent /etc/systemd/system/multi-user.target.wants/true* 2>/dev/null'
+check "a guest agent runs in it" start_guest_agent
+check "through it the package comes into a guest that nobody logs in to, with its settings" installs_unseen
+check "what is no package is refused before the guest is asked for anything" sh -c "! python3 '$(dirname "$0")/../../guest/install_by_guest_agent' --socket '$root/run/qga.sock' --endpoint https://a /etc/passwd"
+check "and what makes a template of it wipes the identity" sh -c "touch '$root/var/lib/trueboot-agent/ak.crt' && python3 '$(dirname "$0")/../../guest/install_by_guest_agent' --socket '$root/run/qga.sock' --reset-only && test ! -e '$root/var/lib/trueboot-agent/ak.crt'"
 echo "1..$n"
 [ "$failed" = 0 ]

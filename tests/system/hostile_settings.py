@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import Tap  # noqa: E402
@@ -260,6 +261,13 @@ def check_odd_occasions(machine):
     shutil.rmtree(f"{machine.install}/status")
     code, said, status = machine.enable(public(GOOD))
     tap.check(code == 0 and status.get("status") == "transitioning", "the status's folder is made anew where it is missing", f"{code} {said} {status}")
+    left = [f"{machine.install}/status/.trueboot-{n:08x}" for n in range(3)]
+    for at, name in enumerate(left):
+        with open(name, "w") as f:
+            f.write("{")
+        os.utime(name, (time.time() - 10000 * at,) * 2)
+    machine.enable(public(GOOD))
+    tap.check([os.path.exists(name) for name in left] == [True, False, False], "what a killed verb left behind an hour ago is taken away, what is being written is not", os.listdir(f"{machine.install}/status"))
     before = machine.in_force()
     os.mkfifo(f"{machine.install}/config/{machine.sequence + 1}.settings")
     code, said, status = machine.enable(None)
@@ -343,6 +351,14 @@ def check_words():
                   f"{done.returncode} {done.stdout[:100]} {done.stderr[:200]}")
 
 
+def check_client():
+    """Under the published client's name: its letters, and nothing else."""
+    for arguments, said in [(["-z"], "usage: AszAttestationClient -a"), (["-a"], "usage: AszAttestationClient -a"), (["--help"], "usage: AszAttestationClient -a"), (["-h"], "usage:"),
+                            (["run"], "\"run\" is one word too many"), (["-a", "https://a.example", "x\x1b"], "one word too many")]:
+        done = subprocess.run(["AszAttestationClient", *arguments], executable=AGENT, env={"TRUEBOOT_AGENT_FW_CFG": ""}, capture_output=True, text=True, timeout=60)
+        tap.check(done.returncode == 2 and said in done.stderr and is_safe(done.stderr), f"AszAttestationClient {' '.join(arguments)!r}: 2", f"{done.returncode} {done.stderr[:300]}")
+
+
 def check_stranger(folder):
     """Whom the status is not for is told that, and not that no agent runs."""
     os.makedirs(f"{folder}/closed/out")
@@ -368,6 +384,7 @@ def main():
         check_files(folder)
         check_diagnosis(folder)
         check_words()
+        check_client()
         check_stranger(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/file.h"
@@ -101,6 +102,8 @@ bool folder_read(int folder, const char *name, size_t limit, struct arena *a, st
     return true;
 }
 
+#define TEMPORARY ".trueboot-"
+
 static int open_temporary(int folder, char name[static 24], struct err *err)
 {
     uint32_t word;
@@ -109,7 +112,7 @@ static int open_temporary(int folder, char name[static 24], struct err *err)
     for (unsigned i = 0; i < 8 && fd < 0; i++) {
         if (!random_bytes((uint8_t *)&word, sizeof word, err))
             return -1;
-        snprintf(name, 24, ".trueboot-%08x", word);
+        snprintf(name, 24, TEMPORARY "%08x", word);
         fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0 && errno != EEXIST)
             break;
@@ -167,6 +170,20 @@ static DIR *open_again(int folder)
     if (!dir && copy >= 0)
         close(copy);
     return dir;
+}
+
+void folder_tidy(int folder, unsigned older_than_seconds)
+{
+    DIR *dir = open_again(folder);
+    time_t now = time(NULL);
+    struct stat st;
+
+    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
+        if (strncmp(e->d_name, TEMPORARY, sizeof TEMPORARY - 1) == 0 && fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode) && (st.st_mtime > now || now - st.st_mtime > (time_t)older_than_seconds))
+            (void)!unlinkat(folder, e->d_name, 0);
+    if (dir)
+        closedir(dir);
 }
 
 static int compare_names(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }

@@ -25,6 +25,9 @@ MUST_CHECK bool folder_write(int folder, int through, const char *name, struct b
 /* The same, and the file is given away before it gets its name. */
 MUST_CHECK bool folder_write_for(int folder, const char *name, struct bytes content, mode_t mode, uid_t uid, gid_t gid, struct err *err);
 
+/* Removes what folder_write left behind when it was killed (guest-agent.md 6.5: at its limit a verb is), so old that nobody writes it any more. */
+void folder_tidy(int folder, unsigned older_than_seconds);
+
 /* Both for a whole path, whose folder is trusted. */
 MUST_CHECK bool folder_put(const char *path, struct bytes content, mode_t mode, struct err *err);
 /* Names in the folder, sorted, without those that start with a dot; at most `max`. */

@@ -12,6 +12,7 @@
 #include "agent/verbs/handler_verbs.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 static const char client_name[] = "AszAttestationClient";
 
@@ -83,6 +84,11 @@ int verb_client(struct invocation *in, int argc, char **argv)
     while ((option = getopt(argc, argv, "a:r:l:h:s:e:v:c:d:")) != -1)
         if (!take_option(&c, option, optarg, &err))
             return verb_refused("run", VERB_EXIT_USAGE, &err);
+    if (optind < argc) {
+        fprintf(stderr, "trueboot-agent: run: \"%.40s\" is one word too many for %s\n",
+                text_for_people(&in->arena, bytes_of_string(argv[optind])) ?: "", client_name);
+        return VERB_EXIT_USAGE;
+    }
     if (c.events && c.record.log_folder)
         c.record.events_folder = arena_printf(&in->arena, "%s/%s", c.record.log_folder, c.events);
     notify_open();

@@ -292,10 +292,16 @@ static int apply(struct enabling *e, struct service_control *services)
 /* The VM agent makes it, and shows a handler without a status as one that is still starting: nobody would read why. */
 static bool make_status_folder(const struct enabling *e, struct err *err)
 {
-    const char *folder = e->h.environment.status_folder;
+    enum { LONGEST_WRITE_SECONDS = 600 };
+    const char *path = e->h.environment.status_folder;
+    int folder CLEANUP(folder_close_at) = -1;
 
-    return mkdir(folder, 0700) == 0 || errno == EEXIST ? true
-                                                       : err_set(err, ERR_IO, "no folder for the status, %s: %s", folder, strerror(errno));
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "no folder for the status, %s: %s", path, strerror(errno));
+    if (!folder_open(path, &folder, err))
+        return false;
+    folder_tidy(folder, LONGEST_WRITE_SECONDS);
+    return true;
 }
 
 int verb_enable(struct invocation *in)
