@@ -33,8 +33,6 @@ static int run_create(struct cli *cli)
     int64_t minutes = cli_number(cli, "minutes", 0);
     struct writer w CLEANUP(writer_done) = { 0 };
     struct json_out out = json_out_to(&w, JSON_COMPACT);
-    const struct json *answer;
-    int code;
 
     if (!vm)
         return cli_fail(EXIT_USAGE, "--vm NAME, UUID or a pattern of names such as 'web-*' is needed: whom the token is for");
@@ -47,19 +45,10 @@ static int run_create(struct cli *cli)
         json_put_integer(&out, "minutes", minutes);
     json_end(&out);
     body = writer_ok(&w) ? arena_string(&cli->arena, writer_bytes(&w)) : NULL;
-    if (!body)
-        return cli_fail(EXIT_ERROR, "out of memory");
-    code = remote_call(cli, "POST", "/v1/enrolmentTokens", body, &answer);
-    return code == EXIT_OK ? cli_print(cli, answer, new_token) : code;
+    return body ? remote_print(cli, "POST", "/v1/enrolmentTokens", body, new_token) : cli_fail(EXIT_ERROR, "out of memory");
 }
 
-static int run_list(struct cli *cli)
-{
-    const struct json *answer;
-    int code = remote_call(cli, "GET", "/v1/enrolmentTokens", NULL, &answer);
-
-    return code == EXIT_OK ? cli_print(cli, answer, list_table) : code;
-}
+static int run_list(struct cli *cli) { return remote_print(cli, "GET", "/v1/enrolmentTokens", NULL, list_table); }
 
 static int run_revoke(struct cli *cli)
 {

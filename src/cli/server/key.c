@@ -51,10 +51,7 @@ static void key_table(struct cli *cli, const struct json *v)
 
 static int ask(struct cli *cli, const char *method, const char *path, const char *body)
 {
-    const struct json *answer;
-    int code = remote_call(cli, method, path, body, &answer);
-
-    return code == EXIT_OK ? cli_print(cli, answer, key_table) : code;
+    return remote_print(cli, method, path, body, key_table);
 }
 
 /* {"use"|"kid": text, "now": true}. */

@@ -31,13 +31,9 @@ static void operation_text(struct cli *cli, const struct json *v)
 
 static int run_operation_show(struct cli *cli)
 {
-    const struct json *answer;
-    int code;
-
     if (!is_id(cli->arguments[0]))
         return cli_fail(EXIT_NOT_FOUND, "there is no operation %s", cli->arguments[0]);
-    code = remote_call(cli, "GET", arena_printf(&cli->arena, "/v1/operations/%s", cli->arguments[0]), NULL, &answer);
-    return code == EXIT_OK ? cli_print(cli, answer, operation_text) : code;
+    return remote_print(cli, "GET", arena_printf(&cli->arena, "/v1/operations/%s", cli->arguments[0]), NULL, operation_text);
 }
 
 static void operation_table(struct cli *cli, const struct json *v)
@@ -57,11 +53,9 @@ static void operation_table(struct cli *cli, const struct json *v)
 
 static int run_operation_list(struct cli *cli)
 {
-    const struct json *answer;
-    int code =
-        remote_call(cli, "GET", arena_printf(&cli->arena, "/v1/operations?top=%lld", (long long)cli_number(cli, "top", 50)), NULL, &answer);
+    const char *path = arena_printf(&cli->arena, "/v1/operations?top=%lld", (long long)cli_number(cli, "top", 50));
 
-    return code == EXIT_OK ? cli_print(cli, answer, operation_table) : code;
+    return remote_print(cli, "GET", path, NULL, operation_table);
 }
 
 /* Asks until it has ended. */

@@ -78,15 +78,12 @@ static int no_kind(void) { return cli_fail(EXIT_USAGE, "--kind ek (endorsement k
 static int run_root_add(struct cli *cli)
 {
     const char *kind = cli_option(cli, "kind"), *body;
-    const struct json *answer;
     struct err err = ERR_INIT;
-    int code;
 
     if (!kind)
         return no_kind();
     body = add_body(cli, kind, &err);
-    code = body ? remote_call(cli, "POST", "/v1/roots", body, &answer) : cli_fail_err(&err);
-    return code == EXIT_OK ? cli_print(cli, answer, roots_table) : code;
+    return body ? remote_print(cli, "POST", "/v1/roots", body, roots_table) : cli_fail_err(&err);
 }
 
 /* A name or digest that goes into an address: what else is in it cannot exist. */
@@ -98,11 +95,9 @@ static bool is_plain(const char *text)
 static int run_root_list(struct cli *cli)
 {
     const char *provider = cli_option(cli, "provider");
-    const struct json *answer;
-    int code;
+    const char *path = provider ? arena_printf(&cli->arena, "/v1/roots?provider=%s", provider) : "/v1/roots";
 
-    code = remote_call(cli, "GET", provider ? arena_printf(&cli->arena, "/v1/roots?provider=%s", provider) : "/v1/roots", NULL, &answer);
-    return code == EXIT_OK ? cli_print(cli, answer, roots_table) : code;
+    return remote_print(cli, "GET", path, NULL, roots_table);
 }
 
 static int run_root_remove(struct cli *cli)

@@ -426,13 +426,7 @@ static int run_list(struct cli *cli)
     return code == EXIT_OK ? cli_print(cli, vms, vm_table) : code;
 }
 
-static int run_show(struct cli *cli)
-{
-    const char *path = vm_route(cli, cli->arguments[0], "");
-    const struct json *vm;
-    int code = path ? remote_call(cli, "GET", path, NULL, &vm) : EXIT_ERROR;
-    return code == EXIT_OK ? cli_print(cli, vm, NULL) : code;
-}
+static int run_show(struct cli *cli) { return remote_print(cli, "GET", vm_route(cli, cli->arguments[0], ""), NULL, NULL); }
 
 static int run_release_identity(struct cli *cli)
 {
