@@ -68,8 +68,8 @@ static void lower_consequences(struct findings *list)
         return;
     for (size_t i = 0; i < list->n; i++) {
         struct finding *f = &list->items[i];
-        bool follows =
-            f->id == FINDING_SECUREBOOT_AUTHORITY || f->id == FINDING_SBAT_CHANGED || (f->id == FINDING_BOOT_CHAIN_CHANGED && !f->is);
+        bool follows = f->id == FINDING_SECUREBOOT_AUTHORITY || f->id == FINDING_SBAT_CHANGED || f->id == FINDING_SBAT_OLD ||
+                       (f->id == FINDING_BOOT_CHAIN_CHANGED && !f->is);
         if (follows && f->severity == SEVERITY_MEDIUM)
             f->severity = SEVERITY_LOW;
     }

@@ -97,10 +97,12 @@
                                                                                                                                            \
     X(CONTACT_PUT, WRITE, "INSERT INTO contacts (" CONTACT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, -1, -1) "      \
         "ON CONFLICT (vm) DO UPDATE SET "                                                                                                  \
-        "last_heartbeat_ms = CASE WHEN excluded.last_heartbeat_ms > contacts.last_heartbeat_ms "                                           \
-            "THEN excluded.last_heartbeat_ms ELSE contacts.last_heartbeat_ms END, "                                                        \
-        "last_report_ms = CASE WHEN excluded.last_report_ms > contacts.last_report_ms "                                                    \
-            "THEN excluded.last_report_ms ELSE contacts.last_report_ms END, "                                                              \
+        "last_heartbeat_ms = CASE WHEN excluded.last_heartbeat_ms > 0 THEN excluded.last_heartbeat_ms "                                    \
+            "WHEN excluded.last_report_ms > 0 AND contacts.last_heartbeat_ms > excluded.last_report_ms "                                   \
+            "THEN excluded.last_report_ms ELSE contacts.last_heartbeat_ms END, "                                                           \
+        "last_report_ms = CASE WHEN excluded.last_report_ms > 0 THEN excluded.last_report_ms "                                             \
+            "WHEN excluded.last_heartbeat_ms > 0 AND contacts.last_report_ms > excluded.last_heartbeat_ms "                                \
+            "THEN excluded.last_heartbeat_ms ELSE contacts.last_report_ms END, "                                                           \
         "boot_id = COALESCE(excluded.boot_id, contacts.boot_id), "                                                                         \
         "agent_version = COALESCE(excluded.agent_version, contacts.agent_version), "                                                       \
         "kernel_version = COALESCE(excluded.kernel_version, contacts.kernel_version), "                                                    \

@@ -221,7 +221,7 @@ MUST_CHECK bool store_baseline_list(struct store *store, struct arena *a, const 
 
 struct store_contact {
     const char *vm;
-    int64_t last_heartbeat_ms; /* 0: never */
+    int64_t last_heartbeat_ms; /* 0: never; a put with one of the two sets that one, and the other no later */
     int64_t last_report_ms;    /* 0: never */
     const char *boot_id;       /* from here to notes: the agent's words; NULL: not told */
     const char *agent_version;

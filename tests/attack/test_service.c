@@ -188,6 +188,29 @@ static void beat(struct fixture *f, struct test_vm *vm, const char *body, struct
                  answer);
 }
 
+/* A server that started years ahead, until its clock was set: whoever was heard from then is not in the future for ever. */
+TEST(S5_a_machine_that_goes_on_attesting_is_healthy_again_after_a_clock_that_was_years_ahead)
+{
+    static const char words[] = "{\"bootId\":\"x\",\"state\":\"Healthy\",\"resetCount\":8,\"restartCount\":0}";
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    struct answer answer;
+
+    CHECK(boots(&f, vm, &sound));
+    fixture_time += 200LL * DAY;
+    CHECK(boots(&f, vm, &sound));
+    beat(&f, vm, words, &answer);
+    CHECK_INT(answer.status, 202);
+    fixture_time -= 200LL * DAY;
+    beat(&f, vm, words, &answer);
+    CHECK_INT(answer.status, 202);
+    CHECK(is_called(&f, vm, "Unknown")); /* the last verdict is of a time that has not come yet */
+    CHECK(boots(&f, vm, &sound));
+    CHECK(is_called(&f, vm, "Healthy"));
+    beat(&f, vm, words, &answer);
+    CHECK(is_called(&f, vm, "Healthy"));
+}
+
 TEST(S6_nothing_but_a_sound_boot_or_a_persons_word_ends_an_unhealthy)
 {
     FIXTURE(f);

@@ -51,10 +51,9 @@ static bool is_harmless_command(const struct component *x)
     return len && memchr(x->text, '=', len); /* an assignment */
 }
 
-/* Whether `is` is `was` with each `line` in it replaced by the other one, at least once. */
-static bool differs_in_line_only(const char *was, const char *is, const struct changed_line *line)
+/* Whether `is` is `was` with each `from` in it replaced by `to`, at least once. */
+static bool differs_only_in(const char *was, const char *is, const char *from, const char *to)
 {
-    const char *from = line->was->text, *to = line->is->text;
     size_t from_len = from ? strlen(from) : 0, to_len = to ? strlen(to) : 0;
     bool any = false;
 
@@ -76,18 +75,28 @@ static bool differs_in_line_only(const char *was, const char *is, const struct c
 static bool is_line_again(const struct comparison *c, const struct component *was, const struct component *is)
 {
     for (size_t i = 0; was->text && is->text && was->pcr == is->pcr && i < c->n_lines; i++)
-        if (c->lines[i].was->pcr == was->pcr && differs_in_line_only(was->text, is->text, &c->lines[i]))
+        if (c->lines[i].was->pcr == was->pcr && differs_only_in(was->text, is->text, c->lines[i].was->text, c->lines[i].is->text))
+            return true;
+    return false;
+}
+
+/* A new kernel brings an initial RAM disk with another name, and GRUB a command with that name: the finding about the file says it. */
+static bool is_path_again(const struct comparison *c, const struct component *was, const struct component *is)
+{
+    for (size_t i = 0; was->text && is->text && was->pcr == is->pcr && i < c->n_paths; i++)
+        if (strncmp(was->text, "initrd", 6) == 0 && differs_only_in(was->text, is->text, c->paths[i].from, c->paths[i].to))
             return true;
     return false;
 }
 
 static void settle_lines(struct comparison *c)
 {
-    for (size_t i = 0; c->n_lines && i < c->was.n; i++) {
+    for (size_t i = 0; (c->n_lines || c->n_paths) && i < c->was.n; i++) {
         if (c->was.done[i] || c->was.items[i].kind != COMPONENT_LOADER_COMMAND)
             continue;
         for (size_t k = 0; k < c->is.n; k++)
-            if (!c->is.done[k] && c->is.items[k].kind == COMPONENT_LOADER_COMMAND && is_line_again(c, &c->was.items[i], &c->is.items[k])) {
+            if (!c->is.done[k] && c->is.items[k].kind == COMPONENT_LOADER_COMMAND &&
+                (is_line_again(c, &c->was.items[i], &c->is.items[k]) || is_path_again(c, &c->was.items[i], &c->is.items[k]))) {
                 c->was.done[i] = c->is.done[k] = true;
                 break;
             }

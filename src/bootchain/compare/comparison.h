@@ -22,7 +22,12 @@ struct changed_line {
     const struct component *was, *is;
 };
 
-enum { CHANGED_LINES_MAX = 8 };
+/* A file of the loader's that was reported to have changed, under another path. */
+struct changed_path {
+    const char *from, *to;
+};
+
+enum { CHANGED_LINES_MAX = 8, CHANGED_PATHS_MAX = 8 };
 
 struct comparison {
     struct arena *a;
@@ -34,6 +39,8 @@ struct comparison {
     bool shape_changed;
     struct changed_line lines[CHANGED_LINES_MAX]; /* what does not fit is reported once more, as a command */
     size_t n_lines;
+    struct changed_path paths[CHANGED_PATHS_MAX];
+    size_t n_paths;
     struct err *err;
 };
 

@@ -256,6 +256,15 @@ static bool state_is_in_place(const struct comparison *c, const struct component
     return true;
 }
 
+static void path_changed(struct comparison *c, const struct component *was, const struct component *is)
+{
+    static const char file[] = "file:";
+
+    if (strncmp(was->key, file, strlen(file)) == 0 && strncmp(is->key, file, strlen(file)) == 0 && strcmp(was->key, is->key) != 0 &&
+        was->key[strlen(file)] && is->key[strlen(file)] && c->n_paths < CHANGED_PATHS_MAX)
+        c->paths[c->n_paths++] = (struct changed_path){ was->key + strlen(file), is->key + strlen(file) };
+}
+
 /* The accepted boot says what kind of thing stood there: labels of this boot cannot talk a deviation down. */
 void deviation_changed(struct comparison *c, const struct component *was, const struct component *is)
 {
@@ -282,6 +291,9 @@ void deviation_changed(struct comparison *c, const struct component *was, const 
     case COMPONENT_FIRMWARE_SHAPE: /* judged when all else is known */
         c->shape_changed = true;
         return;
+    case COMPONENT_INITRD:
+        path_changed(c, was, is);
+        break;
     case COMPONENT_OS_SETTING:
         if (is_newer_list(was, is))
             severity = SEVERITY_INFO;
