@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "audit/checkpoint.h"
 #include "audit/files.h"
+#include "audit/parts.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/uuid.h"
@@ -23,28 +24,6 @@ enum {
     DEFAULT_EVERY = 1000,
     MODE_FOLDER = 0750,
     MODE_FILE = 0640,
-};
-
-struct audit {
-    struct audit_options options;
-    char *folder;
-    pthread_mutex_t lock; /* of everything below */
-    int fd;               /* -1: no file could be opened */
-    int64_t size, day;    /* of the file; day since 1970 on which it began */
-    int64_t seq;          /* of the newest record */
-    char hash[AUDIT_HASH_TEXT_LEN];
-    char log[UUID_TEXT_LEN];
-    int64_t file_bytes;
-    unsigned keep_days, every;
-    unsigned since_checkpoint;   /* records */
-    int64_t unanchored_since_ms; /* monotonic; 0: all are */
-    int64_t dirty_since_ms;      /* monotonic; 0: all is on disk */
-    uint64_t written, lost, lost_unsaid;
-    bool failing;
-    char *head; /* newest checkpoint, or NULL */
-    pthread_t keeper;
-    bool keeping, stop;
-    pthread_cond_t wake;
 };
 
 /* ---- lines ----------------------------------------------------------------------------------------------------------- */
@@ -133,7 +112,7 @@ static bool reach_disk(struct audit *t, struct err *err)
     return !t->dirty_since_ms || err_set(err, ERR_IO, "the audit log in %s does not reach the disk: %s", t->folder, strerror(errno));
 }
 
-static bool open_file(struct audit *t, const char *path, bool fresh, struct err *err)
+bool audit_open_file(struct audit *t, const char *path, bool fresh, struct err *err)
 {
     struct stat st;
     int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (fresh ? O_CREAT : 0), MODE_FILE);
@@ -187,7 +166,7 @@ static bool next_file(struct audit *t, struct err *err)
 
     if (!path)
         return err_set(err, ERR_NO_MEMORY, "no memory for the audit log");
-    if (!open_file(t, path, true, err))
+    if (!audit_open_file(t, path, true, err))
         return false;
     t->day = t->options.now_ms() / DAY_MS;
     return retire_files(t, &a, err);
@@ -314,125 +293,7 @@ static void *keep(void *context)
 
 /* ---- opening --------------------------------------------------------------------------------------------------------- */
 
-/* The last AUDIT_LINE_MAX bytes of the open file. */
-static bool read_end(struct audit *t, struct arena *a, struct bytes *ret, struct err *err)
-{
-    size_t len = t->size < 2 * AUDIT_LINE_MAX ? (size_t)t->size : 2 * (size_t)AUDIT_LINE_MAX;
-    uint8_t *data = arena_alloc(a, len + 1);
-    ssize_t n = data ? pread(t->fd, data, len, t->size - (int64_t)len) : -1;
-
-    if (n != (ssize_t)len)
-        return err_set(err, ERR_IO, "the audit log in %s cannot be read: %s", t->folder, strerror(errno));
-    *ret = (struct bytes){ data, len };
-    return true;
-}
-
-static size_t last_newline(struct bytes text)
-{
-    for (size_t i = text.len; i > 0; i--)
-        if (text.data[i - 1] == '\n')
-            return i - 1;
-    return SIZE_MAX;
-}
-
-/* Takes what a crash left of a line off the end. *ret_cut: how many bytes. */
-static bool repair_end(struct audit *t, struct bytes *end, int64_t *ret_cut, struct err *err)
-{
-    size_t newline = last_newline(*end), keep = newline == SIZE_MAX ? 0 : newline + 1;
-
-    *ret_cut = (int64_t)(end->len - keep);
-    if (*ret_cut == 0)
-        return true;
-    if (ftruncate(t->fd, t->size - *ret_cut) != 0)
-        return err_set(err, ERR_IO, "the audit log in %s cannot be repaired: %s", t->folder, strerror(errno));
-    t->size -= *ret_cut;
-    *end = bytes_slice(*end, 0, keep);
-    return true;
-}
-
-struct opened {
-    int64_t cut;         /* bytes of an unfinished line that were removed */
-    bool begins;         /* there is no record yet */
-    const char *trouble; /* the last record does not hold, or the log ends before what was signed; NULL: neither */
-};
-
-static bool take_last_record(struct audit *t, struct arena *a, struct bytes end, struct opened *o, struct err *err)
-{
-    struct bytes line = bytes_slice(end, 0, end.len - 1);
-    size_t before = last_newline(line);
-    struct audit_line last;
-    struct err why = ERR_INIT;
-
-    line = before == SIZE_MAX ? line : bytes_slice(line, before + 1, line.len);
-    if (audit_line_read(line, &last, &why)) {
-        t->seq = last.seq;
-        memcpy(t->hash, last.hash, sizeof t->hash);
-        return true;
-    }
-    o->trouble = arena_printf(a, "the last record does not hold: %s", why.text);
-    return o->trouble || err_set(err, ERR_NO_MEMORY, "no memory for the audit log");
-}
-
-/* The newest file that has a record; the newest is gone on with when it is empty. */
-static bool read_files(struct audit *t, struct arena *a, struct opened *o, struct err *err)
-{
-    const char *const *paths;
-    struct bytes end = BYTES_NONE;
-    size_t n;
-
-    if (!audit_files(a, t->folder, &paths, &n, err))
-        return false;
-    o->begins = true;
-    for (size_t i = n; i > 0 && o->begins; i--) {
-        int64_t cut = 0;
-
-        if (!open_file(t, paths[i - 1], false, err) || !read_end(t, a, &end, err) || !repair_end(t, &end, &cut, err))
-            return false;
-        o->cut += cut;
-        o->begins = end.len == 0;
-    }
-    return o->begins || take_last_record(t, a, end, o, err);
-}
-
-/* The checkpoint in the folder, and the one that was kept elsewhere: the log must reach both. */
-static bool compare_with(struct audit *t, struct arena *a, struct bytes text, const char *where, struct opened *o, struct err *err)
-{
-    const struct pubkey *key = t->options.key ? privkey_public(t->options.key->key) : NULL;
-    struct audit_checkpoint c;
-    struct err why = ERR_INIT;
-
-    if (text.len == 0)
-        return true;
-    if (!audit_checkpoint_read(a, text, key, &c, &why)) {
-        o->trouble = arena_printf(a, "the checkpoint %s does not hold: %s", where, why.text);
-    } else {
-        if (!t->log[0]) {
-            memcpy(t->log, c.log, sizeof t->log);
-            t->head = strndup((const char *)text.data, text.len);
-        }
-        if (!o->trouble && (c.seq > t->seq || (c.seq == t->seq && strcmp(c.hash, t->hash) != 0)))
-            o->trouble = arena_printf(a, "the log ends with record %lld, and record %lld was signed (%s): records were removed",
-                                      (long long)t->seq, (long long)c.seq, where);
-        if (c.seq > t->seq)
-            t->seq = c.seq; /* numbers are not used twice */
-    }
-    return o->trouble || why.code == ERR_NONE || err_set(err, ERR_NO_MEMORY, "no memory for the audit log");
-}
-
-static bool read_heads(struct audit *t, struct arena *a, struct opened *o, struct err *err)
-{
-    const char *path = arena_printf(a, "%s/" AUDIT_HEAD_FILE, t->folder);
-    struct bytes text = BYTES_NONE;
-    struct err why = ERR_INIT;
-
-    if (!path)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the audit log");
-    if (!file_read_in(a, path, AUDIT_LINE_MAX, &text, &why) && why.code != ERR_NOT_FOUND)
-        return err_set(err, why.code, "%s", why.text);
-    return compare_with(t, a, text, "in the log's folder", o, err) && compare_with(t, a, t->options.kept, "kept in the database", o, err);
-}
-
-static bool begin_chain(struct audit *t, struct arena *a, const struct opened *o, struct err *err)
+static bool begin_chain(struct audit *t, struct arena *a, const struct audit_found *o, struct err *err)
 {
     uint8_t id[UUID_LEN];
     struct writer w CLEANUP(writer_done) = { 0 };
@@ -464,12 +325,10 @@ static bool begin_chain(struct audit *t, struct arena *a, const struct opened *o
 
 static bool start(struct audit *t, struct arena *a, const char **ret_note, struct err *err)
 {
-    struct opened o = { 0 };
+    struct audit_found o = { 0 };
     char *anchor = NULL;
 
-    memcpy(t->hash, audit_no_hash, sizeof t->hash);
-    if (!file_make_dirs(t->folder, MODE_FOLDER, err) || !read_files(t, a, &o, err) || !read_heads(t, a, &o, err) ||
-        !begin_chain(t, a, &o, err))
+    if (!file_make_dirs(t->folder, MODE_FOLDER, err) || !audit_resume(t, a, &o, err) || !begin_chain(t, a, &o, err))
         return false;
     /* What has just been written about this start is signed at once, so that there always is a newest checkpoint. */
     if (t->unanchored_since_ms && !checkpoint(t, &anchor, err))
