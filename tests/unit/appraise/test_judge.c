@@ -3,6 +3,18 @@
 #include "support/test.h"
 #include "unit/bootchain/stock_boot.h"
 
+/* What is judged, all of it empty, and what comes of it. */
+#define WITH_JUDGEMENT                                                 \
+    struct arena a CLEANUP(arena_done) = { 0 };                        \
+    struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);     \
+    struct baseline *baseline = ARENA_NEW(&a, struct baseline);        \
+    struct claimed_boot *claimed = ARENA_NEW(&a, struct claimed_boot); \
+    struct findings judged = { .arena = &a };                          \
+    enum verdict verdict;                                              \
+    struct err err = ERR_INIT;                                         \
+    REQUIRE(appraisal != NULL && baseline != NULL && claimed != NULL); \
+    appraisal->findings.arena = claimed->findings.arena = &a
+
 TEST(the_worst_settled_finding_decides)
 {
     static const struct {
@@ -45,15 +57,9 @@ TEST(a_baseline_lowers_medium_findings_about_the_boot_and_nothing_else)
         const struct finding_kind *kind = finding_kind(id);
         bool acceptable = kind->severity == SEVERITY_MEDIUM &&
                           (kind->phase != PHASE_EVIDENCE || id == FINDING_LOG_EXIT_BOOT_SERVICES || id == FINDING_LOG_UNPROVED);
-        struct arena a CLEANUP(arena_done) = { 0 };
-        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
-        struct findings judged = { .arena = &a };
+        WITH_JUDGEMENT;
         struct baseline accepting = { .accepts = &id, .n_accepts = 1 };
-        enum verdict verdict;
-        struct err err = ERR_INIT;
 
-        REQUIRE(appraisal != NULL);
-        appraisal->findings.arena = &a;
         findings_add(&appraisal->findings, id, FINDING_NO_PCR, FINDING_NO_EVENT, "x");
         REQUIRE_OK(judge(&a, appraisal, NULL, &accepting, NULL, &judged, &verdict, &err), err);
         if (judged.items[0].severity != (acceptable ? SEVERITY_INFO : kind->severity))
@@ -68,16 +74,10 @@ TEST(what_is_raised_to_high_or_unsettled_is_not_accepted)
     static const enum finding_id accepts[] = { FINDING_BOOT_CMDLINE_CHANGED };
 
     for (int unsettled = 0; unsettled < 2; unsettled++) {
-        struct arena a CLEANUP(arena_done) = { 0 };
-        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
-        struct findings judged = { .arena = &a };
+        WITH_JUDGEMENT;
         struct baseline accepting = { .accepts = accepts, .n_accepts = 1 };
         struct finding *f;
-        enum verdict verdict;
-        struct err err = ERR_INIT;
 
-        REQUIRE(appraisal != NULL);
-        appraisal->findings.arena = &a;
         f = findings_add(&appraisal->findings, FINDING_BOOT_CMDLINE_CHANGED, 8, 1, "x");
         f->unsettled = unsettled;
         f->severity = unsettled ? SEVERITY_MEDIUM : SEVERITY_HIGH;
@@ -118,19 +118,13 @@ TEST(nothing_is_learned_from_a_quote_that_does_not_verify)
 
 TEST(the_worst_finding_comes_first)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct appraisal *x = ARENA_NEW(&a, struct appraisal);
-    struct findings judged = { .arena = &a };
-    enum verdict verdict;
-    struct err err = ERR_INIT;
+    WITH_JUDGEMENT;
 
-    REQUIRE(x != NULL);
-    x->findings.arena = &a;
-    findings_add(&x->findings, FINDING_BOOT_ORDER_CHANGED, 1, 1, "low");
-    findings_add(&x->findings, FINDING_BOOT_CMDLINE_CHANGED, 8, 1, "medium");
-    findings_add(&x->findings, FINDING_BOOT_REVOKED_IMAGE, 4, 1, "critical");
-    findings_add(&x->findings, FINDING_FIRMWARE_DEBUGGER, 0, 1, "high");
-    REQUIRE_OK(judge(&a, x, NULL, NULL, NULL, &judged, &verdict, &err), err);
+    findings_add(&appraisal->findings, FINDING_BOOT_ORDER_CHANGED, 1, 1, "low");
+    findings_add(&appraisal->findings, FINDING_BOOT_CMDLINE_CHANGED, 8, 1, "medium");
+    findings_add(&appraisal->findings, FINDING_BOOT_REVOKED_IMAGE, 4, 1, "critical");
+    findings_add(&appraisal->findings, FINDING_FIRMWARE_DEBUGGER, 0, 1, "high");
+    REQUIRE_OK(judge(&a, appraisal, NULL, NULL, NULL, &judged, &verdict, &err), err);
     REQUIRE(judged.n == 4);
     for (size_t i = 1; i < judged.n; i++)
         CHECK(judged.items[i - 1].severity > judged.items[i].severity);
@@ -154,19 +148,13 @@ TEST(consequences_of_secure_boot_being_off_are_lowered_and_nothing_while_it_is_o
                  { FINDING_FIRMWARE_DEBUGGER, NULL, FINDING_BOOT_CHAIN_CHANGED, SEVERITY_MEDIUM } };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct arena a CLEANUP(arena_done) = { 0 };
-        struct appraisal *x = ARENA_NEW(&a, struct appraisal);
-        struct findings judged = { .arena = &a };
-        enum verdict verdict;
-        struct err err = ERR_INIT;
+        WITH_JUDGEMENT;
         struct finding *f;
 
-        REQUIRE(x != NULL);
-        x->findings.arena = &a;
-        findings_add(&x->findings, rows[i].beside, 7, 1, "beside");
-        f = findings_add(&x->findings, rows[i].id, 7, 2, "follows, perhaps");
-        finding_was_is(&x->findings, f, NULL, rows[i].is);
-        REQUIRE_OK(judge(&a, x, NULL, NULL, NULL, &judged, &verdict, &err), err);
+        findings_add(&appraisal->findings, rows[i].beside, 7, 1, "beside");
+        f = findings_add(&appraisal->findings, rows[i].id, 7, 2, "follows, perhaps");
+        finding_was_is(&appraisal->findings, f, NULL, rows[i].is);
+        REQUIRE_OK(judge(&a, appraisal, NULL, NULL, NULL, &judged, &verdict, &err), err);
         REQUIRE(judged.n == 2 && judged.items[1].id == rows[i].id);
         CHECK_INT(judged.items[1].severity, rows[i].severity);
         CHECK_INT(verdict, VERDICT_UNHEALTHY);
@@ -220,15 +208,8 @@ TEST(boots_are_compared_in_a_strong_bank_or_not_at_all)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct arena a CLEANUP(arena_done) = { 0 };
-        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
-        struct baseline *baseline = ARENA_NEW(&a, struct baseline);
-        struct findings judged = { .arena = &a };
-        enum verdict verdict;
-        struct err err = ERR_INIT;
+        WITH_JUDGEMENT;
 
-        REQUIRE(appraisal && baseline);
-        appraisal->findings.arena = &a;
         appraisal->quote_verified = true;
         REQUIRE(measured_in(&a, &baseline->boot, rows[i].was, rows[i].n_was, DIGEST_NONE));
         REQUIRE(measured_in(&a, &appraisal->boot, rows[i].is, rows[i].n_is, rows[i].other));
@@ -243,15 +224,8 @@ TEST(boots_are_compared_in_a_strong_bank_or_not_at_all)
 TEST(registers_without_a_log_are_compared_in_a_strong_bank_or_not_at_all)
 {
     for (int strong = 0; strong < 2; strong++) {
-        struct arena a CLEANUP(arena_done) = { 0 };
-        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
-        struct baseline *baseline = ARENA_NEW(&a, struct baseline);
-        struct findings judged = { .arena = &a };
-        enum verdict verdict;
-        struct err err = ERR_INIT;
+        WITH_JUDGEMENT;
 
-        REQUIRE(appraisal && baseline);
-        appraisal->findings.arena = &a;
         appraisal->quote_verified = true;
         appraisal->boot.registers.n_banks = 2;
         appraisal->boot.registers.banks[0].algorithm = DIGEST_SHA1;
@@ -294,26 +268,19 @@ TEST(claims_make_a_raced_boot_worse_never_better_and_nothing_else)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct arena a CLEANUP(arena_done) = { 0 };
-        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
-        struct claimed_boot *claimed = ARENA_NEW(&a, struct claimed_boot);
-        struct findings judged = { .arena = &a };
-        struct baseline accepting = { .accepts = accepts, .n_accepts = 1 }, *baseline = rows[i].accepted ? &accepting : NULL;
-        enum verdict verdict;
-        struct err err = ERR_INIT;
+        WITH_JUDGEMENT;
+        struct baseline accepting = { .accepts = accepts, .n_accepts = 1 };
         size_t before;
 
-        REQUIRE(appraisal && claimed);
-        appraisal->findings.arena = claimed->findings.arena = &a;
         appraisal->quote_verified = !rows[i].raced;
         if (rows[i].raced)
             findings_add(&appraisal->findings, FINDING_QUOTE_DIGEST, FINDING_NO_PCR, FINDING_NO_EVENT, "moved")->unsettled = true;
         claimed->has_log = rows[i].has_log;
         claim(claimed, rows[i].id, rows[i].severity)->was = "quiet";
-        REQUIRE_OK(judge(&a, appraisal, NULL, baseline, NULL, &judged, &verdict, &err), err);
+        REQUIRE_OK(judge(&a, appraisal, NULL, rows[i].accepted ? &accepting : NULL, NULL, &judged, &verdict, &err), err);
         CHECK_INT(verdict, rows[i].raced ? VERDICT_UNKNOWN : VERDICT_HEALTHY);
         before = judged.n;
-        REQUIRE_OK(judge_claimed(&a, claimed, baseline, NULL, &judged, &verdict, &err), err);
+        REQUIRE_OK(judge_claimed(&a, claimed, rows[i].accepted ? &accepting : NULL, NULL, &judged, &verdict, &err), err);
         if (verdict != rows[i].verdict)
             test_note("%s", rows[i].what);
         CHECK_INT(verdict, rows[i].verdict);
@@ -332,15 +299,8 @@ TEST(claims_make_a_raced_boot_worse_never_better_and_nothing_else)
 /* Another refusal of the quote beside it: then nothing says that a register moved, and claims are of no use. */
 TEST(claims_do_not_count_where_a_quote_fails_for_more_than_a_race)
 {
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
-    struct claimed_boot *claimed = ARENA_NEW(&a, struct claimed_boot);
-    struct findings judged = { .arena = &a };
-    enum verdict verdict;
-    struct err err = ERR_INIT;
+    WITH_JUDGEMENT;
 
-    REQUIRE(appraisal && claimed);
-    appraisal->findings.arena = claimed->findings.arena = &a;
     findings_add(&appraisal->findings, FINDING_QUOTE_DIGEST, FINDING_NO_PCR, FINDING_NO_EVENT, "moved");
     findings_add(&appraisal->findings, FINDING_QUOTE_NONCE, FINDING_NO_PCR, FINDING_NO_EVENT, "old");
     claimed->has_log = true;
@@ -355,16 +315,8 @@ TEST(a_raced_boot_is_compared_with_its_baseline_by_what_its_log_claims)
     static const enum digest_algorithm bank[] = { DIGEST_SHA256 };
 
     for (int other = 0; other < 2; other++) {
-        struct arena a CLEANUP(arena_done) = { 0 };
-        struct appraisal *appraisal = ARENA_NEW(&a, struct appraisal);
-        struct claimed_boot *claimed = ARENA_NEW(&a, struct claimed_boot);
-        struct baseline *baseline = ARENA_NEW(&a, struct baseline);
-        struct findings judged = { .arena = &a };
-        enum verdict verdict;
-        struct err err = ERR_INIT;
+        WITH_JUDGEMENT;
 
-        REQUIRE(appraisal && claimed && baseline);
-        appraisal->findings.arena = claimed->findings.arena = &a;
         findings_add(&appraisal->findings, FINDING_QUOTE_DIGEST, FINDING_NO_PCR, FINDING_NO_EVENT, "moved")->unsettled = true;
         REQUIRE(measured_in(&a, &baseline->boot, bank, 1, DIGEST_NONE));
         REQUIRE(measured_in(&a, &claimed->record, bank, 1, other ? DIGEST_SHA256 : DIGEST_NONE));
