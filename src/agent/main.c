@@ -33,12 +33,12 @@ static const struct verb verbs[] = {
     { "diagnose", verb_diagnose, CONFIG_IF_FINE,
       "say what is wrong with this machine or its way to the server, and what would help; changes nothing" },
     { "reset", verb_reset, CONFIG_NEEDED, "forget key, certificate and state, before an image is captured" },
-    { "install", verb_install, CONFIG_IF_FINE, "VM extension: user, program, units" },
+    { "install", verb_install, CONFIG_IF_FINE, "VM extension, or by hand: program, folders, service" },
     { "enable", verb_enable, CONFIG_IF_FINE, "VM extension: apply the settings, start the daemon" },
     { "update", verb_update, CONFIG_IF_FINE, "VM extension: take over from another version" },
     { "disable", verb_disable, CONFIG_IF_FINE, "VM extension: stop the daemon" },
-    { "uninstall", verb_uninstall, CONFIG_IF_FINE, "VM extension: remove user, program, units; the identity stays" },
-    { "collect-logs", verb_collect_logs, CONFIG_NEEDED, "root: copy the logs of the boot to where the daemon may read them" },
+    { "uninstall", verb_uninstall, CONFIG_IF_FINE, "VM extension, or by hand: remove them; the identity stays" },
+    { "collect-logs", verb_collect_logs, CONFIG_NEEDED, "root: copy the logs of the boot to where the daemon may read them (Linux)" },
     { "publish", verb_publish, CONFIG_IF_FINE, "root: pass the daemon's status on to the VM agent" },
     { "version", verb_version, CONFIG_NONE, "print the version" },
     { "help", verb_help, CONFIG_NONE, "print this" },
@@ -66,6 +66,7 @@ enum option_id {
     OPT_ATTEST,
     OPT_PREFLIGHT,
     OPT_BUNDLE,
+    OPT_PURGE,
     OPT_KEY
 };
 
@@ -87,7 +88,7 @@ static const struct option_row {
     { "token-file", "FILE", OPT_KEY, "enroll.token_file", NULL, NULL },
     { "root", "DIR", OPT_ROOT, NULL, NULL, "work below another root than /, e.g. an image" },
     { "services", "KIND", OPT_SERVICES, NULL, "install enable update disable uninstall reset",
-      "auto, systemd, direct (a plain container) or none" },
+      "auto, systemd, direct (a plain container), scm (Windows) or none" },
     { "every", "SECONDS", OPT_EVERY, NULL, "publish", "again and again" },
     { "no-start-delay", NULL, OPT_NO_START_DELAY, NULL, "run", "attest at once" },
     { "cycles", "N", OPT_CYCLES, NULL, "run", "stop after N attestations, failed ones included" },
@@ -100,6 +101,7 @@ static const struct option_row {
     { "attest", NULL, OPT_ATTEST, NULL, "diagnose", "make one attestation, not reported, and print its claims" },
     { "preflight", NULL, OPT_PREFLIGHT, NULL, "diagnose", "before installing: can this machine reach and use what it needs?" },
     { "bundle", "FILE", OPT_BUNDLE, NULL, "diagnose", "also write an archive for support, without secrets" },
+    { "purge", NULL, OPT_PURGE, NULL, "uninstall", "the machine's identity, too" },
     { "debug", NULL, OPT_DEBUG, NULL, NULL, "say more" },
 };
 
@@ -216,6 +218,8 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
     case OPT_BUNDLE:
         in->bundle = value;
         return true;
+    case OPT_PURGE:
+        return in->purge = true;
     case OPT_DEBUG:
         log_set_level(LOG_DEBUG);
         return true;

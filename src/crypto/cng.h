@@ -27,4 +27,7 @@ void cng_padding_set(enum signature_scheme scheme, enum digest_algorithm hash, s
 /* cng_failed records "what: status 0x…", returns false. */
 bool cng_failed(struct err *err, enum err_code code, const char *what, NTSTATUS status);
 
+struct key_handle;
+BCRYPT_KEY_HANDLE cng_key_of(const struct key_handle *handle); /* pubkey_cng.c */
+
 void cng_key_done(BCRYPT_KEY_HANDLE *key);

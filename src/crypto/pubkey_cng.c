@@ -69,6 +69,8 @@ bool key_handle_ec(enum ec_curve curve, struct bytes point, struct key_handle **
                   : err_set(err, ERR_NO_MEMORY, "EC key");
 }
 
+BCRYPT_KEY_HANDLE cng_key_of(const struct key_handle *handle) { return handle->key; }
+
 void key_handle_free(struct key_handle *handle)
 {
     if (!handle)

@@ -72,11 +72,8 @@ static void add_log_file(struct bundle *b, const struct machine_places *places)
 /* The journal's lines and the agent's own. */
 static void add_logs(struct bundle *b, const struct machine_places *places)
 {
-    const char *const argv[] = { "journalctl", "-u", "trueboot-agent*", "-n", "2000", "--no-pager", "-o", "short-iso", NULL };
-    struct bytes text = BYTES_NONE;
+    struct bytes text = machine_journal(b->d, places, LOG_MAX);
 
-    if (places->may_run && machine_has(b->d, places, "/run/systemd/system"))
-        text = machine_run(b->d, argv, LOG_MAX, 10);
     bundle_add_text(b, "journal.log", last_lines(text, BUNDLE_LOG_LINES));
     add_log_file(b, places);
 }

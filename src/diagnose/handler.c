@@ -61,7 +61,7 @@ static const struct json *check_environment(struct diagnosis *d, const struct ma
         return json_get(first, "handlerEnvironment");
     }
     c = diagnosis_add(d, CHECK_HANDLER_ENV, RESULT_FAIL, "%s %s", path, v ? "has no handlerEnvironment" : why);
-    checked_remedy(d, c, "run as root; if it is broken, have the VM agent install the extension again");
+    checked_remedy(d, c, "%s; if it is broken, have the VM agent install the extension again", machine_words.be_privileged);
     return NULL;
 }
 
@@ -72,7 +72,7 @@ static int64_t age_of(const struct machine_places *places, const char *path)
     struct stat s;
 
     snprintf(full, sizeof full, "%s%s", places->root, path);
-    return stat(full, &s) == 0 ? clock_now_ms() - (int64_t)s.st_mtim.tv_sec * 1000 : -1;
+    return stat(full, &s) == 0 ? clock_now_ms() - (int64_t)s.st_mtime * 1000 : -1;
 }
 
 static void check_ages(struct diagnosis *d, const struct machine_places *places, const struct json *record)
@@ -87,7 +87,7 @@ static void check_ages(struct diagnosis *d, const struct machine_places *places,
                       status_ms < 0 ? "missing, " : "", (long long)(status_ms / 1000), heartbeat_ms < 0 ? "missing, " : "",
                       (long long)(heartbeat_ms / 1000));
     if (c->result == RESULT_WARN)
-        checked_remedy(d, c, "systemctl status trueboot-agent-publish.timer trueboot-agent-publish.service: it copies them");
+        checked_remedy(d, c, "%s", machine_words.ask_publisher);
 }
 
 static void check_events(struct diagnosis *d, const struct machine_places *places, const struct json *record)
@@ -125,7 +125,7 @@ void machine_check_handler(struct diagnosis *d, const struct machine_places *pla
     if (!record) {
         if (machine_has(d, places, places->handler_record))
             checked_remedy(d, diagnosis_add(d, CHECK_MODE, RESULT_WARN, "%s %s", places->handler_record, why),
-                           "run as root; if it is broken, have the VM agent enable the extension again");
+                           "%s; if it is broken, have the VM agent enable the extension again", machine_words.be_privileged);
         else
             diagnosis_add(d, CHECK_MODE, RESULT_PASS, "plain service: no handler has been here");
         skip_rest(d, "no VM extension here");

@@ -1,7 +1,6 @@
 #include "diagnose/net.h"
 #include <stdio.h>
 #include "base/base64.h"
-#include "base/file.h"
 #include "base/clock.h"
 #include "crypto/digest.h"
 #include "json/parse.h"
@@ -23,20 +22,6 @@ static void skip(struct diagnosis *d, enum check check, const char *subject, con
 }
 
 /* ---- proxy ---- */
-
-/* The commonest case: people's shells have a proxy, the service has none. */
-static const char *shell_proxy(struct diagnosis *d, const char *root)
-{
-    struct arena a CLEANUP(arena_done) = { 0 };
-    const char *path = arena_printf(&a, "%s/etc/environment", root), *found;
-    struct bytes text;
-    struct err ignored;
-
-    if (!path || !file_read_in(&a, path, 65536, &text, &ignored) || !(found = arena_string(&a, text)))
-        return NULL;
-    found = strcasestr(found, "https_proxy");
-    return found ? arena_printf(d->arena, "/etc/environment") : NULL;
-}
 
 static bool choose(struct diagnosis *d, const struct net_plan *plan, const struct net_endpoint *e, const char **ret)
 {
@@ -60,7 +45,7 @@ static bool choose(struct diagnosis *d, const struct net_plan *plan, const struc
         c = diagnosis_add(d, CHECK_PROXY_CHOICE, RESULT_PASS, "direct: a local address");
     } else if (exceptions && proxy_is_excepted(e->url, exceptions)) {
         c = diagnosis_add(d, CHECK_PROXY_CHOICE, RESULT_PASS, "direct: an exception of no_proxy");
-    } else if ((shell = shell_proxy(d, plan->root)) != NULL) {
+    } else if ((shell = net_other_proxy(d, plan->root)) != NULL) {
         c = diagnosis_add(d, CHECK_PROXY_CHOICE, RESULT_WARN, "direct, though %s has a proxy: services do not inherit it", shell);
         checked_remedy(d, c, "if this machine needs it: net.proxy = http://HOST:PORT");
     } else {
@@ -79,6 +64,8 @@ static const char *short_name(struct diagnosis *d, struct bytes name)
     return text && *text ? text : "(empty)";
 }
 
+static const char *version_of(const struct tls_peer *peer) { return *peer->version ? peer->version : "TLS"; }
+
 static void show_certificate(struct diagnosis *d, const struct tls_peer *peer, const char *subject)
 {
     struct cert *cert CLEANUP(cert_free_at) = NULL;
@@ -90,7 +77,7 @@ static void show_certificate(struct diagnosis *d, const struct tls_peer *peer, c
     int64_t left;
 
     if (!peer->n_chain || !cert_parse(peer->chain[0], &cert, &err)) {
-        diagnosis_add(d, CHECK_TLS, RESULT_PASS, "%s, a certificate that this program does not read%s%s", peer->version,
+        diagnosis_add(d, CHECK_TLS, RESULT_PASS, "%s, a certificate that this program does not read%s%s", version_of(peer),
                       err.code ? ": " : "", err.text)
             ->subject = subject;
         return;
@@ -100,7 +87,7 @@ static void show_certificate(struct diagnosis *d, const struct tls_peer *peer, c
     clock_format(cert->not_after_ms, until);
     left = (cert->not_after_ms - clock_now_ms()) / 86400000;
     c = diagnosis_add(d, CHECK_TLS, left < EXPIRES_SOON_DAYS ? RESULT_WARN : RESULT_PASS,
-                      "%s, \"%s\" issued by \"%s\", valid until %s, key sha256//%s", peer->version, short_name(d, cert->subject),
+                      "%s, \"%s\" issued by \"%s\", valid until %s, key sha256//%s", version_of(peer), short_name(d, cert->subject),
                       short_name(d, cert->issuer), until, pin ? pin : "");
     c->subject = subject;
     if (c->result == RESULT_WARN)
@@ -156,7 +143,7 @@ static void check_time(struct diagnosis *d, const struct http_trace *trace, cons
                       "the server's clock is %lld s %s ours", (long long)(off / 1000), ahead < 0 ? "behind" : "ahead of");
     c->subject = subject;
     if (c->result != RESULT_PASS)
-        checked_remedy(d, c, "tokens will look expired or not yet valid: timedatectl set-ntp true");
+        checked_remedy(d, c, "tokens will look expired or not yet valid: %s", machine_words.set_clock);
     if (c->result == RESULT_FAIL)
         c->number = http_failure_number(HTTP_FAILURE_TLS_TIME);
     if (c->number)
@@ -320,9 +307,9 @@ static void skip_from(struct diagnosis *d, enum check first, const struct net_en
 /* Whether a connection came about. */
 static bool check_endpoint(struct diagnosis *d, const struct net_plan *plan, const struct net_endpoint *e)
 {
-    struct net_target target = { .subject = e->role }, far = { .subject = e->role };
+    struct net_target target = { .subject = e->role }, beyond = { .subject = e->role };
     const char *proxy = NULL;
-    struct url_parts parts, near;
+    struct url_parts parts, hop;
     struct checked *c;
 
     if (!url_split(e->url, &parts)) {
@@ -331,12 +318,12 @@ static bool check_endpoint(struct diagnosis *d, const struct net_plan *plan, con
         net_classify(d, c, HTTP_FAILURE_URL, &target);
         return false;
     }
-    if (!choose(d, plan, e, &proxy) || !url_split(proxy ? proxy : e->url, &near)) {
+    if (!choose(d, plan, e, &proxy) || !url_split(proxy ? proxy : e->url, &hop)) {
         skip_from(d, CHECK_RESOLVE, e, "the proxy's address is wrong");
         return false;
     }
-    target.host = near.host;
-    target.port = near.port;
+    target.host = hop.host;
+    target.port = hop.port;
     target.is_proxy = proxy != NULL;
     if (!net_resolve(d, &target)) {
         skip_from(d, CHECK_CONNECT, e, "the name does not resolve");
@@ -347,12 +334,12 @@ static bool check_endpoint(struct diagnosis *d, const struct net_plan *plan, con
         skip_from(d, CHECK_TLS, e, "no connection");
         return false;
     }
-    far = target; /* what rules beyond the proxy must name */
-    far.host = parts.host;
-    far.port = parts.port;
+    beyond = target; /* what rules beyond the proxy must name */
+    beyond.host = parts.host;
+    beyond.port = parts.port;
     if (proxy)
-        far.n = 0;
-    check_http(d, plan, e, &far);
+        beyond.n = 0;
+    check_http(d, plan, e, &beyond);
     return true;
 }
 
@@ -368,6 +355,7 @@ void net_check(struct diagnosis *d, const struct net_plan *plan)
 {
     bool connects = true;
 
+    net_begin();
     for (size_t i = 0; i < plan->n; i++) {
         if (seen_before(plan, i))
             continue;

@@ -2,8 +2,6 @@
 #include <stdio.h>
 #include "diagnose/net.h"
 
-static bool is_v6(const struct net_address *a) { return a->at.ss_family == AF_INET6; }
-
 static bool is_cloud(const struct net_target *target) { return bytes_ends_with(target->host, BYTES_LIT(".attest.azure.net")); }
 
 /* Outbound TCP to the target, in three firewalls' words. */
@@ -13,12 +11,7 @@ static void allow_target(struct diagnosis *d, struct checked *c, const struct ne
     char literal[80];
 
     snprintf(literal, sizeof literal, "%.64s", first ? first->text : "ADDRESS");
-    checked_fix(d, c, "nftables:  nft insert rule inet filter output %s daddr %s tcp dport %u accept", first && is_v6(first) ? "ip6" : "ip",
-                literal, target->port);
-    checked_fix(d, c,
-                "firewalld: firewall-cmd --permanent --direct --add-rule %s filter OUTPUT 0 -p tcp -d %s --dport %u -j ACCEPT && "
-                "firewall-cmd --reload",
-                first && is_v6(first) ? "ipv6" : "ipv4", literal, target->port);
+    net_local_allow(d, c, target);
     checked_fix(d, c,
                 "NSG:       az network nsg rule create -g GROUP --nsg-name NSG -n AllowAttestation --priority 200 --direction Outbound "
                 "--access Allow "
@@ -30,15 +23,12 @@ static void allow_target(struct diagnosis *d, struct checked *c, const struct ne
 
 static void allow_names(struct diagnosis *d, struct checked *c, const struct net_target *target UNUSED)
 {
-    checked_fix(d, c, "nftables:  nft insert rule inet filter output meta l4proto { tcp, udp } th dport 53 accept");
-    checked_fix(d, c,
-                "firewalld: firewall-cmd --permanent --direct --add-rule ipv4 filter OUTPUT 0 -p udp --dport 53 -j ACCEPT && firewall-cmd "
-                "--reload");
+    net_local_allow_names(d, c);
     checked_fix(
         d, c,
         "NSG:       az network nsg rule create -g GROUP --nsg-name NSG -n AllowDns --priority 190 --direction Outbound --access Allow "
         "--protocol '*' --destination-port-ranges 53 --destination-address-prefixes RESOLVER");
-    checked_fix(d, c, "hosts:     a private server can be named in /etc/hosts");
+    checked_fix(d, c, "hosts:     a private server can be named in %s", machine_words.hosts_file);
 }
 
 static void allow_in_proxy(struct diagnosis *d, struct checked *c, const struct net_target *target)
@@ -50,27 +40,26 @@ static void allow_in_proxy(struct diagnosis *d, struct checked *c, const struct 
 
 static void give_credentials(struct diagnosis *d, struct checked *c, const struct net_target *target UNUSED)
 {
-    checked_fix(d, c, "agent:     net.proxy_credentials_file = /etc/trueboot-agent/proxy.credentials   (user:password, mode 0600)");
+    checked_fix(d, c, "agent:     net.proxy_credentials_file = %sproxy.credentials   (user:password; %s)", machine_words.config_folder,
+                machine_words.only_ours);
 }
 
 static void spare_inspection(struct diagnosis *d, struct checked *c, const struct net_target *target)
 {
     checked_fix(d, c, "squid:     acl attestation ssl::server_name %.*s", BYTES_FMT(bytes_slice(target->host, 0, 200)));
     checked_fix(d, c, "squid:     ssl_bump splice attestation");
-    checked_fix(d, c, "agent:     net.ca_file = /etc/trueboot-agent/ca.pem       (the CA of the server, or the inspecting proxy's)");
+    checked_fix(d, c, "agent:     net.ca_file = %sca.pem       (the CA of the server, or the inspecting proxy's)",
+                machine_words.config_folder);
 }
 
 static void lower_mtu(struct diagnosis *d, struct checked *c, const struct net_target *target UNUSED)
 {
-    checked_fix(d, c, "now:       ip link set dev INTERFACE mtu 1400     (NET.02 names the interface)");
+    net_local_lower_mtu(d, c);
     checked_fix(d, c, "router:    nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu");
     checked_fix(d, c, "firewall:  let ICMP \"fragmentation needed\" and ICMPv6 \"packet too big\" pass");
 }
 
-static void set_clock(struct diagnosis *d, struct checked *c, const struct net_target *target UNUSED)
-{
-    checked_fix(d, c, "clock:     timedatectl set-ntp true     (or chronyc makestep)");
-}
+static void set_clock(struct diagnosis *d, struct checked *c, const struct net_target *target UNUSED) { net_local_set_clock(d, c); }
 
 static const struct {
     enum http_failure failure;

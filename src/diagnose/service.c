@@ -1,8 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/clock.h"
 #include "diagnose/machine.h"
-#include "json/parse.h"
 
 #define UNIT_NAME "trueboot-agent.service"
 
@@ -18,63 +16,6 @@ static struct bytes property(struct bytes text, const char *name)
             return bytes_slice(line, n + 1, line.len);
     }
     return BYTES_NONE;
-}
-
-static const struct json *agent_status(struct diagnosis *d, const struct machine_places *places)
-{
-    static const char *const names[] = { "out/status.json", "status.json" };
-    const struct json *v = NULL;
-    struct err ignored;
-
-    for (size_t i = 0; i < ARRAY_LEN(names) && !v; i++) {
-        struct bytes text = machine_read(d, places, 65536, "%s/%s", places->run_dir, names[i]);
-
-        if (text.len && !json_parse(d->arena, text, NULL, &v, &ignored))
-            v = NULL;
-    }
-    return v;
-}
-
-static struct bytes show(const struct json *v, const char *name)
-{
-    return bytes_slice(json_text(json_get(v, name), BYTES_LIT("never")), 0, 200);
-}
-
-static void check_status(struct diagnosis *d, const struct json *status)
-{
-    const struct json *failure = json_get(status, "failure");
-    struct checked *c;
-
-    if (!status) {
-        c = diagnosis_add(d, CHECK_AGENT_STATUS, RESULT_WARN, "no status: the agent does not run here, or has not yet begun");
-        checked_remedy(d, c, "systemctl start " UNIT_NAME);
-        return;
-    }
-    if (failure && failure->type == JSON_OBJECT) {
-        c = diagnosis_add(d, CHECK_AGENT_STATUS, RESULT_FAIL, "%.*s: %.*s: %.*s", BYTES_FMT(show(status, "state")),
-                          BYTES_FMT(show(failure, "code")),
-                          BYTES_FMT(bytes_slice(json_text(json_get(failure, "message"), BYTES_NONE), 0, 400)));
-        checked_remedy(d, c, "the checks below say why");
-        return;
-    }
-    diagnosis_add(d, CHECK_AGENT_STATUS, RESULT_PASS, "%.*s, last verdict %.*s, last report %.*s", BYTES_FMT(show(status, "state")),
-                  BYTES_FMT(show(status, "lastVerdict")), BYTES_FMT(show(status, "lastReportTime")));
-}
-
-static void check_version(struct diagnosis *d, const struct json *status)
-{
-    struct bytes runs = json_text(json_get(status, "agentVersion"), BYTES_NONE);
-    struct checked *c;
-
-    if (!runs.len) {
-        diagnosis_add(d, CHECK_UNIT_VERSION, RESULT_SKIP, "no status of a running agent");
-    } else if (bytes_equal_string(runs, TRUEBOOT_VERSION)) {
-        diagnosis_add(d, CHECK_UNIT_VERSION, RESULT_PASS, TRUEBOOT_VERSION " both");
-    } else {
-        c = diagnosis_add(d, CHECK_UNIT_VERSION, RESULT_WARN, "%.*s runs, " TRUEBOOT_VERSION " is this program",
-                          BYTES_FMT(bytes_slice(runs, 0, 40)));
-        checked_remedy(d, c, "systemctl restart " UNIT_NAME);
-    }
 }
 
 static void check_unit(struct diagnosis *d, struct bytes shown)
@@ -175,10 +116,9 @@ void machine_check_service(struct diagnosis *d, const struct machine_places *pla
     const char *const argv[] = {
         "systemctl", "show", UNIT_NAME, "-p", "LoadState,ActiveState,SubState,NRestarts,Result,WatchdogUSec", NULL
     };
-    const struct json *status = agent_status(d, places);
     struct bytes shown = BYTES_NONE;
 
-    check_status(d, status);
+    machine_check_status(d, places);
     if (places->may_run && machine_has(d, places, "/run/systemd/system"))
         shown = machine_run(d, argv, 16384, 5);
     if (shown.len) {
@@ -189,5 +129,4 @@ void machine_check_service(struct diagnosis *d, const struct machine_places *pla
         diagnosis_add(d, CHECK_UNIT_RESTARTS, RESULT_SKIP, "no systemd here");
     }
     check_denials(d, places);
-    check_version(d, status);
 }

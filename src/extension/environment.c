@@ -1,5 +1,6 @@
 #include "extension/environment.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "base/utf8.h"
 #include "json/parse.h"
 
@@ -11,10 +12,12 @@ static bool take_path(struct arena *a, const struct json *from, const char *name
 
     if (!json_need_string(from, name, &text, err))
         return false;
-    if (!text.len || text.data[0] != '/' || text.len > PATH_BYTES_MAX || memchr(text.data, 0, text.len))
+    *ret = path_copy(a, bytes_slice(text, 0, PATH_BYTES_MAX));
+    if (!*ret)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    if (text.len > PATH_BYTES_MAX || memchr(text.data, 0, text.len) || !path_is_absolute(*ret))
         return err_set(err, ERR_MALFORMED, "%s is no absolute path", name);
-    *ret = arena_string(a, text);
-    return *ret ? true : err_set(err, ERR_NO_MEMORY, "out of memory");
+    return true;
 }
 
 static bool take_events_folder(struct arena *a, const struct json *from, struct handler_environment *ret, struct err *err)

@@ -9,5 +9,5 @@ struct handler_environment {
     const char *events_folder; /* NULL: this VM agent collects none */
 };
 
-/* The paths are absolute, and copied into the arena. */
+/* The paths are absolute, with slashes, and copied into the arena. */
 MUST_CHECK bool handler_environment_parse(struct arena *a, struct bytes text, struct handler_environment *ret, struct err *err);

@@ -3,9 +3,8 @@
 #include "base/distance.h"
 #include "base/utf8.h"
 #include "base/limits.h"
-#include "crypto/privkey.h"
+#include "extension/client_pair.h"
 #include "json/parse.h"
-#include "x509/cert.h"
 
 static bool parse_strictly(struct arena *a, struct bytes text, const struct json **ret, struct err *err)
 {
@@ -127,13 +126,9 @@ static bool is_word_line(struct bytes text)
     return true;
 }
 
-/* What a server would refuse later, and nobody would connect with these settings. A certificate is of use with its own key only. */
+/* What a server would refuse later, and nobody would connect with these settings. */
 static bool check_protected(const struct protected_settings *p, struct err *err)
 {
-    struct privkey *key CLEANUP(privkey_free_at) = NULL;
-    struct cert *cert CLEANUP(cert_free_at) = NULL;
-    struct err why = ERR_INIT; /* its sentence may quote what it read */
-
     if (p->proxy_credential.len && bytes_find(p->proxy_credential, BYTES_LIT(":")) == SIZE_MAX)
         return err_set(err, ERR_MALFORMED, "protectedSettings.proxyCredential: user:password is expected");
     if (!p->client_cert_pem.len != !p->client_key_pem.len)
@@ -141,12 +136,7 @@ static bool check_protected(const struct protected_settings *p, struct err *err)
                        p->client_cert_pem.len ? "clientKeyPem" : "clientCertPem");
     if (!p->client_cert_pem.len)
         return true;
-    if (!cert_parse_pem(p->client_cert_pem, &cert, &why))
-        return err_set(err, ERR_MALFORMED, "protectedSettings.clientCertPem: a certificate in PEM is expected");
-    if (!privkey_from_pem(p->client_key_pem, &key, &why))
-        return err_set(err, ERR_MALFORMED, "protectedSettings.clientKeyPem: an unencrypted private key in PEM is expected");
-    return (cert->key && pubkey_equal(cert->key, privkey_public(key))) ||
-           err_set(err, ERR_MALFORMED, "protectedSettings.clientKeyPem: it is the key of another certificate than clientCertPem");
+    return client_pair_check(p->client_cert_pem, p->client_key_pem, err);
 }
 
 enum protected_form { FORM_LINE, FORM_LINES };

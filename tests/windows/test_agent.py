@@ -6,60 +6,17 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
-from rig import BOOT, Rig, UUID, free_port, missing_tools  # noqa: E402
+from rig import Rig, UUID, free_port, missing_tools  # noqa: E402
 from tap import Tap  # noqa: E402
+from wine import agent, relay  # noqa: E402
 
 PROGRAM, BUILD = sys.argv[1], sys.argv[2]
 tap = Tap()
-
-
-def pump(a, b):
-    try:
-        while True:
-            data = a.recv(65536)
-            if not data:
-                break
-            b.sendall(data)
-    except OSError:
-        pass
-    for s in (a, b):
-        try:
-            s.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-
-def relay(port, path):
-    """Wine has TCP, the emulator a local socket."""
-    server = socket.create_server(("127.0.0.1", port))
-
-    def serve():
-        while True:
-            client, _ = server.accept()
-            tpm = socket.socket(socket.AF_UNIX)
-            tpm.connect(path)
-            for ends in ((client, tpm), (tpm, client)):
-                threading.Thread(target=pump, args=ends, daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-
-
-def agent(rig, port, state, *arguments):
-    keys = {"attest.endpoint": f"https://localhost:{rig.port}",  # Wine compares names, no addresses
-             "net.ca_file": "Z:" + rig.ca_file, "tpm.tcti": f"swtpm:host=127.0.0.1,port={port}",
-            "log.firmware": "Z:" + BOOT, "log.systemd": "", "state.dir": "Z:" + state}
-    command = ["wine", PROGRAM, arguments[0]]
-    for key, value in keys.items():
-        command += ["--set", f"{key}={value}"]
-    command += arguments[1:]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
 
 
 def b64(text):
@@ -84,33 +41,33 @@ def main():
         port, state = free_port(), os.path.join(work, "state")
         os.makedirs(state)
         relay(port, rig.tpm_socket)
-        run = agent(rig, port, state, "run", "--no-start-delay", "--cycles", "1")
+        run = agent(PROGRAM, rig, port, state, "run", "--no-start-delay", "--cycles", "1")
         tap.check(run.returncode == 0 and "reported" in run.stderr, "it enrols, attests and reports", run.stderr)
         tap.check(rig.health() == "Healthy", "the VM is Healthy", rig.cli("status", "web1", "--explain").stdout)
         tap.check(os.path.exists(os.path.join(state, "ak.json")), "its key's record is kept", os.listdir(state))
-        run = agent(rig, port, state, "run", "--no-start-delay", "--cycles", "1")
+        run = agent(PROGRAM, rig, port, state, "run", "--no-start-delay", "--cycles", "1")
         tap.check(run.returncode == 0 and "enrolling" not in run.stderr and "reported" in run.stderr, "started again it is the same machine", run.stderr)
-        run = agent(rig, port, state, "enroll")
+        run = agent(PROGRAM, rig, port, state, "enroll")
         tap.check(run.returncode == 0 and run.stdout.strip() == UUID, "enrolling again names the VM", run.stdout + run.stderr)
         evidence = os.path.join(work, "w.evidence.json")
-        run = agent(rig, port, state, "once", "--output", "Z:" + evidence)
+        run = agent(PROGRAM, rig, port, state, "once", "--output", "Z:" + evidence)
         judged = rig.cli("verify", evidence, "-o", "json")
         tap.check(run.returncode == 0 and judged.returncode in (0, 10, 11) and '"quoteVerified":true' in judged.stdout.replace(" ", "") or
                   judged.returncode == 0, "its evidence file can be judged off line", run.stderr + judged.stdout[:400] + judged.stderr)
-        run = agent(rig, port, state, "once", "--set", "attest.protocol=azureguest", "--set", "debug.dump_evidence=true")
+        run = agent(PROGRAM, rig, port, state, "once", "--set", "attest.protocol=azureguest", "--set", "debug.dump_evidence=true")
         info = attestation_info(os.path.join(state, "evidence.json"))
         tap.check("PolicyEvaluationError" in run.stderr and info.get("OSType") == b64("Windows") and info.get("OSBuild") == b64("NotApplicable") and
                   info.get("OSVersionMajor") == 10 and info["TpmInfo"]["PcrSet"] == [*range(8), 11, 12, 13, 14],
                   "over AzureGuest it says that it is Windows, and quotes what Windows measures; only the policy is against the sample's keys",
                   run.stderr + str(info)[:600])
-        run = agent(rig, port, state, "run", "--no-start-delay", "--cycles", "1", "--set", "net.ca_file=Z:" + os.path.join(work, "roots.pem"))
+        run = agent(PROGRAM, rig, port, state, "run", "--no-start-delay", "--cycles", "1", "--set", "net.ca_file=Z:" + os.path.join(work, "roots.pem"))
         tap.check("TLS_UNTRUSTED" in run.stderr and "accepted" not in run.stderr, "a server of another CA gets nothing from it", run.stderr)
-        run = agent(rig, port, state, "run", "--set", "attest.endpiont=x")
+        run = agent(PROGRAM, rig, port, state, "run", "--set", "attest.endpiont=x")
         tap.check(run.returncode == 53 and "attest.endpoint" in run.stderr, "a mistyped setting is refused with the nearest one", run.stderr)
-        run = agent(rig, port, state, "reset")
+        run = agent(PROGRAM, rig, port, state, "reset")
         tap.check(run.returncode == 0 and not os.path.exists(os.path.join(state, "ak.json")), "it forgets itself when told to", run.stderr)
         run = subprocess.run(["wine", PROGRAM, "once", "--output", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
-        tap.check(run.returncode == 1 and "NO_TPM" in run.stderr, "where Windows has no TPM it says so", run.stderr)
+        tap.check(run.returncode == 60 and "NO_TPM" in run.stderr, "where Windows has no TPM it says so", run.stderr)
     finally:
         if rig:
             rig.close()

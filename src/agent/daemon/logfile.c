@@ -34,6 +34,7 @@ static void rotate(void)
     for (int i = LOGFILE_KEPT - 1; i >= 1; i--) {
         snprintf(from, sizeof from, i > 1 ? "%s.%d" : "%s", file, i - 1);
         snprintf(to, sizeof to, "%s.%d", file, i);
+        unlink(to); /* Windows renames onto nothing that is there */
         rename(from, to);
     }
     (void)!reopen(&err);
@@ -50,7 +51,7 @@ static void put_line(enum log_level level, int64_t time_ms, struct bytes line)
         return;
     clock_format(time_ms, now);
     write_printf(&w, "%s %s trueboot-agent[%d] %.*s\n", now, names[level], (int)getpid(), BYTES_FMT(line));
-    n = writer_ok(&w) ? write(fd, w.data, w.len) : 0;
+    n = writer_ok(&w) ? write(fd, w.data, (unsigned)w.len) : 0;
     if (n > 0)
         size += n;
     if (size >= LOGFILE_BYTES)

@@ -2,14 +2,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+#include "agent/daemon/calls.h"
 #include "agent/daemon/notify.h"
 #include "base/clock.h"
+#include "base/signalled.h"
 
 enum { STACK_BYTES = 64 * 1024 };
 
@@ -40,21 +40,6 @@ static void beat(struct pulse *p)
     notify_send("WATCHDOG=1");
 }
 
-static void wait_a_period(struct pulse *p)
-{
-    int64_t ms = pulse_period_ms();
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&p->wake, &p->lock, &until);
-}
-
 static void *beat_while_busy(void *context)
 {
     struct pulse *p = context;
@@ -67,7 +52,7 @@ static void *beat_while_busy(void *context)
             p->sleeps = false;
             continue;
         }
-        wait_a_period(p);
+        (void)signalled_wait(&p->wake, &p->lock, clock_monotonic_ms() + pulse_period_ms());
         if (!p->ends && p->busy_until && clock_monotonic_ms() < p->busy_until && clock_monotonic_ms() >= p->last_beat + pulse_period_ms())
             beat(p);
     }
@@ -77,48 +62,27 @@ static void *beat_while_busy(void *context)
 
 static int open_file(const char *out_dir)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], text[48];
     int fd;
 
     if (snprintf(path, sizeof path, "%s/heartbeat.json", out_dir) >= (int)sizeof path)
         return -1;
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (fd >= 0)
-        (void)!dprintf(fd, "{\"schema\":1,\"pid\":%d}\n", (int)getpid());
+        (void)!write(fd, text, (unsigned)snprintf(text, sizeof text, "{\"schema\":1,\"pid\":%d}\n", (int)getpid()));
     return fd;
-}
-
-static bool start_thread(struct pulse *p)
-{
-    pthread_attr_t small;
-    sigset_t all, before;
-    bool fine;
-
-    sigfillset(&all);
-    if (pthread_attr_init(&small))
-        return false;
-    pthread_attr_setstacksize(&small, STACK_BYTES);
-    pthread_sigmask(SIG_BLOCK, &all, &before); /* signals are the loop's */
-    fine = pthread_create(&p->thread, &small, beat_while_busy, p) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&small);
-    return fine;
 }
 
 struct pulse *pulse_start(const char *out_dir)
 {
     struct pulse *p = calloc(1, sizeof *p);
-    pthread_condattr_t monotonic;
 
     if (!p)
         return NULL;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    signalled_init(&p->wake);
     p->fd = open_file(out_dir);
-    if (!start_thread(p)) {
+    if (!calls_thread(&p->thread, STACK_BYTES, beat_while_busy, p)) {
         if (p->fd >= 0)
             close(p->fd);
         free(p);

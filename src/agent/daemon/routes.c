@@ -23,15 +23,6 @@ void routes_close(struct routes *w)
     w->fd = -1;
 }
 
-int64_t routes_due(const struct routes *w, int64_t now_ms)
-{
-    int64_t soon = now_ms + ROUTES_AFTER_MS, again = w->acted_ms + ROUTES_EVERY_MS;
-
-    if (w->acted_ms > now_ms)
-        return w->acted_ms;
-    return again > soon ? again : soon;
-}
-
 /* Headers are copied out: the bytes need not be aligned. */
 bool routes_name_default(struct bytes messages)
 {

@@ -1,14 +1,8 @@
 #include "agent/daemon/run.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/select.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+#include "agent/daemon/calls.h"
+#include "agent/daemon/lock.h"
 #include "agent/daemon/notify.h"
 #include "agent/daemon/pulse.h"
 #include "agent/daemon/routes.h"
@@ -25,35 +19,20 @@
 enum {
     HEARTBEAT_RETRY_MS = 60 * 1000,
     WORK_MAX_MS = 15 * 60 * 1000, /* a cycle has ten minutes; who works longer hangs */
-    STOP_SECONDS = 9,             /* CANCELLED: within 10 s (9.5) */
 };
-
-static volatile sig_atomic_t stopping, reloading, woken;
-
-static void on_stop(int signal UNUSED)
-{
-    stopping = 1;
-    alarm(STOP_SECONDS);
-}
-
-static void on_reload(int signal UNUSED) { reloading = 1; }
-
-static void on_wake(int signal UNUSED) { woken = 1; }
-
-static void on_alarm(int signal UNUSED) { _exit(RUN_EXIT_OK); /* a request that hangs; the resource manager flushes what is loaded */ }
 
 struct daemon {
     const struct agent_config *config;
     const struct run_options *options;
     struct session session;
     const char *state;
-    int lock_fd;
+    struct lock lock;
     struct wake wake;
     unsigned failed; /* cycles in a row */
     bool has_failure;
     struct failure failure;
     int64_t period_ms, heartbeat_ms;
-    int64_t due_attest, due_heartbeat; /* on the boot-time clock */
+    int64_t due_attest, due_heartbeat; /* on the clock that counts sleep */
     int64_t last_report_ms, last_heartbeat_ms;
     int64_t started_ms, failing_since_ms, last_failure_ms; /* 0: it does not fail */
     char out_dir[512];
@@ -65,14 +44,6 @@ struct daemon {
 };
 
 /* Time. */
-
-static int64_t boot_clock_ms(void)
-{
-    struct timespec now = { 0 };
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static uint32_t random_word(void)
 {
@@ -90,7 +61,7 @@ static bool heed_routes(struct daemon *d)
     if (!routes_look(&d->routes))
         return false;
     session_hang_up(&d->session); /* what went the old way may never arrive */
-    due = routes_due(&d->routes, boot_clock_ms());
+    due = routes_due(&d->routes, clock_monotonic_ms());
     d->routes.acted_ms = due;
     if ((d->has_failure || !d->last_report_ms) && due < d->due_attest)
         d->due_attest = due;
@@ -101,7 +72,7 @@ static bool heed_routes(struct daemon *d)
 
 static void warn_of_outage(struct daemon *d)
 {
-    unsigned hours = outage_warning(&d->outage, boot_clock_ms());
+    unsigned hours = outage_warning(&d->outage, clock_monotonic_ms());
     char text[16];
 
     snprintf(text, sizeof text, "%u", hours);
@@ -110,48 +81,30 @@ static void warn_of_outage(struct daemon *d)
                   d->failure.text, NULL);
 }
 
-/* Sleeps until `due`, until the kernel tells something, or until told to stop. The signals are let in only while sleeping, so that none is lost in
- * between. */
+/* Sleeps until `due`, until the kernel tells something, or until told to stop. */
 static void wait_until(struct daemon *d, int64_t due)
 {
     int64_t longest = pulse_period_ms(); /* a resume from suspend is noticed within that, too */
-    sigset_t stop, before;
 
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGHUP);
-    sigaddset(&stop, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &stop, &before);
+    calls_hold();
     pulse_idle(d->pulse);
-    while (!stopping && !reloading && !woken) {
-        int64_t left = due - boot_clock_ms();
-        struct timespec pause;
-        fd_set readable;
-        int highest = d->wake.socket > d->routes.fd ? d->wake.socket : d->routes.fd;
+    while (!calls_stop() && !calls_reload() && !calls_woken()) {
+        int64_t left = due - clock_monotonic_ms();
+        bool happened;
 
         pulse_beat(d->pulse);
         if (d->options->published)
             d->options->published(d->options->context);
-
         if (left <= 0)
             break;
-        if (left > longest)
-            left = longest;
-        pause = (struct timespec){ .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
-        FD_ZERO(&readable);
-        if (d->wake.socket >= 0)
-            FD_SET(d->wake.socket, &readable);
-        if (d->routes.fd >= 0)
-            FD_SET(d->routes.fd, &readable);
-        highest = pselect(highest + 1, &readable, NULL, NULL, &pause, &before);
+        happened = calls_sleep(left < longest ? left : longest, d->wake.socket, d->routes.fd);
         warn_of_outage(d);
         state_drop_old_token(&d->session.state, clock_now_ms());
-        if (heed_routes(d) || (highest > 0 && d->wake.socket >= 0 && FD_ISSET(d->wake.socket, &readable)))
+        if (heed_routes(d) || happened)
             break; /* other routes come and go */
     }
     pulse_busy(d->pulse, WORK_MAX_MS);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    calls_release();
 }
 
 /* Status. */
@@ -227,7 +180,7 @@ static void write_status(struct daemon *d)
     put_time_or_null(&out, "tokenExpiryTime", s->state.token_until_ms);
     put_time_or_null(&out, "lastReportTime", d->last_report_ms);
     put_time_or_null(&out, "lastHeartbeatTime", d->last_heartbeat_ms);
-    put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - boot_clock_ms() : 0);
+    put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - clock_monotonic_ms() : 0);
     json_put_integer(&out, "failedCycles", d->failed);
     put_time_or_null(&out, "failingSince", d->failing_since_ms);
     put_time_or_null(&out, "lastFailureTime", d->last_failure_ms);
@@ -261,50 +214,24 @@ static void on_progress(void *context UNUSED, const char *step, const char *deta
 
 /* Lock. */
 
-/* What is written there shall not land elsewhere: a link, soft or hard, and what is no file, are taken away. */
-static int open_lock(const char *path)
-{
-    for (int again = 0; again < 2; again++) {
-        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
-        struct stat s;
-
-        if (fd >= 0 && fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && s.st_nlink == 1)
-            return fd;
-        if (fd < 0 && errno != ELOOP)
-            return -1;
-        if (fd >= 0)
-            close(fd);
-        if (unlink(path) != 0)
-            return -1;
-    }
-    errno = ELOOP;
-    return -1;
-}
-
 static bool take_lock(struct daemon *d)
 {
+    char path[512], told[64] = "";
     struct err err = ERR_INIT;
-    char path[512];
 
-    d->lock_fd = -1;
+    d->lock.file = -1;
     if (!file_make_dirs(d->config->run_dir, 0755, &err) || snprintf(path, sizeof path, "%s/lock", d->config->run_dir) >= (int)sizeof path)
         return true; /* nowhere to lock: go on alone */
-    d->lock_fd = open_lock(path);
-    if (d->lock_fd < 0) {
-        log_event(LOG_WARNING, "no lock: a second agent would not be noticed", "lock", path, "why", strerror(errno), NULL);
+    switch (lock_take(&d->lock, path, told, sizeof told)) {
+    case LOCK_TAKEN:
         return true;
-    }
-    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
-        if (ftruncate(d->lock_fd, 0) == 0)
-            (void)!dprintf(d->lock_fd, "%d " TRUEBOOT_VERSION "\n", (int)getpid());
+    case LOCK_IMPOSSIBLE:
+        log_event(LOG_WARNING, "no lock: a second agent would not be noticed", "lock", path, "why", told, NULL);
         return true;
+    case LOCK_HELD:
+        break;
     }
-    char holder[64] = "";
-    ssize_t n = read(d->lock_fd, holder, sizeof holder - 1);
-
-    holder[n > 0 ? n : 0] = 0;
-    holder[strcspn(holder, "\n")] = 0;
-    log_event(LOG_ERROR, "another agent is running", "code", failure_name(FAILURE_DUPLICATE), "holder", holder, "lock", path, NULL);
+    log_event(LOG_ERROR, "another agent is running", "code", failure_name(FAILURE_DUPLICATE), "holder", told, "lock", path, NULL);
     return false;
 }
 
@@ -313,7 +240,7 @@ static bool take_lock(struct daemon *d)
 /* What the monitor says about time. A heartbeat's answer may hasten an attestation, it never puts one off. */
 static void heed_answer(struct daemon *d, const struct report_answer *answer, bool from_report)
 {
-    int64_t now = boot_clock_ms(), next = (int64_t)answer->next_report_seconds * 1000;
+    int64_t now = clock_monotonic_ms(), next = (int64_t)answer->next_report_seconds * 1000;
 
     if (answer->next_heartbeat_seconds)
         d->heartbeat_ms = (int64_t)answer->next_heartbeat_seconds * 1000;
@@ -335,7 +262,7 @@ static void tell_failure(struct outage *o, const char *what, const struct failur
     unsigned untold;
     char times[16];
 
-    if (!outage_tell(o, why->id, boot_clock_ms(), &untold))
+    if (!outage_tell(o, why->id, clock_monotonic_ms(), &untold))
         return;
     snprintf(times, sizeof times, "%u", untold);
     log_event(LOG_WARNING, what, "code", failure_name(why->id), "why", why->text, "untold", times, NULL);
@@ -367,7 +294,7 @@ static void succeed(struct daemon *d)
 /* A certificate that has to be renewed before the next time is a reason to come earlier (1.3). */
 static void heed_certificate(struct daemon *d)
 {
-    int64_t left = session_renewal_ms(&d->session) - clock_now_ms(), due = boot_clock_ms() + left + 1;
+    int64_t left = session_renewal_ms(&d->session) - clock_now_ms(), due = clock_monotonic_ms() + left + 1;
 
     if (left > 0 && due < d->due_attest)
         d->due_attest = due;
@@ -375,15 +302,15 @@ static void heed_certificate(struct daemon *d)
 
 static void save(struct daemon *d, int64_t due)
 {
-    session_save(&d->session, d->has_failure ? &d->failure : NULL, due, clock_now_ms() + due - boot_clock_ms());
+    session_save(&d->session, d->has_failure ? &d->failure : NULL, due, clock_now_ms() + due - clock_monotonic_ms());
 }
 
 static void attest_cycle(struct daemon *d)
 {
-    int64_t deadline = boot_clock_ms() + BACKOFF_CYCLE_DEADLINE_MS;
+    int64_t deadline = clock_monotonic_ms() + BACKOFF_CYCLE_DEADLINE_MS;
 
     d->failed++;
-    for (unsigned made = 1; !stopping && !reloading; made++) {
+    for (unsigned made = 1; !calls_stop() && !calls_reload(); made++) {
         struct report_answer answer;
         struct failure why = FAILURE_INIT;
         struct run_decision next;
@@ -391,12 +318,12 @@ static void attest_cycle(struct daemon *d)
 
         enter(d, "attesting");
         done = session_cycle_unsaved(&d->session, &answer, &why);
-        d->due_attest = boot_clock_ms() + backoff_period_ms(d->period_ms, random_word());
+        d->due_attest = clock_monotonic_ms() + backoff_period_ms(d->period_ms, random_word());
         if (done)
             succeed(d);
         heed_answer(d, &answer, true);
         if (done) {
-            d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
+            d->due_heartbeat = clock_monotonic_ms() + d->heartbeat_ms;
             heed_certificate(d);
             save(d, d->due_attest);
             enter(d, "idle");
@@ -406,22 +333,22 @@ static void attest_cycle(struct daemon *d)
         if (answer.next_report_seconds || answer.attest_now) { /* refused, reported, and told when to come again: the agent did its work */
             d->failed = 0;
             d->last_report_ms = clock_now_ms();
-            outage_heard(&d->outage, boot_clock_ms());
+            outage_heard(&d->outage, clock_monotonic_ms());
             save(d, d->due_attest);
             enter(d, "idle");
             return;
         }
         next = run_decide(&why, made, d->failed, d->period_ms, random_word());
-        if (!next.again_in_cycle || boot_clock_ms() + next.pause_ms > deadline) {
+        if (!next.again_in_cycle || clock_monotonic_ms() + next.pause_ms > deadline) {
             session_give_up(&d->session, &why);
-            d->due_attest = boot_clock_ms() + next.pause_ms;
+            d->due_attest = clock_monotonic_ms() + next.pause_ms;
             save(d, d->due_attest);
             enter(d, next.state);
             return;
         }
-        save(d, boot_clock_ms() + next.pause_ms);
+        save(d, clock_monotonic_ms() + next.pause_ms);
         enter(d, next.state);
-        wait_until(d, boot_clock_ms() + next.pause_ms);
+        wait_until(d, clock_monotonic_ms() + next.pause_ms);
     }
 }
 
@@ -435,12 +362,12 @@ static void heartbeat(struct daemon *d)
     if (session_heartbeat(&d->session, d->state, d->has_failure ? &d->failure : NULL, &answer, &why)) {
         d->last_heartbeat_ms = clock_now_ms();
         outage_end(&d->silence);
-        d->due_heartbeat = boot_clock_ms() + d->heartbeat_ms;
+        d->due_heartbeat = clock_monotonic_ms() + d->heartbeat_ms;
         heed_answer(d, &answer, false);
         if (waited)
-            d->due_attest = boot_clock_ms(); /* the way is open again */
+            d->due_attest = clock_monotonic_ms(); /* the way is open again */
     } else {
-        now = boot_clock_ms();
+        now = clock_monotonic_ms();
         d->due_heartbeat = now + (d->heartbeat_ms < HEARTBEAT_RETRY_MS ? d->heartbeat_ms : HEARTBEAT_RETRY_MS);
         if (why.id == FAILURE_IDENTITY_UNKNOWN)
             d->due_attest = now;
@@ -467,22 +394,22 @@ static void heed_signs(struct daemon *d)
         d->session.watch.resumed = true;
     }
     log_event(LOG_INFO, signs & WAKE_RESTORED ? "restored or copied: attesting" : "resumed: attesting", NULL);
-    d->due_attest = boot_clock_ms();
+    d->due_attest = clock_monotonic_ms();
 }
 
 static void loop(struct daemon *d, unsigned cycles)
 {
     unsigned done = 0;
 
-    while (!stopping && !reloading && !(cycles && done >= cycles)) {
+    while (!calls_stop() && !calls_reload() && !(cycles && done >= cycles)) {
         int64_t now;
 
-        if (woken) {
-            woken = 0;
-            d->due_attest = boot_clock_ms();
+        if (calls_woken()) {
+            calls_forget_wake();
+            d->due_attest = clock_monotonic_ms();
         }
         heed_signs(d);
-        now = boot_clock_ms(); /* not before: what became due just now is due */
+        now = clock_monotonic_ms(); /* not before: what became due just now is due */
         if (now >= d->due_attest) {
             attest_cycle(d);
             done++;
@@ -492,20 +419,6 @@ static void loop(struct daemon *d, unsigned cycles)
             wait_until(d, d->due_attest < d->due_heartbeat ? d->due_attest : d->due_heartbeat);
         }
     }
-}
-
-static void set_handlers(void)
-{
-    struct sigaction stop = { .sa_handler = on_stop }, force = { .sa_handler = on_alarm }, ignore = { .sa_handler = SIG_IGN };
-    struct sigaction reload = { .sa_handler = on_reload, .sa_flags = SA_RESTART }, wake = { .sa_handler = on_wake, .sa_flags = SA_RESTART };
-
-    stopping = reloading = woken = 0;
-    sigaction(SIGHUP, &reload, NULL);
-    sigaction(SIGUSR1, &wake, NULL);
-    sigaction(SIGTERM, &stop, NULL);
-    sigaction(SIGINT, &stop, NULL);
-    sigaction(SIGALRM, &force, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
 }
 
 /* A user who has just enabled it does not wait: the verb `enable` leaves a mark. */
@@ -532,7 +445,7 @@ static void open_output(struct daemon *d)
 
 static void begin(struct daemon *d, const struct run_options *options)
 {
-    int64_t now = boot_clock_ms();
+    int64_t now = clock_monotonic_ms();
     bool at_once = take_wake_mark(d->config) || options->no_start_delay;
 
     routes_open(&d->routes);
@@ -560,24 +473,23 @@ int run_daemon(const struct agent_config *config, const struct run_options *opti
                         .heartbeat_ms = (int64_t)config->heartbeat_seconds * 1000 };
 
     if (!take_lock(&d)) {
-        close(d.lock_fd);
+        lock_release(&d.lock);
         return RUN_EXIT_LOCKED;
     }
-    set_handlers();
+    calls_begin();
     open_output(&d);
     begin(&d, options);
     pulse_busy(d.pulse, WORK_MAX_MS);
     loop(&d, options->cycles);
-    notify_send(reloading && !stopping ? "RELOADING=1" : "STOPPING=1");
-    if (reloading && !stopping)
+    notify_send(calls_reload() && !calls_stop() ? "RELOADING=1" : "STOPPING=1");
+    if (calls_reload() && !calls_stop())
         log_event(LOG_INFO, "trueboot-agent reads its configuration again", NULL);
     else
-        log_event(LOG_INFO, "trueboot-agent stops", stopping ? "code" : NULL, failure_name(FAILURE_CANCELLED), NULL);
+        log_event(LOG_INFO, "trueboot-agent stops", calls_stop() ? "code" : NULL, failure_name(FAILURE_CANCELLED), NULL);
     pulse_stop(d.pulse);
     routes_close(&d.routes);
     session_done(&d.session);
     wake_done(&d.wake);
-    if (d.lock_fd >= 0)
-        close(d.lock_fd);
-    return reloading && !stopping ? RUN_EXIT_RELOAD : RUN_EXIT_OK;
+    lock_release(&d.lock);
+    return calls_reload() && !calls_stop() ? RUN_EXIT_RELOAD : RUN_EXIT_OK;
 }

@@ -19,7 +19,7 @@ static void prune(int folder)
     if (!folder_list(folder, &a, LISTED_MAX, &names, &n, &err))
         return;
     for (size_t i = 0; i + KEPT_MAX < n; i++)
-        unlinkat(folder, names[i], 0);
+        (void)!folder_unlink(folder, names[i], &err);
 }
 
 /* The publisher passes on what sorts behind the one before, and the oldest names go first: a clock that was set back must not make new events old ones. */

@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLEEP_MIN_MS = 5000, KERNEL_EVENTS = 1 /* multicast group of the kernel itself; udev's is another */ };
+enum { KERNEL_EVENTS = 1 /* multicast group of the kernel itself; udev's is another */ };
 
 static int64_t clock_ms(clockid_t id)
 {
@@ -36,27 +36,6 @@ void wake_done(struct wake *wake)
     if (wake->socket >= 0)
         close(wake->socket);
     wake->socket = -1;
-}
-
-bool wake_slept(int64_t *asleep, int64_t now_asleep_ms)
-{
-    bool slept = now_asleep_ms - *asleep > SLEEP_MIN_MS;
-
-    *asleep = now_asleep_ms;
-    return slept;
-}
-
-bool wake_is_restored(struct bytes uevent)
-{
-    while (uevent.len) {
-        size_t end = bytes_find(uevent, (struct bytes){ (const uint8_t *)"", 1 });
-        struct bytes field = bytes_slice(uevent, 0, end == SIZE_MAX ? uevent.len : end);
-
-        if (bytes_equal_string(field, "NEW_VMGENID=1"))
-            return true;
-        uevent = bytes_slice(uevent, field.len + 1, uevent.len);
-    }
-    return false;
 }
 
 /* Only the kernel sends from port 0: other programs may send to the group, too. */

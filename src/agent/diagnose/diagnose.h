@@ -31,4 +31,5 @@ void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struc
 void diagnose_attest(struct diagnosis *d, const struct agent_config *config);
 /* remedies.c: a failure of ours as the failed check that it makes, and what helps against it in one line (NULL: it is none that stops anything). */
 const char *diagnose_remedy(enum failure_id id);
+const char *diagnose_remedy_here(enum failure_id id); /* for it: this system's own words, or NULL */
 struct checked *diagnose_failed(struct diagnosis *d, enum check check, enum result result, const struct failure *why);

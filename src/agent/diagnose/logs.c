@@ -8,11 +8,16 @@
 
 /* By the log's state: what to do. */
 static const char *const absent_remedies[] = {
-    [LOG_STATE_MISSING] = "mount securityfs; an old kernel or a TPM that firmware does not know keeps no log",
     [LOG_STATE_EMPTY] = "give the VM firmware that measures its boot (OVMF with TPM 2.0 support), and restart it",
     [LOG_STATE_TOO_LARGE] = "measure less before the OS (fewer Secure Boot keys, option ROMs); log.firmware has to be the firmware's log",
-    [LOG_STATE_UNREADABLE] = "run as root; the service has collect-logs copy it",
 };
+
+static const char *absent_remedy(enum log_state state)
+{
+    return state == LOG_STATE_MISSING      ? machine_words.no_log
+           : state == LOG_STATE_UNREADABLE ? machine_words.be_privileged
+                                           : absent_remedies[state];
+}
 
 static const char *list_banks(struct diagnosis *d, const struct eventlog_part *part)
 {
@@ -72,7 +77,7 @@ static void check_firmware(struct diagnosis *d, const struct evidence_logs *logs
                       logs->firmware_state == LOG_STATE_PRESENT ? "LOG_TOO_LARGE" : ids[logs->firmware_state]);
     if (logs->firmware_state == LOG_STATE_UNREADABLE)
         c->cause = CAUSE_PERMISSIONS;
-    checked_remedy(d, c, "%s", absent_remedies[logs->firmware_state == LOG_STATE_PRESENT ? LOG_STATE_TOO_LARGE : logs->firmware_state]);
+    checked_remedy(d, c, "%s", absent_remedy(logs->firmware_state == LOG_STATE_PRESENT ? LOG_STATE_TOO_LARGE : logs->firmware_state));
 }
 
 /* Registers whose values the log does not give, by number. */

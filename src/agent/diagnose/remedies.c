@@ -65,7 +65,13 @@ static const struct remedy remedies[] = {
 };
 /* clang-format on */
 
-const char *diagnose_remedy(enum failure_id id) { return (size_t)id < ARRAY_LEN(remedies) ? remedies[id].text : NULL; }
+/* The general one, unless this system has words of its own for it. */
+const char *diagnose_remedy(enum failure_id id)
+{
+    const char *here = diagnose_remedy_here(id);
+
+    return here ? here : (size_t)id < ARRAY_LEN(remedies) ? remedies[id].text : NULL;
+}
 
 struct checked *diagnose_failed(struct diagnosis *d, enum check check, enum result result, const struct failure *why)
 {
@@ -76,6 +82,6 @@ struct checked *diagnose_failed(struct diagnosis *d, enum check check, enum resu
         return c;
     c->cause = remedies[why->id].cause;
     if (result != RESULT_PASS)
-        checked_remedy(d, c, "%s", remedies[why->id].text);
+        checked_remedy(d, c, "%s", diagnose_remedy(why->id));
     return c;
 }

@@ -1,11 +1,9 @@
 /* What the VM agent was told, read as `enable` reads it (guest-agent.md 10, Handler): the offending path, and whether the protected part opens. */
 #include <stdio.h>
 #include "agent/diagnose/diagnose.h"
-#include "crypto/cms.h"
+#include "agent/handler/unseal.h"
 #include "extension/attestation_config.h"
 #include "extension/settings.h"
-
-enum { KEY_FILE_MAX = 64 * 1024 };
 
 /* "…/status/7.status" → "…/config/7.settings"; NULL: it is not of that form. */
 static const char *settings_path(struct arena *a, const char *status_file)
@@ -25,8 +23,8 @@ static const char *settings_path(struct arena *a, const char *status_file)
 static void check_protected(struct diagnosis *d, const struct machine_places *places, const char *path,
                             const struct handler_settings *settings)
 {
-    int folder = (int)(strstr(path, "/config/") - path); /* the handler's; certificates lie beside it */
-    struct bytes cert, key, text = BYTES_NONE;
+    const char *folder = arena_printf(d->arena, "%s%.*s", places->root, (int)(strstr(path, "/config/") - path + 7), path);
+    struct bytes text = BYTES_NONE;
     struct protected_settings inside;
     struct err err = ERR_INIT;
     struct checked *c;
@@ -36,18 +34,16 @@ static void check_protected(struct diagnosis *d, const struct machine_places *pl
         diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_SKIP, "there are none");
         return;
     }
-    cert = machine_read(d, places, KEY_FILE_MAX, "%.*s/../%s.crt", folder, path, settings->thumbprint);
-    key = machine_read(d, places, KEY_FILE_MAX, "%.*s/../%s.prv", folder, path, settings->thumbprint);
-    opens = cert.len && key.len && cms_decrypt(settings->protected_cms, cert, key, d->arena, &text, &err) &&
+    opens = folder && handler_unseal(folder, settings->thumbprint, settings->protected_cms, d->arena, &text, &err) &&
             protected_settings_parse(d->arena, text, &inside, &err);
     wipe((void *)text.data, text.len);
-    wipe((void *)key.data, key.len);
     if (opens) {
         diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_PASS, "yes");
         return;
     }
     c = diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_FAIL, "no: %s",
-                      cert.len && key.len ? err.text : "the certificate and key that they were encrypted to are not here, or not for us");
+                      err.code != ERR_NOT_FOUND ? err.text
+                                                : "the certificate and key that they were encrypted to are not here, or not for us");
     checked_remedy(d, c, "send the extension's settings again: the VM agent fetches the certificate anew");
 }
 

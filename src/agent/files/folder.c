@@ -162,6 +162,21 @@ bool folder_put(const char *path, struct bytes content, mode_t mode, struct err 
     return folder_open(*folder ? folder : "/", &fd, err) && folder_write(fd, fd, slash + 1, content, mode, err);
 }
 
+bool folder_unlink(int folder, const char *name, struct err *err)
+{
+    return unlinkat(folder, name, 0) == 0 || errno == ENOENT ? true : refuse(err, "remove", name);
+}
+
+bool folder_modified(int folder, const char *name, int64_t *ret_ns)
+{
+    struct stat st;
+
+    if (fstatat(folder, name, &st, 0) || !S_ISREG(st.st_mode))
+        return false;
+    *ret_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    return true;
+}
+
 static DIR *open_again(int folder)
 {
     int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

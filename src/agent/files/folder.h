@@ -8,7 +8,7 @@
 /* folder_make makes the folder (its parents 0755) if it is not there, and gives it mode and owner, where we may. */
 MUST_CHECK bool folder_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
 
-/* The last part of the path must be no link. Close with close(). */
+/* The last part of the path must be no link. Close with folder_close_at(). */
 MUST_CHECK bool folder_open(const char *path, int *ret_fd, struct err *err);
 /* … and it must belong to us. */
 MUST_CHECK bool folder_open_ours(const char *path, int *ret_fd, struct err *err);
@@ -28,7 +28,11 @@ MUST_CHECK bool folder_write_for(int folder, const char *name, struct bytes cont
 /* Removes what folder_write left behind when it was killed (guest-agent.md 6.5: at its limit a verb is), so old that nobody writes it any more. */
 void folder_tidy(int folder, unsigned older_than_seconds);
 
-/* Both for a whole path, whose folder is trusted. */
+/* folder_unlink removes a file; one that is not there is no error. folder_modified: when a plain file was last written, in ns since 1970. */
+MUST_CHECK bool folder_unlink(int folder, const char *name, struct err *err);
+MUST_CHECK bool folder_modified(int folder, const char *name, int64_t *ret_ns);
+
+/* folder_write for a whole path, whose folder is trusted. */
 MUST_CHECK bool folder_put(const char *path, struct bytes content, mode_t mode, struct err *err);
 /* Names in the folder, sorted, without those that start with a dot; at most `max`. */
 MUST_CHECK bool folder_list(int folder, struct arena *a, size_t max, const char ***ret_names, size_t *ret_n, struct err *err);

@@ -1,6 +1,7 @@
 /* agent/files/places.h: where the agent's things lie on this machine (guest-agent.md 11.3, 12), and whom they belong to.
  *
- * Everything may be below another root (--root, or TRUEBOOT_AGENT_ROOT): an image that is being built, or a test's folder.
+ * Everything may be below another root (--root, or TRUEBOOT_AGENT_ROOT): an image that is being built, or a test's folder. The names below are Linux';
+ * Windows' are in usual.h.
  *
  *   /etc/trueboot-agent/          agent.conf, agent.conf.d/ (people); handler.conf, handler.json (the verb `enable`; root's)
  *   /var/lib/trueboot-agent/      0700, the daemon's: state.h; owner: the version of the handler that owns the units

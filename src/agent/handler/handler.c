@@ -1,38 +1,28 @@
 #include "agent/handler/handler.h"
-#include <dirent.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 #include "agent/files/folder.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "extension/settings.h"
 
-enum { ENVIRONMENT_TRIES = 5, VERSION_MAX = 64 };
+enum { ENVIRONMENT_TRIES = 5, VERSION_MAX = 64, FILES_MAX = 16384 };
 
 static bool out_of_memory(struct err *err) { return err_set(err, ERR_NO_MEMORY, "out of memory"); }
 
 /* …/PACKAGE/bin/trueboot-agent → …/PACKAGE */
 static const char *folder_above_program(struct arena *a)
 {
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    const char *path = path_of_program(a);
+    size_t len = path ? strlen(path) : 0;
 
-    if (n <= 0)
-        return NULL;
-    path[n] = 0;
-    for (unsigned i = 0; i < 2; i++) {
-        char *slash = strrchr(path, '/');
-
-        if (!slash || slash == path)
-            return NULL;
-        *slash = 0;
-    }
-    return arena_string(a, bytes_of_string(path));
+    for (unsigned i = 0; i < 2; i++)
+        do
+            len = len ? len - 1 : 0;
+        while (len && path[len] != '/');
+    return len ? arena_string(a, (struct bytes){ (const uint8_t *)path, len }) : NULL;
 }
 
 static bool is_version(const char *text)
@@ -48,8 +38,19 @@ static const char *version_of(const char *install_dir)
 
     if (given && is_version(given))
         return given;
+    if (name && is_version(name + 1)) /* …\TYPE\VERSION, as on Windows */
+        return name + 1;
     hyphen = name ? strchr(name, '-') : NULL;
     return hyphen && is_version(hyphen + 1) ? hyphen + 1 : TRUEBOOT_VERSION;
+}
+
+static const char *without_last_slash(struct arena *a, const char *path)
+{
+    char *copy = path_copy(a, bytes_of_string(path));
+
+    for (size_t len = copy ? strlen(copy) : 0; len > 1 && copy[len - 1] == '/'; len--)
+        copy[len - 1] = 0;
+    return copy;
 }
 
 bool handler_locate(struct arena *a, struct handler *ret, struct err *err)
@@ -57,7 +58,7 @@ bool handler_locate(struct arena *a, struct handler *ret, struct err *err)
     const char *given = getenv("AZURE_GUEST_AGENT_EXTENSION_PATH");
 
     *ret = (struct handler){ .extension = "" };
-    ret->install_dir = given && *given == '/' ? given : folder_above_program(a);
+    ret->install_dir = given && path_is_absolute(given) ? without_last_slash(a, given) : folder_above_program(a);
     if (!ret->install_dir)
         return err_set(err, ERR_NOT_FOUND, "the folder of the package is not known");
     ret->version = version_of(ret->install_dir);
@@ -97,28 +98,28 @@ static bool sequence_from_environment(uint32_t *ret)
 }
 
 /* The file of the newest modification, not of the highest number: after a rollback they differ. */
-static bool newest_sequence(const struct handler *h, uint32_t *ret)
+static bool newest_sequence(struct arena *a, const struct handler *h, uint32_t *ret)
 {
-    DIR *dir = opendir(h->environment.config_folder);
-    const struct dirent *entry;
-    struct timespec newest = { 0 };
+    int folder CLEANUP(folder_close_at) = -1;
+    struct err err = ERR_INIT;
+    const char **names;
+    int64_t newest = 0;
     bool found = false;
+    size_t n;
 
-    while (dir && (entry = readdir(dir)) != NULL) {
+    if (!folder_open(h->environment.config_folder, &folder, &err) || !folder_list(folder, a, FILES_MAX, &names, &n, &err))
+        return false;
+    for (size_t i = 0; i < n; i++) {
         struct settings_name name;
-        struct stat st;
+        int64_t modified;
 
-        if (!settings_name_parse(bytes_of_string(entry->d_name), &name) || !bytes_equal_string(name.extension, h->extension) ||
-            fstatat(dirfd(dir), entry->d_name, &st, 0) || !S_ISREG(st.st_mode))
-            continue;
-        if (found && (st.st_mtim.tv_sec < newest.tv_sec || (st.st_mtim.tv_sec == newest.tv_sec && st.st_mtim.tv_nsec < newest.tv_nsec)))
+        if (!settings_name_parse(bytes_of_string(names[i]), &name) || !bytes_equal_string(name.extension, h->extension) ||
+            !folder_modified(folder, names[i], &modified) || (found && modified < newest))
             continue;
         found = true;
-        newest = st.st_mtim;
+        newest = modified;
         *ret = name.sequence;
     }
-    if (dir)
-        closedir(dir);
     return found;
 }
 
@@ -127,11 +128,11 @@ static bool find_settings(struct arena *a, struct handler *h, struct err *err)
     const char *given = getenv("ConfigExtensionName"), *dot;
     bool told;
 
-    if (given && *given && (strchr(given, '/') || *given == '.' || strlen(given) > 128))
+    if (given && *given && (strpbrk(given, "/\\:") || *given == '.' || strlen(given) > 128))
         return err_set(err, ERR_MALFORMED, "ConfigExtensionName is no name of an extension");
     h->extension = given ? given : "";
     told = sequence_from_environment(&h->sequence);
-    if (!told && !newest_sequence(h, &h->sequence))
+    if (!told && !newest_sequence(a, h, &h->sequence))
         h->sequence = 0;
     dot = *h->extension ? "." : "";
     h->settings_file = arena_printf(a, "%s/%s%s%u.settings", h->environment.config_folder, h->extension, dot, h->sequence);

@@ -1,5 +1,4 @@
 #include "agent/handler/normalise.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -121,7 +120,7 @@ static void put_addresses(struct conf *c)
 }
 
 bool normalise_write(struct attestation_config *config, const struct protected_settings *secrets, const struct places *places,
-                     struct arena *a, struct writer *w, struct err *err)
+                     const char *log_dir, struct arena *a, struct writer *w, struct err *err)
 {
     const char *secrets_dir = arena_printf(a, "%s/secrets", places->run_dir);
     struct conf c = { w, config, a };
@@ -138,6 +137,7 @@ bool normalise_write(struct attestation_config *config, const struct protected_s
     put(&c, "net.proxy", config->proxy);
     if (is_one_word(getenv("no_proxy")))
         put(&c, "net.no_proxy", bytes_of_string(getenv("no_proxy")));
+    put(&c, "log.dir", bytes_of_string(log_dir ? log_dir : ""));
     put_pins(&c);
     if (config->ca_bundle_pem.len)
         put_path(&c, "net.ca_file", places->etc_dir, ca_file);
@@ -151,7 +151,7 @@ static bool put_file(int folder, const char *name, struct bytes content, mode_t 
 {
     if (content.len)
         return folder_write_for(folder, name, content, mode, uid, gid, err);
-    return unlinkat(folder, name, 0) == 0 || errno == ENOENT ? true : err_set(err, ERR_IO, "cannot remove %s: %s", name, strerror(errno));
+    return folder_unlink(folder, name, err);
 }
 
 bool normalise_files_are_there(const struct protected_settings *secrets, const struct places *places)

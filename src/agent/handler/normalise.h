@@ -11,9 +11,9 @@
 MUST_CHECK bool normalise_take_proxy(struct attestation_config *config, struct protected_settings *secrets, struct arena *a,
                                      struct err *err);
 
-/* The text of handler.conf. What this agent has no key for is a warning. */
+/* The text of handler.conf. What this agent has no key for is a warning. `log_dir` NULL: the daemon logs into its usual folder. */
 MUST_CHECK bool normalise_write(struct attestation_config *config, const struct protected_settings *secrets, const struct places *places,
-                                struct arena *a, struct writer *w, struct err *err);
+                                const char *log_dir, struct arena *a, struct writer *w, struct err *err);
 
 /* Whether the secrets' files are still there: they lie below /run, which a reboot empties. */
 bool normalise_files_are_there(const struct protected_settings *secrets, const struct places *places);

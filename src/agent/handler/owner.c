@@ -1,6 +1,5 @@
 #include "agent/handler/owner.h"
 #include <stdio.h>
-#include <unistd.h>
 #include "agent/files/folder.h"
 
 bool owner_read(const struct places *places, char ret[static OWNER_MAX])
@@ -31,5 +30,5 @@ void owner_forget(const struct places *places)
     int fd CLEANUP(folder_close_at) = -1;
 
     if (folder_open(places->state_dir, &fd, &err))
-        unlinkat(fd, "owner", 0);
+        (void)!folder_unlink(fd, "owner", &err);
 }

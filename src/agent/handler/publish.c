@@ -2,9 +2,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 #include "agent/files/folder.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "extension/compose.h"
 #include "extension/event.h"
@@ -35,17 +35,9 @@ static void read_output(const struct places *places, struct arena *a, struct out
         ret->beat_ms = file.modified_ms;
 }
 
-static int64_t boot_ms(int64_t now_ms)
-{
-    struct timespec up = { 0 };
-
-    clock_gettime(CLOCK_BOOTTIME, &up);
-    return now_ms - ((int64_t)up.tv_sec * 1000 + up.tv_nsec / 1000000);
-}
-
 static struct compose_facts facts_of(const struct handler_record *r, const struct output *output, int64_t now_ms)
 {
-    int64_t booted_ms = boot_ms(now_ms);
+    int64_t booted_ms = now_ms - clock_monotonic_ms(); /* of the boot */
 
     return (struct compose_facts){ .operation = r->operation ? r->operation : "Enable",
                                    .applied_ms = r->applied_ms,

@@ -1,75 +1,19 @@
 #include "agent/handler/service.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include "base/file.h"
-
-const char *const service_units[SERVICE_UNITS] = { "trueboot-agent.service",      "trueboot-agent-collect.service",
-                                                   "trueboot-agent-collect.path", "trueboot-agent-publish.service",
-                                                   "trueboot-agent-publish.path", "trueboot-agent-publish.timer" };
-
-/* A handler's environment may lack PATH, and root does not search where others write. TRUEBOOT_AGENT_TOOLS: a test's own programs. */
-static bool find_program(const char *name, char ret[static 512], struct err *err)
-{
-    const char *own = getenv("TRUEBOOT_AGENT_TOOLS");
-    const char *const folders[] = { own ? own : "/usr/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
-
-    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
-        if (snprintf(ret, 512, "%s/%s", folders[i], name) < 512 && access(ret, X_OK) == 0)
-            return true;
-    return err_set(err, ERR_NOT_FOUND, "there is no program %s on this machine", name);
-}
-
-bool service_run_program(const char *const *arguments, int *ret_status, struct err *err)
-{
-    char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C", program[512];
-    char *environment[] = { path, locale, NULL };
-    posix_spawn_file_actions_t files;
-    int status, problem;
-    pid_t pid;
-
-    if (!find_program(arguments[0], program, err))
-        return false;
-    if (posix_spawn_file_actions_init(&files))
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
-    /* What it lists is nobody's answer: a VM agent shows the first 3200 characters of ours. */
-    problem = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (!problem)
-        problem = posix_spawn(&pid, program, &files, NULL, (char *const *)arguments, environment);
-    posix_spawn_file_actions_destroy(&files);
-    if (problem)
-        return err_set(err, ERR_IO, "cannot run %s: %s", program, strerror(problem));
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return err_set(err, ERR_IO, "cannot wait for %s: %s", program, strerror(errno));
-    *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return true;
-}
 
 bool service_choose(struct service_control *ret, const char *manager, const struct places *places, struct err *err)
 {
-    static const struct {
-        const char *name;
-        const struct service_ops *ops;
-    } managers[] = { { "systemd", &service_systemd_ops }, { "direct", &service_direct_ops }, { "none", &service_none_ops } };
-    struct stat st;
-
     if (!manager)
         manager = getenv("TRUEBOOT_AGENT_SERVICES");
     if (!manager || strcmp(manager, "auto") == 0)
-        manager = *places->root ? "none" : stat("/run/systemd/system", &st) == 0 && S_ISDIR(st.st_mode) ? "systemd" : "direct";
-    for (size_t i = 0; i < ARRAY_LEN(managers); i++) {
-        if (strcmp(managers[i].name, manager) == 0) {
-            *ret = (struct service_control){ .name = managers[i].name, .ops = managers[i].ops, .places = places };
+        manager = *places->root ? "none" : service_usual_manager();
+    for (const struct service_manager *m = service_managers; m->name; m++) {
+        if (strcmp(m->name, manager) == 0) {
+            *ret = (struct service_control){ .name = m->name, .ops = m->ops, .places = places };
             return true;
         }
     }
-    return err_set(err, ERR_MALFORMED, "services: auto, systemd, direct or none is expected");
+    return err_set(err, ERR_MALFORMED, "services: %s is expected", service_manager_names);
 }
 
 /* Another root, an image: what starts there is for the image's own boot. */

@@ -1,4 +1,5 @@
-/* agent/handler/service.h: starting and stopping the daemon and its publisher: with systemd, in a container without it, or not at all.
+/* agent/handler/service.h: starting and stopping the daemon and its publisher: with systemd, in a container without it, by Windows' service control
+ * manager, or not at all.
  *
  * With a service manager the verbs only ask it: a child of a handler would stay in the handler's own scope and quota (guest-agent.md 6.4).
  * Without one (a plain container) the daemon is started directly, in a session of its own, with its id in a file. */
@@ -23,13 +24,21 @@ struct service_control {
     void *context; /* of a test's own ops */
 };
 
-/* `manager`: "systemd", "direct", "none", or "auto": systemd where it runs and the root is this machine's, none for another root, else
- * direct. */
+/* `manager`: one of this system's ("systemd", "direct"; on Windows "scm"), "none", or "auto": none for another root than this machine's, else the
+ * usual one. NULL: TRUEBOOT_AGENT_SERVICES, else auto. */
 MUST_CHECK bool service_choose(struct service_control *ret, const char *manager, const struct places *places, struct err *err);
 
-extern const struct service_ops service_systemd_ops, service_direct_ops, service_none_ops;
+struct service_manager {
+    const char *name;
+    const struct service_ops *ops;
+};
+extern const struct service_manager service_managers[]; /* this system's; the last has no name */
+extern const char service_manager_names[];              /* of them, for people */
+const char *service_usual_manager(void);                /* systemd where it runs, else direct; on Windows the service control manager */
 
-/* The units, as they lie in the package's folder units/. The first is the daemon's. */
+extern const struct service_ops service_systemd_ops, service_direct_ops, service_scm_ops, service_none_ops;
+
+/* Linux: the units, as they lie in the package's folder units/. The first is the daemon's. */
 enum { SERVICE_UNITS = 6 };
 extern const char *const service_units[SERVICE_UNITS];
 

@@ -1,5 +1,9 @@
 #include "agent/handler/service.h"
 
+const char *const service_units[SERVICE_UNITS] = { "trueboot-agent.service",      "trueboot-agent-collect.service",
+                                                   "trueboot-agent-collect.path", "trueboot-agent-publish.service",
+                                                   "trueboot-agent-publish.path", "trueboot-agent-publish.timer" };
+
 static bool systemctl(const char *const *arguments, struct err *err)
 {
     int status;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "agent/files/file_part.h"
 #include "agent/files/folder.h"
+#include "agent/files/usual.h"
 #include "agent/machine/kernel_look.h"
 #include "agent/settings/config.h"
 #include "base/file.h"
@@ -143,7 +144,7 @@ static bool copy_host_item(struct copier *c, const char *source, struct err *err
 
 static bool copy_all(struct copier *c, const struct collect_sources *s, int64_t now_ms, struct err *err)
 {
-    if (!copy_host_item(c, or (s->host_item, CONFIG_HOST_ITEM), err))
+    if (!copy_host_item(c, or (s->host_item, USUAL_HOST_ITEM), err))
         return false;
     json_begin_object(&c->out, NULL);
     json_put_integer(&c->out, "schema", COLLECT_SCHEMA);

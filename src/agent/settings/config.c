@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "agent/files/usual.h"
 #include "base/distance.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -384,19 +385,19 @@ static bool load_environment(struct agent_config *config, struct arena *a, struc
 
 static bool load(struct agent_config *ret, struct arena *a, const struct config_places *places, bool with_handler, struct err *err)
 {
-    const char *root = places->root ? places->root : "";
-    const char *file = places->file ? places->file : arena_printf(a, "%s/etc/trueboot-agent/agent.conf", root);
-    const char *handler = arena_printf(a, "%s/etc/trueboot-agent/handler.conf", root);
-    const char *fw_cfg = places->fw_cfg ? places->fw_cfg : CONFIG_HOST_ITEM;
+    const char *file, *handler;
+    struct usual_places usual;
 
     config_defaults(ret);
-    if (*root) {
-        ret->state_dir = arena_printf(a, "%s%s", root, ret->state_dir);
-        ret->run_dir = arena_printf(a, "%s%s", root, ret->run_dir);
-    }
-    if (!file || !handler || !ret->state_dir || !ret->run_dir)
+    if (!usual_places(&usual, a, places->root ? places->root : "", err))
+        return false;
+    ret->state_dir = usual.state;
+    ret->run_dir = usual.run;
+    file = places->file ? places->file : arena_printf(a, "%s/agent.conf", usual.etc);
+    handler = arena_printf(a, "%s/handler.conf", usual.etc);
+    if (!file || !handler)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
-    if (!load_fw_cfg(ret, a, fw_cfg, err))
+    if (!load_fw_cfg(ret, a, places->fw_cfg ? places->fw_cfg : usual.host_item, err))
         return false;
     if (*file && (!load_file(ret, a, file, places->file != NULL, err) || !load_drop_ins(ret, a, file, err)))
         return false;

@@ -71,7 +71,6 @@
     X("run.dir",              run_dir,                 TEXT,     0,       0,    0,        "folder for lock and status; /run/trueboot-agent")
 /* clang-format on */
 
-#define CONFIG_HOST_ITEM "/sys/firmware/qemu_fw_cfg/by_name/opt/org.trueboot/agent/raw"
 #define CONFIG_HOST_COPY \
     "host.json" /* in the run folder: collect-logs copies the item for the daemon, as the kernel shows it to root only */
 
@@ -102,7 +101,7 @@ MUST_CHECK bool config_parse_fw_cfg(struct agent_config *config, struct arena *a
 struct config_places {  /* NULL: the usual path; "": do not look */
     const char *file;   /* /etc/trueboot-agent/agent.conf; when named, it has to be there */
     const char *root;   /* in front of /etc, /var and /run, but not of fw_cfg; NULL: none */
-    const char *fw_cfg; /* CONFIG_HOST_ITEM, and its copy where that cannot be read */
+    const char *fw_cfg; /* usual_places.host_item, and its copy where that cannot be read */
 };
 /* Defaults, fw_cfg, file with drop-ins, handler.conf (unless a file is named), environment. Everything lives in the arena. */
 MUST_CHECK bool config_load(struct agent_config *ret, struct arena *a, const struct config_places *places, struct err *err);

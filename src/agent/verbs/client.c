@@ -18,9 +18,16 @@ static const char client_name[] = "AszAttestationClient";
 
 bool verb_is_client(const char *program)
 {
-    const char *slash = strrchr(program, '/');
+    struct bytes name = bytes_of_string(program);
 
-    return strcmp(slash ? slash + 1 : program, client_name) == 0;
+    for (size_t i = name.len; i-- > 0;)
+        if (program[i] == '/' || program[i] == '\\') {
+            name = bytes_slice(name, i + 1, name.len);
+            break;
+        }
+    if (bytes_ends_with(name, BYTES_LIT(".exe")))
+        name.len -= strlen(".exe");
+    return bytes_equal_string(name, client_name);
 }
 
 struct client {
@@ -50,7 +57,7 @@ static bool take_option(struct client *c, int option, const char *value, struct 
         return true;
     case 'e':
         c->events = value;
-        return strchr(value, '/') ? err_set(err, ERR_MALFORMED, "-e: the name of a folder is expected") : true;
+        return strpbrk(value, "/\\:") ? err_set(err, ERR_MALFORMED, "-e: the name of a folder is expected") : true;
     case 'v':
         c->record.version = value;
         return true;

@@ -70,7 +70,7 @@ static void check_network(struct invocation *in, struct diagnosis *d, const stru
     if (!plan.n) {
         c = diagnosis_add(d, CHECK_HTTP, RESULT_FAIL, "no server is configured");
         c->cause = CAUSE_OTHER;
-        checked_remedy(d, c, "attest.endpoint = https://HOST:PORT in /etc/trueboot-agent/agent.conf, or --endpoint URL");
+        checked_remedy(d, c, "attest.endpoint = https://HOST:PORT in %s, or --endpoint URL", machine_words.config_file);
         return;
     }
     shorten(&config);
@@ -117,7 +117,7 @@ static void check_config(const struct invocation *in, struct diagnosis *d)
         diagnose_failed(d, CHECK_CONFIG, RESULT_FAIL, &why);
     else if (token_file && secret_file_is_open(token_file))
         checked_remedy(d, diagnosis_add(d, CHECK_CONFIG, RESULT_WARN, "enroll.token_file may be read by others, who may enrol with it"),
-                       "chmod 0600 %s", token_file);
+                       "%s %s", machine_words.only_ours, token_file);
     else
         diagnosis_add(d, CHECK_CONFIG, RESULT_PASS, "read, endpoint %s", in->config.endpoint ? in->config.endpoint : "none");
 }
@@ -186,7 +186,7 @@ static bool write_bundle(struct invocation *in, struct diagnosis *d, const struc
     struct err err = ERR_INIT;
 
     bundle_init(&b, d, clock_now_ms());
-    bundle_add_machine(&b, places, file ? file : "/etc/trueboot-agent/agent.conf");
+    bundle_add_machine(&b, places, file ? file : "agent.conf");
     add_findings(&b, found);
     if (!bundle_write(&b, in->bundle, &err)) {
         fprintf(stderr, "trueboot-agent: diagnose: %s\n", err.text);

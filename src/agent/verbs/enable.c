@@ -1,25 +1,23 @@
 /* The verb enable (guest-agent.md 6.5-6.7, 6.9): settings in, configuration out, the daemon running, a status that says so. It returns when
  * the daemon has shown itself, and never waits for an attestation. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "agent/files/folder.h"
 #include "agent/handler/handler.h"
 #include "agent/handler/normalise.h"
 #include "agent/handler/publish.h"
+#include "agent/handler/unseal.h"
 #include "agent/verbs/handler_verbs.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hex.h"
-#include "crypto/cms.h"
 #include "crypto/digest.h"
 #include "extension/compose.h"
 #include "extension/outcome.h"
 
-enum { STATE_WAIT_MS = 60 * 1000, VERDICT_WAIT_MS = 5 * 1000, POLL_MS = 200, KEY_FILE_MAX = 64 * 1024 };
+enum { STATE_WAIT_MS = 60 * 1000, VERDICT_WAIT_MS = 5 * 1000, POLL_MS = 200 };
 
 struct enabling {
     struct invocation *in;
@@ -43,31 +41,13 @@ static void enabling_done(struct enabling *e)
 
 /* Settings. */
 
-static bool read_key_file(const struct enabling *e, const char *thumbprint, const char *suffix, struct bytes *ret, struct err *err)
-{
-    char *path = arena_printf(&e->in->arena, "%s/../../%s.%s", e->h.environment.config_folder, thumbprint, suffix);
-
-    if (!path)
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
-    if (file_read_in(&e->in->arena, path, KEY_FILE_MAX, ret, err))
-        return true;
-    return err_set(err, ERR_NOT_FOUND, "protectedSettings: the VM agent keeps no certificate and key %s (%s)", thumbprint, suffix);
-}
-
 static bool open_protected(struct enabling *e, const struct handler_settings *settings, struct err *err)
 {
-    struct bytes cert, key = BYTES_NONE;
-    bool fine;
-
     if (!settings->protected_cms.len)
         return true;
-    if (!read_key_file(e, settings->thumbprint, "crt", &cert, err) || !read_key_file(e, settings->thumbprint, "prv", &key, err))
-        return false;
-    fine = cms_decrypt(settings->protected_cms, cert, key, &e->in->arena, &e->secret_text, err);
-    wipe((void *)key.data, key.len);
-    if (!fine)
-        return err_within(err, "protectedSettings");
-    return protected_settings_parse(&e->in->arena, e->secret_text, &e->secrets, err);
+    return handler_unseal(e->h.environment.config_folder, settings->thumbprint, settings->protected_cms, &e->in->arena, &e->secret_text,
+                          err) &&
+           protected_settings_parse(&e->in->arena, e->secret_text, &e->secrets, err);
 }
 
 static const char *base_name(const char *path)
@@ -122,7 +102,8 @@ static bool normalise(struct enabling *e, struct err *err)
     struct invocation *in = e->in;
 
     if (!normalise_take_proxy(&e->settings, &e->secrets, &in->arena, err) ||
-        !normalise_write(&e->settings, &e->secrets, &in->places_of, &in->arena, &e->conf, err) ||
+        !normalise_write(&e->settings, &e->secrets, &in->places_of, verb_log_dir(in, e->h.environment.log_folder), &in->arena, &e->conf,
+                         err) ||
         !config_load_without_handler(&e->effective, &in->arena, &in->places, err) ||
         !config_parse(&e->effective, &in->arena, "handler.conf", writer_bytes(&e->conf), err))
         return false;
@@ -160,16 +141,6 @@ static void fill_record(struct enabling *e)
     memcpy(r->warnings, e->settings.warnings, sizeof r->warnings);
 }
 
-/* The daemon's log, where the VM agent's people look for it. */
-static void link_log(const struct enabling *e)
-{
-    char *link = arena_printf(&e->in->arena, "%s/trueboot-agent.log", e->h.environment.log_folder);
-    char *file = arena_printf(&e->in->arena, "%s/trueboot-agent.log", e->in->places_of.log_dir);
-
-    if (link && file && symlink(file, link) && errno != EEXIST)
-        fprintf(stderr, "trueboot-agent: enable: no link to the log in %s: %s\n", e->h.environment.log_folder, strerror(errno));
-}
-
 static bool write_configuration(struct enabling *e, struct err *err)
 {
     const struct places *p = &e->in->places_of;
@@ -179,7 +150,7 @@ static bool write_configuration(struct enabling *e, struct err *err)
 
     places_user(verb_user(e->in), &uid, &gid);
     fill_record(e);
-    link_log(e);
+    verb_show_log(e->in, e->h.environment.log_folder);
     return file_make_dirs(p->etc_dir, 0755, err) && normalise_put_files(&e->settings, &e->secrets, p, uid, gid, err) &&
            folder_open(p->etc_dir, &etc, err) && folder_write_for(etc, "handler.conf", writer_bytes(&e->conf), 0640, geteuid(), gid, err) &&
            record_write(&e->record, p->handler_record, err) && verb_put_drop_in(e->in, &e->record, err);
@@ -296,8 +267,8 @@ static bool make_status_folder(const struct enabling *e, struct err *err)
     const char *path = e->h.environment.status_folder;
     int folder CLEANUP(folder_close_at) = -1;
 
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return err_set(err, ERR_IO, "no folder for the status, %s: %s", path, strerror(errno));
+    if (!file_exists(path) && !file_make_dirs(path, 0700, err))
+        return err_within(err, "no folder for the status");
     if (!folder_open(path, &folder, err))
         return false;
     folder_tidy(folder, LONGEST_WRITE_SECONDS);
@@ -309,7 +280,7 @@ int verb_enable(struct invocation *in)
     struct enabling e CLEANUP(enabling_done) = { .in = in, .now_ms = clock_now_ms() };
     struct service_control services;
     struct err err = ERR_INIT, none = ERR_INIT;
-    int turn CLEANUP(folder_close_at) = -1;
+    struct lock turn CLEANUP(lock_release) = { .file = -1 };
 
     if (!verb_may_install(in, "enable"))
         return VERB_EXIT_MISSING;

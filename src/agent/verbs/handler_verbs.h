@@ -1,5 +1,6 @@
 /* agent/verbs/handler_verbs.h: what the verbs of a VM extension's handler share (guest-agent.md 6.5). */
 #pragma once
+#include "agent/daemon/lock.h"
 #include "agent/handler/record.h"
 #include "agent/handler/service.h"
 #include "agent/verbs/verb.h"
@@ -12,8 +13,8 @@ bool verb_may_install(const struct invocation *in, const char *verb);
 MUST_CHECK bool verb_services(const struct invocation *in, struct service_control *ret, struct err *err);
 
 /* One verb of the handler at a time: what one writes, another must not half replace. Waits for the one before, for as long as that may take at most;
- * false: it does not end. Where no lock can be had it goes on alone. The caller closes *ret_turn (-1: none) to end its turn. */
-MUST_CHECK bool verb_take_turn(struct invocation *in, int *ret_turn, struct err *err);
+ * false: it does not end. Where no lock can be had it goes on alone. The caller releases *ret_turn to end its turn. */
+MUST_CHECK bool verb_take_turn(struct invocation *in, struct lock *ret_turn, struct err *err);
 
 /* state.c: what `reset` does, for an uninstall that purges: the files go even when the TPM does not give its key away. The exit code. */
 int verb_purge(struct invocation *in);
@@ -21,6 +22,14 @@ int verb_purge(struct invocation *in);
 /* Prints "VERB: why", gives `code`. */
 int verb_refused(const char *verb, int code, const struct err *err);
 
-/* The publisher's unit may write to the handler's three folders and nowhere else: a drop-in that names them. */
+/* Once; fine where no handler has been. */
+MUST_CHECK bool verb_publish_now(struct invocation *in, struct err *err);
+
+/* The daemon's log, where the VM agent's people look for it: a link in the handler's log folder (Linux), or the log itself (Windows, where links are a
+ * privilege): then verb_log_dir is what log.dir is set to, else NULL. */
+void verb_show_log(struct invocation *in, const char *log_folder);
+const char *verb_log_dir(const struct invocation *in, const char *log_folder);
+
+/* Linux: the publisher's unit may write to the handler's three folders and nowhere else: a drop-in that names them. */
 MUST_CHECK bool verb_put_drop_in(struct invocation *in, const struct handler_record *record, struct err *err);
 void verb_remove_drop_in(struct invocation *in);

@@ -169,7 +169,7 @@ int verb_uninstall(struct invocation *in)
     struct err err = ERR_INIT;
     char owner[OWNER_MAX];
     struct handler h;
-    int turn CLEANUP(folder_close_at) = -1;
+    struct lock turn CLEANUP(lock_release) = { .file = -1 };
     bool purge;
 
     if (!verb_may_install(in, "uninstall"))
@@ -184,7 +184,7 @@ int verb_uninstall(struct invocation *in)
     }
     if (!services.ops->stop(&services, &err))
         fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
-    purge = purge_is_wanted(in);
+    purge = in->purge || purge_is_wanted(in);
     if (purge && verb_purge(in) != VERB_EXIT_OK)
         fprintf(stderr, "trueboot-agent: uninstall: the identity could not be wiped entirely\n");
     remove_units(in);
@@ -201,7 +201,6 @@ int verb_uninstall(struct invocation *in)
         remove_run_folders(in);
         remove_user(in);
     }
-    printf("trueboot-agent %s is uninstalled; the machine's identity %s\n", h.version,
-           purge ? "is wiped, as purgeOnUninstall wants it" : "stays");
+    printf("trueboot-agent %s is uninstalled; the machine's identity %s\n", h.version, purge ? "is wiped, too" : "stays");
     return VERB_EXIT_OK;
 }

@@ -50,7 +50,7 @@ static void forget_files(struct invocation *in, const char *folder, const char *
         names = all;
     }
     for (size_t i = 0; i < n; i++)
-        (void)!unlinkat(fd, names[i], 0);
+        (void)!folder_unlink(fd, names[i], &none);
 }
 
 /* What belongs to this machine only, besides key and state: copies of its logs, what it said last, its own log, tokens and reports that wait. */

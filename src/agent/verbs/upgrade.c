@@ -18,7 +18,7 @@ int verb_update(struct invocation *in)
     struct handler_record record;
     struct err err = ERR_INIT;
     struct handler h;
-    int turn CLEANUP(folder_close_at) = -1;
+    struct lock turn CLEANUP(lock_release) = { .file = -1 };
     uid_t uid;
     gid_t gid;
 
@@ -48,7 +48,7 @@ int verb_disable(struct invocation *in)
     struct service_control services;
     struct handler_record record;
     struct err err = ERR_INIT;
-    int turn CLEANUP(folder_close_at) = -1;
+    struct lock turn CLEANUP(lock_release) = { .file = -1 };
 
     if (!verb_may_install(in, "disable"))
         return VERB_EXIT_MISSING;

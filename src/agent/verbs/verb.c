@@ -1,6 +1,8 @@
 #include "agent/verbs/verb.h"
 #include <stdio.h>
+#include "agent/daemon/logfile.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "extension/outcome.h"
 
 int verb_failed(const char *what, const struct failure *why)
@@ -19,4 +21,13 @@ int verb_put_out(const char *path, struct bytes content)
         return VERB_EXIT_OK;
     fprintf(stderr, "trueboot-agent: %s\n", err.text);
     return VERB_EXIT_ERROR;
+}
+
+void verb_open_log(const struct invocation *in)
+{
+    const char *folder = in->config.log_dir ? in->config.log_dir : in->places_of.log_dir;
+    struct err err = ERR_INIT;
+
+    if (*folder && (in->config.log_dir || file_exists(folder)) && !logfile_open(folder, &err))
+        log_event(LOG_WARNING, "no log file", "why", err.text, NULL);
 }

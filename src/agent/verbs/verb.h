@@ -28,7 +28,7 @@ struct invocation {
     unsigned every_seconds; /* publish: again and again; 0: once */
     const char *output;
     struct bytes nonce;
-    bool no_start_delay, anew, via_daemon;
+    bool no_start_delay, anew, via_daemon, purge;
     bool json, offline, attest, preflight; /* diagnose */
     const char *bundle;
     bool bad_setting;           /* an option's configuration value was refused */
@@ -54,6 +54,12 @@ int verb_diagnose(struct invocation *in); /* 0 all passed, 1 warnings, 2 failure
 /* The program under the name of the published extension's client: getopt's letters instead of a verb. */
 bool verb_is_client(const char *program);
 int verb_client(struct invocation *in, int argc, char **argv);
+
+/* Where a unit collects, the logs are copies for root as well: made now, if this boot has none yet. */
+void verb_collect_first(struct invocation *in);
+/* The daemon's log file, in log.dir or, if it is there, the usual folder. */
+void verb_open_log(const struct invocation *in);
+int verb_once_via_daemon(struct invocation *in);
 
 /* For the verbs. verb_failed prints "WHAT: why [CODE]" and gives the exit code of the failure's class. */
 int verb_failed(const char *what, const struct failure *why);

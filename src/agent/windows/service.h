@@ -1,13 +1,14 @@
-/* agent/windows/service.h: the agent as a service of Windows' service control manager. */
+/* agent/windows/service.h: the running side of a service: this process handed over to Windows' service control manager. */
 #pragma once
-#include "agent/windows/daemon.h"
+#include <stdbool.h>
+#include <wchar.h>
 
-enum { SERVICE_EXIT_DENIED = 52, SERVICE_EXIT_FAILED = 68 };
+struct service_work {
+    const wchar_t *name;       /* agent/handler/service_scm.h */
+    int (*run)(void *context); /* until agent/daemon/calls.h says stop; its answer is the service's exit code */
+    void *context;
+};
 
-/* Installs the running program as the automatic service "trueboot-agent" under LocalService's limited token, or removes it. Print one
- * sentence on failure; exit codes of guest-agent.md 6.5. */
-int service_install(void);
-int service_remove(void);
-
-/* Hands over to the service control manager. False: we were started from a console, and nothing was done. */
-bool service_dispatch(struct windows_daemon *daemon, int *ret_code);
+/* Hands over; *ret_code is what run() answered. False: we were started from a console, and nothing was done. A stop that takes longer than nine seconds ends
+ * the process (guest-agent.md 9.5 CANCELLED). */
+bool service_dispatch(const struct service_work *work, int *ret_code);

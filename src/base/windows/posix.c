@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <io.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,27 @@ int setenv(const char *name, const char *value, int overwrite)
         return 0;
     return _putenv_s(name, value) == 0 ? 0 : -1;
 }
+
+int futimens(int fd, const struct timespec *times)
+{
+    FILETIME now;
+
+    GetSystemTimeAsFileTime(&now);
+    return !times && SetFileTime((HANDLE)_get_osfhandle(fd), NULL, NULL, &now) ? 0 : -1;
+}
+
+int unsetenv(const char *name) { return _putenv_s(name, "") == 0 ? 0 : -1; }
+
+uid_t geteuid(void)
+{
+    uint8_t sid[SECURITY_MAX_SID_SIZE];
+    DWORD size = sizeof sid;
+    BOOL member = FALSE;
+
+    return CreateWellKnownSid(WinBuiltinAdministratorsSid, NULL, sid, &size) && CheckTokenMembership(NULL, sid, &member) && member ? 0 : 1;
+}
+
+gid_t getegid(void) { return 0; }
 
 int alphasort(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 

@@ -7,7 +7,10 @@ static bool parse(struct arena *a, const char *text, struct handler_environment 
     return handler_environment_parse(a, bytes_of_string(text), ret, err);
 }
 
-#define FOLDERS "\"logFolder\":\"/var/log/azure/E.T\",\"configFolder\":\"/c\",\"statusFolder\":\"/s\",\"heartbeatFile\":\"/h\""
+/* DRIVE is "C:" on Windows, "" elsewhere. */
+#define FOLDERS                                                                                                        \
+    "\"logFolder\":\"" DRIVE "/var/log/azure/E.T\",\"configFolder\":\"" DRIVE "/c\",\"statusFolder\":\"" DRIVE "/s\"," \
+    "\"heartbeatFile\":\"" DRIVE "/h\""
 
 TEST(the_folders_are_read_with_and_without_a_byte_order_mark)
 {
@@ -15,15 +18,39 @@ TEST(the_folders_are_read_with_and_without_a_byte_order_mark)
     struct err err = ERR_INIT;
     struct handler_environment e;
 
-    REQUIRE_OK(
-        parse(&a, "\xef\xbb\xbf[{\"name\":\"E.T\",\"version\":1.0,\"handlerEnvironment\":{" FOLDERS ",\"eventsFolder\":\"/e\",\"x\":1}}]",
-              &e, &err),
-        err);
-    CHECK_STRING(e.log_folder, "/var/log/azure/E.T");
-    CHECK_STRING(e.config_folder, "/c");
-    CHECK_STRING(e.status_folder, "/s");
-    CHECK_STRING(e.heartbeat_file, "/h");
-    CHECK_STRING(e.events_folder, "/e");
+    REQUIRE_OK(parse(&a,
+                     "\xef\xbb\xbf[{\"name\":\"E.T\",\"version\":1.0,\"handlerEnvironment\":{" FOLDERS ",\"eventsFolder\":\"" DRIVE
+                     "/e\",\"x\":1}}]",
+                     &e, &err),
+               err);
+    CHECK_STRING(e.log_folder, DRIVE "/var/log/azure/E.T");
+    CHECK_STRING(e.config_folder, DRIVE "/c");
+    CHECK_STRING(e.status_folder, DRIVE "/s");
+    CHECK_STRING(e.heartbeat_file, DRIVE "/h");
+    CHECK_STRING(e.events_folder, DRIVE "/e");
+}
+
+TEST(a_path_is_absolute_by_the_rule_of_the_system_and_has_slashes)
+{
+    static const char on_windows[] =
+        "[{\"handlerEnvironment\":{\"logFolder\":\"C:\\\\WindowsAzure\\\\Logs\\\\Plugins\\\\E.T\\\\1.0\","
+        "\"configFolder\":\"C:\\\\Packages\\\\Plugins\\\\E.T\\\\1.0\\\\RuntimeSettings\",\"statusFolder\":\"D:/s\","
+        "\"heartbeatFile\":\"c:\\\\status\\\\HeartBeat.Json\"}}]";
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct handler_environment e;
+
+    if (!*DRIVE) {
+        CHECK(!parse(&a, on_windows, &e, &err));
+        return;
+    }
+    REQUIRE_OK(parse(&a, on_windows, &e, &err), err);
+    CHECK_STRING(e.log_folder, "C:/WindowsAzure/Logs/Plugins/E.T/1.0");
+    CHECK_STRING(e.config_folder, "C:/Packages/Plugins/E.T/1.0/RuntimeSettings");
+    CHECK_STRING(e.status_folder, "D:/s");
+    CHECK_STRING(e.heartbeat_file, "c:/status/HeartBeat.Json");
+    CHECK(!parse(&a, "[{\"handlerEnvironment\":{\"logFolder\":\"/var/log\"}}]", &e, &err));
+    CHECK(!parse(&a, "[{\"handlerEnvironment\":{\"logFolder\":\"C:relative\"}}]", &e, &err));
 }
 
 TEST(the_events_folder_is_optional_and_has_an_older_name)
@@ -34,8 +61,8 @@ TEST(the_events_folder_is_optional_and_has_an_older_name)
 
     REQUIRE_OK(parse(&a, "[{\"handlerEnvironment\":{" FOLDERS "}}]", &e, &err), err);
     CHECK(!e.events_folder);
-    REQUIRE_OK(parse(&a, "[{\"handlerEnvironment\":{" FOLDERS ",\"eventsFolder_preview\":\"/p\"}}]", &e, &err), err);
-    CHECK_STRING(e.events_folder, "/p");
+    REQUIRE_OK(parse(&a, "[{\"handlerEnvironment\":{" FOLDERS ",\"eventsFolder_preview\":\"" DRIVE "/p\"}}]", &e, &err), err);
+    CHECK_STRING(e.events_folder, DRIVE "/p");
 }
 
 TEST(a_broken_environment_is_refused_and_says_where)
@@ -48,9 +75,9 @@ TEST(a_broken_environment_is_refused_and_says_where)
         { "[]", "an array of one object is expected" },
         { "{}", "an array of one object is expected" },
         { "[{}]", "handlerEnvironment" },
-        { "[{\"handlerEnvironment\":{\"logFolder\":\"/l\"}}]", "configFolder" },
+        { "[{\"handlerEnvironment\":{\"logFolder\":\"" DRIVE "/l\"}}]", "configFolder" },
         { "[{\"handlerEnvironment\":{\"logFolder\":\"relative\"}}]", "logFolder is no absolute path" },
-        { "[{\"handlerEnvironment\":{\"logFolder\":\"/a\\u0000b\"}}]", "logFolder is no absolute path" },
+        { "[{\"handlerEnvironment\":{\"logFolder\":\"" DRIVE "/a\\u0000b\"}}]", "logFolder is no absolute path" },
         { "[{\"handlerEnvironment\":{" FOLDERS ",\"eventsFolder\":\"e\"}}]", "eventsFolder is no absolute path" },
     };
 

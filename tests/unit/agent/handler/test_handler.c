@@ -1,118 +1,16 @@
-/* A handler's folder as a VM agent makes it, below a folder of the test's own; nothing is started. */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "agent/handler/handler.h"
-#include "agent/handler/normalise.h"
-#include "agent/handler/owner.h"
-#include "agent/handler/publish.h"
-#include "agent/handler/service.h"
-#include "agent/verbs/verb.h"
-#include "base/clock.h"
-#include "base/file.h"
-#include "json/parse.h"
-#include "support/test.h"
-
-struct ground {
-    char dir[32], install[128];
-    struct invocation in;
-};
-
-static const char *const variables[] = {
-    "ConfigSequenceNumber", "ConfigExtensionName", "VERSION", "AZURE_GUEST_AGENT_EXTENSION_PATH", "AZURE_GUEST_AGENT_EXTENSION_VERSION",
-    "TRUEBOOT_AGENT_TOOLS", "https_proxy",         "no_proxy"
-};
-
-static void ground_done(struct ground *g)
-{
-    char command[64];
-
-    snprintf(command, sizeof command, "rm -rf %s", g->dir);
-    (void)!system(command);
-    arena_done(&g->in.arena);
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++)
-        unsetenv(variables[i]);
-}
-
-static void put(const char *path, const char *text)
-{
-    struct err err = ERR_INIT;
-
-    CHECK(file_write(path, bytes_of_string(text), 0600, &err));
-}
-
-static const char *below(struct ground *g, const char *path) { return arena_printf(&g->in.arena, "%s/%s", g->dir, path); }
-
-static struct bytes read_text(struct ground *g, const char *path)
-{
-    struct err err = ERR_INIT;
-    struct bytes text = BYTES_NONE;
-
-    (void)!file_read_in(&g->in.arena, below(g, path), 65536, &text, &err);
-    return text;
-}
-
-static bool says(struct ground *g, const char *path, const char *what)
-{
-    return bytes_find(read_text(g, path), bytes_of_string(what)) != SIZE_MAX;
-}
-
-static void locate(struct ground *g, const char *version)
-{
-    setenv("AZURE_GUEST_AGENT_EXTENSION_PATH", g->install, 1);
-    setenv("AZURE_GUEST_AGENT_EXTENSION_VERSION", version, 1);
-}
-
-static bool ground_make(struct ground *g)
-{
-    static const char *const folders[] = { "lib/E.T-1.0/config", "lib/E.T-1.0/status", "lib/E.T-1.0/units", "log/events", "root" };
-    struct err err = ERR_INIT;
-
-    *g = (struct ground){ .dir = "/tmp/trueboot-handler-XXXXXX" };
-    if (!mkdtemp(g->dir))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++)
-        unsetenv(variables[i]);
-    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
-        if (!file_make_dirs(below(g, folders[i]), 0755, &err))
-            return false;
-    snprintf(g->install, sizeof g->install, "%s/lib/E.T-1.0", g->dir);
-    put(below(g, "lib/E.T-1.0/HandlerEnvironment.json"),
-        arena_printf(&g->in.arena,
-                     "[{\"handlerEnvironment\":{\"logFolder\":\"%s/log\",\"configFolder\":\"%s/config\",\"statusFolder\":\"%s/status\","
-                     "\"heartbeatFile\":\"%s/heartbeat.log\",\"eventsFolder\":\"%s/log/events\"}}]",
-                     g->dir, g->install, g->install, g->install, g->dir));
-    for (size_t i = 0; i < SERVICE_UNITS; i++)
-        put(arena_printf(&g->in.arena, "%s/units/%s", g->install, service_units[i]), "[Unit]\n");
-    locate(g, "1.0");
-    g->in.services = "none";
-    g->in.places.root = below(g, "root");
-    config_defaults(&g->in.config);
-    return places_init(&g->in.places_of, &g->in.arena, g->in.places.root, NULL, NULL, &err);
-}
-
-static void settings(struct ground *g, unsigned sequence, const char *public)
-{
-    put(arena_printf(&g->in.arena, "%s/config/%u.settings", g->install, sequence),
-        arena_printf(&g->in.arena, "{\"runtimeSettings\":[{\"handlerSettings\":{\"publicSettings\":%s}}]}", public));
-}
-
-#define ENDPOINT "{\"AttestationConfig\":{\"MaaSettings\":{\"maaEndpoint\":\"https://a.example\"}}}"
+#include "handler_ground.h"
 
 TEST(the_sequence_number_is_the_environments_else_that_of_the_newest_file)
 {
     struct ground g CLEANUP(ground_done);
     struct err err = ERR_INIT;
-    struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
     struct handler h;
 
     REQUIRE(ground_make(&g));
     settings(&g, 9, "{}");
     settings(&g, 3, "{}");
     put(below(&g, "lib/E.T-1.0/config/other.12.settings"), "");
-    utimensat(AT_FDCWD, below(&g, "lib/E.T-1.0/config/9.settings"), old, 0);
+    system_make_old(below(&g, "lib/E.T-1.0/config/9.settings"));
     REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
     CHECK_INT(h.sequence, 3); /* newer, though lower */
     setenv("ConfigSequenceNumber", "9", 1);
@@ -162,14 +60,12 @@ TEST(installing_and_uninstalling_may_be_repeated)
     REQUIRE(ground_make(&g));
     for (unsigned i = 0; i < 2; i++) {
         CHECK_INT(verb_install(&g.in), VERB_EXIT_OK);
-        CHECK(file_exists(below(&g, "root/etc/systemd/system/trueboot-agent.service")));
-        CHECK(file_exists(below(&g, "root/usr/local/lib/trueboot-agent/trueboot-agent")));
-        CHECK(bytes_equal_string(read_text(&g, "root/var/lib/trueboot-agent/owner"), "1.0\n"));
+        CHECK(file_exists(in(&g, g.in.places_of.program_dir, system_program)));
+        CHECK(says_in(&g, g.in.places_of.state_dir, "owner", "1.0\n"));
     }
     for (unsigned i = 0; i < 2; i++) {
         CHECK_INT(verb_uninstall(&g.in), VERB_EXIT_OK);
-        CHECK(!file_exists(below(&g, "root/etc/systemd/system/trueboot-agent.service")));
-        CHECK(!file_exists(below(&g, "root/usr/local/lib/trueboot-agent/trueboot-agent")));
+        CHECK(!file_exists(in(&g, g.in.places_of.program_dir, system_program)));
     }
 }
 
@@ -197,11 +93,10 @@ TEST(enabling_turns_settings_into_one_configuration)
     CHECK_INT(c.frequency_seconds, 1800);
     CHECK(c.ima);
     CHECK_STRING(c.proxy, "http://proxy:3128");
-    CHECK(!says(&g, "root/etc/trueboot-agent/handler.conf", "pass"));
-    CHECK(bytes_equal_string(read_text(&g, "root/run/trueboot-agent/secrets/proxy-credentials"), "user:pass"));
-    CHECK(says(&g, "root/etc/trueboot-agent/handler.json", "\"strict\": true"));
-    CHECK(says(&g, "root/etc/trueboot-agent/handler.json", "\"purge\": true"));
-    CHECK(says(&g, "root/etc/systemd/system/trueboot-agent-publish.service.d/handler.conf", "ReadWritePaths=\"-"));
+    CHECK(!says_in(&g, g.in.places_of.etc_dir, "handler.conf", "pass"));
+    CHECK(says_in(&g, g.in.places_of.run_dir, "secrets/proxy-credentials", "user:pass"));
+    CHECK(says_in(&g, g.in.places_of.etc_dir, "handler.json", "\"strict\": true"));
+    CHECK(says_in(&g, g.in.places_of.etc_dir, "handler.json", "\"purge\": true"));
     CHECK(says(&g, "lib/E.T-1.0/status/4.status", "\"status\":\"transitioning\""));
     CHECK(says(&g, "lib/E.T-1.0/status/4.status", "did you mean disableAlerts?"));
     CHECK(says(&g, "lib/E.T-1.0/heartbeat.log", "\"Ready\""));
@@ -217,21 +112,17 @@ TEST(secrets_that_a_reboot_took_away_are_missed)
     const struct attestation_config config = { .is_given = true };
     const struct places *p = &g.in.places_of;
     struct err err = ERR_INIT;
-    char line[400];
 
     REQUIRE(ground_make(&g));
     REQUIRE_OK(file_make_dirs(p->etc_dir, 0755, &err) && file_make_dirs(p->state_dir, 0700, &err), err);
     CHECK(!normalise_files_are_there(&secrets, p));
     REQUIRE_OK(normalise_put_files(&config, &secrets, p, geteuid(), getegid(), &err), err);
     CHECK(normalise_files_are_there(&secrets, p));
-    snprintf(line, sizeof line, "rm %s/secrets/enrollment-token", p->run_dir);
-    CHECK_INT(system(line), 0);
+    unlink(in(&g, p->run_dir, "secrets/enrollment-token"));
     CHECK(!normalise_files_are_there(&secrets, p));
-    snprintf(line, sizeof line, "touch %s/ak.crt", p->state_dir); /* the token was used */
-    CHECK_INT(system(line), 0);
+    put(in(&g, p->state_dir, "ak.crt"), ""); /* the token was used */
     CHECK(normalise_files_are_there(&secrets, p));
-    snprintf(line, sizeof line, "rm -r %s/secrets", p->run_dir);
-    CHECK_INT(system(line), 0);
+    system_remove(in(&g, p->run_dir, "secrets"));
     CHECK(!normalise_files_are_there(&secrets, p));
     secrets = (struct protected_settings){ .proxy_credential = BYTES_NONE };
     CHECK(normalise_files_are_there(&secrets, p));
@@ -245,9 +136,9 @@ TEST(the_people_s_configuration_stays_below_the_handlers)
     struct agent_config c;
 
     REQUIRE(ground_make(&g));
-    CHECK(file_make_dirs(below(&g, "root/etc/trueboot-agent/agent.conf.d"), 0755, &err));
-    put(below(&g, "root/etc/trueboot-agent/agent.conf"), "attest.endpoint = https://file.example\nima.enable = yes\n");
-    put(below(&g, "root/etc/trueboot-agent/agent.conf.d/50.conf"), "report.endpoint = https://drop-in.example\n");
+    CHECK(file_make_dirs(in(&g, g.in.places_of.etc_dir, "agent.conf.d"), 0755, &err));
+    put(in(&g, g.in.places_of.etc_dir, "agent.conf"), "attest.endpoint = https://file.example\nima.enable = yes\n");
+    put(in(&g, g.in.places_of.etc_dir, "agent.conf.d/50.conf"), "report.endpoint = https://drop-in.example\n");
     settings(&g, 0, "{\"AttestationConfig\":{\"AscSettings\":{\"ascReportingEndpoint\":\"https://settings.example\"}}}");
     CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
     REQUIRE_OK(config_load(&c, &a, &(struct config_places){ .root = g.in.places.root, .fw_cfg = "" }, &err), err);
@@ -288,7 +179,7 @@ TEST(settings_that_are_refused_leave_everything_as_it_was)
         CHECK_INT(verb_enable(&g.in), VERB_EXIT_BAD_SETTINGS);
         CHECK(says(&g, status, "\"status\":\"error\",\"code\":53"));
         CHECK(says(&g, status, cases[i].says));
-        CHECK(says(&g, "root/etc/trueboot-agent/handler.conf", "attest.endpoint = https://a.example\n"));
+        CHECK(says_in(&g, g.in.places_of.etc_dir, "handler.conf", "attest.endpoint = https://a.example\n"));
     }
     REQUIRE_OK(handler_find(&g.in.arena, &h, &err), err);
     CHECK(handler_applied_sequence(&h, &applied) && applied == 1);
@@ -323,9 +214,9 @@ TEST(who_is_not_the_owner_uninstalls_nothing)
     unsetenv("VERSION");
     locate(&g, "1.0");
     CHECK_INT(verb_uninstall(&g.in), VERB_EXIT_OK);
-    CHECK(file_exists(below(&g, "root/etc/systemd/system/trueboot-agent.service")));
-    CHECK(file_exists(below(&g, "root/etc/trueboot-agent/handler.conf")));
-    CHECK(says(&g, "root/etc/trueboot-agent/handler.json", "\"upgraded\": true"));
+    CHECK(file_exists(in(&g, g.in.places_of.program_dir, system_program)));
+    CHECK(file_exists(in(&g, g.in.places_of.etc_dir, "handler.conf")));
+    CHECK(says_in(&g, g.in.places_of.etc_dir, "handler.json", "\"upgraded\": true"));
 
     /* Downgrade: the higher version's update is called, and names the lower one. */
     locate(&g, "2.0");
@@ -335,10 +226,10 @@ TEST(who_is_not_the_owner_uninstalls_nothing)
     CHECK(owner_read(&g.in.places_of, owner));
     CHECK_STRING(owner, "1.0");
     CHECK_INT(verb_uninstall(&g.in), VERB_EXIT_OK);
-    CHECK(file_exists(below(&g, "root/usr/local/lib/trueboot-agent/trueboot-agent")));
+    CHECK(file_exists(in(&g, g.in.places_of.program_dir, system_program)));
     locate(&g, "1.0");
     CHECK_INT(verb_uninstall(&g.in), VERB_EXIT_OK);
-    CHECK(!file_exists(below(&g, "root/usr/local/lib/trueboot-agent/trueboot-agent")));
+    CHECK(!file_exists(in(&g, g.in.places_of.program_dir, system_program)));
 }
 
 /* The publisher, and a daemon that has been taken over. */
@@ -396,7 +287,8 @@ TEST(the_publisher_follows_no_link_and_reads_nothing_huge)
     REQUIRE(big && publishing(&g, &r));
     put(below(&g, "secret"), "{\"state\":\"idle\",\"failure\":{\"code\":\"X\",\"message\":\"the secret\"}}");
     daemon_wrote(&g, "heartbeat.json", "{}");
-    REQUIRE(symlink(below(&g, "secret"), arena_printf(&g.in.arena, "%s/status.json", g.in.places_of.out_dir)) == 0);
+    if (!system_link(below(&g, "secret"), in(&g, g.in.places_of.out_dir, "status.json")))
+        SKIP("no links here");
     REQUIRE_OK(publish_once(&g.in.places_of, &r, clock_now_ms(), &err), err);
     CHECK(!says(&g, "lib/E.T-1.0/status/0.status", "secret") && says(&g, "lib/E.T-1.0/status/0.status", "transitioning"));
 
@@ -444,45 +336,12 @@ TEST(a_handler_that_is_gone_is_nobodys_problem)
     struct ground g CLEANUP(ground_done);
     struct handler_record r;
     struct err err = ERR_INIT;
-    char command[96];
 
     REQUIRE(publishing(&g, &r));
-    snprintf(command, sizeof command, "rm -rf %s/lib %s/log", g.dir, g.dir);
-    REQUIRE(system(command) == 0);
+    system_remove(below(&g, "lib"));
+    system_remove(below(&g, "log"));
     CHECK(publish_once(&g.in.places_of, &r, clock_now_ms(), &err));
     CHECK(!file_exists(below(&g, "lib")));
-}
-
-/* systemd, as far as we talk to it. */
-
-TEST(systemd_is_asked_in_the_right_order)
-{
-    struct ground g CLEANUP(ground_done);
-    struct service_control c;
-    struct err err = ERR_INIT;
-
-    REQUIRE(ground_make(&g));
-    put(below(&g, "systemctl"), arena_printf(&g.in.arena, "#!/bin/sh\necho \"$*\" >> %s/asked\nexit 0\n", g.dir));
-    REQUIRE(chmod(below(&g, "systemctl"), 0755) == 0);
-    setenv("TRUEBOOT_AGENT_TOOLS", g.dir, 1);
-    REQUIRE_OK(service_choose(&c, "systemd", &g.in.places_of, &err), err);
-    REQUIRE_OK(c.ops->units_changed(&c, &err), err);
-    REQUIRE_OK(c.ops->start(&c, &err), err);
-    CHECK(c.ops->is_active(&c));
-    REQUIRE_OK(c.ops->reload(&c, &err), err);
-    REQUIRE_OK(c.ops->stop(&c, &err), err);
-    CHECK(bytes_equal_string(
-        read_text(&g, "asked"),
-        "daemon-reload\nreset-failed trueboot-agent.service\n"
-        "enable --now trueboot-agent.service trueboot-agent-collect.path trueboot-agent-publish.path trueboot-agent-publish.timer\n"
-        "is-active --quiet trueboot-agent.service\nreload trueboot-agent.service\ncat trueboot-agent.service\n"
-        "disable --now trueboot-agent-collect.path trueboot-agent-publish.path trueboot-agent-publish.timer trueboot-agent.service\n"));
-    put(below(&g, "systemctl"), "#!/bin/sh\nexit 3\n");
-    REQUIRE(chmod(below(&g, "systemctl"), 0755) == 0);
-    CHECK(!c.ops->is_active(&c));
-    CHECK(!c.ops->start(&c, &err) && strstr(err.text, "systemctl enable --now ended with 3") != NULL);
-    CHECK(c.ops->stop(&c, &err)); /* there is no unit */
-    CHECK(!service_choose(&c, "upstart", &g.in.places_of, &err));
 }
 
 TEST(an_on_premises_cluster_s_settings_go_along_as_labels)

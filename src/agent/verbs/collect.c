@@ -1,12 +1,5 @@
-/* The verbs of root's two helpers next to the daemon: collect-logs and publish (guest-agent.md 11.3). */
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
+/* The verb collect-logs (guest-agent.md 11.3): root's helper next to the daemon. */
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-#include "agent/handler/publish.h"
 #include "agent/machine/collect.h"
 #include "agent/machine/log_place.h"
 #include "agent/verbs/handler_verbs.h"
@@ -30,28 +23,4 @@ int verb_collect_logs(struct invocation *in)
     if (!collect_logs(&in->places_of, &sources, uid, gid, clock_now_ms(), &err))
         return verb_refused("collect-logs", VERB_EXIT_ERROR, &err);
     return VERB_EXIT_OK;
-}
-
-static bool publish_now(struct invocation *in, struct err *err)
-{
-    struct arena a CLEANUP(arena_done) = { 0 };
-    struct handler_record record;
-
-    if (!record_read(&a, in->places_of.handler_record, &record, err))
-        return err->code == ERR_NOT_FOUND; /* no handler: nobody to publish for */
-    return publish_once(&in->places_of, &record, clock_now_ms(), err);
-}
-
-int verb_publish(struct invocation *in)
-{
-    const struct timespec pause = { .tv_sec = in->every_seconds };
-    struct err err = ERR_INIT;
-    bool fine;
-
-    do {
-        fine = publish_now(in, &err);
-        if (!fine)
-            verb_refused("publish", VERB_EXIT_ERROR, &err);
-    } while (in->every_seconds && nanosleep(&pause, NULL) == 0);
-    return fine ? VERB_EXIT_OK : VERB_EXIT_ERROR;
 }
