@@ -3,7 +3,7 @@ BUILD ?= build
 MESON_FLAGS ?= -Dwerror=true
 PROGRAMS = trueboot truebootd trueboot-agent
 
-.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench bench-memory golden extension-package deb guest clean
+.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench bench-memory golden extension-package windows-extension-package deb guest clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJA_FLAGS)
@@ -63,8 +63,14 @@ bench: all
 deb:
 	@tools/make_deb $(BUILD)
 
+# Both systems' where both can be built.
 extension-package: all
 	@ninja -C $(BUILD) --quiet extension-package && ls $(BUILD)/packaging/GuestAttestation-*.zip
+	@if command -v x86_64-w64-mingw32-gcc >/dev/null; then $(MAKE) --no-print-directory windows-extension-package; \
+	 else echo "skipped: the package for Windows: mingw-w64 is not installed"; fi
+
+windows-extension-package: windows
+	@ninja -C $(BUILD)-windows --quiet extension-package && ls $(BUILD)-windows/packaging/GuestAttestation-Windows-*.zip
 
 # A real server under N attestations over TLS: its memory and disk, and what one costs. The whole claim: make bench-memory ATTESTATIONS=100000.
 ATTESTATIONS ?= 2000

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/clock.h"
+#include "base/path.h"
 #include "base/utf8.h"
 #include "diagnose/machine.h"
 #include "json/parse.h"
@@ -116,9 +117,12 @@ static void check_events(struct diagnosis *d, const struct machine_places *place
 }
 
 void machine_check_handler(struct diagnosis *d, const struct machine_places *places,
-                           void (*settings)(struct diagnosis *d, const struct machine_places *places, const char *status_file))
+                           void (*settings)(struct diagnosis *d, const struct machine_places *places, const char *config_folder,
+                                            const char *status_file))
 {
     const char *why, *status, *folder;
+    const struct json *environment;
+    struct bytes config;
     const struct json *record = read_json(d, places, places->handler_record, &why);
     int64_t sequence = 0;
 
@@ -141,8 +145,9 @@ void machine_check_handler(struct diagnosis *d, const struct machine_places *pla
         skip_rest(d, "the handler's folder is not known");
         return;
     }
-    (void)check_environment(d, places, folder);
-    settings(d, places, status);
+    environment = check_environment(d, places, folder);
+    config = environment ? json_text(json_get(environment, "configFolder"), BYTES_NONE) : BYTES_NONE;
+    settings(d, places, config.len ? path_copy(d->arena, config) : arena_printf(d->arena, "%s/config", folder), status);
     check_ages(d, places, record);
     check_events(d, places, record);
 }

@@ -15,7 +15,8 @@ struct machine_places { /* every path is taken below `root` ("" for the machine 
 void machine_check_system(struct diagnosis *d, const struct machine_places *places); /* system.c */
 /* handler.c; `settings` makes the checks of the settings that belong to a status file: reading them is others' business. */
 void machine_check_handler(struct diagnosis *d, const struct machine_places *places,
-                           void (*settings)(struct diagnosis *d, const struct machine_places *places, const char *status_file));
+                           void (*settings)(struct diagnosis *d, const struct machine_places *places, const char *config_folder,
+                                            const char *status_file));
 void machine_check_service(struct diagnosis *d, const struct machine_places *places); /* service.c, service_windows.c */
 void machine_check_status(struct diagnosis *d,
                           const struct machine_places *places); /* service_status.c: what the agent left behind, for the former */

@@ -26,7 +26,7 @@ bool diagnose_tpm_facts(struct diagnosis *d, struct tpm_device *tpm, bool sha256
 void diagnose_trial_quote(struct diagnosis *d, struct tpm_device *tpm, const struct ak *ak, struct diagnose_findings *ret);
 void diagnose_trial_key(struct diagnosis *d, struct tpm_device *tpm, const struct ak *ak, bool sha256_only);
 /* settings.c: the settings beside a handler's status file; machine.h calls it. */
-void diagnose_settings(struct diagnosis *d, const struct machine_places *places, const char *status_file);
+void diagnose_settings(struct diagnosis *d, const struct machine_places *places, const char *config_folder, const char *status_file);
 void diagnose_logs(struct diagnosis *d, const struct agent_config *config, struct diagnose_findings *ret);
 void diagnose_attest(struct diagnosis *d, const struct agent_config *config);
 /* remedies.c: a failure of ours as the failed check that it makes, and what helps against it in one line (NULL: it is none that stops anything). */

@@ -5,25 +5,23 @@
 #include "extension/attestation_config.h"
 #include "extension/settings.h"
 
-/* "…/status/7.status" → "…/config/7.settings"; NULL: it is not of that form. */
-static const char *settings_path(struct arena *a, const char *status_file)
+/* "…/status/7.status" → "CONFIG/7.settings"; NULL: it is not of that form. */
+static const char *settings_path(struct arena *a, const char *config_folder, const char *status_file)
 {
-    static const char from[] = "/status/", suffix[] = ".status";
+    static const char suffix[] = ".status";
     const char *slash = strrchr(status_file, '/');
-    size_t folder = slash ? (size_t)(slash - status_file) : 0, name = slash ? strlen(slash + 1) : 0;
+    size_t name = slash ? strlen(slash + 1) : 0;
 
-    if (folder < sizeof from - 2 || name < sizeof suffix || strncmp(slash + 1 - (sizeof from - 1), from, sizeof from - 1) != 0 ||
-        strcmp(slash + 1 + name - (sizeof suffix - 1), suffix) != 0)
+    if (!config_folder || name < sizeof suffix || strcmp(slash + 1 + name - (sizeof suffix - 1), suffix) != 0)
         return NULL;
-    return arena_printf(a, "%.*s/config/%.*s.settings", (int)(folder - (sizeof from - 2)), status_file, (int)(name - (sizeof suffix - 1)),
-                        slash + 1);
+    return arena_printf(a, "%s/%.*s.settings", config_folder, (int)(name - (sizeof suffix - 1)), slash + 1);
 }
 
 /* Yes or no, and what of it is not here; never what is inside. */
-static void check_protected(struct diagnosis *d, const struct machine_places *places, const char *path,
+static void check_protected(struct diagnosis *d, const struct machine_places *places, const char *config_folder,
                             const struct handler_settings *settings)
 {
-    const char *folder = arena_printf(d->arena, "%s%.*s", places->root, (int)(strstr(path, "/config/") - path + 7), path);
+    const char *folder = arena_printf(d->arena, "%s%s", places->root, config_folder);
     struct bytes text = BYTES_NONE;
     struct protected_settings inside;
     struct err err = ERR_INIT;
@@ -47,9 +45,9 @@ static void check_protected(struct diagnosis *d, const struct machine_places *pl
     checked_remedy(d, c, "send the extension's settings again: the VM agent fetches the certificate anew");
 }
 
-void diagnose_settings(struct diagnosis *d, const struct machine_places *places, const char *status_file)
+void diagnose_settings(struct diagnosis *d, const struct machine_places *places, const char *config_folder, const char *status_file)
 {
-    const char *path = settings_path(d->arena, status_file);
+    const char *path = settings_path(d->arena, config_folder, status_file);
     struct handler_settings settings = { 0 };
     struct attestation_config config = { 0 };
     struct err err = ERR_INIT;
@@ -75,5 +73,5 @@ void diagnose_settings(struct diagnosis *d, const struct machine_places *places,
         diagnosis_add(d, CHECK_HANDLER_SET, RESULT_PASS, "%s is read, endpoint %.*s", path,
                       BYTES_FMT(config.attest_endpoint.len ? config.attest_endpoint : BYTES_LIT("not given")));
     }
-    check_protected(d, places, path, &settings);
+    check_protected(d, places, config_folder, &settings);
 }

@@ -10,7 +10,10 @@
 #include "base/file.h"
 #include "crypto/random.h"
 
-enum { PATH_CHARACTERS = 4096, LEVELS = 4 };
+enum { PATH_CHARACTERS = 4096, LEVELS = 4, NO_PLAIN_FILE = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT };
+
+#define TEMPORARY      ".trueboot-"
+#define TEMPORARY_WIDE L".trueboot-"
 
 static void close_at(const HANDLE *file)
 {
@@ -228,7 +231,7 @@ static HANDLE make_temporary(int folder, wchar_t path[static PATH_CHARACTERS], s
     for (unsigned i = 0; i < 8 && file == INVALID_HANDLE_VALUE; i++) {
         if (!random_bytes((uint8_t *)&word, sizeof word, err))
             return INVALID_HANDLE_VALUE;
-        snprintf(name, sizeof name, ".trueboot-%08x", (unsigned)word);
+        snprintf(name, sizeof name, TEMPORARY "%08x", (unsigned)word);
         if (!path_in(folder, name, path, err))
             return INVALID_HANDLE_VALUE;
         file = CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
@@ -286,12 +289,35 @@ bool folder_unlink(int folder, const char *name, struct err *err)
     return DeleteFileW(path) || GetLastError() == ERROR_FILE_NOT_FOUND ? true : refuse(err, "remove", name);
 }
 
-/* All names but "." and ".."; the search's own name of a folder. */
+/* All names; the folder's own and the one above it, too. */
 static HANDLE first_in(int folder, WIN32_FIND_DATAW *found, struct err *err)
 {
     wchar_t pattern[PATH_CHARACTERS];
 
     return path_in(folder, "*", pattern, err) ? FindFirstFileW(pattern, found) : INVALID_HANDLE_VALUE;
+}
+
+void folder_tidy(int folder, unsigned older_than_seconds)
+{
+    struct err none = ERR_INIT;
+    WIN32_FIND_DATAW found;
+    HANDLE search = first_in(folder, &found, &none);
+    FILETIME now;
+
+    GetSystemTimeAsFileTime(&now);
+    while (search != INVALID_HANDLE_VALUE) {
+        int64_t age = (since_1970_ns(now) - since_1970_ns(found.ftLastWriteTime)) / 1000000000;
+        char name[4 * MAX_PATH];
+
+        if (wcsncmp(found.cFileName, TEMPORARY_WIDE, wcslen(TEMPORARY_WIDE)) == 0 && !(found.dwFileAttributes & NO_PLAIN_FILE) &&
+            (age < 0 || age > older_than_seconds) &&
+            WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, sizeof name, NULL, NULL) > 0)
+            (void)!folder_unlink(folder, name, &none);
+        if (!FindNextFileW(search, &found)) {
+            FindClose(search);
+            search = INVALID_HANDLE_VALUE;
+        }
+    }
 }
 
 static int compare_names(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }

@@ -29,7 +29,8 @@ static void check_result(const struct fake_root *f, enum check check, enum resul
 }
 
 /* The settings are read by others: tests/unit/agent/diagnose/test_diagnose_settings.c. */
-static void leave_settings(struct diagnosis *d, const struct machine_places *places UNUSED, const char *status_file)
+static void leave_settings(struct diagnosis *d, const struct machine_places *places UNUSED, const char *config_folder UNUSED,
+                           const char *status_file)
 {
     diagnosis_add(d, CHECK_HANDLER_SET, RESULT_PASS, "%s", status_file);
     diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_PASS, "not looked at");

@@ -41,7 +41,7 @@ TEST(settings_are_read_as_enabling_reads_them)
         FAKE_ROOT(f);
 
         REQUIRE(!cases[i].settings || fake_put_text(&f, HANDLER "/config/7.settings", cases[i].settings));
-        diagnose_settings(&f.d, &f.places, HANDLER "/status/7.status");
+        diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
         expect(&f, CHECK_HANDLER_SET, cases[i].result, cases[i].says);
         expect(&f, CHECK_HANDLER_SECRET, RESULT_SKIP, "");
     }
@@ -56,7 +56,7 @@ TEST(a_status_file_of_another_form_is_no_crash)
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         FAKE_ROOT(f);
 
-        diagnose_settings(&f.d, &f.places, names[i]);
+        diagnose_settings(&f.d, &f.places, HANDLER "/config", names[i]);
         expect(&f, CHECK_HANDLER_SET, RESULT_FAIL, "is not there");
     }
 }
@@ -84,18 +84,18 @@ TEST(protected_settings_open_or_it_is_said_why_not)
     FAKE_ROOT(f);
 
     REQUIRE(fake_put_text(&f, HANDLER "/config/7.settings", PROTECTED("MIIB")));
-    diagnose_settings(&f.d, &f.places, HANDLER "/status/7.status");
+    diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
     expect(&f, CHECK_HANDLER_SECRET, RESULT_FAIL, "not here");
     if (system("command -v openssl >/dev/null") != 0)
         SKIP("openssl is not installed");
     REQUIRE(encrypt_settings(&f, plain));
-    diagnose_settings(&f.d, &f.places, HANDLER "/status/7.status");
+    diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
     expect(&f, CHECK_HANDLER_SECRET, RESULT_PASS, "yes");
     REQUIRE(encrypt_settings(&f, "no JSON, s3cret-9f8e7d"));
-    diagnose_settings(&f.d, &f.places, HANDLER "/status/7.status");
+    diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
     expect(&f, CHECK_HANDLER_SECRET, RESULT_FAIL, "no: ");
     REQUIRE(fake_put_text(&f, HANDLER "/config/7.settings", PROTECTED("MIIB"))); /* its key is here, but this is no CMS */
-    diagnose_settings(&f.d, &f.places, HANDLER "/status/7.status");
+    diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
     expect(&f, CHECK_HANDLER_SECRET, RESULT_FAIL, "no: ");
     for (size_t i = 0; i < f.d.n; i++)
         CHECK(!strstr(f.d.items[i].measured, "s3cret"));
