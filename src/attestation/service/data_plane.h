@@ -1,7 +1,7 @@
 /* attestation/service/data_plane.h: what all endpoints of a provider begin with: its api-version, its choice by address, its switches
  * (attestation-service.md 1.1, 2.2). */
 #pragma once
-#include "attestation/provider/provider.h"
+#include "attestation/provider/providers.h"
 #include "attestation/service/service.h"
 #include "tpm/quote.h"
 #include "x509/cert.h"

@@ -4,7 +4,7 @@
  * Endpoints (attestation-service.md 2.2): POST /attest/{type}, GET /certs, GET /.well-known/openid-configuration, GET /servicehealth,
  * /policies/{type}, /certificates: of the provider that the Host header names, and below /providers/{provider} of that one. */
 #pragma once
-#include "attestation/provider/provider.h"
+#include "attestation/provider/providers.h"
 #include "attestation/service/challenge.h"
 #include "attestation/service/vouch.h"
 #include "bootchain/reference/reference.h"

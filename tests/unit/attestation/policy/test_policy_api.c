@@ -1,6 +1,6 @@
 /* Policies and their signers, through the routes. */
 #include <pthread.h>
-#include "attestation/provider/provider.h"
+#include "attestation/provider/providers.h"
 #include "base/base64.h"
 #include "base/hex.h"
 #include "support/attestation_fixture.h"

@@ -1,6 +1,6 @@
 /* The report token: members, their order, what a policy cannot say (attestation-service.md 6.6, 9.7, 11). */
 #include "attestation/protocol/token.h"
-#include "attestation/provider/provider.h"
+#include "attestation/provider/providers.h"
 #include "jose/jwt.h"
 #include "support/attestation_fixture.h"
 #include "support/test.h"
