@@ -54,6 +54,32 @@ static void test_keys(struct walk *w)
                     ->severity = lists[l].severity;
 }
 
+/* Firmware measures the entry of db that let an image start (UEFI 2.10, 32.4; PFP 1.06, 3.3.4.8): db has it. What db does not have was measured by
+ * somebody else. */
+static bool contradicts_db(const struct walk *w, const struct boot_authority *authority)
+{
+    const struct boot_keys *db = &w->chain->db;
+
+    if (!authority->proved || !db->measured || authority->key.kind != KEY_CERTIFICATE || strcmp(authority->source, "db") != 0)
+        return false;
+    for (size_t i = 0; i < db->n; i++)
+        if (db->items[i].kind == KEY_CERTIFICATE && memcmp(db->items[i].sha256, authority->key.sha256, sizeof db->items[i].sha256) == 0)
+            return false;
+    return true;
+}
+
+static void foreign_authorities(struct walk *w)
+{
+    for (size_t i = 0; i < w->chain->n_authorities; i++) {
+        const struct boot_authority *authority = &w->chain->authorities[i];
+        if (!contradicts_db(w, authority))
+            continue;
+        findings_add(w->findings, FINDING_SECUREBOOT_AUTHORITY_MISSING, 7, authority->event,
+                     "Register 7 says that \"%s\" let an image start, which is not in db.", authority->key.name ? authority->key.name : "");
+        return; /* one says it */
+    }
+}
+
 static void authorities(struct walk *w)
 {
     const struct bootchain *chain = w->chain;
@@ -64,6 +90,8 @@ static void authorities(struct walk *w)
     if (chain->secure_boot == SECURE_BOOT_ENABLED && !n_proved)
         findings_add(w->findings, FINDING_SECUREBOOT_AUTHORITY_MISSING, 7, FINDING_NO_EVENT,
                      "Secure Boot is on, but no certificate or hash was recorded that let an image start.");
+    if (chain->secure_boot == SECURE_BOOT_ENABLED)
+        foreign_authorities(w);
     revoked_signers(w);
 }
 

@@ -231,6 +231,7 @@ void built_firmware(struct arena *a, struct built_log *log, struct stock *s)
 {
     const uint32_t config = EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG);
     static const uint8_t revoked[][32] = { { 1 }, { 2 } };
+    struct bytes lists[1 + ARRAY_LEN(log->more_db)];
 
     built_add(log, 0, EVENT_TYPE(EV_S_CRTM_VERSION), built_utf16(a, "1.0", true), built_utf16(a, "1.0", true));
     built_add(log, 0, EVENT_TYPE(EV_EFI_PLATFORM_FIRMWARE_BLOB), BYTES_LIT("\0\0\x82\0\0\0\0\0\0\0\x0e\0\0\0\0\0"), BYTES_LIT("pei"));
@@ -238,7 +239,10 @@ void built_firmware(struct arena *a, struct built_log *log, struct stock *s)
     s->secure_boot = built_variable(log, 7, config, GLOBAL, "SecureBoot", BYTES_LIT("\1"));
     s->pk = built_variable(log, 7, config, GLOBAL, "PK", built_cert_list(a, built_certificate(a, "Platform", 1)));
     s->kek = built_variable(log, 7, config, GLOBAL, "KEK", built_cert_list(a, built_certificate(a, "Exchange", 2)));
-    s->db = built_variable(log, 7, config, SECURITY, "db", built_cert_list(a, built_certificate(a, "Vendor CA", 3)));
+    lists[0] = built_cert_list(a, built_certificate(a, "Vendor CA", 3));
+    for (size_t i = 0; i < log->n_more_db; i++)
+        lists[i + 1] = built_cert_list(a, built_certificate(a, log->more_db[i], 3));
+    s->db = built_variable(log, 7, config, SECURITY, "db", joined(a, lists, log->n_more_db + 1));
     s->dbx = built_variable(log, 7, config, SECURITY, "dbx", built_hash_list(a, revoked, 2));
     s->separator7 = built_separator(log, 7);
     built_text(log, 4, EVENT_TYPE(EV_EFI_ACTION), "Calling EFI Application from Boot Option");

@@ -17,6 +17,8 @@ struct built_log {
     struct arena *a;
     size_t n_banks; /* none: sha256 */
     enum digest_algorithm banks[LIMIT_LOG_BANKS];
+    size_t n_more_db; /* names of certificates that db has besides its own */
+    const char *more_db[8];
     size_t n;
     struct built_event events[BUILT_EVENTS_MAX];
 };

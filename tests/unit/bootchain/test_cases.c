@@ -268,16 +268,24 @@ static const char *guid_of(struct bytes word)
     return NULL;
 }
 
-/* GLOBAL|SECURITY NAME COMMON NAME: a key list with a certificate of that name, before the separator of register 7 */
+/* GLOBAL|SECURITY NAME COMMON NAME & …: a key list with certificates of these names, before the separator of register 7 */
 static bool build_keys(struct arena *a, struct built_log *log, struct bytes rest)
 {
     const char *guid = guid_of(next_word(&rest));
-    struct bytes name = next_word(&rest);
+    struct bytes name = next_word(&rest), holder, lists = BYTES_NONE;
+    struct writer w CLEANUP(writer_done) = { 0 };
 
-    if (guid)
-        built_variable(log, 7, EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG), guid, text_of(a, name),
-                       built_cert_list(a, built_certificate(a, text_of(a, rest), 7)));
-    return guid != NULL;
+    while (rest.len) {
+        if (!cut_at(rest, " & ", &holder, &rest)) {
+            holder = rest;
+            rest = BYTES_NONE;
+        }
+        write_bytes(&w, built_cert_list(a, built_certificate(a, text_of(a, holder), 3)));
+    }
+    if (!guid || !writer_ok(&w) || !arena_copy(a, writer_bytes(&w), &lists))
+        return false;
+    built_variable(log, 7, EVENT_TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG), guid, text_of(a, name), lists);
+    return true;
 }
 
 static bool build_banks(struct built_log *log, struct bytes rest)
@@ -329,7 +337,7 @@ static bool build_authority(struct arena *a, struct built_log *log, struct bytes
     struct bytes variable = next_word(&rest);
 
     built_variable(log, 7, EVENT_TYPE(EV_EFI_VARIABLE_AUTHORITY), security, text_of(a, variable),
-                   built_signature(a, built_certificate(a, text_of(a, rest), 5)));
+                   built_signature(a, built_certificate(a, text_of(a, rest), 3)));
     return true;
 }
 
@@ -396,6 +404,17 @@ static bool build_line(struct arena *a, struct built_log *log, struct bytes line
     return begins(line, "variable", &rest) && build_variable(a, log, rest);
 }
 
+/* db has who let the boot's images start. */
+static void fill_db(struct arena *a, const struct written_boot *boot, struct built_log *log)
+{
+    struct bytes rest;
+
+    for (size_t i = 0; i < boot->n && log->n_more_db < ARRAY_LEN(log->more_db); i++)
+        if (begins(boot->lines[i], "authority", &rest) && bytes_equal_string(next_word(&rest), "db") &&
+            !bytes_equal_string(rest, "Vendor CA"))
+            log->more_db[log->n_more_db++] = text_of(a, rest);
+}
+
 static bool build(struct arena *a, const struct written_boot *boot, struct boot_sample *ret)
 {
     struct built_log *log = ARENA_NEW(a, struct built_log);
@@ -403,6 +422,7 @@ static bool build(struct arena *a, const struct written_boot *boot, struct boot_
     if (!log)
         return false;
     log->a = a;
+    fill_db(a, boot, log);
     for (size_t i = 0; i < boot->n; i++)
         if (!build_line(a, log, boot->lines[i])) {
             test_note("%.*s: %.*s", BYTES_FMT(boot->name), BYTES_FMT(boot->lines[i]));
