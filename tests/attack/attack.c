@@ -131,7 +131,7 @@ static bool read_policy(struct attack *x, const struct policy **ret)
     return true;
 }
 
-bool attack_send_in(const char *function, struct attack *x)
+bool attack_send(struct attack *x)
 {
     struct evidence *evidence = ARENA_NEW(&x->a, struct evidence);
     struct built_quote quote;
@@ -159,7 +159,7 @@ bool attack_send_in(const char *function, struct attack *x)
     digest_compute(DIGEST_SHA256, evidence->logs[0].content, &evidence->digest);
     return appraise(&x->a, &request, &x->out, &x->err) &&
            judge(&x->a, &x->out.appraisal, x->out.chain, x->baseline, x->reference, &x->findings, &x->verdict, &x->err) &&
-           export_evidence(x, evidence, function);
+           export_evidence(x, evidence);
 }
 
 bool attack_learn(struct attack *x, struct baseline *ret)

@@ -63,8 +63,7 @@ bool attack_measure(struct attack *x);
 void attack_quote(struct attack *x);
 /* attack_select quotes these registers of the first bank only, and shows their values. */
 void attack_select(struct attack *x, uint32_t mask);
-#define attack_send(x) attack_send_in(__func__, x)
-bool attack_send_in(const char *function, struct attack *x); /* the name of the test's function, for the export */
+bool attack_send(struct attack *x);
 /* attack_learn makes a baseline of the last answer. */
 bool attack_learn(struct attack *x, struct baseline *ret);
 

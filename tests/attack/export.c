@@ -126,23 +126,15 @@ static bool put_all(struct attack *x, const char *folder, const struct evidence 
            put_pcrs(folder, &evidence->pcrs, &x->err) && put_case(folder, x, evidence, &x->err);
 }
 
-/* "test_L4_every_…"; what a helper of the test sends belongs to the test before, or to none. */
-static const char *test_of(const char *function)
-{
-    const char *name = strncmp(function, "test_", 5) == 0 ? function + 5 : last_test;
-
-    return name[0] ? name : "Q0_evidence_of_a_helper";
-}
-
-bool export_evidence(struct attack *x, const struct evidence *evidence, const char *function)
+bool export_evidence(struct attack *x, const struct evidence *evidence)
 {
     const char *root = getenv("TRUEBOOT_ATTACK_EXPORT");
     char folder[PATH_ROOM];
 
     if (!root)
         return true;
-    if (strcmp(last_test, test_of(function)) != 0) {
-        snprintf(last_test, sizeof last_test, "%s", test_of(function));
+    if (strcmp(last_test, test_name()) != 0) {
+        snprintf(last_test, sizeof last_test, "%s", test_name());
         n_sent = 0;
     }
     if (++n_sent > ALL_OF && n_sent % ONE_IN)

@@ -10,7 +10,10 @@ static struct {
     unsigned checks;
     bool failed;
     char skipped[256];
+    const char *name;
 } current;
+
+const char *test_name(void) { return current.name; }
 
 void test_register(struct test *t)
 {
@@ -141,6 +144,7 @@ int main(int argc, char **argv)
         if (!selected(t, argc, argv))
             continue;
         memset(&current, 0, sizeof current);
+        current.name = t->name;
         t->run();
         n++;
         if (!current.checks && !current.skipped[0])

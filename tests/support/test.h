@@ -26,7 +26,8 @@ void test_note(const char *fmt, ...) PRINTF_LIKE(1, 2); /* a TAP comment line */
 void test_skip(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Wine stands in for Windows; where it falls short of it, a test says so and is skipped. Always false elsewhere. */
 bool test_is_on_wine(void);
-bool test_failed(void); /* the running test has failed already */
+bool test_failed(void);      /* the running test has failed already */
+const char *test_name(void); /* of the running test, without "test_" */
 
 #define TEST(name_)                                                                       \
     static void test_##name_(void);                                                       \
