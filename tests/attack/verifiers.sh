@@ -33,6 +33,8 @@ check "a folder with something in it is not written to" eval '! "$suite" "$build
 check "trueboot verify answers as expected" ask "$suite"'_trueboot {folder} {accepted}'
 check "a verifier that accepts everything fails" fails_in true L1
 check "a verifier that refuses everything fails" fails_in false Q0
+check "rows that nobody asked for are left out" eval '"$suite" --cases "$work/cases" --rows Q7 --verifier false > "$work/some"; ! grep -q "^L" "$work/some" && grep -q "^Q7 " "$work/some"'
+check "a verifier that cannot be run is named" eval '! ask ./no-such-verifier 2> "$work/why"; grep -q "no-such-verifier cannot be run" "$work/why"'
 check "a verifier that ends by a signal fails" fails_in "sh -c 'kill -SEGV \$\$'" Q1
 echo "1..$n"
 exit $failed
