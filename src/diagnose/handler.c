@@ -76,6 +76,13 @@ static int64_t age_of(const struct machine_places *places, const char *path)
     return stat(full, &s) == 0 ? clock_now_ms() - (int64_t)s.st_mtime * 1000 : -1;
 }
 
+static const char *age_in_words(struct diagnosis *d, int64_t ms)
+{
+    const char *text = ms < 0 ? "missing" : arena_printf(d->arena, "%lld s", (long long)(ms / 1000));
+
+    return text ? text : "";
+}
+
 static void check_ages(struct diagnosis *d, const struct machine_places *places, const struct json *record)
 {
     const char *status = text_of(d, record, "statusFile"), *heartbeat = text_of(d, record, "heartbeatFile");
@@ -84,9 +91,8 @@ static void check_ages(struct diagnosis *d, const struct machine_places *places,
     bool old = heartbeat_ms > HEARTBEAT_OLD_MS;
     struct checked *c;
 
-    c = diagnosis_add(d, CHECK_HANDLER_STATUS, missing || old ? RESULT_WARN : RESULT_PASS, "status %s%lld s, heartbeat %s%lld s",
-                      status_ms < 0 ? "missing, " : "", (long long)(status_ms / 1000), heartbeat_ms < 0 ? "missing, " : "",
-                      (long long)(heartbeat_ms / 1000));
+    c = diagnosis_add(d, CHECK_HANDLER_STATUS, missing || old ? RESULT_WARN : RESULT_PASS, "status %s, heartbeat %s",
+                      age_in_words(d, status_ms), age_in_words(d, heartbeat_ms));
     if (c->result == RESULT_WARN)
         checked_remedy(d, c, "%s", machine_words.ask_publisher);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include "agent/diagnose/diagnose.h"
 #include "agent/handler/unseal.h"
+#include "base/file.h"
 #include "extension/attestation_config.h"
 #include "extension/settings.h"
 
@@ -47,20 +48,26 @@ static void check_protected(struct diagnosis *d, const struct machine_places *pl
 
 void diagnose_settings(struct diagnosis *d, const struct machine_places *places, const char *config_folder, const char *status_file)
 {
-    const char *path = settings_path(d->arena, config_folder, status_file);
+    const char *path = settings_path(d->arena, config_folder, status_file),
+               *full = path ? arena_printf(d->arena, "%s%s", places->root, path) : NULL;
     struct handler_settings settings = { 0 };
     struct attestation_config config = { 0 };
     struct err err = ERR_INIT;
     struct bytes text;
     struct checked *c;
 
-    if (!path || !machine_has(d, places, path)) {
-        c = diagnosis_add(d, CHECK_HANDLER_SET, RESULT_FAIL, "%s is not there", path ? path : status_file);
-        checked_remedy(d, c, "send the extension's settings again");
+    if (!full || !file_read_in(d->arena, full, LIMIT_SETTINGS_BYTES, &text, &err)) {
+        bool closed = full && err.code == ERR_DENIED, absent = !full || err.code == ERR_NOT_FOUND;
+
+        c = diagnosis_add(d, CHECK_HANDLER_SET, closed ? RESULT_SKIP : RESULT_FAIL, "%s%s",
+                          absent && path ? path
+                          : absent       ? status_file
+                                         : err.text,
+                          absent ? " is not there" : "");
+        checked_remedy(d, c, closed ? "run as root: only root may read it" : "send the extension's settings again");
         diagnosis_add(d, CHECK_HANDLER_SECRET, RESULT_SKIP, "no settings");
         return;
     }
-    text = machine_read(d, places, LIMIT_SETTINGS_BYTES, "%s", path);
     if (!handler_settings_parse(d->arena, text, &settings, &err) ||
         !attestation_config_read(d->arena, settings.public_settings, &config, &err)) {
         c = diagnosis_add(d, CHECK_HANDLER_SET, RESULT_FAIL, "%s: %s", path, err.text);

@@ -1,5 +1,9 @@
 /* What `diagnose` says of a VM extension's settings: the offending path, and whether the protected part opens. */
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "agent/diagnose/diagnose.h"
+#include "base/limits.h"
 #include "unit/diagnose/fake_root.h"
 
 #define HANDLER "/var/lib/waagent/X.Guest-1.0"
@@ -45,6 +49,25 @@ TEST(settings_are_read_as_enabling_reads_them)
         expect(&f, CHECK_HANDLER_SET, cases[i].result, cases[i].says);
         expect(&f, CHECK_HANDLER_SECRET, RESULT_SKIP, "");
     }
+}
+
+/* An empty text is no settings, which is fine; what cannot be read is not. */
+TEST(settings_that_cannot_be_read_are_not_taken_for_none)
+{
+    struct writer large CLEANUP(writer_done) = { 0 };
+    char path[400];
+    FAKE_ROOT(f);
+
+    while (large.len <= LIMIT_SETTINGS_BYTES)
+        write_string(&large, "                                                                ");
+    REQUIRE(fake_put(&f, HANDLER "/config/7.settings", writer_bytes(&large)));
+    diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
+    expect(&f, CHECK_HANDLER_SET, RESULT_FAIL, "larger than");
+    snprintf(path, sizeof path, "%s" HANDLER "/config/7.settings", f.dir);
+    REQUIRE(unlink(path) == 0 && mkdir(path, 0700) == 0);
+    diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
+    expect(&f, CHECK_HANDLER_SET, RESULT_FAIL, "cannot");
+    expect(&f, CHECK_HANDLER_SECRET, RESULT_SKIP, "");
 }
 
 TEST(a_status_file_of_another_form_is_no_crash)
