@@ -186,9 +186,17 @@ static void say_failing(const struct compose_facts *facts, int64_t now_ms, struc
         say_working(d, ret);
 }
 
-static bool strict_deadline_passed(const struct compose_facts *facts, int64_t now_ms)
+/* Success ends a deployment: whoever wants it to fail without a verdict has to be kept waiting for one until the deadline (6.9). */
+static void be_strict(const struct compose_facts *facts, int64_t now_ms, struct handler_status *ret)
 {
-    return facts->strict && !facts->daemon->verdict[0] && now_ms - facts->first_enabled_ms >= COMPOSE_STRICT_MS;
+    const struct daemon_state *d = facts->daemon;
+
+    if (now_ms - facts->first_enabled_ms < COMPOSE_STRICT_MS)
+        handler_status_set(ret, STATUS_TRANSITIONING, 0, "Boot integrity monitoring is running, the first attestation is pending%s%s",
+                           d->failure_message[0] ? ": " : ".", d->failure_message);
+    else
+        handler_status_set(ret, STATUS_ERROR, has_failure(facts) ? outcome_of(d->failure)->code : CODE_DOWN,
+                           "No verdict within 5 minutes of enabling%s%s", d->failure_message[0] ? ": " : ".", d->failure_message);
 }
 
 void compose_status(const struct compose_facts *facts, int64_t now_ms, struct handler_status *ret)
@@ -210,10 +218,8 @@ void compose_status(const struct compose_facts *facts, int64_t now_ms, struct ha
         say_failing(facts, now_ms, ret);
     else
         say_working(facts->daemon, ret);
-    if (strict_deadline_passed(facts, now_ms) && ret->status != STATUS_ERROR)
-        handler_status_set(ret, STATUS_ERROR, has_failure(facts) ? outcome_of(facts->daemon->failure)->code : CODE_DOWN,
-                           "No verdict within 5 minutes of enabling%s%s", facts->daemon->failure_message[0] ? ": " : ".",
-                           facts->daemon->failure_message);
+    if (facts->strict && !facts->daemon->verdict[0] && ret->status != STATUS_ERROR)
+        be_strict(facts, now_ms, ret);
 }
 
 void compose_heartbeat(const struct compose_facts *facts, int64_t now_ms, struct heartbeat *ret)

@@ -41,12 +41,23 @@ static bool take_word(struct bytes *text, const char *const *words, size_t n, st
     return err_set(err, ERR_MALFORMED, "%s, %s%s%s is expected", words[0], n > 2 ? words[1] : "or", n > 2 ? ", … or " : " ", words[n - 1]);
 }
 
+/* Every certificate of it, as whoever connects takes all or none. The file that it becomes is everybody's to read: no place for a key. */
 static bool check_pem(struct arena *a, struct bytes text, struct err *err)
 {
-    struct cert *cert CLEANUP(cert_free_at) = NULL;
     struct bytes der, rest = text;
+    struct err none = ERR_INIT;
+    size_t n = 0;
 
-    return pem_next(a, &rest, "CERTIFICATE", &der, err) && cert_parse(der, &cert, err);
+    if (bytes_find(text, BYTES_LIT("PRIVATE KEY-----")) != SIZE_MAX)
+        return err_set(err, ERR_MALFORMED, "a private key is among the certificates: it has no place here");
+    while (pem_next(a, &rest, "CERTIFICATE", &der, &none)) {
+        struct cert *cert CLEANUP(cert_free_at) = NULL;
+
+        if (!cert_parse(der, &cert, err))
+            return err_within(err, "certificate %zu", n + 1);
+        n++;
+    }
+    return (n && none.code == ERR_NOT_FOUND) || err_set(err, none.code, "certificate %zu: %.150s", n + 1, none.text);
 }
 
 static bool check_form(struct arena *a, enum config_value_kind kind, struct bytes *form, struct err *err)

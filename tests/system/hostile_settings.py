@@ -251,6 +251,14 @@ def check_protected(machine):
         shown = json.dumps(status)
         fine = code == 53 and status.get("code") == 53 and all(n in said and n in shown for n in names) and "protectedSettings" in said
         tap.check(fine and "hunter2" not in said + shown and "PRIVATE KEY" not in said + shown and machine.in_force() == before, f"protected settings, {what}: 53", f"{code} {said}")
+    for what, bundle, word in [("a key behind it", mine + my_key, "private key"), ("another one that is none behind it", mine + "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n", "certificate 2"),
+                               ("another one that is cut behind it", mine + mine[:len(mine) // 2], "certificate 2")]:
+        code, said, status = machine.enable(public(config(OURS, "caBundlePem", bundle)))
+        shown = json.dumps(status)
+        fine = code == 53 and "caBundlePem" in said and word in said and word in shown
+        tap.check(fine and "BEGIN" not in said + shown and machine.in_force() == before, f"a CA's certificate with {what}: 53", f"{code} {said}")
+    code, said, status = machine.enable(public(config(OURS, "caBundlePem", mine + "a text between\n" + mine)))
+    tap.check(code == 0, "two CA certificates are taken", f"{code} {said}")
     code, said, status = enable({"reportingtoken": "hunter2"})
     shown = json.dumps(status)
     tap.check(code == 0 and "did you mean reportingToken?" in shown and "hunter2" not in said + shown, "a mistyped protected key: a warning that names the nearest one", shown)

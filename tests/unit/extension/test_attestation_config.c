@@ -173,6 +173,12 @@ TEST(what_could_send_evidence_elsewhere_is_refused_and_named)
         { "{\"ascReportingEndpoint\":\"https://a\"}",
           "ascReportingEndpoint has no meaning here: it belongs into AttestationConfig.AscSettings" },
         { "{\"AttestationConfig\":{\"AscSettings\":{\"maaEndpoint\":\"https://a\"}}}", "belongs into AttestationConfig.MaaSettings" },
+        { "{\"AttestationConfig\":{\"Trueboot\":{\"caBundlePem\":\"-----BEGIN CERTIFICATE-----\\nMAMCAQE=\\n-----END CERTIFICATE-----\"}}}",
+          "caBundlePem: certificate 1" },
+        { "{\"AttestationConfig\":{\"Trueboot\":{\"caBundlePem\":\"-----BEGIN CERTIFICATE-----\\nMAMC\"}}}", "caBundlePem: certificate 1" },
+        { "{\"AttestationConfig\":{\"Trueboot\":{\"caBundlePem\":\"-----BEGIN EC PRIVATE KEY-----\\nMAMCAQE=\\n-----END EC PRIVATE "
+          "KEY-----\"}}}",
+          "caBundlePem: a private key" },
         { "{\"AttestationConfig\":{\"Trueboot\":{\"pinnedSpkiSha256\":\"abcd\"}}}", "pinnedSpkiSha256: an array" },
         { "{\"AttestationConfig\":{\"MaaSettings\":{\"maaTenantName\":\"a\\nattest.endpoint = https://evil\"}}}",
           "control characters are refused" },
