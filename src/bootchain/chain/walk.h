@@ -160,6 +160,11 @@ MUST_CHECK bool user_space_step(struct walk *w, const struct step *s);
 MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_taken); /* 11–14 */
 
 MUST_CHECK bool limine_step(struct walk *w, const struct step *s, bool *ret_taken); /* 8, 9 */
+/* uki.c: sections of a unified kernel image (11), and the number of its profile (12). */
+MUST_CHECK bool uki_step(struct walk *w, const struct step *s);
+bool uki_is_profile(const struct step *s);
+MUST_CHECK bool uki_profile(struct walk *w, const struct step *s);
+void uki_finish(struct walk *w);
 /* uboot.c: what U-Boot's bootm measures. */
 bool uboot_is_kernel(const struct step *s);
 bool uboot_is_initrd(const struct step *s);
