@@ -45,7 +45,7 @@ static void keep_endorsement(struct agent_state *state, const struct enrolment *
     struct err err = ERR_INIT;
     const char *subject;
 
-    hash_text(e->ek_public, state->ek_public_sha256);
+    hash_text(bytes_slice(e->ek_public, 2, e->ek_public.len), state->ek_public_sha256); /* without its size */
     hash_text(e->ek_cert, state->ek_cert_sha256);
     state->ek_cert_serial[0] = state->ek_cert_subject[0] = 0;
     if (!e->ek_cert.len || !cert_parse(e->ek_cert, &cert, &err))

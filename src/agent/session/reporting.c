@@ -281,14 +281,13 @@ static bool cycle_compatible(struct session *s, struct report_answer *ret, struc
 /* What a whole cycle did not get over (8.2): with a token the attestation service is not what was missed. */
 static void give_up_compatible(struct session *s, const struct failure *why)
 {
+    bool way = report_compat_is_about_the_way(why);
     struct report_answer answer;
     struct failure ignored;
 
-    if (!report_compat_is_about_the_way(why) || s->pending.token) {
-        s->failed_cycles = 0;
+    s->failed_cycles = way && !s->pending.token ? s->failed_cycles + 1 : 0;
+    if (s->pending.token || (!way && failure_retry(why->id) != RETRY_AGAIN)) /* the rest was told when it came */
         return;
-    }
-    s->failed_cycles++;
     if (!s->report || report_compat_health(why, s->failed_cycles) == COMPAT_NOTHING_NEW)
         return;
     s->state.sequence++;

@@ -3,7 +3,7 @@
  *   ak.json        {"schema":1,"profile":"selfhosted","profileAsked":bool,"templateId":"ak-rsa2048-e-1","rotation":0,"name":"000b…","handle":2164260867,
  *                   "nvIndex":29426128|null: where a copy of the certificate lies,"createdTime":"RFC 3339"|null: when the key came into this state}
  *   ak.crt         DER certificate;  ak.chain  its issuers, concatenated DER
- *   identity.json  {"schema":1,"vmUuid":"…","ekPublicSha256":"hex of the TPM2B_PUBLIC's"|null,"ekCertSha256":"hex"|null,"ekCertSerial":"hex"|null,
+ *   identity.json  {"schema":1,"vmUuid":"…","ekPublicSha256":"hex"|null: of the TPMT_PUBLIC, as diagnose shows it,"ekCertSha256":"hex"|null,"ekCertSerial":"hex"|null,
  *                   "ekCertSubject":"RFC 4514"|null,"machineIdSha256":"hex, host.h"|null,"firstSeen":"RFC 3339"}
  *   state.json     {"schema":1,"bootId":"…","lastVerdict":"accepted"|"refused"|null,"resetCount":n,"restartCount":n,"safe":bool,"pcrs":"hex"|null,
  *                   "bootNotes":[as in note.h], where there are some,

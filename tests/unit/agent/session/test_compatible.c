@@ -174,4 +174,11 @@ TEST(a_refusal_and_local_trouble_are_told_at_once)
     CHECK(json_is_string(json_get(v, "HealthStatus"), "PlatformError") && json_is_string(json_get(v, "PlatformErrorMessage"), why.text));
     CHECK(json_as_integer(json_at(v, "Extensions", "ErrorCode", NULL), &n) && n == 61);
     CHECK_INT(g.stub.party_reports, 2);
+    session_give_up(&session, &why); /* told already */
+    CHECK_INT(g.stub.party_reports, 2);
+    failure_set(&why, FAILURE_NONCE, "thrice"); /* starting over did not help: told when it is given up */
+    session_give_up(&session, &why);
+    CHECK_INT(g.stub.party_reports, 3);
+    CHECK(json_is_string(json_get(told(&g), "HealthStatus"), "PlatformError") &&
+          json_is_string(json_get(told(&g), "PlatformErrorMessage"), "thrice"));
 }

@@ -100,6 +100,10 @@ TEST(the_state_folder_tells_key_machine_progress_and_token)
     v = state_file(&g, "identity.json");
     CHECK(json_is_string(json_get(v, "vmUuid"), VTPM_UUID));
     CHECK(is_hash(v, "ekPublicSha256") && is_hash(v, "ekCertSha256"));
+    CHECK(vtpm_run(&g.vtpm,
+                   arena_printf(&g.arena,
+                                "tpm2_readpublic -c 0x81010001 -n ek.name && od -An -v -tx1 ek.name | tr -d ' \\n' | grep -qx 000b%s",
+                                session.state.ek_public_sha256))); /* the digest in the key's Name */
     CHECK(json_text(json_get(v, "ekCertSerial"), BYTES_NONE).len > 0);
     CHECK(json_is_string(json_get(v, "ekCertSubject"), "CN=web1:" VTPM_UUID));
     CHECK(is_hash(v, "machineIdSha256") || !file_exists("/etc/machine-id") || !session.host.machine_id_sha256[0]);
