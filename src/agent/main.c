@@ -277,7 +277,10 @@ static bool wants_help(int argc, char **argv)
 }
 
 /* `trueboot-agent help VERB`, as well as `trueboot-agent VERB --help`. */
-static bool asks_about(int argc, char **argv) { return argc == 3 && strcmp(find_verb(argv[1])->name, "help") == 0 && find_verb(argv[2]); }
+static bool asks_about(const struct verb *verb, int argc, char **argv)
+{
+    return argc == 3 && strcmp(verb->name, "help") == 0 && find_verb(argv[2]);
+}
 
 static int usage(const char *problem)
 {
@@ -334,7 +337,7 @@ int main(int argc, char **argv)
         return verb_help(&in);
     if (argc > 2 && wants_help(argc - 2, argv + 2))
         return help_with(verb);
-    if (asks_about(argc, argv))
+    if (asks_about(verb, argc, argv))
         return help_with(find_verb(argv[2]));
     if (!parse_options(&in, verb, argc - 1, argv + 1, true, &err))
         return usage(err.text);
