@@ -142,6 +142,17 @@ static void sbat_changed(struct comparison *c, const struct component *was, cons
                      arena_printf(c->a, "The SBAT level went from %u to %u.", (unsigned)was->revision, (unsigned)is->revision));
 }
 
+/* The loader measures the line that it hands over, and the kernel's stub the line that it was given: one change, when both say the same. */
+static bool is_told_already(const struct comparison *c, const struct component *was, const struct component *is)
+{
+    for (size_t i = 0; was->text && is->text && i < c->n_lines; i++) {
+        const struct changed_line *line = &c->lines[i];
+        if (line->was->text && line->is->text && strcmp(line->was->text, was->text) == 0 && strcmp(line->is->text, is->text) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void command_line_changed(struct comparison *c, const struct component *was, const struct component *is)
 {
     struct cmdline_diff diff = { .added = "", .removed = "" };
@@ -154,7 +165,7 @@ static void command_line_changed(struct comparison *c, const struct component *w
     else
         sentence = was->text && is->text ? "The kernel command line changed in many words."
                                          : "The kernel command line changed; its text is not in the log.";
-    deviation_report(c, FINDING_BOOT_CMDLINE_CHANGED, SEVERITY_MEDIUM, was, is, sentence);
+    deviation_report(c, FINDING_BOOT_CMDLINE_CHANGED, is_told_already(c, was, is) ? SEVERITY_INFO : SEVERITY_MEDIUM, was, is, sentence);
     if (c->n_lines < CHANGED_LINES_MAX)
         c->lines[c->n_lines++] = (struct changed_line){ was, is };
 }
