@@ -3,7 +3,7 @@ BUILD ?= build
 MESON_FLAGS ?= -Dwerror=true
 PROGRAMS = trueboot truebootd trueboot-agent
 
-.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench bench-memory golden extension-package windows-extension-package deb guest clean
+.PHONY: all demo test check test-asan test-system windows test-windows test-exhaustive attack-suite fuzz bench bench-memory golden extension-package windows-extension-package windows-installer deb guest clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJA_FLAGS)
@@ -68,6 +68,10 @@ extension-package: all
 	@ninja -C $(BUILD) --quiet extension-package && ls $(BUILD)/packaging/GuestAttestation-*.zip
 	@if command -v x86_64-w64-mingw32-gcc >/dev/null; then $(MAKE) --no-print-directory windows-extension-package; \
 	 else echo "skipped: the package for Windows: mingw-w64 is not installed"; fi
+
+# An .msi, for machines without a VM agent (docs/windows.md).
+windows-installer: windows
+	@ninja -C $(BUILD)-windows --quiet windows-installer && ls $(BUILD)-windows/packaging/trueboot-agent-*.msi
 
 windows-extension-package: windows
 	@ninja -C $(BUILD)-windows --quiet extension-package && ls $(BUILD)-windows/packaging/GuestAttestation-Windows-*.zip

@@ -136,8 +136,13 @@ static void remove_program(struct invocation *in)
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char *path = arena_printf(&in->arena, "%s/%s", in->places_of.program_dir, names[i]);
 
-        if (path && !DeleteFileA(path) && GetLastError() == ERROR_ACCESS_DENIED)
-            MoveFileExA(path, NULL, MOVEFILE_DELAY_UNTIL_REBOOT);
+        char *old = arena_printf(&in->arena, "%s/" PROGRAM_NAME ".old", in->places_of.program_dir);
+
+        if (!path || !old || DeleteFileA(path) || GetLastError() != ERROR_ACCESS_DENIED)
+            continue;
+        if (i == 0 && !MoveFileExA(path, old, MOVEFILE_REPLACE_EXISTING)) /* its name is free for whoever installs it again before then */
+            continue;
+        MoveFileExA(old, NULL, MOVEFILE_DELAY_UNTIL_REBOOT);
     }
     RemoveDirectoryA(in->places_of.program_dir);
 }
