@@ -184,6 +184,8 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
     case OPT_SET:
         return set_pair(in, "--set", value, err);
     case OPT_KEY:
+        if (strcmp(options[i].key, "enroll.token_file") == 0)
+            in->token_file = value;
         return set_key(in, arena_printf(&in->arena, "--%s", options[i].name), bytes_of_string(options[i].key), value, err);
     case OPT_SERVICES:
         in->services = value;

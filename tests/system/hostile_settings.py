@@ -353,7 +353,8 @@ def check_words():
                                        (["status", "--nonce", "00"], {}, 2, "--nonce is no option of status, but of once"), (["run", "--json"], {}, 2, "but of diagnose"),
                                        (["once", "--set", "attest.endpoint"], {}, 2, "KEY=VALUE"), (["once", "--set", "attest.endpont=x"], {}, 53, "did you mean attest.endpoint?"),
                                        (["once", "--endpoint", "https://h/#x"], {}, 53, "--endpoint: attest.endpoint: an address with a fragment"),
-                                       (["once", "--set", "attest.protocol=smtp"], {}, 53, "none of auto, tpm, azureguest")]:
+                                       (["once", "--set", "attest.protocol=smtp"], {}, 53, "none of auto, tpm, azureguest"),
+                                       (["enroll", "--token-file", "/nonexistent/token"], {}, 53, "--token-file: cannot open"), (["enroll", "--token-file", "/dev/null"], {}, 53, "is empty")]:
         done = subprocess.run([AGENT, *arguments], env=env, capture_output=True, text=True, timeout=60)
         tap.check(done.returncode == code and said in done.stdout + done.stderr and "FOO" not in done.stderr, f"trueboot-agent {' '.join(arguments)} with {len(env)} variables: {code}",
                   f"{done.returncode} {done.stdout[:100]} {done.stderr[:200]}")

@@ -256,8 +256,31 @@ static bool exists(const char *root, const char *path)
     return snprintf(whole, sizeof whole, "%s%s", root, path) < (int)sizeof whole && file_exists(whole);
 }
 
+/* What is there and is not 2 (2.1); kernels before 5.6 do not say. *ret: the digit. */
+static bool is_other_version(const char *root, char *ret)
+{
+    struct bytes version CLEANUP(file_free) = BYTES_NONE;
+    char path[512];
+    struct err err;
+
+    return snprintf(path, sizeof path, "%s/sys/class/tpm/tpm0/tpm_version_major", root) < (int)sizeof path &&
+           file_read(path, 16, &version, &err) && version.len && (*ret = (char)version.data[0]) != '2';
+}
+
+static bool wrong_version(char version, struct failure *why)
+{
+    return failure_set(why, FAILURE_TPM12, "the TPM is version %s; 2.0 is needed", version == '1' ? "1.2" : "unknown");
+}
+
 static bool no_tpm(const char *root, struct failure *why)
 {
+    char version = 0;
+
+    if (is_other_version(root, &version))
+        return wrong_version(version, why);
+    if (exists(root, "/sys/class/tpm/tpm0"))
+        return failure_set(why, FAILURE_NO_TPM,
+                           "the kernel has a TPM, but there is no /dev/tpmrm0 and no /dev/tpm0: pass the device into the container");
     if (exists(root, "/sys/firmware/acpi/tables/TPM2"))
         return failure_set(why, FAILURE_NO_TPM, "firmware announces a TPM but there is no device: load tpm_crb or tpm_tis");
     for (unsigned n = 1; n < TPMS_MAX; n++) {
@@ -270,17 +293,6 @@ static bool no_tpm(const char *root, struct failure *why)
     return failure_set(why, FAILURE_NO_TPM, "there is no TPM: enable the vTPM in the VM's definition");
 }
 
-/* What is there and is not 2 (2.1); kernels before 5.6 do not say. *ret: the digit. */
-static bool is_other_version(const char *root, char *ret)
-{
-    struct bytes version CLEANUP(file_free) = BYTES_NONE;
-    char path[512];
-    struct err err;
-
-    return snprintf(path, sizeof path, "%s/sys/class/tpm/tpm0/tpm_version_major", root) < (int)sizeof path &&
-           file_read(path, 16, &version, &err) && version.len && (*ret = (char)version.data[0]) != '2';
-}
-
 bool tpm_transport_find(const char *root, char ret_name[static TPM_TRANSPORT_NAME_LEN], struct failure *why)
 {
     static const char *const nodes[] = { "/dev/tpmrm0", "/dev/tpm0" };
@@ -290,7 +302,7 @@ bool tpm_transport_find(const char *root, char ret_name[static TPM_TRANSPORT_NAM
         if (!exists(root, nodes[i]))
             continue;
         if (is_other_version(root, &version))
-            return failure_set(why, FAILURE_TPM12, "the TPM is version %s; 2.0 is needed", version == '1' ? "1.2" : "unknown");
+            return wrong_version(version, why);
         if (snprintf(ret_name, TPM_TRANSPORT_NAME_LEN, "device:%s%s", root, nodes[i]) >= TPM_TRANSPORT_NAME_LEN)
             return failure_set(why, FAILURE_NO_TPM, "the name of the TPM's device is too long");
         return true;

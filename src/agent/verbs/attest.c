@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include "agent/session/session.h"
 #include "agent/verbs/verb.h"
+#include "base/file.h"
+#include "base/limits.h"
 
 static void say(void *context UNUSED, const char *step, const char *detail)
 {
@@ -15,11 +17,28 @@ static void open_session(struct invocation *in, struct session *session)
     session->progress = say;
 }
 
+/* Whoever names a token means it: without one the machine would be enrolled as anybody, or refused for a reason that is none. */
+static bool has_token(struct invocation *in, struct err *err)
+{
+    struct bytes token;
+
+    if (!in->token_file)
+        return true;
+    if (!file_read_in(&in->arena, in->token_file, LIMIT_SMALL_BODY_BYTES, &token, err))
+        return err_within(err, "--token-file");
+    return bytes_trim(token).len || err_set(err, ERR_MALFORMED, "--token-file: %s is empty", in->token_file);
+}
+
 int verb_enroll(struct invocation *in)
 {
     struct session session CLEANUP(session_done);
     struct failure why = FAILURE_INIT;
+    struct err err = ERR_INIT;
 
+    if (!has_token(in, &err)) {
+        fprintf(stderr, "trueboot-agent: enroll: %s\n", err.text);
+        return VERB_EXIT_BAD_SETTINGS;
+    }
     open_session(in, &session);
     if (!session_enrol(&session, in->anew, &why))
         return verb_failed("enroll", &why);

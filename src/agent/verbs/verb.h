@@ -31,6 +31,7 @@ struct invocation {
     bool no_start_delay, anew, via_daemon, purge;
     bool json, offline, attest, preflight; /* diagnose */
     const char *bundle;
+    const char *token_file;     /* --token-file, as it was typed; the configuration's may be gone once it was used */
     bool bad_setting;           /* an option's configuration value was refused */
     const char *config_problem; /* why the configuration could not be read; NULL: it could */
     unsigned cycles;

@@ -216,8 +216,11 @@ TEST(the_resource_manager_comes_first_and_its_absence_is_explained)
         { "touch dev/tpm0; echo 2 >sys/class/tpm/tpm0/tpm_version_major", "NONE", "/dev/tpm0" },
         { "touch dev/tpm0; echo 1 >sys/class/tpm/tpm0/tpm_version_major", "TPM12", "1.2" },
         { "touch dev/tpmrm0", "NONE", "/dev/tpmrm0" },
-        { "true", "NO_TPM", "enable the vTPM" },
-        { "touch sys/firmware/acpi/tables/TPM2", "NO_TPM", "load tpm_crb or tpm_tis" },
+        { "rmdir sys/class/tpm/tpm0", "NO_TPM", "enable the vTPM" },
+        { "rmdir sys/class/tpm/tpm0; touch sys/firmware/acpi/tables/TPM2", "NO_TPM", "load tpm_crb or tpm_tis" },
+        { "true", "NO_TPM", "pass the device into the container" },
+        { "touch sys/firmware/acpi/tables/TPM2; echo 2 >sys/class/tpm/tpm0/tpm_version_major", "NO_TPM", "pass the device" },
+        { "echo 1 >sys/class/tpm/tpm0/tpm_version_major", "TPM12", "1.2" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
