@@ -294,7 +294,7 @@ static void succeed(struct daemon *d)
 /* A certificate that has to be renewed before the next time is a reason to come earlier (1.3). */
 static void heed_certificate(struct daemon *d)
 {
-    int64_t left = session_renewal_ms(&d->session) - clock_now_ms(), due = clock_monotonic_ms() + left + 1;
+    int64_t left = d->session.renewal_ms - clock_now_ms(), due = clock_monotonic_ms() + left + 1;
 
     if (left > 0 && due < d->due_attest)
         d->due_attest = due;

@@ -175,6 +175,7 @@ static void judge_certificate(struct session *s, const struct session_keys *keys
 
     *ret_fits = der.len && ak_certificate_fits(keys->ak, der, s->state.vm_id, &from_ms, &until_ms, &problem);
     *ret_due = *ret_fits && ak_certificate_is_due(from_ms, until_ms, now_ms);
+    s->renewal_ms = *ret_fits ? ak_certificate_due_ms(from_ms, until_ms) : 0;
     if (*ret_fits && now_ms > until_ms)
         notes_add(&s->watch.events, FAILURE_AK_CERT_EXPIRED, "the attestation key's certificate has expired; a new one is being asked for");
 }
@@ -240,8 +241,12 @@ bool session_certificate(struct session *s, struct session_keys *keys, struct fa
     }
     if (!fits && s->look_only)
         return failure_set(why, FAILURE_NOT_ENROLLED, "there is no certificate for this key yet");
-    if (!fits)
-        return session_enrol_with(s, keys, why);
+    if (!fits) {
+        if (!session_enrol_with(s, keys, why))
+            return false;
+        judge_certificate(s, keys, writer_bytes(&s->state.ak_cert), &fits, &due);
+        return true;
+    }
     if (ak_was_made_anew(keys->ak) && s->config->publish_nv &&
         !s->look_only) /* what took the key, TPM2_Clear as a rule, took the copy, too (9.4) */
         publish_copy(s, keys, writer_bytes(&s->state.ak_cert));

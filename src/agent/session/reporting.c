@@ -18,16 +18,6 @@ int64_t session_certificate_until(const struct session *s)
     return s->state.ak_cert.len && cert_parse(writer_bytes(&s->state.ak_cert), &cert, &err) ? cert->not_after_ms : 0;
 }
 
-int64_t session_renewal_ms(const struct session *s)
-{
-    struct cert *cert CLEANUP(cert_free_at) = NULL;
-    struct err err = ERR_INIT;
-
-    return s->state.ak_cert.len && !ak_profile_is_platform(s->state.ak.profile) && cert_parse(writer_bytes(&s->state.ak_cert), &cert, &err)
-               ? ak_certificate_due_ms(cert->not_before_ms, cert->not_after_ms)
-               : 0;
-}
-
 void session_notes(const struct session *s, struct notes *ret)
 {
     const struct server *servers[] = { s->attest, s->report };

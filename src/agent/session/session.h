@@ -42,6 +42,7 @@ struct session {
     struct report_missed missed; /* reports that did not get through; told with the next one that does */
     char *enroll_id;             /* of an enrolment that awaits approval */
     bool nv_certificate_is_stale;
+    int64_t renewal_ms;                     /* when the certificate that was judged last is to be renewed; 0: none was */
     bool look_only;                         /* diagnose: nothing is made persistent, nobody is enrolled */
     bool has_counters;                      /* state's counters are of this boot */
     char ak_name[2 * TPM_NAME_MAX_LEN + 1]; /* hex; "" until a key was opened */
@@ -97,8 +98,6 @@ MUST_CHECK bool session_heartbeat(struct session *session, const char *state, co
 
 /* notAfter of the attestation key's certificate; 0: there is none. */
 int64_t session_certificate_until(const struct session *session);
-/* When it is to be renewed; 0: there is none, or it is the platform's business. */
-int64_t session_renewal_ms(const struct session *session);
 
 /* What stands in status and reports besides failures. */
 void session_notes(const struct session *session, struct notes *ret);
