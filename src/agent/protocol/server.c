@@ -114,21 +114,34 @@ bool server_check_address(const struct server_config *config, struct failure *wh
            failure_set(why, FAILURE_NO_ENDPOINT, "%.200s is not https: evidence and tokens go over nothing else", config->endpoint);
 }
 
+char *server_base(struct arena *a, const char *address)
+{
+    static const struct bytes calls[] = { { (const uint8_t *)"/attest/Tpm", 11 }, { (const uint8_t *)"/attest/AzureGuest", 18 } };
+    struct bytes text = bytes_of_string(address), path = bytes_slice(text, 0, bytes_find(text, BYTES_LIT("?")));
+
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        if (bytes_ends_with(path, calls[i]))
+            text = bytes_slice(path, 0, path.len - calls[i].len);
+    while (text.len && text.data[text.len - 1] == '/')
+        text.len--;
+    return arena_string(a, text);
+}
+
 bool server_open(const struct server_config *config, struct server **ret, struct failure *why)
 {
     struct server *server CLEANUP(server_close_at) = calloc(1, sizeof *server);
-    size_t len;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *base;
 
     if (!server_check_address(config, why))
         return false;
-    if (!server || !(server->endpoint = strdup(config->endpoint)))
+    base = server_base(&a, config->endpoint);
+    if (!server || !base || !(server->endpoint = strdup(base)))
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     if (config->dump_dir && asprintf(&server->dump_file, "%s/" SERVER_EVIDENCE_FILE, config->dump_dir) < 0) {
         server->dump_file = NULL;
         return failure_set(why, FAILURE_NO_MEMORY, "out of memory");
     }
-    for (len = strlen(server->endpoint); len && server->endpoint[len - 1] == '/'; len--)
-        server->endpoint[len - 1] = 0;
     if (!server_http_client(config, &server->http, why))
         return false;
     *ret = TAKE(server);

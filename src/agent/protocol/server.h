@@ -28,6 +28,9 @@ struct server_config {
 
 /* The net.* keys but the certificate of our own, which only the monitor is shown; for one endpoint; borrows from `config`. */
 struct server_config server_config_of(const struct agent_config *config, const char *endpoint);
+/* The address that calls are put behind. Some clients are given that of the call itself (3.1): "https://host/attest/AzureGuest?api-version=2020-10-01"
+ * is https://host. NULL: no memory. */
+char *server_base(struct arena *a, const char *address);
 /* Whether it is one that we call: https, or what net.allow_insecure_loopback allows; else NO_ENDPOINT. */
 MUST_CHECK bool server_check_address(const struct server_config *config, struct failure *why);
 MUST_CHECK bool server_open(const struct server_config *config, struct server **ret, struct failure *why);

@@ -20,15 +20,6 @@ static struct machine_places machine_of(const struct places *places, const struc
                                     .may_run = !*places->root };
 }
 
-static const char *trimmed(struct arena *a, const char *url)
-{
-    struct bytes text = bytes_of_string(url);
-
-    while (text.len && text.data[text.len - 1] == '/')
-        text.len--;
-    return arena_string(a, text);
-}
-
 static size_t list_endpoints(struct invocation *in, struct net_endpoint *ret)
 {
     const struct {
@@ -40,7 +31,7 @@ static size_t list_endpoints(struct invocation *in, struct net_endpoint *ret)
     size_t n = 0;
 
     for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
-        const char *url = all[i].url && *all[i].url ? trimmed(&in->arena, all[i].url) : NULL;
+        const char *url = all[i].url && *all[i].url ? server_base(&in->arena, all[i].url) : NULL;
 
         if (url)
             ret[n++] = (struct net_endpoint){ .role = all[i].role, .url = url, .attests = all[i].attests };

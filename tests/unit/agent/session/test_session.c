@@ -130,6 +130,36 @@ TEST(the_state_folder_tells_key_machine_progress_and_token)
     CHECK_STRING(g.stub.problem, "");
 }
 
+/* guest-agent.md 3.1: other clients are given the address of the call itself, and settings were written for them. */
+TEST(an_address_that_goes_on_to_the_call_is_that_of_the_server)
+{
+    static const struct {
+        const char *address, *base;
+    } cases[] = {
+        { "https://h", "https://h" },
+        { "https://h:8443/", "https://h:8443" },
+        { "https://h/a/b//", "https://h/a/b" },
+        { "https://h/attest/AzureGuest", "https://h" },
+        { "https://h/attest/AzureGuest?api-version=2020-10-01", "https://h" },
+        { "https://h/a/attest/Tpm?api-version=2022-08-01", "https://h/a" },
+        { "https://h/attest/Other", "https://h/attest/Other" },
+        { "https://h/attest/Tpm/x", "https://h/attest/Tpm/x" },
+        { "https://h/report?api-version=1", "https://h/report?api-version=1" }, /* a foreign relying party's own */
+        { "https://h/?next=/attest/Tpm", "https://h/?next=/attest/Tpm" },
+    };
+    struct session session CLEANUP(session_done) = { 0 };
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    WITH_GUEST(g);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        CHECK_STRING(server_base(&g.arena, cases[i].address), cases[i].base);
+    g.config.endpoint = arena_printf(&g.arena, "%s/attest/Tpm?api-version=2022-08-01", g.stub.endpoint);
+    session_init(&session, &g.config);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_STRING(g.stub.problem, "");
+}
+
 TEST(requests_are_signed_as_the_server_says_it_takes_them_and_with_ps256_when_it_says_nothing)
 {
     WITH_SESSION(g, session);
