@@ -43,12 +43,14 @@ struct net_target {
 };
 
 bool net_resolve(struct diagnosis *d, struct net_target *target);       /* net_resolve.c: NET.01 */
-void net_route(struct diagnosis *d, const struct net_target *target);   /* net_reach.c: NET.02 */
+void net_route(struct diagnosis *d, const struct net_target *target);   /* net_connect.c: NET.02 */
 bool net_connect(struct diagnosis *d, const struct net_target *target); /* net_connect.c: NET.03 */
 void net_filters(struct diagnosis *d, bool may_run, bool connects);     /* net_filters.c: NET.04 */
 
 /* net_reach.c: what the system wants before the first socket. */
 void net_begin(void);
+/* NET.02 for one address. */
+void net_route_to(struct diagnosis *d, const struct net_target *target, const struct net_address *a);
 
 /* net_reach.c: one address that is being connected to, without waiting for it. net_attempts_wait waits until something happens to one that is still
  * NET_TRYING, at most `wait_ms`. */

@@ -1,8 +1,21 @@
-/* NET.03: TCP to the target, on whichever of its addresses answers first. */
+/* NET.02 and NET.03: the route, once for each family; TCP, on whichever of the target's addresses answers first. */
 #include "base/clock.h"
 #include "diagnose/net.h"
 
 enum { CONNECT_TRIES = 3, CONNECT_MS = 3000 };
+
+void net_route(struct diagnosis *d, const struct net_target *target)
+{
+    bool seen[2] = { false, false };
+
+    for (size_t i = 0; i < target->n; i++) {
+        bool *family_seen = &seen[target->addresses[i].at.ss_family == AF_INET6];
+
+        if (!*family_seen)
+            net_route_to(d, target, &target->addresses[i]);
+        *family_seen = true;
+    }
+}
 
 enum outcome { CONNECTED, REFUSED, NO_ANSWER };
 

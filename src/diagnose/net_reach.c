@@ -38,7 +38,7 @@ static int mtu_of(int fd, const char *interface)
 }
 
 /* Connecting a datagram socket asks for the route and sends nothing. */
-static void route_to(struct diagnosis *d, const struct net_target *target, const struct net_address *a)
+void net_route_to(struct diagnosis *d, const struct net_target *target, const struct net_address *a)
 {
     int fd = socket(a->at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct sockaddr_storage own = { 0 };
@@ -62,19 +62,6 @@ static void route_to(struct diagnosis *d, const struct net_target *target, const
     }
     if (fd >= 0)
         close(fd);
-}
-
-void net_route(struct diagnosis *d, const struct net_target *target)
-{
-    bool seen[2] = { false, false };
-
-    for (size_t i = 0; i < target->n; i++) {
-        bool *family_seen = &seen[target->addresses[i].at.ss_family == AF_INET6];
-
-        if (!*family_seen)
-            route_to(d, target, &target->addresses[i]);
-        *family_seen = true;
-    }
 }
 
 /* ---- attempts ---- */

@@ -24,7 +24,7 @@ static const char *own_address(struct diagnosis *d, const struct net_address *a)
     return arena_string(d->arena, bytes_of_string(text));
 }
 
-static void route_to(struct diagnosis *d, const struct net_target *target, const struct net_address *a)
+void net_route_to(struct diagnosis *d, const struct net_target *target, const struct net_address *a)
 {
     struct sockaddr_storage to = a->at;
     MIB_IF_ROW2 row = { 0 };
@@ -47,19 +47,6 @@ static void route_to(struct diagnosis *d, const struct net_target *target, const
                       row.Alias[0] ? registry_narrow(d, row.Alias) : arena_printf(d->arena, "interface %lu", (unsigned long)index),
                       own ? own : "?", (unsigned long)row.Mtu);
     c->subject = target->subject;
-}
-
-void net_route(struct diagnosis *d, const struct net_target *target)
-{
-    bool seen[2] = { false, false };
-
-    for (size_t i = 0; i < target->n; i++) {
-        bool *family_seen = &seen[target->addresses[i].at.ss_family == AF_INET6];
-
-        if (!*family_seen)
-            route_to(d, target, &target->addresses[i]);
-        *family_seen = true;
-    }
 }
 
 static enum net_progress progress_of(int error)

@@ -78,6 +78,8 @@ static bool decrypt_for(HCRYPTMSG message, PCCERT_CONTEXT cert, DWORD recipient,
                                            &how.dwKeySpec, &ours))
         return failed(err, "the certificate's key is not here, or not for us");
     how.hCryptProv = key;
+    if (how.dwKeySpec != CERT_NCRYPT_KEY_SPEC)
+        how.dwKeySpec = AT_KEYEXCHANGE; /* the only one of an old provider's two keys that decrypts */
     done = CryptMsgControl(message, 0, CMSG_CTRL_DECRYPT, &how) || failed(err, "it is not encrypted to this certificate, or it is damaged");
     if (ours && how.dwKeySpec == CERT_NCRYPT_KEY_SPEC)
         NCryptFreeObject(key);

@@ -19,6 +19,9 @@ MUST_CHECK bool verb_take_turn(struct invocation *in, struct lock *ret_turn, str
 /* state.c: what `reset` does, for an uninstall that purges: the files go even when the TPM does not give its key away. The exit code. */
 int verb_purge(struct invocation *in);
 
+/* install.c, ../windows/install.c: what install put in place, once the services have stopped. The turn is given up where its file goes away, too. */
+void verb_take_away(struct invocation *in, struct service_control *services, bool purged, struct lock *turn);
+
 /* Prints "VERB: why", gives `code`. */
 int verb_refused(const char *verb, int code, const struct err *err);
 

@@ -1,4 +1,4 @@
-/* The verbs install and uninstall (guest-agent.md 6.5): user, program, units, folders. Both may be repeated; neither talks to a network. */
+/* The verb install on Linux, and what uninstall takes away (guest-agent.md 6.5): user, program, units, folders. */
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 #include "agent/files/folder.h"
 #include "agent/handler/handler.h"
 #include "agent/handler/owner.h"
-#include "agent/handler/record.h"
 #include "agent/verbs/handler_verbs.h"
 #include "base/file.h"
 
@@ -155,38 +154,10 @@ static void remove_run_folders(struct invocation *in)
             fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
 }
 
-static bool purge_is_wanted(struct invocation *in)
+void verb_take_away(struct invocation *in, struct service_control *services, bool purged UNUSED, struct lock *turn UNUSED)
 {
-    struct handler_record record;
     struct err err = ERR_INIT;
 
-    return record_read(&in->arena, in->places_of.handler_record, &record, &err) && record.purge;
-}
-
-int verb_uninstall(struct invocation *in)
-{
-    struct service_control services;
-    struct err err = ERR_INIT;
-    char owner[OWNER_MAX];
-    struct handler h;
-    struct lock turn CLEANUP(lock_release) = { .file = -1 };
-    bool purge;
-
-    if (!verb_may_install(in, "uninstall"))
-        return VERB_EXIT_MISSING;
-    if (!verb_take_turn(in, &turn, &err))
-        fprintf(stderr, "trueboot-agent: uninstall: %s; it goes away all the same\n", err.text);
-    if (!handler_locate(&in->arena, &h, &err) || !verb_services(in, &services, &err))
-        return verb_refused("uninstall", VERB_EXIT_INTERNAL, &err);
-    if (owner_read(&in->places_of, owner) && strcmp(owner, h.version) != 0) {
-        printf("trueboot-agent %s leaves everything to version %s\n", h.version, owner);
-        return VERB_EXIT_OK;
-    }
-    if (!services.ops->stop(&services, &err))
-        fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
-    purge = in->purge || purge_is_wanted(in);
-    if (purge && verb_purge(in) != VERB_EXIT_OK)
-        fprintf(stderr, "trueboot-agent: uninstall: the identity could not be wiped entirely\n");
     remove_units(in);
     remove_below(in, in->places_of.program_dir, "trueboot-agent");
     rmdir(in->places_of.program_dir);
@@ -195,12 +166,10 @@ int verb_uninstall(struct invocation *in)
     remove_below(in, in->places_of.etc_dir, "handler-ca.pem");
     rmdir(in->places_of.etc_dir); /* unless people's settings are in it */
     owner_forget(&in->places_of);
-    if (!services.ops->units_changed(&services, &err))
+    if (!services->ops->units_changed(services, &err))
         fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
     if (!has_package(in)) {
         remove_run_folders(in);
         remove_user(in);
     }
-    printf("trueboot-agent %s is uninstalled; the machine's identity %s\n", h.version, purge ? "is wiped, too" : "stays");
-    return VERB_EXIT_OK;
 }

@@ -1,5 +1,4 @@
-/* The verbs install and uninstall on Windows (guest-agent.md 6.5): program, folders, services, event source; by hand, or of a VM extension.
- * Both may be repeated; neither talks to a network. */
+/* The verb install on Windows, and what uninstall takes away (guest-agent.md 6.5): program, folders, services, event source; by hand, or of a VM extension. */
 #include <windows.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,6 @@
 #include "agent/files/folder.h"
 #include "agent/handler/handler.h"
 #include "agent/handler/owner.h"
-#include "agent/handler/record.h"
 #include "agent/tpm/device.h"
 #include "agent/verbs/handler_verbs.h"
 #include "agent/windows/access.h"
@@ -147,14 +145,6 @@ static void remove_program(struct invocation *in)
     RemoveDirectoryA(in->places_of.program_dir);
 }
 
-static bool purge_is_wanted(struct invocation *in)
-{
-    struct handler_record record;
-    struct err err = ERR_INIT;
-
-    return in->purge || (record_read(&in->arena, in->places_of.handler_record, &record, &err) && record.purge);
-}
-
 static void remove_folders(struct invocation *in, bool purged)
 {
     const struct places *p = &in->places_of;
@@ -167,15 +157,11 @@ static void remove_folders(struct invocation *in, bool purged)
     RemoveDirectoryA(p->etc_dir); /* unless people's settings, or the identity, are in it */
 }
 
-static void remove_everything(struct invocation *in, struct service_control *services, bool purge)
+void verb_take_away(struct invocation *in, struct service_control *services, bool purged, struct lock *turn)
 {
-    struct err err = ERR_INIT;
     const char *logs = log_folder(&in->arena), *ca = arena_printf(&in->arena, "%s/handler-ca.pem", in->places_of.etc_dir);
+    struct err err = ERR_INIT;
 
-    if (!services->ops->stop(services, &err))
-        fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
-    if (purge && verb_purge(in) != VERB_EXIT_OK)
-        fprintf(stderr, "trueboot-agent: uninstall: the identity could not be wiped\n");
     if (services->ops != &service_none_ops) {
         if (!scm_remove(&err))
             fprintf(stderr, "trueboot-agent: uninstall: %s\n", err.text);
@@ -189,31 +175,6 @@ static void remove_everything(struct invocation *in, struct service_control *ser
     if (ca)
         remove_file(ca);
     owner_forget(&in->places_of);
-    remove_folders(in, purge);
-}
-
-int verb_uninstall(struct invocation *in)
-{
-    struct service_control services;
-    struct err err = ERR_INIT;
-    char owner[OWNER_MAX];
-    struct handler h;
-    struct lock turn CLEANUP(lock_release) = { .file = -1 };
-    bool purge;
-
-    if (!verb_may_install(in, "uninstall"))
-        return VERB_EXIT_MISSING;
-    if (!verb_take_turn(in, &turn, &err))
-        fprintf(stderr, "trueboot-agent: uninstall: %s; it goes away all the same\n", err.text);
-    if (!handler_locate(&in->arena, &h, &err) || !verb_services(in, &services, &err))
-        return verb_refused("uninstall", VERB_EXIT_INTERNAL, &err);
-    if (owner_read(&in->places_of, owner) && strcmp(owner, h.version) != 0) {
-        printf("trueboot-agent %s leaves everything to version %s\n", h.version, owner);
-        return VERB_EXIT_OK;
-    }
-    purge = purge_is_wanted(in);
-    lock_release(&turn); /* the folder that it lies in goes */
-    remove_everything(in, &services, purge);
-    printf("trueboot-agent %s is uninstalled; the machine's identity %s\n", h.version, purge ? "is wiped, too" : "stays");
-    return VERB_EXIT_OK;
+    lock_release(turn);
+    remove_folders(in, purged);
 }
