@@ -62,6 +62,11 @@ def main():
                   run.stderr + str(info)[:600])
         run = agent(PROGRAM, rig, port, state, "run", "--no-start-delay", "--cycles", "1", "--set", "net.ca_file=Z:" + os.path.join(work, "roots.pem"))
         tap.check("TLS_UNTRUSTED" in run.stderr and "accepted" not in run.stderr, "a server of another CA gets nothing from it", run.stderr)
+        secret = os.path.join(work, "proxy.credentials")
+        with open(secret, "w") as file:
+            file.write("user:password\n")
+        run = agent(PROGRAM, rig, port, state, "once", "--set", "net.proxy_credentials_file=Z:" + secret)
+        tap.check(run.returncode == 0, "a secret's file is read: who else may is its access list's business", run.stderr)
         run = agent(PROGRAM, rig, port, state, "run", "--set", "attest.endpiont=x")
         tap.check(run.returncode == 53 and "attest.endpoint" in run.stderr, "a mistyped setting is refused with the nearest one", run.stderr)
         run = agent(PROGRAM, rig, port, state, "reset")

@@ -20,7 +20,7 @@ bool secret_file_read(const char *key, const char *path, size_t max, struct aren
 
     if (stat(path, &s) != 0)
         return failure_set(why, FAILURE_BAD_SETTINGS, "%s: %s", key, strerror(errno));
-    if (s.st_mode & 077)
+    if (secret_file_is_shared(path))
         return failure_set(why, FAILURE_BAD_SETTINGS, "%s may be read by others: chmod 0600", key);
     if (!file_read_in(a, path, max, &text, &err))
         return failure_set(why, FAILURE_BAD_SETTINGS, "%s cannot be read: %s", key, err_slug(err.code));

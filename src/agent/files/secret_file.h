@@ -8,3 +8,5 @@
 MUST_CHECK bool secret_file_read(const char *key, const char *path, size_t max, struct arena *a, struct bytes *ret, struct failure *why);
 /* Whether others may read or write the file, or its group may write it: a group that may read it was given that. False for what is not there. */
 bool secret_file_is_open(const char *path);
+/* Whether anybody but the owner may do anything with it; stricter than the former. Windows: false for both, access lists say it there. */
+bool secret_file_is_shared(const char *path);

@@ -7,3 +7,10 @@ bool secret_file_is_open(const char *path)
 
     return stat(path, &s) == 0 && (s.st_mode & (S_IRWXO | S_IWGRP));
 }
+
+bool secret_file_is_shared(const char *path)
+{
+    struct stat s;
+
+    return stat(path, &s) == 0 && (s.st_mode & (S_IRWXG | S_IRWXO));
+}

@@ -2,3 +2,4 @@
 #include "agent/files/secret_file.h"
 
 bool secret_file_is_open(const char *path UNUSED) { return false; }
+bool secret_file_is_shared(const char *path UNUSED) { return false; }

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "agent/protocol/server.h"
+#include "agent/files/secret_file.h"
 #include "http/client/proxy.h"
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static bool read_credentials(const char *path, struct arena *a, const char **ret
         return true;
     if (stat(path, &s) != 0)
         return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file: %s", strerror(errno));
-    if (s.st_mode & 077)
+    if (secret_file_is_shared(path))
         return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file may be read by others: chmod 0600");
     if (!file_read_in(a, path, CREDENTIALS_MAX, &text, &err)) /* where it lies is nobody's business: this ends up in reports */
         return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file cannot be read: %s", err_slug(err.code));
@@ -51,7 +52,7 @@ static bool check_certificate(const struct server_config *config, struct failure
         return failure_set(why, FAILURE_BAD_SETTINGS, "net.client_cert_file and net.client_key_file go together: one is missing");
     if (config->key_file && stat(config->key_file, &s) != 0)
         return failure_set(why, FAILURE_TLS, "net.client_key_file: %s", strerror(errno));
-    return !config->key_file || !(s.st_mode & 077) ||
+    return !config->key_file || !secret_file_is_shared(config->key_file) ||
            failure_set(why, FAILURE_TLS, "net.client_key_file may be read by others: chmod 0600");
 }
 
