@@ -59,11 +59,11 @@ bench: all
 	@$(BUILD)/bench/bench
 	@$(BUILD)/bench/load where 4000
 
-# The VM extension: packaging/ in the build folder.
+# Debian packages: deb/ in the build folder.
 deb:
 	@tools/make_deb $(BUILD)
 
-# Both systems' where both can be built.
+# The VM extension: packaging/ in the build folder; both systems' where both can be built.
 extension-package: all
 	@ninja -C $(BUILD) --quiet extension-package && ls $(BUILD)/packaging/GuestAttestation-*.zip
 	@if command -v x86_64-w64-mingw32-gcc >/dev/null; then $(MAKE) --no-print-directory windows-extension-package; \
