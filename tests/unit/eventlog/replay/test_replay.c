@@ -673,6 +673,25 @@ TEST(an_event_that_one_quoted_bank_lacks_is_never_proved)
         }
 }
 
+/* A register is explained in every quoted bank or in none; unexplained, nothing of it counts, not even what came first in it. */
+TEST(what_a_quoted_bank_holds_and_the_log_does_not_explains_nothing)
+{
+    struct log_builder b CLEANUP(log_builder_done) = { 0 };
+    struct trial t CLEANUP(done) = { 0 };
+
+    bank_without_digests(&b); /* of registers 0 to 7 */
+    REQUIRE(run(&t, log_builder_bytes(&b), &b.pcrs));
+    for (unsigned pcr = 0; pcr < 8; pcr++)
+        CHECK_INT(replayed_register(t.replayed, pcr), REGISTER_MISMATCH);
+    CHECK_INT(replayed_register(t.replayed, 8), REGISTER_EXPLAINED);
+    for (size_t i = 0; i < t.log.n_events; i++) {
+        if (t.log.events[i].pcr >= 8)
+            continue;
+        CHECK_INT(replayed_mark(t.replayed, i)->proof, PROOF_LABEL);
+        CHECK(!replayed_before_separator(t.replayed, i));
+    }
+}
+
 TEST(a_quote_of_nothing_is_refused)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
