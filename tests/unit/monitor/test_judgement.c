@@ -36,7 +36,6 @@ static struct judged *attest_and_judge(struct fixture *f, const struct test_vm *
     return j;
 }
 
-/* Evidence whose registers moved while they were quoted: authentic, and it cannot be judged. */
 static const char *status_of_vm(struct fixture *f, const struct test_vm *vm, const char **ret_reason)
 {
     struct answer answer;
@@ -341,6 +340,12 @@ TEST(a_boot_whose_counters_went_back_is_not_learned)
     CHECK_INT(j->verdict, VERDICT_UNHEALTHY);
     CHECK_INT(j->baseline_version, 0);
     CHECK_INT(attest_and_judge(&f, vm)->verdict, VERDICT_UNHEALTHY);
+    /* nor is a sound boot after it, until a person has approved it */
+    for (int i = 0; i < 2; i++)
+        REQUIRE(fixture_reboot(&f, vm, &(struct boot_shape){ 0 }));
+    j = attest_and_judge(&f, vm);
+    CHECK(j->verdict == VERDICT_UNHEALTHY && !findings_have(&j->appraisal.findings, FINDING_SECUREBOOT_DISABLED));
+    CHECK_INT(j->baseline_version, 0);
 }
 
 /* TPM 2.0 Library Part 1, 36.3: within a boot Clock runs forward, safe or not; over a power failure an unsafe one may lag by 2^22 ms. */
@@ -460,6 +465,21 @@ TEST(two_vms_that_claim_one_tpm_are_both_unhealthy_until_it_is_released)
     CHECK_STRING(status_of_vm(&f, vm, NULL), "Healthy");
 }
 
+/* Whose boot it was is in dispute: it may be the copy's. */
+TEST(a_boot_of_a_vm_whose_tpm_another_claims_is_not_learned)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const char *key = arena_printf(&f.a, STORE_SETTING_DUPLICATE, vm->uuid);
+    struct err err = ERR_INIT;
+
+    REQUIRE_OK(store_setting_put(f.store, key, BYTES_LIT("22222222-2222-4333-8444-000000000002"), &err), err);
+    CHECK(findings_have(&attest_and_judge(&f, vm)->findings, FINDING_TPM_IDENTITY_DUPLICATED));
+    CHECK_INT(judged_now(&f, vm)->baseline_version, 0);
+    REQUIRE_OK(store_setting_delete(f.store, key, &err), err);
+    CHECK_INT(attest_and_judge(&f, vm)->baseline_version, 1);
+}
+
 TEST(a_command_line_that_is_a_findings_name_hides_no_copy)
 {
     FIXTURE(f);
@@ -575,7 +595,7 @@ TEST(a_genuine_record_under_another_name_vm_or_provider_is_refused)
     CHECK(!monitor_judge(&f.monitor, &f.a, two->uuid, j, &err) && err.code == ERR_UNTRUSTED);
 }
 
-/* A report token is signed by the same key, and is no record. */
+/* Report tokens have keys of their own. */
 TEST(a_token_is_no_record)
 {
     FIXTURE(f);
@@ -586,7 +606,48 @@ TEST(a_token_is_no_record)
 
     REQUIRE(j && attest_once(&f, vm, &token));
     REQUIRE(put_record(&f, vm, "00000000000000000000000000000001", token, "shared"));
-    CHECK(!monitor_judge(&f.monitor, &f.a, vm->uuid, j, &err));
+    CHECK(!monitor_judge(&f.monitor, &f.a, vm->uuid, j, &err) && err.code == ERR_UNTRUSTED);
+}
+
+/* The payload of the latest record under another id, signed by the record key as a JWS of type `typ`. */
+static bool sign_as(struct fixture *f, const struct test_vm *vm, const char *id, const char *typ, struct bytes *ret)
+{
+    const struct signing_key *key;
+    struct store_appraisal row;
+    struct bytes payload;
+    struct err err = ERR_INIT;
+    struct jws jws;
+    size_t at;
+
+    if (!store_appraisal_latest(f->store, &f->a, vm->uuid, &row, &err) ||
+        !jws_parse(&f->a, row.record, LIMIT_ATTEST_BODY_BYTES, &jws, &err) || !arena_copy(&f->a, jws.claimed_payload, &payload) ||
+        !keyring_signer(f->attestation.keys[KEY_USE_RECORD], fixture_time, 0, &key, &err))
+        return false;
+    at = bytes_find(payload, bytes_of_string(row.id));
+    if (at == SIZE_MAX || strlen(row.id) != strlen(id))
+        return false;
+    memcpy((uint8_t *)payload.data + at, id, strlen(id));
+    return jws_sign(&f->a, key->key, key->algorithm,
+                    bytes_of_string(arena_printf(&f->a, "{\"typ\":\"%s\",\"alg\":\"%s\",\"kid\":\"%s\"}", typ,
+                                                 jws_algorithm_name(key->algorithm), key->kid)),
+                    payload, ret, &err);
+}
+
+TEST(what_the_record_key_signed_as_something_else_is_no_record)
+{
+    static const char *const id = "00000000000000000000000000000001";
+    FIXTURE(f);
+    struct test_vm *one = fixture_vm(&f, "web1"), *two = fixture_vm(&f, "web2");
+    struct judged *j = ARENA_NEW(&f.a, struct judged);
+    struct bytes record;
+    struct err err = ERR_INIT;
+
+    REQUIRE(j && attest_and_judge(&f, one)->verdict == VERDICT_HEALTHY && attest_and_judge(&f, two)->verdict == VERDICT_HEALTHY);
+    REQUIRE(sign_as(&f, one, id, "trueboot-appraisal+jws", &record) && put_record(&f, one, id, record, "shared"));
+    REQUIRE_OK(monitor_judge(&f.monitor, &f.a, one->uuid, j, &err), err);
+    CHECK_STRING(j->appraisal.id, id);
+    REQUIRE(sign_as(&f, two, id, "JWT", &record) && put_record(&f, two, id, record, "shared"));
+    CHECK(!monitor_judge(&f.monitor, &f.a, two->uuid, j, &err) && err.code == ERR_UNTRUSTED);
 }
 
 TEST(one_vm_that_cannot_be_judged_does_not_hide_the_others)

@@ -186,6 +186,29 @@ TEST(a_report_without_a_token_counts_as_contact_only)
     CHECK(bytes_find(answer.body, BYTES_LIT("\x1b")) == SIZE_MAX && bytes_find(answer.body, BYTES_LIT("\\u001b")) == SIZE_MAX);
 }
 
+/* The verdict that there is was on the boot before. */
+TEST(an_agent_that_speaks_of_a_later_boot_ends_what_was_said_of_the_one_before)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    const char *same = arena_printf(&f.a, "{\"state\":\"idle\",\"resetCount\":%u}", vm->boot.clock.reset_count),
+               *later = arena_printf(&f.a, "{\"state\":\"idle\",\"resetCount\":%u}", vm->boot.clock.reset_count + 1);
+    struct answer answer;
+
+    REQUIRE(attest_once(&f, vm, NULL));
+    say(&f, vm, "/heartbeat", same, &answer);
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Healthy"));
+    say(&f, vm, "/heartbeat", later, &answer);
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Pending"));
+    fixture_time += health_times_default.boot_deadline;
+    say(&f, vm, "/heartbeat", later, &answer);
+    fixture_time++;
+    fixture_ask(&f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    CHECK(json_is_string(json_at(answer.json, "properties", "healthStatus", NULL), "Unknown"));
+}
+
 /* guest-agent.md 9.4: what the agent noticed is for the operator, as long as it says so. */
 TEST(what_an_agent_notices_stands_in_the_status_until_it_no_longer_says_so)
 {
