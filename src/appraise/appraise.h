@@ -56,7 +56,8 @@ struct appraised {
 
 /* appraise fills *ret with memory of `a` (views into the evidence, which must outlive it). False only when no appraisal could be
  * made at all (ERR_NO_MEMORY, ERR_LIMIT): never for what the evidence says. */
+MUST_CHECK bool appraise(struct arena *a, const struct appraise_request *request, struct appraised *ret, struct err *err);
+
 struct json_out;
 /* appraised_put_rules puts what the policy did, rule by rule, as the members "rules" and, where it failed, "policyError". */
 void appraised_put_rules(struct json_out *out, const struct appraised *appraised);
-MUST_CHECK bool appraise(struct arena *a, const struct appraise_request *request, struct appraised *ret, struct err *err);
