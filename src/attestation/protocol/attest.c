@@ -148,7 +148,8 @@ static const char *assurance_of(const struct attestation *t)
     return t->ak.pinned ? ASSURANCE_ADMIN_APPROVED : ASSURANCE_CLOUD_AK;
 }
 
-static bool name_appraisal(struct appraisal *appraisal, struct attestation *t, struct err *err)
+/* Whose it is, which is a finding when the key was replaced; so the verdict is that of all findings only here. */
+static bool complete_appraisal(struct appraisal *appraisal, struct attestation *t, struct err *err)
 {
     uint8_t id[(APPRAISAL_ID_LEN - 1) / 2];
 
@@ -220,7 +221,7 @@ static bool appraise_request(struct attestation *t, struct err *err)
         return false;
     if (t->boot)
         boot_evidence_judge(t->boot, t->ak.key, &t->appraised);
-    return check_certified_keys(t, err) && name_appraisal(&t->appraised.appraisal, t, err);
+    return check_certified_keys(t, err) && complete_appraisal(&t->appraised.appraisal, t, err);
 }
 
 /* {"version":1,"vm":…,"time":…,"nonce":…,"current_attestation":…}: what `trueboot verify` reads again later. */
