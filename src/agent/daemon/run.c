@@ -265,7 +265,7 @@ static void tell_failure(struct outage *o, const char *what, const struct failur
     if (!outage_tell(o, why->id, clock_monotonic_ms(), &untold))
         return;
     snprintf(times, sizeof times, "%u", untold);
-    log_event(LOG_WARNING, what, "code", failure_name(why->id), "why", why->text, "untold", times, NULL);
+    log_event(LOG_WARNING, what, "code", failure_name(why->id), "why", why->text, untold ? "repeated" : NULL, times, NULL);
 }
 
 static void note_failure(struct daemon *d, const struct failure *why)
