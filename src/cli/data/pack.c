@@ -111,7 +111,7 @@ static int run_pack(struct cli *cli)
 
 static const struct cli_option pack_options[] = {
     { "out", "FILE", "where to put the pack" },
-    { "sign", "KEY", "sign it with this private key (PEM: P-256, or RSA of 3072 bits)" },
+    { "sign", "KEY", "sign it with this private key (PEM: P-256, P-384, P-521, or RSA of at least 2048 bits)" },
     { "name", "NAME", "what the pack is called; without it, its file's name" },
     { "as-of", "DATE", "the date of the pack and of the lists in it; without it, now", VALUE_DATE },
     { "forbid", "CERT", "what this certificate signed is forbidden (repeatable)" },
