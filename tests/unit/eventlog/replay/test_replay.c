@@ -542,19 +542,22 @@ TEST(records_that_came_after_the_quote_say_nothing)
 TEST(a_log_that_says_more_than_the_quote_is_no_explanation_otherwise)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 }, c CLEANUP(log_builder_done) = { 0 };
-    struct trial t CLEANUP(done) = { 0 }, more CLEANUP(done) = { 0 }, one CLEANUP(done) = { 0 };
-    struct pcr_set before, half;
+    struct trial t CLEANUP(done) = { 0 }, more CLEANUP(done) = { 0 }, one CLEANUP(done) = { 0 }, between CLEANUP(done) = { 0 };
+    struct pcr_set before, ready, half;
 
     log_builder_sound_boot(&b, two_banks, 2);
     before = b.pcrs;
     add_record(&b, 11, "ready");
-    half = b.pcrs;
+    ready = half = b.pcrs;
     half.banks[0].value[11] = before.banks[0].value[11];
     REQUIRE(run(&one, log_builder_bytes(&b), &half));
     CHECK_INT(replayed_register(one.replayed, 11), REGISTER_MISMATCH);
     log_add_hashing(&b, 11, EVENT_TYPE(EV_IPL), BYTES_LIT("x"), BYTES_LIT("something"));
     REQUIRE(run(&t, log_builder_bytes(&b), &before));
     CHECK_INT(replayed_register(t.replayed, 11), REGISTER_MISMATCH);
+    add_record(&b, 11, "later"); /* does not excuse what stands in front of it */
+    REQUIRE(run(&between, log_builder_bytes(&b), &ready));
+    CHECK_INT(replayed_register(between.replayed, 11), REGISTER_MISMATCH);
     log_builder_sound_boot(&c, two_banks, 2);
     add_record(&c, 11, "ready");
     REQUIRE(run(&more, log_builder_bytes(&c), &b.pcrs)); /* the TPM has more than the log */
