@@ -610,7 +610,7 @@ TEST(a_token_is_no_record)
 }
 
 /* The payload of the latest record under another id, signed by the record key as a JWS of type `typ`. */
-static bool sign_as(struct fixture *f, const struct test_vm *vm, const char *id, const char *typ, struct bytes *ret)
+static bool sign_as(struct fixture *f, const struct test_vm *vm, const char *id, const char *typ, bool other_issuer, struct bytes *ret)
 {
     const struct signing_key *key;
     struct store_appraisal row;
@@ -627,27 +627,36 @@ static bool sign_as(struct fixture *f, const struct test_vm *vm, const char *id,
     if (at == SIZE_MAX || strlen(row.id) != strlen(id))
         return false;
     memcpy((uint8_t *)payload.data + at, id, strlen(id));
+    if (other_issuer) {
+        at = bytes_find(payload, BYTES_LIT("\"provider\":\"http"));
+        if (at == SIZE_MAX)
+            return false;
+        ((uint8_t *)payload.data)[at + strlen("\"provider\":\"")] = 'x';
+    }
     return jws_sign(&f->a, key->key, key->algorithm,
                     bytes_of_string(arena_printf(&f->a, "{\"typ\":\"%s\",\"alg\":\"%s\",\"kid\":\"%s\"}", typ,
                                                  jws_algorithm_name(key->algorithm), key->kid)),
                     payload, ret, &err);
 }
 
-TEST(what_the_record_key_signed_as_something_else_is_no_record)
+TEST(what_the_record_key_signed_as_something_else_or_for_another_issuer_is_no_record)
 {
     static const char *const id = "00000000000000000000000000000001";
     FIXTURE(f);
-    struct test_vm *one = fixture_vm(&f, "web1"), *two = fixture_vm(&f, "web2");
+    struct test_vm *one = fixture_vm(&f, "web1"), *two = fixture_vm(&f, "web2"), *three = fixture_vm(&f, "web3");
     struct judged *j = ARENA_NEW(&f.a, struct judged);
     struct bytes record;
     struct err err = ERR_INIT;
 
     REQUIRE(j && attest_and_judge(&f, one)->verdict == VERDICT_HEALTHY && attest_and_judge(&f, two)->verdict == VERDICT_HEALTHY);
-    REQUIRE(sign_as(&f, one, id, "trueboot-appraisal+jws", &record) && put_record(&f, one, id, record, "shared"));
+    REQUIRE(sign_as(&f, one, id, "trueboot-appraisal+jws", false, &record) && put_record(&f, one, id, record, "shared"));
     REQUIRE_OK(monitor_judge(&f.monitor, &f.a, one->uuid, j, &err), err);
     CHECK_STRING(j->appraisal.id, id);
-    REQUIRE(sign_as(&f, two, id, "JWT", &record) && put_record(&f, two, id, record, "shared"));
+    REQUIRE(sign_as(&f, two, id, "JWT", false, &record) && put_record(&f, two, id, record, "shared"));
     CHECK(!monitor_judge(&f.monitor, &f.a, two->uuid, j, &err) && err.code == ERR_UNTRUSTED);
+    REQUIRE(attest_and_judge(&f, three)->verdict == VERDICT_HEALTHY);
+    REQUIRE(sign_as(&f, three, id, "trueboot-appraisal+jws", true, &record) && put_record(&f, three, id, record, "shared"));
+    CHECK(!monitor_judge(&f.monitor, &f.a, three->uuid, j, &err) && err.code == ERR_UNTRUSTED);
 }
 
 TEST(one_vm_that_cannot_be_judged_does_not_hide_the_others)
