@@ -147,6 +147,8 @@ static void note_steps(const struct compose_facts *facts, struct handler_status 
         clock_format(d->cert_until_ms, until);
     snprintf(key, sizeof key, "AK %.12s%s%s%.10s", d->ak_name, strlen(d->ak_name) > 12 ? ".." : "",
              until[0] ? " certificate valid to " : "", until);
+    if (d->failure[0] && outcome_of(d->failure)->concerns == SUBSTATUS_CONFIGURATION) /* weighs more than a warning about a setting */
+        note_step(to, d, SUBSTATUS_CONFIGURATION, false, "");
     note_step(to, d, SUBSTATUS_TPM_ACCESS, d->ak_name[0] != 0, "the TPM answers");
     note_step(to, d, SUBSTATUS_EVENT_LOG, judged, "sent with the evidence");
     note_step(to, d, SUBSTATUS_PROVIDER_REACHABLE, judged, "the attestation service answers");

@@ -236,6 +236,31 @@ TEST(warnings_about_settings_are_a_substatus)
     CHECK_INT(s.status, STATUS_SUCCESS);
 }
 
+TEST(an_address_that_is_no_servers_is_a_matter_of_configuration)
+{
+    static const struct {
+        const char *failure;
+        enum status_word status;
+    } cases[] = { { "WRONG_ENDPOINT", STATUS_SUCCESS }, { "NO_ENDPOINT", STATUS_WARNING }, { "BAD_SETTINGS", STATUS_ERROR } };
+    static const char *const warnings[] = { "a mistyped key" };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct daemon_state d = idle();
+        struct compose_facts f = facts_of(&d);
+        struct handler_status s;
+
+        d.failure = cases[i].failure;
+        d.failure_message = "https://elsewhere.example answers HTTP 404";
+        f.warnings = warnings;
+        f.n_warnings = 1;
+        compose_status(&f, NOW, &s);
+        CHECK_INT(s.status, cases[i].status);
+        CHECK_INT(s.sub[SUBSTATUS_CONFIGURATION].status, cases[i].status == STATUS_ERROR ? STATUS_ERROR : STATUS_WARNING);
+        CHECK_INT(s.sub[SUBSTATUS_CONFIGURATION].code, 53);
+        CHECK(strstr(s.sub[SUBSTATUS_CONFIGURATION].message, "elsewhere.example") != NULL);
+    }
+}
+
 TEST(the_daemons_words_are_read_and_made_harmless)
 {
     struct arena a CLEANUP(arena_done) = { 0 };
