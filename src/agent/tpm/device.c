@@ -11,12 +11,20 @@ enum {
     FLUSH_PATIENCE_MS = 2 * 1000, /* what is not unloaded now goes with the device, or at the next start */
     LOST_DEADLINE_MS = 1000,
     OURS_MAX = 8, /* handles that we loaded; 3 are ever in use */
+    FLUSH_TRIES = 4,
+};
+
+/* What the TPM would not unload: tried again before anything else is loaded. */
+struct left_over {
+    uint32_t handle; /* 0: free */
+    unsigned tries;
 };
 
 struct tpm_device {
     struct tpm_transport *transport;
     struct tpm_usage usage;
     uint32_t ours[OURS_MAX]; /* 0: free */
+    struct left_over left_over[OURS_MAX];
     struct tpm_facts facts;
     bool has_facts;
     bool lost; /* the last exchange was given up: until one succeeds nothing is waited for any more, and whoever cleans up is soon done */
@@ -96,6 +104,9 @@ static void count_load(struct tpm_device *tpm, uint32_t handle)
 
     if (++*now > *most)
         *most = *now;
+    for (size_t i = 0; i < OURS_MAX; i++)
+        if (tpm->left_over[i].handle == handle)
+            tpm->left_over[i].handle = 0; /* it was not there any more */
     for (size_t i = 0; i < OURS_MAX; i++) {
         if (!tpm->ours[i]) {
             tpm->ours[i] = handle;
@@ -242,12 +253,53 @@ void tpm_device_limit(struct tpm_device *tpm, int64_t until_ms) { tpm->until_ms 
 
 struct writer *tpm_out(struct tpm_device *tpm) { return &tpm->out; }
 
+static void leave_over(struct tpm_device *tpm, uint32_t handle)
+{
+    for (size_t i = 0; i < OURS_MAX; i++) {
+        if (!tpm->left_over[i].handle) {
+            tpm->left_over[i] = (struct left_over){ .handle = handle, .tries = 1 };
+            return;
+        }
+    }
+}
+
+/* Two objects and one session are the most that we ever hold (2.1), also where a TPM said no when it was told to unload one. */
+static void flush_left_over(struct tpm_device *tpm)
+{
+    struct writer command = tpm->out;
+    struct tpm_response r;
+    struct failure ignored;
+
+    tpm->out = (struct writer){ 0 };
+    for (size_t i = 0; i < OURS_MAX && !tpm->lost; i++) {
+        struct left_over *left = &tpm->left_over[i];
+
+        while (left->handle && !tpm->lost) {
+            if ((request_flush_context(&tpm->out, left->handle) && exchange(tpm, &r, &ignored) && r.rc == TPM_RC_SUCCESS) ||
+                ++left->tries >= FLUSH_TRIES)
+                left->handle = 0;
+        }
+    }
+    writer_done(&tpm->out);
+    tpm->out = command;
+}
+
+static bool loads(const struct tpm_device *tpm)
+{
+    uint32_t flushed;
+    const struct tpm_command *command = tpm_command_of(writer_bytes(&tpm->out), &flushed);
+
+    return command && command->n_answers;
+}
+
 bool tpm_try(struct tpm_device *tpm, bool written, struct tpm_response *ret, struct failure *why)
 {
     static const unsigned pause_ms[] = { 50, 100, 200, 400, 800 };
 
     if (!written)
         return failure_set(why, FAILURE_INTERNAL, "a command that does not fit into a message");
+    if (loads(tpm))
+        flush_left_over(tpm);
     for (unsigned attempt = 0;; attempt++) {
         enum busy busy;
 
@@ -288,8 +340,8 @@ void tpm_flush(struct tpm_device *tpm, uint32_t *handle)
 {
     struct failure ignored;
 
-    if (*handle)
-        (void)!tpm_call(tpm, request_flush_context(&tpm->out, *handle), "TPM2_FlushContext", NULL, &ignored);
+    if (*handle && !tpm_call(tpm, request_flush_context(&tpm->out, *handle), "TPM2_FlushContext", NULL, &ignored))
+        leave_over(tpm, *handle);
     *handle = 0;
 }
 

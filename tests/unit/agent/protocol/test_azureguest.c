@@ -297,6 +297,21 @@ TEST(a_register_that_moves_before_the_answer_is_open_costs_one_retry_and_nobody_
     CHECK_INT(result.token.len, 0);
 }
 
+TEST(what_a_tpm_would_not_unload_is_unloaded_before_more_is_loaded)
+{
+    for (unsigned refusals = 1; refusals <= 3; refusals++) {
+        WITH_ATTESTING_SESSION(g, s);
+        REQUIRE_DONE(attest_azure(&g, &s, &a, &result, &why), why);
+        faulty_add(&g.plan, (struct fault){ .kind = FAULT_EXTEND, .command = TPM_CC_RSA_Decrypt, .pcr = 7, .times = 1 });
+        faulty_add(&g.plan, (struct fault){ .kind = FAULT_RC, .command = TPM_CC_FlushContext, .rc = 0x1c4, .times = refusals });
+        g.stub.azure_attestations = 0;
+        REQUIRE_DONE(session_attest(&s, &a, &result, &why), why);
+        CHECK_INT(g.stub.azure_attestations, 2);
+        CHECK(g.most.most_objects <= 2);
+        CHECK_INT(g.most.most_sessions, 1);
+    }
+}
+
 TEST(an_answer_for_another_key_is_no_answer)
 {
     WITH_ATTESTING_SESSION(g, s);
