@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <windows.h>
+#include "base/handle_windows.h"
 
 enum { PATH_CHARACTERS = 4096 };
 
@@ -71,7 +72,7 @@ bool file_read(const char *path, size_t limit, struct bytes *ret, struct err *er
     return true;
 }
 
-static bool write_all(HANDLE file, struct bytes content)
+bool handle_write_all(HANDLE file, struct bytes content)
 {
     while (content.len) {
         DWORD chunk = content.len > 1 << 20 ? 1 << 20 : (DWORD)content.len, n = 0;
@@ -100,7 +101,7 @@ bool file_write(const char *path, struct bytes content, mode_t mode UNUSED, stru
     file = CreateFileW(temporary_name, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
     if (file == INVALID_HANDLE_VALUE)
         return refuse(err, "create", path);
-    written = write_all(file, content);
+    written = handle_write_all(file, content);
     CloseHandle(file);
     if (written && MoveFileExW(temporary_name, name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
         return true;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/file.h"
+#include "base/handle_windows.h"
 #include "crypto/random.h"
 
 enum { PATH_CHARACTERS = 4096, LEVELS = 4, NO_PLAIN_FILE = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT };
@@ -210,18 +211,6 @@ bool folder_modified(int folder, const char *name, int64_t *ret_ns)
     return true;
 }
 
-static bool write_all(HANDLE file, struct bytes content)
-{
-    while (content.len) {
-        DWORD chunk = content.len > 1 << 20 ? 1 << 20 : (DWORD)content.len, n = 0;
-
-        if (!WriteFile(file, content.data, chunk, &n, NULL) || n == 0)
-            return false;
-        content = bytes_slice(content, n, content.len);
-    }
-    return FlushFileBuffers(file);
-}
-
 static HANDLE make_temporary(int folder, wchar_t path[static PATH_CHARACTERS], struct err *err)
 {
     HANDLE file = INVALID_HANDLE_VALUE;
@@ -254,7 +243,7 @@ bool folder_write(int folder, int through, const char *name, struct bytes conten
     file = make_temporary(through, temporary, err);
     if (file == INVALID_HANDLE_VALUE)
         return err_within(err, "%s", name);
-    written = write_all(file, content);
+    written = handle_write_all(file, content);
     CloseHandle(file);
     if (written && MoveFileExW(temporary, path, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
         return true;
