@@ -40,7 +40,13 @@ static bool read_pair(struct bytes cert_pem, struct bytes key_pem, X509 **ret_ce
     if (!*ret_cert)
         return err_set(err, ERR_MALFORMED, "the recipient's certificate cannot be read");
     *ret_key = PEM_read_bio_PrivateKey(key, NULL, no_password, NULL);
-    return *ret_key ? true : err_set(err, ERR_MALFORMED, "the recipient's private key cannot be read");
+    if (!*ret_key)
+        return err_set(err, ERR_MALFORMED, "the recipient's private key cannot be read");
+    /* Without this a wrong key may seem to open a message: RSA's implicit rejection answers with random bytes for the content's key, and
+     * one random key in 256 leaves what looks like padding. */
+    if (X509_check_private_key(*ret_cert, *ret_key) != 1)
+        return err_set(err, ERR_MALFORMED, "the recipient's certificate is not this private key's");
+    return true;
 }
 
 bool cms_decrypt(struct bytes der, struct bytes cert_pem, struct bytes key_pem, struct arena *a, struct bytes *ret, struct err *err)

@@ -26,7 +26,8 @@ static void mail_done(struct mail *m)
     BIO_free(m->der);
 }
 
-static bool mail_make(struct mail *m, const char *content)
+/* Certificates of one issuer differ in their serial number: a message names its recipient by both. */
+static bool mail_make_to(struct mail *m, const char *content, long serial)
 {
     EVP_PKEY *pkey = EVP_RSA_gen(2048);
     X509 *cert = X509_new();
@@ -36,7 +37,7 @@ static bool mail_make(struct mail *m, const char *content)
     bool fine;
 
     *m = (struct mail){ BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()) };
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), serial);
     X509_gmtime_adj(X509_getm_notBefore(cert), 0);
     X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
     X509_set_pubkey(cert, pkey);
@@ -54,6 +55,8 @@ static bool mail_make(struct mail *m, const char *content)
     EVP_PKEY_free(pkey);
     return fine;
 }
+
+static bool mail_make(struct mail *m, const char *content) { return mail_make_to(m, content, 1); }
 
 static bool open_mail(struct mail *m, struct bytes der, struct arena *a, struct bytes *ret, struct err *err)
 {
@@ -80,10 +83,11 @@ TEST(a_message_to_somebody_else_or_a_damaged_one_is_refused)
     struct bytes plain = BYTES_NONE, der;
     uint8_t *bad;
 
-    REQUIRE(mail_make(&m, "secret") && mail_make(&other, "other"));
+    REQUIRE(mail_make(&m, "secret") && mail_make_to(&other, "other", 2));
     der = bytes_in(m.der);
     CHECK(!cms_decrypt(der, bytes_in(other.cert), bytes_in(other.key), &a, &plain, &err));
     CHECK(!cms_decrypt(der, bytes_in(m.cert), bytes_in(other.key), &a, &plain, &err));
+    CHECK(strstr(err.text, "is not this private key's") != NULL);
     CHECK(!cms_decrypt(der, BYTES_LIT("no certificate"), bytes_in(m.key), &a, &plain, &err));
     CHECK(!cms_decrypt(der, bytes_in(m.cert), BYTES_LIT("no key"), &a, &plain, &err));
     CHECK(!cms_decrypt(BYTES_NONE, bytes_in(m.cert), bytes_in(m.key), &a, &plain, &err));
@@ -96,6 +100,24 @@ TEST(a_message_to_somebody_else_or_a_damaged_one_is_refused)
     CHECK(strstr(err.text, "1 bytes behind") != NULL);
     CHECK(plain.len == 0);
     free(bad);
+}
+
+/* RFC 5652 has nothing that would tell: a namesake's key gives random bytes, which now and then end as padding does. Never the text. */
+TEST(a_message_to_a_namesake_never_gives_its_text)
+{
+    struct mail m CLEANUP(mail_done), other CLEANUP(mail_done);
+    struct arena a CLEANUP(arena_done) = { 0 };
+
+    REQUIRE(mail_make(&m, "secret") && mail_make(&other, "other"));
+    for (int i = 0; i < 600; i++) {
+        struct err err = ERR_INIT;
+        struct bytes plain = BYTES_NONE;
+
+        if (cms_decrypt(bytes_in(m.der), bytes_in(other.cert), bytes_in(other.key), &a, &plain, &err))
+            CHECK(!bytes_equal_string(plain, "secret"));
+        else
+            CHECK(err.code == ERR_UNTRUSTED && plain.len == 0);
+    }
 }
 
 TEST(a_message_cut_anywhere_is_refused)
