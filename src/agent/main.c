@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "agent/verbs/verb.h"
 #include "base/distance.h"
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -188,8 +189,7 @@ static bool take_option(struct invocation *in, size_t i, const char *value, stru
             in->token_file = value;
         return set_key(in, arena_printf(&in->arena, "--%s", options[i].name), bytes_of_string(options[i].key), value, err);
     case OPT_SERVICES:
-        in->services = value;
-        return true;
+        return verb_take_services(in, value, err);
     case OPT_EVERY:
         in->every_seconds = count_of(value, 3600);
         return in->every_seconds ? true : err_set(err, ERR_MALFORMED, "--every: 1 to 3600 seconds are wanted");
@@ -262,7 +262,7 @@ static const struct verb *find_verb(const char *name)
 {
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
-    if (strcmp(name, "--version") == 0)
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         name = "version";
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if (strcmp(verbs[i].name, name) == 0)
@@ -281,7 +281,7 @@ static bool wants_help(int argc, char **argv)
 /* `trueboot-agent help VERB`, as well as `trueboot-agent VERB --help`. */
 static bool asks_about(const struct verb *verb, int argc, char **argv)
 {
-    return argc == 3 && strcmp(verb->name, "help") == 0 && find_verb(argv[2]);
+    return argc == 3 && strcmp(verb->name, "help") == 0 && argv[2][0] != '-';
 }
 
 static int usage(const char *problem)
@@ -320,7 +320,7 @@ static int run_client(struct invocation *in, int argc, char **argv)
     return verb_client(in, argc, argv);
 }
 
-int main(int argc, char **argv)
+static int do_as_told(int argc, char **argv)
 {
     const struct verb *verb;
     struct invocation in = { .arguments = argv };
@@ -340,9 +340,13 @@ int main(int argc, char **argv)
     if (argc > 2 && wants_help(argc - 2, argv + 2))
         return help_with(verb);
     if (asks_about(verb, argc, argv))
-        return help_with(find_verb(argv[2]));
+        return find_verb(argv[2]) ? help_with(find_verb(argv[2])) : usage_of_verb(argv[2]);
     if (!parse_options(&in, verb, argc - 1, argv + 1, true, &err))
         return usage(err.text);
+    if (in.root && *in.root && !file_exists(in.root)) { /* a mistyped image would be made, or found to have nothing to wipe */
+        fprintf(stderr, "trueboot-agent: --root: there is no folder %s\n", text_for_people(&in.arena, bytes_of_string(in.root)) ?: "");
+        return VERB_EXIT_USAGE;
+    }
     in.places.root = in.root ? in.root : in.places.root;
     config_defaults(&in.config);
     if (verb->config != CONFIG_NONE && !config_load(&in.config, &in.arena, &in.places, &err)) {
@@ -360,4 +364,15 @@ int main(int argc, char **argv)
     code = verb->run(&in);
     arena_done_secret(&in.arena); /* protected settings were taken apart in it */
     return code;
+}
+
+/* What was asked for and could not be printed was not done: a full disk behind `>`, a closed pipe. */
+int main(int argc, char **argv)
+{
+    int code = do_as_told(argc, argv);
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "trueboot-agent: the output could not be written\n");
+    return code ? code : VERB_EXIT_ERROR;
 }

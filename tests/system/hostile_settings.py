@@ -346,7 +346,11 @@ def check_diagnosis(folder):
 def check_words():
     """Words that are too few, too many or unknown; with an empty environment too, which lies behind the arguments in memory."""
     for arguments, env, code, said in [([], {}, 0, "Usage: trueboot-agent VERB"), ([], {"FOO": "bar"}, 0, "Usage: trueboot-agent VERB"), (["help"], {}, 0, "Usage: trueboot-agent VERB"),
-                                       (["diagnose", "--help"], {}, 0, "Usage: trueboot-agent diagnose"), (["once", "--json", "--help"], {}, 0, "--nonce HEX"), (["help", "me"], {}, 2, "\"me\" is one word too many"),
+                                       (["diagnose", "--help"], {}, 0, "Usage: trueboot-agent diagnose"), (["once", "--json", "--help"], {}, 0, "--nonce HEX"), (["help", "me"], {}, 2, "no verb \"me\""), (["help", "enabel"], {}, 2, "did you mean enable?"), (["help", "run", "run"], {}, 2, "one word too many"), (["-V"], {}, 0, "trueboot-agent "),
+                                       (["once", "--via-daemon", "--output", "x"], {}, 2, "neither --output nor --nonce"), (["once", "--nonce", "00"], {}, 2, "--output is missing"),
+                                       (["install", "--services", "upstart"], {}, 2, "--services: auto,"), (["status", "--root", "/nonexistent"], {}, 2, "--root: there is no folder"),
+                                       (["status", "--run-dir", "/nonexistent"], {}, 3, "does not run here"), (["once", "--via-daemon", "--run-dir", "/nonexistent"], {}, 3, "leave --via-daemon out"),
+                                       (["once"], {"TRUEBOOT_AGENT_FW_CFG": ""}, 53, "set attest.endpoint in agent.conf, or give --endpoint"),
                                        (["ru"], {}, 2, "no verb \"ru\"; did you mean run?"), (["\x1b[2J"], {}, 2, "no verb"), (["help", "enable"], {}, 0, "Usage: trueboot-agent enable"), (["run", "--cycle"], {}, 2, "requires an argument"), (["run", "--bogus"], {}, 2, "see `trueboot-agent run --help`"),
                                        *[(["run", "--cycles", n], {}, 2, "--cycles: a number from 1") for n in ("0", "-1", "+1", "1x", " 1", "", "99999999999999999999")],
                                        *[(["publish", "--every", n], {}, 2, "--every: 1 to 3600") for n in ("0", "-1", "3601", "1h")],
@@ -358,6 +362,14 @@ def check_words():
         done = subprocess.run([AGENT, *arguments], env=env, capture_output=True, text=True, timeout=60)
         tap.check(done.returncode == code and said in done.stdout + done.stderr and "FOO" not in done.stderr, f"trueboot-agent {' '.join(arguments)} with {len(env)} variables: {code}",
                   f"{done.returncode} {done.stdout[:100]} {done.stderr[:200]}")
+
+
+def check_lost_output():
+    """What was asked for and could not be printed was not done."""
+    for arguments in (["version"], ["help"], ["run", "--help"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([AGENT, *arguments], env={}, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        tap.check(done.returncode == 1 and "could not be written" in done.stderr, f"trueboot-agent {' '.join(arguments)} onto a full disk: 1", f"{done.returncode} {done.stderr}")
 
 
 def check_client():
@@ -380,7 +392,11 @@ def check_stranger(folder):
         return tap.skip("a stranger asks for the status", "only root can become one, with setpriv")
     done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command], capture_output=True, text=True, timeout=60)
     tap.check(done.returncode == 52 and "only root" in done.stderr, "a stranger who asks for the status is told that it is not for him", f"{done.returncode} {done.stderr}")
-    tap.check(subprocess.run(command, capture_output=True, timeout=60).returncode == 0, "root is told")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    tap.check(done.returncode == 0 and done.stdout == "{}" and "does not run now" in done.stderr, "root is told, and that nobody runs who could say more", f"{done.returncode} {done.stderr}")
+    for verb in ("install", "enable", "update", "disable", "uninstall", "reset", "collect-logs", "publish"):
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", AGENT, verb, "--fw-cfg", ""], env={}, capture_output=True, text=True, timeout=60)
+        tap.check(done.returncode == 52 and done.stderr == f"trueboot-agent: {verb}: run as root\n", f"{verb} by somebody else: 52", f"{done.returncode} {done.stderr}")
 
 
 def main():
@@ -393,6 +409,7 @@ def main():
         check_files(folder)
         check_diagnosis(folder)
         check_words()
+        check_lost_output()
         check_client()
         check_stranger(folder)
     finally:

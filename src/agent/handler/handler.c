@@ -74,7 +74,12 @@ static bool read_environment(struct arena *a, struct handler *h, struct err *err
         struct bytes text;
 
         if (!file_read_in(a, path, LIMIT_SETTINGS_BYTES, &text, err))
-            return false;
+            return err->code == ERR_NOT_FOUND
+                       ? err_set(err, ERR_NOT_FOUND,
+                                 "no VM agent has put its HandlerEnvironment.json into %s: enable is called by one; a "
+                                 "machine without one has the service trueboot-agent and its agent.conf",
+                                 h->install_dir)
+                       : false;
         if (handler_environment_parse(a, text, &h->environment, err))
             return true;
         if (i == ENVIRONMENT_TRIES)

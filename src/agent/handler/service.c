@@ -13,7 +13,7 @@ bool service_choose(struct service_control *ret, const char *manager, const stru
             return true;
         }
     }
-    return err_set(err, ERR_MALFORMED, "services: %s is expected", service_manager_names);
+    return err_set(err, ERR_MALFORMED, "%s is expected", service_manager_names);
 }
 
 /* Another root, an image: what starts there is for the image's own boot. */

@@ -108,7 +108,7 @@ bool server_check_address(const struct server_config *config, struct failure *wh
     struct url_parts parts;
 
     if (!config->endpoint || !*config->endpoint)
-        return failure_set(why, FAILURE_NO_ENDPOINT, "no server is configured: set attest.endpoint");
+        return failure_set(why, FAILURE_NO_ENDPOINT, "no server is configured: set attest.endpoint in agent.conf, or give --endpoint");
     if (!url_split(config->endpoint, &parts) || parts.user.len)
         return failure_set(why, FAILURE_NO_ENDPOINT, "the server's address is not https://HOST[:PORT][/PATH]");
     return parts.https || (config->insecure_loopback && proxy_is_excepted(config->endpoint, "127.0.0.0/8,::1")) ||

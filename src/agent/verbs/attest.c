@@ -56,6 +56,14 @@ static int write_evidence(struct invocation *in, struct session *session)
     return verb_put_out(in->output, writer_bytes(&w));
 }
 
+/* Options of which one would be left out in silence. */
+static const char *contradiction(const struct invocation *in)
+{
+    if (in->via_daemon && (in->output || in->nonce.len))
+        return "--via-daemon takes neither --output nor --nonce: the daemon attests as it is configured";
+    return in->nonce.len && !in->output ? "--nonce is for evidence that is carried by hand: --output is missing" : NULL;
+}
+
 /* With --output: evidence for carrying by hand, no server needed. Else one attestation; the token goes to standard output. */
 int verb_once(struct invocation *in)
 {
@@ -64,6 +72,10 @@ int verb_once(struct invocation *in)
     struct failure why = FAILURE_INIT;
     struct attest_result result;
 
+    if (contradiction(in)) {
+        fprintf(stderr, "trueboot-agent: once: %s\n", contradiction(in));
+        return VERB_EXIT_USAGE;
+    }
     if (in->via_daemon)
         return verb_once_via_daemon(in);
     open_session(in, &session);

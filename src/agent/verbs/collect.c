@@ -19,6 +19,8 @@ int verb_collect_logs(struct invocation *in)
     uid_t uid;
     gid_t gid;
 
+    if (!verb_may_change(in, "collect-logs", in->places_of.run_dir))
+        return VERB_EXIT_MISSING;
     places_user(verb_user(in), &uid, &gid);
     if (!collect_logs(&in->places_of, &sources, uid, gid, clock_now_ms(), &err))
         return verb_refused("collect-logs", VERB_EXIT_ERROR, &err);

@@ -188,7 +188,7 @@ static bool daemon_says(const struct enabling *e, int64_t since_ms, struct arena
 }
 
 /* The exit code: a daemon that has found out that it cannot work says so at once; one that is still trying is fine. */
-static int await_daemon(const struct enabling *e, struct service_control *services)
+static int await_daemon(const struct enabling *e, struct service_control *services, struct err *ret_why)
 {
     const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
     int after_state = 0;
@@ -201,6 +201,8 @@ static int await_daemon(const struct enabling *e, struct service_control *servic
         if (!daemon_says(e, e->now_ms, &a, &d))
             continue;
         after_state += POLL_MS;
+        if (d.failure[0])
+            (void)!err_set(ret_why, ERR_IO, "%s [%s]", d.failure_message, d.failure);
         if (d.failure[0])
             return outcome_of(d.failure)->class == OUTCOME_FOR_GOOD ? outcome_of(d.failure)->exit_code : VERB_EXIT_OK;
         if (d.verdict_ms >= e->now_ms)
@@ -241,17 +243,18 @@ static bool nothing_changed(const struct enabling *e, struct service_control *se
 
 static int apply(struct enabling *e, struct service_control *services)
 {
-    struct err err = ERR_INIT;
+    struct err err = ERR_INIT, why = ERR_INIT;
     int code;
 
     say_status(e, STATUS_TRANSITIONING, 0, "Boot integrity monitoring is starting.");
     if (!write_configuration(e, &err) || !get_running(e, services, &err))
         return refuse(e, VERB_EXIT_INTERNAL, &err);
-    code = *e->in->places_of.root && services->ops == &service_none_ops ? VERB_EXIT_OK : await_daemon(e, services);
+    code = *e->in->places_of.root && services->ops == &service_none_ops ? VERB_EXIT_OK : await_daemon(e, services, &why);
     if (!publish_once(&e->in->places_of, &e->record, clock_now_ms(), &err))
         return verb_refused("enable", VERB_EXIT_INTERNAL, &err);
     if (code != VERB_EXIT_OK) {
-        fprintf(stderr, "trueboot-agent: enable: the daemon cannot do its job; the status says why\n");
+        fprintf(stderr, "trueboot-agent: enable: the daemon cannot do its job: %s\n",
+                why.text[0] ? why.text : "it did not start; its service's log says why");
         return code;
     }
     if (!handler_note_applied(&e->h, &err))

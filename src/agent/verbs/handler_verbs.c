@@ -6,12 +6,33 @@
 
 const char *verb_user(const struct invocation *in) { return in->config.user && *in->config.user ? in->config.user : "trueboot-agent"; }
 
-bool verb_may_install(const struct invocation *in, const char *verb)
+static bool is_privileged(const char *verb)
 {
-    if (geteuid() == 0 || *in->places_of.root)
+    if (geteuid() == 0)
         return true;
     fprintf(stderr, "trueboot-agent: %s: %s\n", verb, machine_words.be_privileged);
     return false;
+}
+
+bool verb_may_install(const struct invocation *in, const char *verb) { return *in->places_of.root || is_privileged(verb); }
+
+bool verb_may_change(struct invocation *in, const char *verb, const char *folder)
+{
+    struct places usual;
+    struct err none = ERR_INIT;
+
+    if (*in->places_of.root || !places_init(&usual, &in->arena, "", NULL, NULL, &none))
+        return true;
+    return (strcmp(folder, usual.state_dir) != 0 && strcmp(folder, usual.run_dir) != 0) || is_privileged(verb);
+}
+
+bool verb_take_services(struct invocation *in, const char *value, struct err *err)
+{
+    const struct places anywhere = { .root = "" };
+    struct service_control chosen;
+
+    in->services = value;
+    return service_choose(&chosen, value, &anywhere, err) || err_within(err, "--services");
 }
 
 bool verb_services(const struct invocation *in, struct service_control *ret, struct err *err)

@@ -10,6 +10,9 @@ const char *verb_user(const struct invocation *in); /* the daemon's */
 /* Root, or another root than this machine's. Prints why not. */
 bool verb_may_install(const struct invocation *in, const char *verb);
 
+/* Root, or a folder that is not the installed agent's. Prints why not. */
+bool verb_may_change(struct invocation *in, const char *verb, const char *folder);
+
 MUST_CHECK bool verb_services(const struct invocation *in, struct service_control *ret, struct err *err);
 
 /* One verb of the handler at a time: what one writes, another must not half replace. Waits for the one before, for as long as that may take at most;

@@ -42,6 +42,18 @@ static bool make_user(const struct invocation *in, struct err *err)
     return status == 0 || getpwnam(verb_user(in)) ? true : err_set(err, ERR_IO, "useradd ended with %d", status);
 }
 
+/* Before anything is put in place: half an installation is none. */
+static bool has_units(struct invocation *in, const struct handler *h, struct err *err)
+{
+    char *first = arena_printf(&in->arena, "%s/units/%s", h->install_dir, service_units[0]);
+
+    return (first && file_exists(first)) ||
+           err_set(
+               err, ERR_NOT_FOUND,
+               "there is no folder units/ in %s: unpack the whole package and call its bin/trueboot-agent, or install the Debian package",
+               h->install_dir);
+}
+
 static bool copy_file(const char *from, const char *to, size_t limit, mode_t mode, struct err *err)
 {
     struct bytes content CLEANUP(file_free) = BYTES_NONE;
@@ -97,9 +109,10 @@ int verb_install(struct invocation *in)
         return VERB_EXIT_MISSING;
     if (!has_tpm(in))
         return refuse_without_tpm();
-    if (!verb_services(in, &services, &err) || !handler_locate(&in->arena, &h, &err) || !make_user(in, &err) || !make_folders(in, &err) ||
-        !copy_program(in, &err) || !copy_units(in, &h, &err) || !owner_write(&in->places_of, h.version, &err) ||
-        !services.ops->units_changed(&services, &err))
+    if (!verb_services(in, &services, &err) || !handler_locate(&in->arena, &h, &err) || !has_units(in, &h, &err))
+        return verb_refused("install", err.code == ERR_NOT_FOUND ? VERB_EXIT_MISSING : VERB_EXIT_INTERNAL, &err);
+    if (!make_user(in, &err) || !make_folders(in, &err) || !copy_program(in, &err) || !copy_units(in, &h, &err) ||
+        !owner_write(&in->places_of, h.version, &err) || !services.ops->units_changed(&services, &err))
         return verb_refused("install", VERB_EXIT_INTERNAL, &err);
     printf("trueboot-agent %s is installed\n", h.version);
     return VERB_EXIT_OK;

@@ -7,6 +7,8 @@ int verb_publish(struct invocation *in)
     struct err err = ERR_INIT;
     bool fine;
 
+    if (!verb_may_install(in, "publish"))
+        return VERB_EXIT_MISSING;
     do {
         fine = verb_publish_now(in, &err);
         if (!fine)

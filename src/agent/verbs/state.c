@@ -6,6 +6,7 @@
 #include "agent/verbs/handler_verbs.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "diagnose/words.h"
 
 int verb_status(struct invocation *in)
 {
@@ -18,9 +19,11 @@ int verb_status(struct invocation *in)
             fprintf(stderr, "trueboot-agent: status: only root and the agent's own group may read it (%s)\n", err.text);
             return VERB_EXIT_MISSING;
         }
-        fprintf(stderr, "trueboot-agent: no status: the agent does not run here (%s)\n", err.text);
+        fprintf(stderr, "trueboot-agent: no status: the agent does not run here (%s); %s\n", err.text, machine_words.start_service);
         return VERB_EXIT_NO_STATUS;
     }
+    if (!verb_daemon_runs(in))
+        fprintf(stderr, "trueboot-agent: status: the agent does not run now; this is what it said last; %s\n", machine_words.start_service);
     return verb_put_out("-", text);
 }
 
@@ -111,6 +114,8 @@ static int wipe_identity(struct invocation *in, bool anyhow)
 
 int verb_reset(struct invocation *in)
 {
+    if (!verb_may_change(in, "reset", in->config.state_dir))
+        return VERB_EXIT_MISSING;
     stop_daemon(in);
     return wipe_identity(in, false);
 }

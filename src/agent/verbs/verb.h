@@ -60,7 +60,12 @@ int verb_client(struct invocation *in, int argc, char **argv);
 void verb_collect_first(struct invocation *in);
 /* The daemon's log file, in log.dir or, if it is there, the usual folder. */
 void verb_open_log(const struct invocation *in);
+/* Whether a daemon holds the lock of run.dir. */
+bool verb_daemon_runs(struct invocation *in);
 int verb_once_via_daemon(struct invocation *in);
+
+/* The value of --services; false: there is no such manager. */
+MUST_CHECK bool verb_take_services(struct invocation *in, const char *value, struct err *err);
 
 /* For the verbs. verb_failed prints "WHAT: why [CODE]" and gives the exit code of the failure's class. */
 int verb_failed(const char *what, const struct failure *why);

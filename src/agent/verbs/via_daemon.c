@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "diagnose/words.h"
 #include "extension/outcome.h"
 #include "json/parse.h"
 #include "json/write.h"
@@ -48,7 +49,7 @@ static int result_of(const struct json *status, int64_t asked_ms)
 }
 
 /* The number in a status that was left behind may be somebody else's by now: only a daemon that holds the lock is called. */
-static bool holds_lock(struct invocation *in)
+bool verb_daemon_runs(struct invocation *in)
 {
     char *path = arena_printf(&in->arena, "%s/lock", in->places_of.run_dir);
 
@@ -62,9 +63,10 @@ int verb_once_via_daemon(struct invocation *in)
     const struct json *status;
     char *text;
 
-    if (!read_daemon(in, &in->arena, &status) || !json_as_integer(json_get(status, "pid"), &pid) || pid <= 1 || !holds_lock(in) ||
+    if (!read_daemon(in, &in->arena, &status) || !json_as_integer(json_get(status, "pid"), &pid) || pid <= 1 || !verb_daemon_runs(in) ||
         !calls_wake(pid)) {
-        fprintf(stderr, "trueboot-agent: once: no daemon that we may ask runs here\n");
+        fprintf(stderr, "trueboot-agent: once: no daemon that we may ask runs here; %s, or leave --via-daemon out\n",
+                machine_words.start_service);
         return VERB_EXIT_NO_STATUS;
     }
     for (int64_t end = clock_monotonic_ms() + VIA_DAEMON_MS; clock_monotonic_ms() < end; nanosleep(&pause, NULL)) {
