@@ -50,6 +50,7 @@ static void put_extensions(const struct compat_report *r, struct json_out *out)
     json_put_string(out, "KernelVersion", r->facts.kernel_version);
     json_put_boolean(out, "TpmCleared", notes_find(r->notes, FAILURE_TPM_CLEARED) != NULL);
     json_put_boolean(out, "Kexec", notes_find(r->notes, FAILURE_KEXEC) != NULL);
+    json_put_boolean(out, "TokenRepeated", r->token_repeated);
     notes_put(out, "Notes", r->notes);
     put_missed(&r->missed, out);
     json_end(out);

@@ -7,6 +7,7 @@
  *    "Extensions":{"AgentVersion","BootId","ResetCount","RestartCount","Sequence","ErrorCode":n (as in the status of 6.9; 0: none),"ErrorName":"DNS"|null,
  *                  "AkName","VmUuid","NextReportUtc","AlertsDisabled":bool,"ClusterTenantId":"…"|null,"KernelVersion",
  *                  "TpmCleared":bool,"Kexec":bool,"Notes":[…],
+ *                  "TokenRepeated":bool: sent before, with the same Sequence; the attestation service was not reached since. No new evidence,
  *                  "Missed":{"Count":n,"FirstTimeUtc","FirstCode","FirstMessage"}, where reports did not get through}}
  * ArmID is report.resource_id, else the cluster's id, else the VM's UUID. An answer may say "nextReportSeconds" as the monitor's do (7.3). */
 #pragma once
@@ -25,6 +26,7 @@ struct compat_report {
     const char *attest_uri;
     enum compat_health health;
     struct bytes token;            /* empty: null */
+    bool token_repeated;           /* a relying party had it before */
     struct bytes bearer;           /* what we log in with; empty: nothing */
     const struct failure *failure; /* NULL: none */
     struct report_facts facts;

@@ -98,8 +98,10 @@ bool session_attest_with(struct session *s, struct session_keys *keys, struct ar
     bool accepted;
 
     *ret = (struct attest_result){ 0 };
-    if (s->watch.resumed)
+    if (s->watch.resumed) {
         s->memory = (struct tpm_memory){ 0 };
+        s->token_was_told = false; /* it is of the time before */
+    }
     if (!refuse_confidential(keys, why) || !watch_before(&s->watch, keys->tpm, &s->host, why))
         return false;
     session_progress(s, "attesting", s->config->endpoint);

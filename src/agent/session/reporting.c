@@ -215,29 +215,33 @@ static bool read_bearer(const struct session *s, struct bytes attestation_token,
     return true;
 }
 
+/* `notes` is filled, and must live as long as what is returned. */
+static struct compat_report compatible_report(const struct session *s, struct notes *notes)
+{
+    return (struct compat_report){ .resource_id = s->config->resource_id,
+                                   .attest_uri = s->config->endpoint,
+                                   .facts = facts_of(s, notes),
+                                   .next_ms = clock_now_ms() + (int64_t)s->config->frequency_seconds * 1000,
+                                   .vm_uuid = s->state.vm_id[0] ? s->state.vm_id : s->host.vm_uuid,
+                                   .ak_name = s->ak_name,
+                                   .notes = notes };
+}
+
 /* `failure` NULL: the token that is pending. */
 static bool tell_compatible(struct session *s, const struct failure *failure, struct report_answer *ret, struct failure *why)
 {
     struct arena a CLEANUP(arena_done_secret) = { 0 };
-    struct bytes token = !failure && s->pending.token ? bytes_of_string(s->pending.token) : BYTES_NONE, bearer;
     struct notes notes;
-    struct compat_report report = { .resource_id = s->config->resource_id,
-                                    .attest_uri = s->config->endpoint,
-                                    .health = report_compat_health(failure, s->failed_cycles),
-                                    .token = token,
-                                    .failure = failure,
-                                    .facts = facts_of(s, &notes),
-                                    .missed = s->missed,
-                                    .next_ms = clock_now_ms() + (int64_t)s->config->frequency_seconds * 1000,
-                                    .vm_uuid = s->state.vm_id[0] ? s->state.vm_id : s->host.vm_uuid,
-                                    .ak_name = s->ak_name,
-                                    .notes = &notes };
+    struct compat_report report = compatible_report(s, &notes);
 
-    if (!read_bearer(s, token, &a, &bearer, why))
+    report.health = report_compat_health(failure, s->failed_cycles);
+    report.token = !failure && s->pending.token ? bytes_of_string(s->pending.token) : BYTES_NONE;
+    report.failure = failure;
+    report.missed = s->missed;
+    s->token_was_told = false; /* whether it arrives or not: it is the newer word */
+    if (!read_bearer(s, report.token, &a, &report.bearer, why) || !report_compat_send(s->report, &report, &a, ret, why))
         return false;
-    report.bearer = bearer;
-    if (!report_compat_send(s->report, &report, &a, ret, why))
-        return false;
+    s->token_was_told = !failure;
     watch_told(&s->watch);
     forget_missed(s);
     session_drop_pending(s);
@@ -268,6 +272,27 @@ static bool cycle_compatible(struct session *s, struct report_answer *ret, struc
     return false;
 }
 
+/* Nothing new (8.2): the last report once more, with its sequence number, marked as what it is. It counts for nothing here: what was missed is still to be
+ * told, and when to come again is not asked. What has happened to the machine since is no matter of that token. */
+static void repeat_token(struct session *s)
+{
+    struct arena a CLEANUP(arena_done_secret) = { 0 };
+    struct notes notes;
+    struct compat_report report = compatible_report(s, &notes);
+    struct report_answer ignored_answer;
+    struct failure ignored;
+
+    if (!s->token_was_told || s->watch.resumed || s->watch.events.n ||
+        clock_now_ms() + server_clock_ahead_ms(s->report) >= s->state.token_until_ms)
+        return;
+    report.health = COMPAT_HEALTHY;
+    report.token = state_read_token(&s->state, &a);
+    report.token_repeated = true;
+    if (report.token.len && read_bearer(s, report.token, &a, &report.bearer, &ignored) &&
+        report_compat_send(s->report, &report, &a, &ignored_answer, &ignored))
+        session_progress(s, "last token repeated", s->state.token_id);
+}
+
 /* What a whole cycle did not get over (8.2): with a token the attestation service is not what was missed. */
 static void give_up_compatible(struct session *s, const struct failure *why)
 {
@@ -278,8 +303,12 @@ static void give_up_compatible(struct session *s, const struct failure *why)
     s->failed_cycles = way && !s->pending.token ? s->failed_cycles + 1 : 0;
     if (s->pending.token || (!way && failure_retry(why->id) != RETRY_AGAIN)) /* the rest was told when it came */
         return;
-    if (!s->report || report_compat_health(why, s->failed_cycles) == COMPAT_NOTHING_NEW)
+    if (!s->report)
         return;
+    if (report_compat_health(why, s->failed_cycles) == COMPAT_NOTHING_NEW) {
+        repeat_token(s);
+        return;
+    }
     s->state.sequence++;
     if (tell_compatible(s, why, &answer, &ignored))
         session_progress(s, "failure reported", failure_name(why->id));

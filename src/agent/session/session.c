@@ -123,6 +123,7 @@ void session_part_from_copies(struct session *s)
     session_hang_up(s);
     request_keys_forget(&s->request_keys);
     s->memory = (struct tpm_memory){ 0 };
+    s->token_was_told = false;
     random_reseed();
 }
 

@@ -52,6 +52,7 @@ struct session {
     unsigned pending_certificates; /* how often in a row the platform had none yet */
     int64_t rekey_since_ms;        /* the platform makes its key anew since then; 0: it does not */
     unsigned failed_cycles;        /* in a row that did not reach the attestation service (session_give_up) */
+    bool token_was_told;           /* the last that a relying party with the product's names took was the token in state: it may be repeated */
 
     /* Opens the TPM; NULL: tpm_device_open() with the configured TCTI. */
     bool (*open_tpm)(void *tpm_context, struct tpm_device **ret, struct failure *why);
@@ -89,7 +90,8 @@ MUST_CHECK bool session_cycle_unsaved(struct session *session, struct report_ans
 void session_save(struct session *session, const struct failure *waits_for, int64_t due_boot_clock_ms, int64_t due_ms);
 
 /* A whole cycle, its attempts included, came to nothing: what it could not deliver is kept over a restart (spool.h), and a relying party that expects the
- * product's names is told of the second one in a row in which the attestation service was not reached (8.2). */
+ * product's names is told of the second one in a row in which the attestation service was not reached; after the first it gets the last token once more,
+ * while that is valid, of this boot, and still the last word about the machine (8.2). */
 void session_give_up(struct session *session, const struct failure *why);
 
 /* FAILURE_NOT_ENROLLED when there is no certificate yet. `last_error` may be NULL. */

@@ -78,6 +78,8 @@ void state_save_progress(struct agent_state *state);
 void state_check_token(struct agent_state *state);
 /* token.jwt: `token` is the one that token_id and token_until_ms are of. One that does not say when it expires is not kept. */
 void state_keep_token(struct agent_state *state, struct bytes token);
+/* The token read back, to go away with the arena (arena_done_secret); empty: there is none, or another than state.json tells of. */
+struct bytes state_read_token(const struct agent_state *state, struct arena *a);
 /* Removes it once it has expired. */
 void state_drop_old_token(struct agent_state *state, int64_t now_ms);
 

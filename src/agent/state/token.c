@@ -29,25 +29,48 @@ void state_remove_token(struct agent_state *s)
     s->has_token = false;
 }
 
+/* The one that state.json tells of, and nothing else. Wipe *ret. */
+static bool read_own(const struct agent_state *s, struct bytes *ret, struct err *err)
+{
+    char path[STATE_PATH_LEN], hash[65];
+
+    if (!state_path(s->dir, name, "", path))
+        return err_set(err, ERR_IO, "the state folder's name is too long");
+    if (!file_read_plain(path, LIMIT_TOKEN_BYTES, ret, err))
+        return false;
+    hash_of(*ret, hash);
+    if (strcmp(hash, s->token_sha256) == 0)
+        return true;
+    wipe((uint8_t *)ret->data, ret->len);
+    return err_set(err, ERR_MALFORMED, "%s is not the token that state.json tells of", name);
+}
+
 void state_check_token(struct agent_state *s)
 {
     struct bytes token CLEANUP(file_free) = BYTES_NONE;
-    char path[STATE_PATH_LEN], hash[65];
     struct err err = ERR_INIT;
 
-    if (s->in_memory || !state_path(s->dir, name, "", path))
+    if (s->in_memory)
         return;
-    if (!file_read_plain(path, LIMIT_TOKEN_BYTES, &token, &err)) {
-        if (err.code != ERR_NOT_FOUND)
-            state_remove_token(s);
-        return;
-    }
-    hash_of(token, hash);
-    wipe((uint8_t *)token.data, token.len);
-    s->has_token = true;
-    if (strcmp(hash, s->token_sha256) != 0)
+    s->has_token = read_own(s, &token, &err);
+    if (s->has_token)
+        wipe((uint8_t *)token.data, token.len);
+    else if (err.code != ERR_NOT_FOUND)
         state_remove_token(s);
     state_drop_old_token(s, clock_now_ms());
+}
+
+struct bytes state_read_token(const struct agent_state *s, struct arena *a)
+{
+    struct bytes token CLEANUP(file_free) = BYTES_NONE, copy = BYTES_NONE;
+    struct err ignored = ERR_INIT;
+
+    if (!s->has_token || !read_own(s, &token, &ignored))
+        return BYTES_NONE;
+    if (!arena_copy(a, token, &copy))
+        copy = BYTES_NONE;
+    wipe((uint8_t *)token.data, token.len);
+    return copy;
 }
 
 void state_keep_token(struct agent_state *s, struct bytes token)

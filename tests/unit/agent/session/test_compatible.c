@@ -44,9 +44,9 @@ static bool whole_cycle(struct session *s, struct failure *why)
 
 TEST(a_compatible_report_has_everything_that_the_layout_has)
 {
-    static const char *const extensions[] = { "AgentVersion",  "BootId",         "ResetCount",      "RestartCount",
-                                              "Sequence",      "ErrorCode",      "AkName",          "VmUuid",
-                                              "NextReportUtc", "AlertsDisabled", "ClusterTenantId", "KernelVersion" };
+    static const char *const extensions[] = { "AgentVersion",    "BootId",        "ResetCount",   "RestartCount",  "Sequence",
+                                              "ErrorCode",       "AkName",        "VmUuid",       "NextReportUtc", "AlertsDisabled",
+                                              "ClusterTenantId", "KernelVersion", "TokenRepeated" };
     const struct json *v, *x;
     int64_t next_ms, n;
 
@@ -139,9 +139,10 @@ TEST(an_attestation_service_that_is_not_reached_is_told_after_the_second_cycle)
         at(&session, &g, nowhere);
         CHECK(!whole_cycle(&session, &why));
         CHECK_STRING(failure_name(why.id), "CONNECT_REFUSED");
-        CHECK_INT(g.stub.party_reports, 2 * outage - 1); /* nothing new: four attempts are one cycle */
+        CHECK_INT(g.stub.party_reports, 3 * outage - 1); /* nothing new but the last token: four attempts are one cycle */
+        CHECK(json_is_string(json_get(told(&g), "HealthStatus"), "Healthy"));
         CHECK(!whole_cycle(&session, &why));
-        CHECK_INT(g.stub.party_reports, 2 * outage); /* once, not with each attempt */
+        CHECK_INT(g.stub.party_reports, 3 * outage); /* once, not with each attempt */
         v = told(&g);
         CHECK(json_is_string(json_get(v, "HealthStatus"), "PlatformError") && json_get(v, "AttestationToken")->type == JSON_NULL);
         CHECK(json_is_string(json_get(v, "PlatformErrorMessage"), why.text) && json_is_string(json_get(v, "AttestationStatusMessage"), ""));
@@ -152,6 +153,109 @@ TEST(an_attestation_service_that_is_not_reached_is_told_after_the_second_cycle)
         REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
         CHECK(json_is_string(json_get(told(&g), "HealthStatus"), "Healthy")); /* and the count begins anew */
     }
+}
+
+static bool says_repeated(struct guest *g)
+{
+    bool repeated;
+
+    return json_as_boolean(json_at(told(g), "Extensions", "TokenRepeated", NULL), &repeated) && repeated;
+}
+
+TEST(the_last_token_is_repeated_in_the_first_cycle_of_an_outage_and_marked_as_repeated)
+{
+    char *token;
+    int64_t sequence, n;
+
+    WITH_SESSION(g, session);
+    to_party(&g);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK(!says_repeated(&g));
+    token = arena_string(&g.arena, json_text(json_get(told(&g), "AttestationToken"), BYTES_NONE));
+    REQUIRE(json_as_integer(json_at(told(&g), "Extensions", "Sequence", NULL), &sequence));
+    at(&session, &g, nowhere);
+    CHECK(!whole_cycle(&session, &why));
+    CHECK_INT(g.stub.party_reports, 2);
+    CHECK(says_repeated(&g));
+    CHECK(json_is_string(json_get(told(&g), "AttestationToken"), token));
+    CHECK(json_is_string(json_get(told(&g), "HealthStatus"), "Healthy") && json_is_string(json_get(told(&g), "PlatformErrorMessage"), ""));
+    CHECK(json_as_integer(json_at(told(&g), "Extensions", "ErrorCode", NULL), &n) && n == 0);
+    CHECK(json_as_integer(json_at(told(&g), "Extensions", "Sequence", NULL), &n) && n == sequence); /* the same report */
+    CHECK(!json_at(told(&g), "Extensions", "Missed", NULL));                                        /* told when there is something new */
+    CHECK(!whole_cycle(&session, &why));
+    CHECK(!says_repeated(&g) && json_get(told(&g), "AttestationToken")->type == JSON_NULL);
+    CHECK(json_as_integer(json_at(told(&g), "Extensions", "Sequence", NULL), &n) && n == sequence + 1);
+    CHECK(json_as_integer(json_at(told(&g), "Extensions", "Missed", "Count", NULL), &n) && n == 2);
+    CHECK(!whole_cycle(&session, &why));
+    CHECK_INT(g.stub.party_reports, 4);
+    CHECK(!says_repeated(&g)); /* the platform error is the last word now */
+}
+
+/* Each row is a reason why the last token is not the last word about this machine. */
+static void expire(struct guest *g UNUSED, struct session *s) { s->state.token_until_ms = clock_now_ms() - 1; }
+static void sleep_over(struct guest *g UNUSED, struct session *s) { s->watch.resumed = true; }
+static void be_copied(struct guest *g UNUSED, struct session *s) { session_part_from_copies(s); }
+
+static void lose_the_file(struct guest *g, struct session *s UNUSED) { CHECK(vtpm_run(&g->vtpm, "rm agent/token.jwt")); }
+
+static void exchange_the_file(struct guest *g, struct session *s UNUSED) { CHECK(vtpm_run(&g->vtpm, "echo e30.e30.x >agent/token.jwt")); }
+
+static void lose_the_key(struct guest *g, struct session *s UNUSED)
+{
+    CHECK(vtpm_run(&g->vtpm, "tpm2_evictcontrol -C o -c 0x81000003")); /* happens, is noted, and not yet told */
+}
+
+static void be_refused(struct guest *g, struct session *s)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    g->stub.refuse_evidence = true;
+    CHECK(!session_cycle(s, &answer, &why));
+    CHECK_STRING(failure_name(why.id), "REFUSED");
+    g->stub.refuse_evidence = false;
+}
+
+static void start_anew(struct guest *g, struct session *s)
+{
+    session_done(s);
+    session_init(s, &g->config);
+}
+
+TEST(a_token_that_is_not_the_last_word_about_the_machine_is_not_repeated)
+{
+    static void (*const happenings[])(struct guest *, struct session *) = { expire,        sleep_over,        be_copied,
+                                                                            lose_the_file, exchange_the_file, lose_the_key,
+                                                                            be_refused,    start_anew };
+
+    WITH_SESSION(g, session);
+    to_party(&g);
+    for (size_t i = 0; i < ARRAY_LEN(happenings); i++) {
+        unsigned before;
+
+        at(&session, &g, g.stub.endpoint);
+        REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+        happenings[i](&g, &session);
+        before = g.stub.party_reports;
+        at(&session, &g, nowhere);
+        CHECK(!whole_cycle(&session, &why));
+        CHECK_INT(g.stub.party_reports, before);
+        if (g.stub.party_reports != before)
+            test_note("row %zu", i);
+    }
+}
+
+TEST(a_relying_party_that_is_not_reached_either_has_nothing_repeated)
+{
+    WITH_SESSION(g, session);
+    to_party(&g);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    at(&session, &g, nowhere);
+    g.stub.fail_party = 1;
+    CHECK(!whole_cycle(&session, &why));
+    CHECK_INT(g.stub.party_reports, 1);
+    CHECK_INT(session.missed.count, 1);
+    CHECK_STRING(failure_name(why.id), "CONNECT_REFUSED");
 }
 
 TEST(a_refusal_and_local_trouble_are_told_at_once)
