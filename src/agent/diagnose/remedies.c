@@ -35,6 +35,7 @@ static const struct remedy remedies[] = {
     [FAILURE_REPORT_REFUSED]   = { CAUSE_REFUSAL, "trueboot diagnose NAME looks at the monitor's side; report.endpoint has to be the monitor" },
     [FAILURE_NONCE]            = { CAUSE_TIME, "try again; if it stays so, something between here and the server keeps or repeats answers" },
     [FAILURE_NOT_AUTHORISED]   = { CAUSE_REFUSAL, "give the agent what the server asks for: report.token_file or net.client_cert_file; else attest.endpoint is another server" },
+    [FAILURE_SETTINGS_REFUSED] = { CAUSE_REFUSAL, "give the agent what the server asks for: report.token_file or net.client_cert_file; else attest.endpoint is another server" },
     [FAILURE_WRONG_ENDPOINT]   = { CAUSE_REFUSAL, "correct attest.endpoint: the server's address without the path of a call" },
     [FAILURE_SERVER_TROUBLE]   = { CAUSE_REFUSAL, "look at the server's journal (journalctl -u truebootd); the agent tries again by itself" },
     [FAILURE_BAD_ANSWER]       = { CAUSE_PROXY, "something else than the server answers, or changes answers: have the proxy or filter let this host through" },

@@ -44,6 +44,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(REPORT_REFUSED,   "NET.Report",              LATER,    "the monitor refused the report")                        \
     X(NONCE,            "TPM.NonceMismatch",       AGAIN,    "a challenge or nonce expired or was used")              \
     X(NOT_AUTHORISED,   "NET.Refused",             PERIOD,   "the server does not let us in")                         \
+    X(SETTINGS_REFUSED, "AGT.Settings",            PERIOD,   "the server does not let us in, time after time: the settings are wrong") \
     X(WRONG_ENDPOINT,   "NET.Endpoint",            PERIOD,   "the address is not that of a trueboot server")          \
     X(SERVER_TROUBLE,   "NET.Server",              IN_CYCLE, "the server cannot answer now")                          \
     X(BAD_ANSWER,       "NET.Answer",              IN_CYCLE, "the answer is not what the protocol says")              \

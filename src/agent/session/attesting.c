@@ -93,6 +93,16 @@ static void remember(struct session *s, struct session_keys *keys, const struct 
     m->pcrs = quoted->pcrs;
 }
 
+void session_name_refusal(const struct session *s, struct failure *why)
+{
+    enum { PATIENCE = 3 };
+
+    if (why->id != FAILURE_NOT_AUTHORISED || s->refused_entry + 1 < PATIENCE)
+        return;
+    why->id = FAILURE_SETTINGS_REFUSED;
+    failure_prefix(why, "refused %u times in a row", s->refused_entry + 1);
+}
+
 bool session_attest_with(struct session *s, struct session_keys *keys, struct arena *a, struct attest_result *ret, struct failure *why)
 {
     bool accepted;
@@ -106,6 +116,8 @@ bool session_attest_with(struct session *s, struct session_keys *keys, struct ar
         return false;
     session_progress(s, "attesting", s->config->endpoint);
     accepted = attest_by_protocol(s, keys, a, ret, why);
+    if (!accepted)
+        session_name_refusal(s, why);
     if (ret->quoted.attest.len) {
         note_clock(s, &ret->quoted.clock);
         s->nonce_len = 0; /* a nonce is for one quote */

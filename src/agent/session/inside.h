@@ -32,6 +32,9 @@ bool session_need_monitor(struct session *s, struct failure *why);
 bool session_open_keys(struct session *s, struct session_keys *ret, struct failure *why);
 void session_keys_done(struct session_keys *keys);
 
+/* 3.8: 401 and 403 are answers that nobody expects; the third of them is a matter of the settings, and is called so: SETTINGS_REFUSED. */
+void session_name_refusal(const struct session *s, struct failure *why);
+
 bool session_attest_with(struct session *s, struct session_keys *keys, struct arena *a, struct attest_result *ret, struct failure *why);
 
 /* In memory that is wiped (crypto/secret.h); NULL: there is none, or no memory. */

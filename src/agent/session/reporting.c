@@ -321,6 +321,16 @@ void session_give_up(struct session *s, const struct failure *why)
         give_up_compatible(s, why);
 }
 
+/* A restart, and with it new settings, begins anew: the error that comes of it must not be the first that a new version says, or an upgrade during such an
+ * outage would be taken back (6.14). */
+static void count_refusal(struct session *s, const struct failure *why)
+{
+    if (why->id == FAILURE_NOT_AUTHORISED || why->id == FAILURE_SETTINGS_REFUSED)
+        s->refused_entry++;
+    else if (!report_compat_is_about_the_way(why))
+        s->refused_entry = 0;
+}
+
 bool session_cycle_unsaved(struct session *s, struct report_answer *ret_answer, struct failure *why)
 {
     struct session_keys keys CLEANUP(session_keys_done) = { 0 };
@@ -331,8 +341,10 @@ bool session_cycle_unsaved(struct session *s, struct report_answer *ret_answer, 
                             : session_need_servers(s, why) && session_open_keys(s, &keys, why) && session_certificate(s, &keys, why) &&
                                   attest_and_report(s, &keys, ret_answer, why);
     if (done)
-        s->failed_cycles = 0;
+        s->failed_cycles = s->refused_entry = 0;
     if (!done) {
+        session_name_refusal(s, why);
+        count_refusal(s, why);
         heed(s, why);
         s->memory = (struct tpm_memory){ 0 };
     } else if (s->state.identity_lost) {

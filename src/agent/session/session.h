@@ -52,7 +52,8 @@ struct session {
     unsigned pending_certificates; /* how often in a row the platform had none yet */
     int64_t rekey_since_ms;        /* the platform makes its key anew since then; 0: it does not */
     unsigned failed_cycles;        /* in a row that did not reach the attestation service (session_give_up) */
-    bool token_was_told;           /* the last that a relying party with the product's names took was the token in state: it may be repeated */
+    unsigned refused_entry;        /* cycles in a row, those aside that did not reach the server, that ended with 401 or 403 (3.8) */
+    bool token_was_told; /* the last that a relying party with the product's names took was the token in state: it may be repeated */
 
     /* Opens the TPM; NULL: tpm_device_open() with the configured TCTI. */
     bool (*open_tpm)(void *tpm_context, struct tpm_device **ret, struct failure *why);

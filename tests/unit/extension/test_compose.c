@@ -241,7 +241,10 @@ TEST(an_address_that_is_no_servers_is_a_matter_of_configuration)
     static const struct {
         const char *failure;
         enum status_word status;
-    } cases[] = { { "WRONG_ENDPOINT", STATUS_SUCCESS }, { "NO_ENDPOINT", STATUS_WARNING }, { "BAD_SETTINGS", STATUS_ERROR } };
+    } cases[] = { { "WRONG_ENDPOINT", STATUS_SUCCESS },
+                  { "NO_ENDPOINT", STATUS_WARNING },
+                  { "BAD_SETTINGS", STATUS_ERROR },
+                  { "SETTINGS_REFUSED", STATUS_ERROR } };
     static const char *const warnings[] = { "a mistyped key" };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -84,6 +84,8 @@ static const struct {
     [FAILURE_EK_CERT_MISMATCH] = { "unit/agent/tpm/test_tpm.c", "a_certificate_of_another_endorsement_key_is_a_mismatch" },
     [FAILURE_UNREACHABLE] = { hostile, "ANSWERS" },
     [FAILURE_CLOCK_SKEW] = { life, "a_request_of_another_time_is_refused_once_and_made_anew_in_the_servers_time" },
+    [FAILURE_SETTINGS_REFUSED] = { "unit/agent/session/test_session.c",
+                                   "the_third_answer_of_401_or_403_in_a_row_is_a_matter_of_the_settings" },
     [FAILURE_BAD_SETTINGS] = { catalogue, "an_ecc_key_enrols_attests_and_signs_reports_but_not_for_azureguest" },
     [FAILURE_TOKEN_DECRYPT] = { "unit/agent/protocol/test_azureguest.c", "an_answer_for_another_key_is_no_answer" },
     [FAILURE_PLATFORM_REKEY] = { catalogue, "a_platforms_key_is_used_as_it_is_and_waited_for_longer_each_time" },

@@ -25,11 +25,12 @@ TEST(each_class_of_failure_is_retried_as_the_documents_say)
         int64_t least, most; /* pause in ms */
         const char *state;
     } cases[] = {
-        { FAILURE_REFUSED, false, 28800000, 28800000, "backoff" },        /* 400 */
-        { FAILURE_NOT_AUTHORISED, false, 28800000, 28800000, "backoff" }, /* 403 */
-        { FAILURE_WRONG_ENDPOINT, false, 28800000, 28800000, "backoff" }, /* 404 */
-        { FAILURE_PROXY_AUTH, false, 28800000, 28800000, "backoff" },     /* 407 */
-        { FAILURE_SERVER_TROUBLE, true, 5000, 10000, "backoff" },         /* 408, 429, 5xx */
+        { FAILURE_REFUSED, false, 28800000, 28800000, "backoff" },          /* 400 */
+        { FAILURE_NOT_AUTHORISED, false, 28800000, 28800000, "backoff" },   /* 403 */
+        { FAILURE_SETTINGS_REFUSED, false, 28800000, 28800000, "backoff" }, /* 403 for the third time */
+        { FAILURE_WRONG_ENDPOINT, false, 28800000, 28800000, "backoff" },   /* 404 */
+        { FAILURE_PROXY_AUTH, false, 28800000, 28800000, "backoff" },       /* 407 */
+        { FAILURE_SERVER_TROUBLE, true, 5000, 10000, "backoff" },           /* 408, 429, 5xx */
         { FAILURE_UNREACHABLE, true, 5000, 10000, "backoff" },
         { FAILURE_REPORT_REFUSED, false, 6000, 60000, "backoff" },
         { FAILURE_CLOCK_SKEW, true, 0, 0, "attesting" },

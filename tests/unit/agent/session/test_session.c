@@ -493,3 +493,76 @@ TEST(the_daemon_survives_an_outage_and_writes_its_status)
     CHECK(json_is_string(json_get(status, "state"), "degraded"));
     CHECK(json_is_string(json_at(status, "failure", "code", NULL), "TPM_UNUSABLE"));
 }
+
+/* guest-agent.md 3.8. The next request is answered with `status`, the one after it, which tells of that, is not. */
+static enum failure_id refused_with(struct guest *g, struct session *s, unsigned status)
+{
+    struct report_answer answer;
+    struct failure why = FAILURE_INIT;
+
+    g->stub.fail_requests = status != 200;
+    g->stub.fail_status = status;
+    return session_cycle(s, &answer, &why) ? FAILURE_NONE : why.id;
+}
+
+static const struct json *told_failure(struct guest *g)
+{
+    const struct json *v = NULL;
+    struct err err = ERR_INIT;
+
+    return json_parse(&g->arena, bytes_of_string(g->stub.last_report), NULL, &v, &err) ? json_get(v, "failure") : NULL;
+}
+
+TEST(the_third_answer_of_401_or_403_in_a_row_is_a_matter_of_the_settings)
+{
+    WITH_SESSION(g, session);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(refused_with(&g, &session, 403), FAILURE_NOT_AUTHORISED);
+    CHECK_INT(refused_with(&g, &session, 401), FAILURE_NOT_AUTHORISED);
+    CHECK(json_is_string(json_get(told_failure(&g), "code"), "NOT_AUTHORISED"));
+    CHECK_INT(refused_with(&g, &session, 403), FAILURE_SETTINGS_REFUSED);
+    CHECK(json_is_string(json_get(told_failure(&g), "code"), "SETTINGS_REFUSED")); /* the monitor is told the same */
+    CHECK(json_is_string(json_get(told_failure(&g), "reason"), "AGT.Settings"));
+    CHECK(strstr(g.stub.last_report, "refused 3 times in a row"));
+    CHECK_INT(refused_with(&g, &session, 401), FAILURE_SETTINGS_REFUSED);
+    CHECK(strstr(g.stub.last_report, "refused 4 times in a row"));
+    CHECK_INT(refused_with(&g, &session, 200), FAILURE_NONE); /* success ends it */
+    CHECK_INT(refused_with(&g, &session, 403), FAILURE_NOT_AUTHORISED);
+    CHECK_STRING(g.stub.problem, "");
+}
+
+TEST(what_never_reached_the_server_neither_counts_as_a_refused_entry_nor_ends_the_row)
+{
+    WITH_SESSION(g, session);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    CHECK_INT(refused_with(&g, &session, 403), FAILURE_NOT_AUTHORISED);
+    CHECK_INT(refused_with(&g, &session, 503), FAILURE_SERVER_TROUBLE);
+    g.config.endpoint = "https://127.0.0.1:1";
+    session_hang_up(&session);
+    CHECK_INT(refused_with(&g, &session, 200), FAILURE_CONNECT_REFUSED);
+    g.config.endpoint = g.stub.endpoint;
+    session_hang_up(&session);
+    CHECK_INT(refused_with(&g, &session, 403), FAILURE_NOT_AUTHORISED);
+    CHECK_INT(refused_with(&g, &session, 403), FAILURE_SETTINGS_REFUSED);
+}
+
+TEST(another_answer_or_a_restart_begins_the_row_of_refused_entries_anew)
+{
+    WITH_SESSION(g, session);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(refused_with(&g, &session, 403), FAILURE_NOT_AUTHORISED);
+    g.stub.refuse_evidence = true; /* a verdict: who gives one has let us in */
+    CHECK_INT(refused_with(&g, &session, 200), FAILURE_REFUSED);
+    g.stub.refuse_evidence = false;
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(refused_with(&g, &session, 403), FAILURE_NOT_AUTHORISED);
+    session_done(&session); /* as after new settings: with them it is tried at once */
+    session_init(&session, &g.config);
+    REQUIRE_DONE(session_cycle(&session, &answer, &why), why);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(refused_with(&g, &session, 403), FAILURE_NOT_AUTHORISED);
+    session_done(&session);
+    session_init(&session, &g.config);
+    CHECK_INT(refused_with(&g, &session, 403), FAILURE_NOT_AUTHORISED);
+}
