@@ -63,8 +63,8 @@ static void cut_overdue(struct connections *all)
     for (struct connection *c = all->first; c; c = c->next) {
         if (c->deadline_ms > now || c->cut)
             continue;
+        all->deadlines_hit += !c->kept; /* who is only kept was asked for nothing; counted before anybody can notice */
         cut(c);
-        all->deadlines_hit += !c->kept; /* who is only kept was asked for nothing */
     }
     pthread_mutex_unlock(&all->lock);
 }

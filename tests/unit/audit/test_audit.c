@@ -394,22 +394,27 @@ TEST(a_line_cut_short_by_a_crash_is_removed_and_that_is_said)
 TEST(a_process_killed_while_it_writes_leaves_a_log_that_goes_on)
 {
     LOG(l);
-    int status;
+    int status, written[2];
+    char byte;
     pid_t child;
 
     close_log(&l);
     for (int round = 0; round < 5; round++) {
+        REQUIRE(pipe(written) == 0);
         child = fork();
         if (child == 0) {
             if (!open_log(&l))
                 _exit(1);
             for (int i = 0;; i++)
-                if (!add(&l, i))
+                if (!add(&l, i) || (i == 1 && write(written[1], "", 1) != 1))
                     _exit(2);
         }
-        usleep(20000 + round * 7000);
+        close(written[1]);
+        REQUIRE(child > 0 && read(written[0], &byte, 1) == 1); /* two records, however long they took, and then some */
+        usleep(10000 + round * 7000);
         kill(child, SIGKILL);
         REQUIRE(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+        close(written[0]);
     }
     REQUIRE_OK(open_log(&l), l.err);
     close_log(&l);

@@ -478,8 +478,8 @@ static char *log_of_120_events(void)
     return arena_string(&arena, writer_bytes(&w));
 }
 
-/* Ten queries over a log: well below the milliseconds that a signature of the answer costs. Wide margins, for slow machines and
- * sanitizers; the figure is in the note. */
+/* Ten queries over a log: well below the milliseconds that a signature of the answer costs. The figure is in the note; what is checked is that no
+ * evaluation costs more memory than the log's own size a few times over. */
 TEST(ten_queries_over_120_events_cost_little)
 {
     enum { RUNS = 50 };
@@ -506,7 +506,7 @@ TEST(ten_queries_over_120_events_cost_little)
     }
     spent = clock_monotonic_ms() - start;
     test_note("%zu bytes of log: %lld us an evaluation, %zu bytes of arena", strlen(log), (long long)(spent * 1000 / RUNS), used);
-    CHECK(spent < RUNS * 20);
+    CHECK(used < 10 * strlen(log));
     arena_done(&arena);
 }
 

@@ -43,7 +43,7 @@ TEST(a_program_that_does_not_end_is_ended)
 
     CHECK(!run("sleep 60 & sleep 60", 200, &a, NULL, &err));
     CHECK(strstr(err.text, "did not finish"));
-    CHECK(clock_monotonic_ms() - before < 20000);
+    CHECK(clock_monotonic_ms() - before < 50000); /* nobody waited for the one in the background */
 }
 
 TEST(more_output_than_we_keep_does_not_block_the_program)
@@ -85,7 +85,7 @@ TEST(a_started_process_is_known_by_number_start_time_and_boot)
     other.boot[0] ^= 1;
     CHECK(!process_is_alive(&other) && !process_signal(&other, SIGKILL));
     CHECK(process_is_alive(&id) && !process_wait(&id, 50));
-    CHECK(process_signal(&id, SIGKILL) && process_wait(&id, 10000) && !process_is_alive(&id));
+    CHECK(process_signal(&id, SIGKILL) && process_wait(&id, 60000) && !process_is_alive(&id));
     unlink("/tmp/trueboot-test-process.log");
 }
 
@@ -124,14 +124,14 @@ TEST(a_process_that_listens_is_told_from_one_that_has_only_bound)
     for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
         const char *const argv[] = { "/usr/bin/python3", "-c", programs[i], NULL };
         struct process_id id;
-        int64_t end = clock_monotonic_ms() + (i ? 20000 : 500);
+        int64_t end = clock_monotonic_ms() + (i ? 50000 : 500);
         bool listens = false;
 
         REQUIRE_OK(process_start(argv, "/tmp", "trueboot-test-process.log", &id, &err), err);
         while (!(listens = process_listens(&id)) && clock_monotonic_ms() < end)
             nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
         CHECK_INT(listens, i == 1);
-        CHECK(process_signal(&id, SIGKILL) && process_wait(&id, 5000));
+        CHECK(process_signal(&id, SIGKILL) && process_wait(&id, 60000));
         CHECK(!process_listens(&id));
     }
 }

@@ -1,5 +1,5 @@
 #include <stdio.h>
-#include "base/clock.h"
+#include <time.h>
 #include "base/file.h"
 #include "cert_builder.h"
 #include "support/test.h"
@@ -264,9 +264,9 @@ TEST(many_cross_signed_certificates_cost_a_bounded_number_of_checks)
     }
     leaf_plan.issuer_cn = "same";
     leaf = plan_cert(&leaf_plan);
-    int64_t begin = clock_monotonic_ms();
+    clock_t begin = clock(); /* of this process: what others do on the machine is not counted */
     CHECK(judge(&(struct trust_entry){ TRUST_CA, anchor }, 1, leaf, extra, N, &ek_now)[0]);
-    CHECK(clock_monotonic_ms() - begin < 2000);
+    CHECK(clock() - begin < 2 * CLOCKS_PER_SEC);
     for (unsigned i = 0; i < N; i++)
         cert_free(all[i]);
     cert_free(leaf);
