@@ -26,7 +26,7 @@ static bool reopen(struct err *err)
 
 static void rotate(void)
 {
-    char from[PATH_MAX + 8], to[PATH_MAX + 8];
+    char from[PATH_MAX + 16], to[PATH_MAX + 16]; /* a dot and any number */
     struct err err = ERR_INIT;
 
     close(fd);

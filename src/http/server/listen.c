@@ -156,11 +156,12 @@ bool listen_unix(const char *path, mode_t mode, gid_t gid, int *ret_fd, struct e
     if (!clear_the_way(&address, err))
         return false;
     if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0)
-        return err_set(err, ERR_IO, "the socket %s cannot be made: %s", path, strerror(errno));
+        return err_set(err, ERR_IO, "the socket %s cannot be made: %s", address.sun_path, strerror(errno));
     /* Nobody can connect before listen(), so the mode holds from the first moment. */
-    if (chmod(path, mode) != 0 || (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) != 0) || listen(fd, BACKLOG) != 0) {
-        err_set(err, ERR_IO, "the socket %s cannot be given to its users: %s", path, strerror(errno));
-        unlink(path);
+    if (chmod(address.sun_path, mode) != 0 || (gid != (gid_t)-1 && chown(address.sun_path, (uid_t)-1, gid) != 0) ||
+        listen(fd, BACKLOG) != 0) {
+        err_set(err, ERR_IO, "the socket %s cannot be given to its users: %s", address.sun_path, strerror(errno));
+        unlink(address.sun_path);
         return false;
     }
     *ret_fd = fd;

@@ -52,7 +52,7 @@ TEST(what_it_says_to_wait_is_enough)
 TEST(callers_do_not_share_a_bucket_unless_the_table_is_too_small)
 {
     LIMITER(l, 16384, 1, 1000, 3);
-    char key[16];
+    char key[24];
 
     CHECK_INT(passes(l, BYTES_LIT("loud"), 1000000, 100), 3);
     for (int i = 0; i < 1000; i++) {
