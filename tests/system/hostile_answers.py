@@ -4,6 +4,7 @@ with the code of its table, says one safe sentence, keeps what it had, and never
 
 usage: hostile_answers.py BUILD_FOLDER"""
 import base64
+import gzip
 import http.client
 import http.server
 import json
@@ -115,11 +116,21 @@ ANSWERS = [
     ("once", "data that holds no JSON", "/attest/Tpm", 1, inner(b"\x00\x01"), ("BAD_ANSWER",)),
     ("once", "another type of content", "/attest/Tpm", 1, lambda s, h, b: answer(s, b, Content_Type="text/plain"), NONE),
     ("once", "a status that is none", "/attest/Tpm", 1, body("{}", 999), ("SERVER_TROUBLE", "BAD_ANSWER")),
+    ("once", "a mark of the byte order", "/attest/Tpm", 1, lambda s, h, b: answer(s, b"\xef\xbb\xbf" + b), NONE),
+    ("once", "a coding that nobody asked for", "/attest/Tpm", 1, lambda s, h, b: answer(s, gzip.compress(b), Content_Encoding="gzip"), ("BAD_ANSWER",)),
+    ("once", "chunks with extensions and a trailer", "/attest/Tpm", 1,
+     lambda s, h, b: b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x;a="b"\r\n%s\r\n0\r\nX-T: 1\r\n\r\n' % (len(b), b), NONE),
+    ("once", "an interim answer before", "/attest/Tpm", 1, lambda s, h, b: b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer(s, b), NONE),
+    ("once", "HTTP/1.0 without a length", "/attest/Tpm", 1, lambda s, h, b: b"HTTP/1.0 200 OK\r\n\r\n" + b, NONE),
+    ("once", "JSON that is cut", "/attest/Tpm", 1, lambda s, h, b: answer(s, b[:-1]), ("BAD_ANSWER",)),
+    ("once", "a page that says 404", "/attest/Tpm", 1, body("<html>Not Found</html>", 404), ("WRONG_ENDPOINT",)),
+    ("once", "a page that leads elsewhere", "/attest/Tpm", 1, body("<html>log in</html>", 302, Location="https://portal.example/?token=hunter2"), ("PROXY_BLOCK",)),
     ("once", "a page", "/attest/Tpm", 1, body("<html>log in</html>"), ("PROXY_BLOCK",)),
     ("once", "a way elsewhere", "/attest/Tpm", 1, body("", 302, Location="https://127.0.0.1:{other}/attest/Tpm"), ("BAD_ANSWER",)),
     ("once", "a way to a file", "/attest/Tpm", 1, body("", 301, Location="file:///etc/passwd"), ("BAD_ANSWER",)),
     ("once", "a way beside, on the same server", "/attest/Tpm", 1, body("", 307, Location="/attest/Tpm?api-version=2022-08-01&beside=1"), NONE),
     ("once", "a whole address on the same server", "/attest/Tpm", 1, body("", 308, Location="https://127.0.0.1:{own}/attest/Tpm?api-version=2022-08-01&beside=1"), NONE),
+    ("once", "the same server in capitals", "/attest/Tpm", 1, body("", 308, Location="HTTPS://127.0.0.1:{own}/attest/Tpm?api-version=2022-08-01&beside=1"), NONE),
     ("once", "the same server without TLS", "/attest/Tpm", 1, body("", 307, Location="http://127.0.0.1:{own}/attest/Tpm"), ("BAD_ANSWER",)),
     ("once", "the same name at another port", "/attest/Tpm", 1, body("", 307, Location="https://127.0.0.1:{own}1/attest/Tpm"), ("BAD_ANSWER",)),
     ("once", "no way at all", "/attest/Tpm", 1, body("", 307, Location="//127.0.0.1:{other}/attest/Tpm"), ("BAD_ANSWER",)),
@@ -182,7 +193,7 @@ ANSWERS = [
     ("run", "a report that nobody wants", "/report/v1", 2, body('{"error":{"code":"X"}}', 418), ("BAD_ANSWER",)),
 ]
 
-EXITS = {"BAD_ANSWER": 64, "UNREACHABLE": 64, "PROXY_BLOCK": 64, "SERVER_TROUBLE": 64, "REFUSED": 65, "NONCE": 65, "AWAITS_APPROVAL": 63,
+EXITS = {"BAD_ANSWER": 64, "UNREACHABLE": 64, "PROXY_BLOCK": 64, "SERVER_TROUBLE": 64, "WRONG_ENDPOINT": 64, "REFUSED": 65, "NONCE": 65, "AWAITS_APPROVAL": 63,
          "ACTIVATE_FAIL": 63, "TPM_REFUSED": 61}
 
 
@@ -297,11 +308,11 @@ def main():
                 between.rule, between.count = (where, nth, change), 0
                 start = time.monotonic()
                 code, out, err, state = run_agent(rig, between, folder, verb, False, number)
-                name = re.findall(r"\[([A-Z_0-9]+)\]\s*$", err)
+                name = re.findall(r"\[([A-Z_0-9]+)\]\s*$", err, re.M)
                 name = name[-1] if name else None
                 want = 0 if name is None or verb == "run" else EXITS.get(name)
                 fine = name in codes and code == want and is_safe(err) and is_safe(out) and time.monotonic() - start < 60 and "runtime error" not in err
-                fine = fine and open(f"{state}/ak.crt", "rb").read() != b"" and (verb != "once" or name is None or not out)
+                fine = fine and open(f"{state}/ak.crt", "rb").read() != b"" and (verb != "once" or name is None or (not out and "what helps: " in err)) and "hunter2" not in err
                 if verb != "enroll":
                     fine = fine and open(f"{state}/ak.crt", "rb").read() == kept
                 tap.check(fine, f"{verb}: {what}: {name or 'accepted'}", f"{codes}, exit {code}, {out[:200]!r}, {err[-600:]!r}")

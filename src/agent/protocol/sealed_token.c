@@ -81,12 +81,13 @@ bool sealed_token_open(struct arena *a, const struct sealed_token *token, struct
     uint8_t *plain;
 
     if ((key.len != 16 && key.len != 24 && key.len != 32) || (token->key_bits && token->key_bits != 8 * key.len))
-        return err_set(err, ERR_MALFORMED, "token: an inner key of %zu bytes; KeySizeInBits is %u", key.len, token->key_bits);
+        return err_set(err, ERR_MALFORMED, "token: an inner key of %zu bytes; 16, 24 or 32 are expected, or what KeySizeInBits says: %u",
+                       key.len, token->key_bits);
     plain = arena_alloc(a, token->cipher.len + 1);
     if (!plain)
         return err_set(err, ERR_NO_MEMORY, "no memory for a token");
     if (!aead_open_sized(key, token->iv.data, BYTES_LIT("Transport Key"), token->cipher, token->tag.data, plain, err))
-        return err_within(err, "token");
+        return err_within(err, "token of %zu bytes", token->cipher.len);
     *ret_jwt = (struct bytes){ plain, token->cipher.len };
     return is_jwt(*ret_jwt) ? true : err_set(err, ERR_MALFORMED, "token: what was sealed is no JWT");
 }

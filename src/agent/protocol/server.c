@@ -10,9 +10,8 @@
 #include "base/file.h"
 #include "http/client/client.h"
 #include "http/client/date.h"
-#include "json/parse.h"
 
-enum { CREDENTIALS_MAX = 1024, EXCERPT_LEN = 80, HOPS_MAX = 1 };
+enum { CREDENTIALS_MAX = 1024, HOPS_MAX = 1 };
 
 struct server {
     struct http_client *http;
@@ -111,7 +110,7 @@ bool server_check_address(const struct server_config *config, struct failure *wh
         return failure_set(why, FAILURE_NO_ENDPOINT, "no server is configured: set attest.endpoint in agent.conf, or give --endpoint");
     if (!url_split(config->endpoint, &parts) || parts.user.len)
         return failure_set(why, FAILURE_NO_ENDPOINT, "the server's address is not https://HOST[:PORT][/PATH]");
-    return parts.https || (config->insecure_loopback && proxy_is_excepted(config->endpoint, "127.0.0.0/8,::1")) ||
+    return parts.https || (config->insecure_loopback && proxy_is_excepted(config->endpoint, "127.0.0.0/8,::1,localhost")) ||
            failure_set(why, FAILURE_NO_ENDPOINT, "%.200s is not https: evidence and tokens go over nothing else", config->endpoint);
 }
 
@@ -219,73 +218,26 @@ static void note_date(struct server *server, const struct http_answer *answer)
     server->clock_ahead_ms = ahead > -30000 && ahead < 30000 ? 0 : ahead;
 }
 
-unsigned server_retry_after(struct bytes text, struct bytes date, int64_t now_ms)
-{
-    enum { LONGEST = 86400 };
-    unsigned seconds = 0;
-    int64_t then_ms;
-
-    if (http_date_parse(text, &then_ms)) {
-        (void)!http_date_parse(date, &now_ms);
-        return then_ms <= now_ms ? 0 : then_ms - now_ms > LONGEST * INT64_C(1000) ? LONGEST : (unsigned)((then_ms - now_ms + 999) / 1000);
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return 0;
-        seconds = seconds * 10 + (unsigned)(text.data[i] - '0');
-        if (seconds > LONGEST)
-            seconds = LONGEST; /* and still a number, however many digits follow */
-    }
-    return seconds;
-}
-
-static unsigned retry_after(const struct http_answer *answer)
-{
-    return server_retry_after(http_answer_header(answer, "Retry-After"), http_answer_header(answer, "Date"), clock_now_ms());
-}
-
-static void read_error(struct server_answer *answer)
-{
-    const struct json *error = json_get_no_case(answer->json, "error");
-
-    answer->code = json_text(json_get_no_case(error, "code"), BYTES_NONE);
-    answer->message = json_text(json_get_no_case(error, "message"), BYTES_NONE);
-    answer->inner = json_text(json_get(json_get(error, "innererror"), "code"), BYTES_NONE);
-}
-
-/* What is not JSON is not from our server: a proxy's or a portal's page (8.5). The first 80 printable characters say whose. */
-static bool foreign_answer(const struct http_answer *answer, struct failure *why)
-{
-    char excerpt[EXCERPT_LEN + 1];
-    size_t n = 0;
-
-    for (size_t i = 0; i < answer->body.len && n < EXCERPT_LEN; i++)
-        if (answer->body.data[i] >= 0x20 && answer->body.data[i] < 0x7f)
-            excerpt[n++] = (char)answer->body.data[i];
-    excerpt[n] = 0;
-    failure_set(why, FAILURE_PROXY_BLOCK,
-                "HTTP %u with something that is not JSON: a proxy, filter or portal answers instead of the server; put the address on its "
-                "allow-list; it says: %s",
-                answer->status, excerpt);
-    why->retry_after_seconds = retry_after(answer);
-    return false;
-}
-
 /* 3.8: a redirection is followed within the same server only, and by https; NULL: it is none of that kind, and stays an answer. */
 static const char *another_place(const struct server *server, const struct http_answer *answer, struct arena *a)
 {
     struct bytes to = http_answer_header(answer, "Location");
-    const char *authority = strstr(server->endpoint, "://");
-    size_t origin = authority ? (size_t)(authority - server->endpoint) + 3 : 0;
+    const char *address = arena_string(a, to);
+    struct url_parts ours, theirs;
 
-    origin += strcspn(server->endpoint + origin, "/?");
-    if ((answer->status != 301 && answer->status != 302 && answer->status != 307 && answer->status != 308) || !to.len)
+    if ((answer->status != 301 && answer->status != 302 && answer->status != 307 && answer->status != 308) || !to.len || !address ||
+        !url_split(server->endpoint, &ours))
         return NULL;
-    if (to.data[0] == '/' && (to.len < 2 || to.data[1] != '/'))
-        return arena_printf(a, "%.*s%.*s", (int)origin, server->endpoint, BYTES_FMT(to));
-    if (to.len > origin && bytes_starts_with(to, (struct bytes){ (const uint8_t *)server->endpoint, origin }) && to.data[origin] == '/')
-        return arena_string(a, to);
-    return NULL;
+    if (to.data[0] == '/' && (to.len < 2 || to.data[1] != '/')) {
+        size_t origin = (size_t)(strstr(server->endpoint, "://") - server->endpoint) + 3;
+
+        origin += strcspn(server->endpoint + origin, "/?");
+        return arena_printf(a, "%.*s%s", (int)origin, server->endpoint, address);
+    }
+    return url_split(address, &theirs) && theirs.https == ours.https && theirs.port == ours.port && !theirs.user.len &&
+                   bytes_equal_no_case(theirs.host, arena_string(a, ours.host) ?: "")
+               ? address
+               : NULL;
 }
 
 bool server_post(struct server *server, const char *path, struct bytes body, const char *authorization, struct arena *a,
@@ -318,12 +270,7 @@ bool server_post(struct server *server, const char *path, struct bytes body, con
         return failure_set(why, FAILURE_PROXY_AUTH,
                            "the proxy answers HTTP 407: it wants credentials; put user:password into net.proxy_credentials_file");
     note_date(server, &answer);
-    *ret = (struct server_answer){ .status = answer.status, .retry_after_seconds = retry_after(&answer) };
-    if (answer.body.len && !json_parse(a, answer.body, NULL, &ret->json, &err))
-        return foreign_answer(&answer, why);
-    if (ret->status >= 300)
-        read_error(ret);
-    return true;
+    return server_answer_read(&answer, a, ret, why);
 }
 
 int64_t server_clock_ahead_ms(const struct server *server) { return server->clock_ahead_ms; }
@@ -337,35 +284,4 @@ void server_note_skew(const struct server *server, struct notes *notes)
         notes_add(notes, FAILURE_CLOCK_SKEW, "this machine's clock is %lld s %s the server's%s", (long long)off_s,
                   ahead_s > 0 ? "behind" : "ahead of",
                   off_s > WORTH_A_HINT_S ? ": certificates may look expired or not yet valid (6408); set the clock" : "");
-}
-
-static enum failure_id failure_of_status(unsigned status)
-{
-    switch (status) {
-    case 400:
-        return FAILURE_REFUSED;
-    case 401:
-    case 403:
-        return FAILURE_NOT_AUTHORISED;
-    case 404:
-        return FAILURE_WRONG_ENDPOINT;
-    case 407:
-        return FAILURE_PROXY_AUTH;
-    case 408:
-    case 429:
-        return FAILURE_SERVER_TROUBLE;
-    default:
-        return status >= 500 ? FAILURE_SERVER_TROUBLE : FAILURE_BAD_ANSWER; /* redirections that are not followed, too */
-    }
-}
-
-bool server_refusal(const struct server_answer *answer, struct failure *why)
-{
-    if (answer->code.len || answer->message.len)
-        failure_set(why, failure_of_status(answer->status), "%.*s: %.*s", BYTES_FMT(bytes_slice(answer->code, 0, 80)),
-                    BYTES_FMT(bytes_slice(answer->message, 0, 300)));
-    else
-        failure_set(why, failure_of_status(answer->status), "the server answers HTTP %u", answer->status);
-    why->retry_after_seconds = answer->retry_after_seconds;
-    return false;
 }

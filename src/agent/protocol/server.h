@@ -1,7 +1,7 @@
 /* agent/protocol/server.h: one trueboot server as the agent calls it: JSON in, JSON out, refusals sorted into failures.
  *
- * Classes: guest-agent.md 3.8, 8.5. Error bodies in both published spellings: {"error":{"code","message"}} and
- * {"Error":{"Code","Message"}}. */
+ * Classes: guest-agent.md 3.8, 8.5. Error bodies in both published spellings, {"error":{"code","message"}} and {"Error":{"Code","Message"}}, and in
+ * those of others that stand in front of a server: {"error":"word","error_description"}, {"code","message"}, {"title","detail"} (RFC 9457). */
 #pragma once
 #include "agent/failure/note.h"
 #include "agent/settings/config.h"
@@ -22,7 +22,7 @@ struct server_config {
     const char *proxy_credentials_file; /* user:password, for our eyes only; NULL: none */
     const char *pins;                   /* http/client/client.h; NULL: none */
     const char *dump_dir;               /* server_keep_evidence; NULL: it keeps nothing */
-    bool insecure_loopback;             /* http:// to a literal loopback address is fine */
+    bool insecure_loopback;             /* http:// to a loopback address or localhost is fine */
     unsigned connect_timeout_seconds, tls_timeout_seconds, first_byte_timeout_seconds, total_timeout_seconds; /* 0: 10, 10, 60, 120 */
 };
 
@@ -50,10 +50,15 @@ struct server_answer {
     unsigned status;
     const struct json *json;           /* NULL: no body, or none that is JSON */
     struct bytes code, message, inner; /* of the error body; empty: none. inner: error.innererror.code */
+    struct bytes elsewhere;            /* of a redirection that was not followed: where to, without its query */
     unsigned retry_after_seconds;
 };
 
-/* server_post is true for any answer that is JSON or empty; PROXY_BLOCK for others. `path` begins with '/', may have a query; `authorization` may be NULL. */
+/* What an answer says. True for any that is JSON or empty, for a 404 in whatever words, and for a bare word in base64url with 200 (3.4: a token without its
+ * object); PROXY_BLOCK for what is not JSON, BAD_ANSWER for JSON that is none to us, and for bytes in a coding that we did not ask for. */
+MUST_CHECK bool server_answer_read(const struct http_answer *answer, struct arena *a, struct server_answer *ret, struct failure *why);
+
+/* server_post sends, and reads the answer as above. `path` begins with '/', may have a query; `authorization` may be NULL. */
 MUST_CHECK bool server_post(struct server *server, const char *path, struct bytes body, const char *authorization, struct arena *a,
                             struct server_answer *ret, struct failure *why);
 

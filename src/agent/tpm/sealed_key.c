@@ -87,6 +87,11 @@ static bool decrypt_in(const struct sealed_key *key, uint32_t session, struct by
     if (r.rc != TPM_RC_SUCCESS) {
         tpm_refused(why, what, r.rc);
         why->id = decryption_failure(key->tpm, r.rc);
+        if (why->id == FAILURE_TOKEN_DECRYPT) /* libtpms says "failure mode" of a wrong padding, and goes on */
+            failure_record(
+                why, FAILURE_TOKEN_DECRYPT,
+                "the inner key of %zu bytes does not open (%s answers 0x%x): it was sealed for another key, or changed on its way",
+                cipher.len, what, r.rc);
         return false;
     }
     if (!answer_2b(r.parameters, &plain, &err))

@@ -1,6 +1,7 @@
 #include "agent/verbs/verb.h"
 #include <stdio.h>
 #include "agent/daemon/logfile.h"
+#include "agent/diagnose/diagnose.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "extension/outcome.h"
@@ -8,6 +9,8 @@
 int verb_failed(const char *what, const struct failure *why)
 {
     fprintf(stderr, "trueboot-agent: %s: %s [%s]\n", what, why->text, failure_name(why->id));
+    if (diagnose_remedy(why->id))
+        fprintf(stderr, "what helps: %s; `trueboot-agent diagnose` says more\n", diagnose_remedy(why->id));
     return outcome_of(failure_name(why->id))->exit_code;
 }
 

@@ -67,6 +67,6 @@ int verb_once_via_daemon(struct invocation *in);
 /* The value of --services; false: there is no such manager. */
 MUST_CHECK bool verb_take_services(struct invocation *in, const char *value, struct err *err);
 
-/* For the verbs. verb_failed prints "WHAT: why [CODE]" and gives the exit code of the failure's class. */
+/* For the verbs. verb_failed prints "WHAT: why [CODE]", a line about what helps, and gives the exit code of the failure's class. */
 int verb_failed(const char *what, const struct failure *why);
 int verb_put_out(const char *path /* "-": standard output */, struct bytes content);
