@@ -39,6 +39,8 @@ static bool take(uint32_t command, struct bytes parameters, unsigned form, struc
         return answer_read_public(parameters, &ret->view[0], &ret->view[1], err);
     case TPM_CC_CreatePrimary:
         return answer_create_primary(parameters, &ret->view[0], err);
+    case TPM_CC_ContextSave:
+        return answer_context_save(parameters, &ret->view[0], err);
     case TPM_CC_NV_ReadPublic:
         done = answer_nv_read_public(parameters, &nv, err);
         ret->view[0] = nv.policy;

@@ -186,7 +186,7 @@ static void check_ak_certificate(struct diagnosis *d, struct tpm_device *tpm, co
 /* A record that cannot be read is said, and so is a key that has gone from where it was recorded: both mend themselves, but somebody did that. */
 static void check_ak(struct diagnosis *d, const struct ak *ak, const struct agent_state *state)
 {
-    bool gone = state->ak.known && ak_was_made_anew(ak);
+    bool gone = state->ak.known && state->ak.handle && ak_was_made_anew(ak);
     char name[2 * TPM_NAME_MAX_LEN + 1];
     const char *where;
     struct ak_record now;
@@ -194,9 +194,9 @@ static void check_ak(struct diagnosis *d, const struct ak *ak, const struct agen
 
     ak_remember(ak, &now);
     hex_encode(ak_name(ak), name);
-    where = gone                   ? arena_printf(d->arena, "no longer at 0x%08X", (unsigned)state->ak.handle)
-            : ak_was_made_anew(ak) ? "not persistent yet"
-                                   : arena_printf(d->arena, "at 0x%08X", (unsigned)now.handle);
+    where = gone          ? arena_printf(d->arena, "no longer at 0x%08X", (unsigned)state->ak.handle)
+            : !now.handle ? state->ak.known ? "not persistent" : "not persistent yet"
+                          : arena_printf(d->arena, "at 0x%08X", (unsigned)now.handle);
     c = diagnosis_add(d, CHECK_AK, gone || state->damaged || state->newer ? RESULT_WARN : RESULT_PASS,
                       "Name %.20s…, attributes 0x%08X, %s%s%s%s%s", name, (unsigned)ak_public(ak)->attributes, where ? where : "somewhere",
                       state->ak.known                  ? ", as recorded"

@@ -26,6 +26,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(TPM_REFUSED,      "TPM.NoDevice",            LATER,    "the TPM refused a command")                             \
     X(TPM_LOCKOUT,      "TPM.NoDevice",            LATER,    "the TPM is locked out after wrong passwords")           \
     X(EH_DISABLED,      "TPM.NoDevice",            PROBE,    "the endorsement hierarchy is switched off")             \
+    X(EH_PASSWORD,      "TPM.NoDevice",            PROBE,    "the endorsement hierarchy has a password")              \
     X(PCR_BANK,         "TPM.BankMissing",         PROBE,    "the TPM keeps no SHA-256 registers")                    \
     X(PCR_UNSTABLE,     "LOG.ReplayMismatch",      LATER,    "registers change faster than they can be quoted")       \
     X(EK_CERT_MISMATCH, "TPM.IdentityChanged",     PERIOD,   "the endorsement certificate is not of this TPM's key")  \
@@ -72,6 +73,7 @@ enum retry_class { RETRY_IN_CYCLE, RETRY_AGAIN, RETRY_LATER, RETRY_PERIOD, RETRY
     X(AK_CERT_EXPIRED,  "TPM.AkNotEnrolled",       PERIOD,   "the key's certificate has expired")                      \
     X(EK_CERT_MISSING,  "TPM.NoEndorsementCert",   PERIOD,   "the TPM has no endorsement certificate")                 \
     X(NV_TOO_SMALL,     "TPM.NoDevice",            PERIOD,   "the certificate does not fit into the TPM")              \
+    X(OWNER_PASSWORD,   "TPM.NoDevice",            PERIOD,   "the owner hierarchy has a password")                     \
     X(LOG_MISSING,      "LOG.Missing",             PERIOD,   "there is no firmware log")                               \
     X(LOG_EMPTY,        "LOG.Missing",             PERIOD,   "the firmware log is empty")                              \
     X(LOG_SHA1,         "LOG.Missing",             PERIOD,   "the firmware log has SHA-1 digests only")                \

@@ -49,8 +49,14 @@ static void note_key(struct session *s, const struct ak *ak)
 {
     if (ak_was_made_anew(ak)) {
         session_progress(s, "attestation key made", s->ak_name);
-        if (s->state.ak.known)
+        if (s->state.ak.known && s->state.ak.handle)
             notes_add(&s->watch.events, FAILURE_AK_MISSING, "the attestation key was gone; the same one was made again");
+    }
+    if (ak_lacks_password(ak)) {
+        session_progress(s, "the owner hierarchy has a password: the attestation key is not persistent", NULL);
+        notes_add(&s->watch.events, FAILURE_OWNER_PASSWORD,
+                  "the owner hierarchy has a password: the attestation key is made after each start, and is not where other programs look "
+                  "for it");
     }
     if (ak_handle_is_taken(ak))
         session_progress(s, "another key sits at the usual handle; the fallback is used", NULL);
@@ -78,6 +84,7 @@ bool session_open_keys(struct session *s, struct session_keys *ret, struct failu
 {
     struct ak_options options = session_ak_options(s->config, s->look_only);
 
+    options.context = writer_bytes(&s->state.ak_context);
     if (!open_tpm(s, &ret->tpm, why))
         return false;
     if (s->memory.has_facts)
@@ -90,6 +97,8 @@ bool session_open_keys(struct session *s, struct session_keys *ret, struct failu
     hex_encode(ak_name(ret->ak), s->ak_name);
     note_key(s, ret->ak);
     keep_record(s, ret->ak);
+    if (!s->look_only)
+        state_keep_context(&s->state, ak_context(ret->ak));
     return true;
 }
 

@@ -11,7 +11,8 @@
 
 enum { FILE_MAX = 256 * 1024 };
 
-static const char *const file_names[] = { "ak.json", "ak.crt", "ak.chain", "identity.json", "state.json", "token.jwt", "evidence.json" };
+static const char *const file_names[] = { "ak.json",       "ak.crt",     "ak.chain",  "ak.ctx",
+                                          "identity.json", "state.json", "token.jwt", "evidence.json" };
 
 void state_go_to_memory(struct agent_state *s, const char *why)
 {
@@ -185,6 +186,7 @@ static void load_all(struct agent_state *ret)
     load_ak(ret, &a);
     load_blob(ret, "ak.crt", &ret->ak_cert);
     load_blob(ret, "ak.chain", &ret->ak_chain);
+    load_blob(ret, "ak.ctx", &ret->ak_context);
     load_identity(ret, &a);
     state_load_progress(ret, &a);
 }
@@ -226,6 +228,7 @@ void state_done(struct agent_state *state)
 {
     writer_done(&state->ak_cert);
     writer_done(&state->ak_chain);
+    writer_done(&state->ak_context);
     writer_done(&state->lasting);
 }
 
@@ -320,6 +323,15 @@ void state_save_identity(struct agent_state *s)
     json_end(&out);
     save_json(s, "identity.json", &w);
     s->identity_lost = false;
+}
+
+void state_keep_context(struct agent_state *s, struct bytes context)
+{
+    if (bytes_equal(context, writer_bytes(&s->ak_context)))
+        return;
+    writer_reset(&s->ak_context);
+    write_bytes(&s->ak_context, context);
+    save(s, "ak.ctx", context);
 }
 
 void state_forget_certificate(struct agent_state *state)

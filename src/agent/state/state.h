@@ -2,6 +2,7 @@
  *
  *   ak.json        {"schema":1,"profile":"selfhosted","profileAsked":bool,"templateId":"ak-rsa2048-e-1","rotation":0,"name":"000b…","handle":2164260867,
  *                   "nvIndex":29426128|null: where a copy of the certificate lies,"createdTime":"RFC 3339"|null: when the key came into this state}
+ *   ak.ctx         of a key that cannot be persistent: what its TPM gives it back from until it is reset (TPMS_CONTEXT); else it is not there, or empty
  *   ak.crt         DER certificate;  ak.chain  its issuers, concatenated DER
  *   identity.json  {"schema":1,"vmUuid":"…","ekPublicSha256":"hex"|null: of the TPMT_PUBLIC, as diagnose shows it,"ekCertSha256":"hex"|null,"ekCertSerial":"hex"|null,
  *                   "ekCertSubject":"RFC 4514"|null,"machineIdSha256":"hex, host.h"|null,"firstSeen":"RFC 3339"}
@@ -35,6 +36,7 @@ struct agent_state {
     uint32_t ak_nv_index;            /* 0: nowhere */
     int64_t ak_created_ms;           /* 0: not known */
     struct writer ak_cert, ak_chain; /* DER; len 0: none */
+    struct writer ak_context;        /* ak_context(); len 0: none */
     char vm_id[UUID_TEXT_LEN];
     char ek_public_sha256[65], ek_cert_sha256[65], machine_id_sha256[65]; /* "": not known */
     char ek_cert_serial[2 * 20 + 1], ek_cert_subject[256];
@@ -69,7 +71,8 @@ void state_done(struct agent_state *state);
 struct life_point state_life_point(const struct agent_state *state);
 
 /* Each writes its files and falls back to memory with a note when it cannot. */
-void state_save_identity(struct agent_state *state); /* ak.json, ak.crt, ak.chain, identity.json */
+void state_save_identity(struct agent_state *state);                      /* ak.json, ak.crt, ak.chain, identity.json */
+void state_keep_context(struct agent_state *state, struct bytes context); /* ak.ctx; nothing is written when it is the same */
 /* state.json. Written to the disk, and waited for, when anything but its times and counters is another; else in place: a cycle like the one before is not
  * worth two journeys to the disk. A process that starts again finds it either way; a machine that stops within half a minute has the one before. */
 void state_save_progress(struct agent_state *state);

@@ -8,7 +8,7 @@
 #include "base/file.h"
 
 #define PREFIX "state."
-static const char *const kept[] = { "ak.json", "ak.crt", "ak.chain", "identity.json", "state.json", "spool" };
+static const char *const kept[] = { "ak.json", "ak.crt", "ak.chain", "ak.ctx", "identity.json", "state.json", "spool" };
 
 /* "DIR/state.20261130T095000Z", which is not there yet. */
 static bool make_folder(const char *dir, char ret[static STATE_PATH_LEN], struct err *err)

@@ -10,13 +10,14 @@ struct ak {
     struct tpm_device *tpm;
     uint32_t object; /* transient or persistent handle; 0: none yet */
     bool transient;
-    bool taken, made_anew;
+    bool taken, made_anew, lacks_password;
     enum ak_profile profile;
     bool asked; /* for by the configuration, not found */
     enum ak_type type;
     uint32_t rotation, handle; /* handle 0: not persistent */
     struct tpm_object known;
     struct pubkey *key;
+    struct writer context; /* TPMS_CONTEXT; len 0: none */
 };
 
 static bool learn_key(struct ak *ak, struct failure *why)
@@ -143,6 +144,7 @@ static bool persist(struct ak *ak, uint32_t handle, bool *ret_taken, struct fail
     if (!tpm_try(ak->tpm, request_evict_control(tpm_out(ak->tpm), ak->object, handle), &r, why))
         return false;
     *ret_taken = tpm_rc_own(r.rc) == TPM_RC_NV_DEFINED;
+    ak->lacks_password = tpm_wants_password(r.rc);
     if (r.rc != TPM_RC_SUCCESS)
         return true;
     let_go(ak);
@@ -196,11 +198,53 @@ static bool find_recorded(struct ak *ak, const struct ak_record *record, bool *r
     return true;
 }
 
+/* A key that cannot be persistent is made once in a boot: a TPM may take minutes for it. What does not load is of another boot, or of another TPM. */
+static bool load_context(struct ak *ak, const struct ak_options *options, const struct ak_record *record, bool *ret_loaded,
+                         struct failure *why)
+{
+    struct tpm_response r;
+
+    *ret_loaded = false;
+    if (!options->context.len || !record->known || record->handle || !request_context_load(tpm_out(ak->tpm), options->context))
+        return true;
+    if (!tpm_try(ak->tpm, true, &r, why))
+        return false;
+    if (r.rc != TPM_RC_SUCCESS)
+        return true;
+    ak->object = r.handle;
+    ak->transient = true;
+    if (!tpm_read_public(ak->tpm, ak->object, ret_loaded, &ak->known, why))
+        return false;
+    *ret_loaded = *ret_loaded && is_recorded(ak, record);
+    if (*ret_loaded) {
+        write_bytes(&ak->context, options->context);
+        return learn_key(ak, why);
+    }
+    let_go(ak);
+    return true;
+}
+
+/* One that does not save it is one that makes the key each time. */
+static bool save_context(struct ak *ak, struct failure *why)
+{
+    struct tpm_response r;
+    struct bytes context;
+    struct err ignored;
+
+    if (!tpm_try(ak->tpm, request_context_save(tpm_out(ak->tpm), ak->object), &r, why))
+        return false;
+    if (r.rc == TPM_RC_SUCCESS && answer_context_save(r.parameters, &context, &ignored))
+        write_bytes(&ak->context, context);
+    return true;
+}
+
 static bool open_own(struct ak *ak, const struct ak_options *options, const struct ak_record *record, struct failure *why)
 {
     bool found;
 
     if (!find_recorded(ak, record, &found, why))
+        return false;
+    if (!found && !load_context(ak, options, record, &found, why))
         return false;
     if (found)
         return true;
@@ -209,7 +253,7 @@ static bool open_own(struct ak *ak, const struct ak_options *options, const stru
     if (record->known && !is_recorded(ak, record))
         return failure_set(why, FAILURE_SEED_CHANGED,
                            "this TPM makes another attestation key than the enrolled one: it was made anew or cleared of its seed");
-    return settle(ak, options, why);
+    return settle(ak, options, why) && (!ak->transient || options->look_only || save_context(ak, why));
 }
 
 static uint32_t first_handle(const struct ak_options *options) { return options->handle ? options->handle : AK_HANDLE; }
@@ -342,6 +386,7 @@ void ak_close(struct ak *ak)
         return;
     let_go(ak);
     pubkey_free(ak->key);
+    writer_done(&ak->context);
     free(ak);
 }
 
@@ -369,6 +414,10 @@ void ak_remember(const struct ak *ak, struct ak_record *ret)
 bool ak_handle_is_taken(const struct ak *ak) { return ak->taken; }
 
 bool ak_was_made_anew(const struct ak *ak) { return ak->made_anew; }
+
+bool ak_lacks_password(const struct ak *ak) { return ak->lacks_password && ak->transient; }
+
+struct bytes ak_context(const struct ak *ak) { return writer_ok(&ak->context) ? writer_bytes(&ak->context) : BYTES_NONE; }
 
 enum ak_profile ak_profile(const struct ak *ak) { return ak->profile; }
 
@@ -435,7 +484,8 @@ static bool evict(struct ak *ak, struct failure *why)
 {
     if (ak->transient || !ak->handle)
         return true;
-    return tpm_call(ak->tpm, request_evict_control(tpm_out(ak->tpm), ak->object, ak->handle), "TPM2_EvictControl", NULL, why);
+    return tpm_call(ak->tpm, request_evict_control(tpm_out(ak->tpm), ak->object, ak->handle), "TPM2_EvictControl", NULL, why) ||
+           tpm_name_password(why, FAILURE_OWNER_PASSWORD);
 }
 
 bool ak_forget(struct tpm_device *tpm, const struct ak_options *options, const struct ak_record *record, struct failure *why)

@@ -1,7 +1,8 @@
 /* agent/tpm/ak.h: the attestation key: made, found again, accepted or refused (guest-agent.md 2.3, 2.4).
  *
  * Self-hosted profile: a primary key of the endorsement hierarchy, the same after evict, Clear or loss of state as long as the
- * endorsement seed lives. Persistent at 0x81000003, else at the fallback handle, else transient while it is used. */
+ * endorsement seed lives. Persistent at 0x81000003, else at the fallback handle; else, where the owner's hierarchy has a password or there is no room, transient
+ * while it is used and made once after each reset of the TPM: in between it comes back out of a saved context (TPM2_ContextSave). */
 #pragma once
 #include "agent/tpm/device.h"
 #include "tpm/key_template.h"
@@ -37,6 +38,7 @@ struct ak_options {
     enum ak_profile profile;
     enum ak_type type;            /* of a key that has to be made */
     const char *platform_issuers; /* parts of issuers' names, separated by ';'; NULL: those that are published */
+    struct bytes context; /* ak_context() of the last time, of whatever boot; empty: none. For a recorded key that is not persistent */
 };
 
 /* ak_open finds or makes the key. Every key is checked (2.3): RSA or ECC, named with SHA-256 or stronger, a restricted signing key fixed to this
@@ -62,7 +64,12 @@ uint32_t ak_handle(const struct ak *ak); /* for commands; valid until ak_close()
 void ak_remember(const struct ak *ak, struct ak_record *ret);
 /* Another key sits at the first handle (the fallback is used). */
 bool ak_handle_is_taken(const struct ak *ak);
-bool ak_was_made_anew(const struct ak *ak); /* it was not persistent when we came */
+bool ak_was_made_anew(const struct ak *ak); /* it was not there when we came */
+/* It could not be made persistent: the owner hierarchy has a password. Known when it was made, not when it came out of a context. */
+bool ak_lacks_password(const struct ak *ak);
+/* Of a key that is not persistent: to be handed to ak_open() the next time. A TPM that was reset does not take it any more, and no other ever does. Empty: it is
+ * persistent, or the TPM gives none. */
+struct bytes ak_context(const struct ak *ak);
 
 /* The certificate in NV 0x01C101D0. Reading trims by DER length; absent, empty or undecodable: an empty ret. Publishing also fails
  * where the TPM has no room; that is no reason to stop. */

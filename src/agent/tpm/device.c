@@ -79,6 +79,16 @@ bool tpm_refused(struct failure *why, const char *what, uint32_t rc)
     return false;
 }
 
+bool tpm_wants_password(uint32_t rc) { return tpm_rc_base(rc) == TPM_RC_BAD_AUTH || tpm_rc_base(rc) == TPM_RC_AUTH_FAIL; }
+
+bool tpm_name_password(struct failure *why, enum failure_id id)
+{
+    if (!tpm_wants_password(why->tpm_rc))
+        return false;
+    why->id = id;
+    return failure_within(why, "%s", failure_meaning(id));
+}
+
 bool tpm_garbled(struct failure *why, const char *what, const struct err *err)
 {
     failure_from(why, FAILURE_TPM_UNUSABLE, err);
@@ -431,7 +441,7 @@ bool tpm_create_primary(struct tpm_device *tpm, uint32_t hierarchy, const struct
     struct err err = ERR_INIT;
 
     if (!tpm_call(tpm, request_create_primary(&tpm->out, hierarchy, template), what, &r, why))
-        return false;
+        return tpm_name_password(why, hierarchy == TPM_RH_ENDORSEMENT ? FAILURE_EH_PASSWORD : FAILURE_OWNER_PASSWORD);
     *ret_handle = r.handle;
     ret->qualified.len = 0;
     if (answer_create_primary(r.parameters, &encoded, &err) ? keep_object(encoded, what, ret, why) : tpm_garbled(why, what, &err))

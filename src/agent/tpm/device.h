@@ -42,6 +42,9 @@ MUST_CHECK bool tpm_call(struct tpm_device *tpm, bool written, const char *what,
 /* tpm_refused records that `what` ended with `rc`, and is false. tpm_garbled: the answer to it is not what Part 3 says. */
 bool tpm_refused(struct failure *why, const char *what, uint32_t rc);
 bool tpm_garbled(struct failure *why, const char *what, const struct err *err);
+/* After a refusal: one for want of the password of a hierarchy, which we do not have, is called so: `id` is EH_PASSWORD or OWNER_PASSWORD. False in any case. */
+bool tpm_name_password(struct failure *why, enum failure_id id);
+bool tpm_wants_password(uint32_t rc); /* or whatever else its owner asks for */
 /* Which failure a response code means (2.9); FAILURE_TPM_REFUSED for what has no row. */
 enum failure_id tpm_rc_failure(uint32_t rc);
 

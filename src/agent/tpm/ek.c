@@ -194,7 +194,7 @@ static bool satisfy_policy(const struct ek *ek, uint32_t session, struct failure
     const struct bytes branches[] = { ek_policy_a(algorithm), ek_policy_c(algorithm) };
 
     if (!tpm_call(tpm, request_policy_secret(tpm_out(tpm), TPM_RH_ENDORSEMENT, session), "TPM2_PolicySecret", NULL, why))
-        return false;
+        return tpm_name_password(why, FAILURE_EH_PASSWORD);
     if (bytes_equal(ek->known.pub.policy, ek_policy_a(algorithm)))
         return true;
     if (!ek_policy_a(algorithm).len || !bytes_equal(ek->known.pub.policy, ek_policy_b(algorithm)))

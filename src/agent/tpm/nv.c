@@ -29,8 +29,7 @@ static bool auth_refused(uint32_t rc)
 {
     uint32_t own = tpm_rc_own(rc), base = tpm_rc_base(rc);
 
-    return own == TPM_RC_NV_AUTHORIZATION || own == TPM_RC_NV_LOCKED || base == TPM_RC_HIERARCHY || base == TPM_RC_BAD_AUTH ||
-           base == TPM_RC_AUTH_FAIL;
+    return own == TPM_RC_NV_AUTHORIZATION || own == TPM_RC_NV_LOCKED || base == TPM_RC_HIERARCHY || tpm_wants_password(rc);
 }
 
 static bool copy_chunk(const struct tpm_response *r, uint8_t *out, size_t len, struct failure *why)
@@ -115,7 +114,7 @@ static bool define(struct tpm_device *tpm, uint32_t index, size_t len, struct fa
         return true;
     if (is_too_large(why->tpm_rc))
         why->id = FAILURE_NV_TOO_SMALL;
-    return false;
+    return tpm_name_password(why, FAILURE_OWNER_PASSWORD);
 }
 
 /* What lies where ours should is compared, and never overwritten (2.9 NV_DEFINED). *ret_same: it is the same, whoever wrote it. */
@@ -133,7 +132,8 @@ static bool holds(struct tpm_device *tpm, uint32_t index, struct bytes content, 
 
 static bool undefine(struct tpm_device *tpm, uint32_t index, struct failure *why)
 {
-    return tpm_call(tpm, request_nv_undefine(tpm_out(tpm), index), "TPM2_NV_UndefineSpace", NULL, why);
+    return tpm_call(tpm, request_nv_undefine(tpm_out(tpm), index), "TPM2_NV_UndefineSpace", NULL, why) ||
+           tpm_name_password(why, FAILURE_OWNER_PASSWORD);
 }
 
 /* An index that the platform made, or another program with other rights, stays as it is. *ret_same: and it already holds `content`. */
@@ -168,7 +168,7 @@ bool tpm_nv_store(struct tpm_device *tpm, uint32_t index, struct bytes content, 
     for (size_t at = 0; !same && at < content.len; at += NV_CHUNK_MAX)
         if (!tpm_call(tpm, request_nv_write(tpm_out(tpm), index, (uint16_t)at, bytes_slice(content, at, NV_CHUNK_MAX)), "TPM2_NV_Write",
                       NULL, why))
-            return false;
+            return tpm_name_password(why, FAILURE_OWNER_PASSWORD);
     return true;
 }
 

@@ -162,6 +162,21 @@ bool answer_create_primary(struct bytes parameters, struct bytes *ret_public_2b,
     return read_own_name(&r, &pub, err) && done(&r, err);
 }
 
+bool answer_context_save(struct bytes parameters, struct bytes *ret_context, struct err *err)
+{
+    struct reader r = reader_over(parameters);
+    uint32_t handle, hierarchy;
+    uint64_t sequence;
+    struct bytes blob;
+
+    if (!read_u64be(&r, &sequence) || !read_u32be(&r, &handle) || !read_u32be(&r, &hierarchy) || !read_u16be_prefixed(&r, &blob))
+        return truncated(&r, "a TPMS_CONTEXT", err);
+    if (!done(&r, err))
+        return false;
+    *ret_context = parameters;
+    return true;
+}
+
 bool answer_nv_read_public(struct bytes parameters, struct nv_public *ret, struct err *err)
 {
     struct reader r = reader_over(parameters), inside;

@@ -36,6 +36,8 @@ MUST_CHECK bool answer_read_clock(struct bytes parameters, struct tpm_clock_info
  * ERR_MALFORMED where it is of another one. */
 MUST_CHECK bool answer_read_public(struct bytes parameters, struct bytes *ret_public_2b, struct bytes *ret_qualified_name, struct err *err);
 MUST_CHECK bool answer_create_primary(struct bytes parameters, struct bytes *ret_public_2b, struct err *err);
+/* *ret_context: the whole TPMS_CONTEXT (Part 2, 14.5). */
+MUST_CHECK bool answer_context_save(struct bytes parameters, struct bytes *ret_context, struct err *err);
 MUST_CHECK bool answer_nv_read_public(struct bytes parameters, struct nv_public *ret, struct err *err);
 
 /* *ret_values: as many digests as *ret_selection has registers (of its single bank), in ascending order. */

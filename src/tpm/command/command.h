@@ -30,6 +30,8 @@
     X(0x158, Quote,             1,      1,    0,      0)    \
     X(0x159, RSA_Decrypt,       1,      1,    0,      0)    \
     X(0x15d, Sign,              1,      1,    0,      0)    \
+    X(0x161, ContextLoad,       0,      0,    1,      0)    \
+    X(0x162, ContextSave,       1,      0,    0,      0)    \
     X(0x165, FlushContext,      0,      0,    0,      0)    \
     X(0x169, NV_ReadPublic,     1,      0,    0,      0)    \
     X(0x171, PolicyOR,          1,      0,    0,      0)    \

@@ -80,6 +80,15 @@ bool request_flush_context(struct writer *w, uint32_t handle)
     return tpm_command_end(w);
 }
 
+bool request_context_save(struct writer *w, uint32_t object) { return bare(w, TPM_CC_ContextSave, object, 0); }
+
+bool request_context_load(struct writer *w, struct bytes context)
+{
+    begin(w, TPM_CC_ContextLoad, 0, 0);
+    write_bytes(w, context);
+    return tpm_command_end(w);
+}
+
 /* NV. */
 
 bool request_nv_read_public(struct writer *w, uint32_t index) { return bare(w, TPM_CC_NV_ReadPublic, index, 0); }

@@ -25,6 +25,9 @@ MUST_CHECK bool request_read_public(struct writer *w, uint32_t object);
 MUST_CHECK bool request_create_primary(struct writer *w, uint32_t hierarchy, const struct tpm_public *template);
 MUST_CHECK bool request_evict_control(struct writer *w, uint32_t object, uint32_t persistent); /* with the owner's authorisation */
 MUST_CHECK bool request_flush_context(struct writer *w, uint32_t handle);
+/* A transient object as only this TPM can read it, until its next reset; `context`: what answer_context_save() gave. */
+MUST_CHECK bool request_context_save(struct writer *w, uint32_t object);
+MUST_CHECK bool request_context_load(struct writer *w, struct bytes context);
 
 /* NV. `authority`: TPM_RH_OWNER, TPM_RH_PLATFORM or the index itself. */
 struct nv_public { /* TPMS_NV_PUBLIC, Part 2, 13.5 */

@@ -11,8 +11,8 @@
 enum { CODES = FAILURE_INTERNAL + 1 };
 
 static const char catalogue[] = "unit/agent/failure/test_catalogue.c", life[] = "unit/agent/daemon/test_life.c",
-                  device[] = "unit/agent/tpm/test_device.c", network[] = "system/network_classes.py",
-                  hostile[] = "system/hostile_answers.py";
+                  device[] = "unit/agent/tpm/test_device.c", passwords[] = "unit/agent/tpm/test_passwords.c",
+                  network[] = "system/network_classes.py", hostile[] = "system/hostile_answers.py";
 
 /* The file below tests/, and the test in it (Python's rows are their own). */
 static const struct {
@@ -84,6 +84,8 @@ static const struct {
     [FAILURE_EK_CERT_MISMATCH] = { "unit/agent/tpm/test_tpm.c", "a_certificate_of_another_endorsement_key_is_a_mismatch" },
     [FAILURE_UNREACHABLE] = { hostile, "ANSWERS" },
     [FAILURE_CLOCK_SKEW] = { life, "a_request_of_another_time_is_refused_once_and_made_anew_in_the_servers_time" },
+    [FAILURE_EH_PASSWORD] = { passwords, "a_password_of_the_endorsement_hierarchy_is_called_so" },
+    [FAILURE_OWNER_PASSWORD] = { passwords, "a_key_that_cannot_be_persistent_is_made_once_in_a_boot" },
     [FAILURE_SETTINGS_REFUSED] = { "unit/agent/session/test_session.c",
                                    "the_third_answer_of_401_or_403_in_a_row_is_a_matter_of_the_settings" },
     [FAILURE_BAD_SETTINGS] = { catalogue, "an_ecc_key_enrols_attests_and_signs_reports_but_not_for_azureguest" },

@@ -53,6 +53,11 @@ TEST(commands_are_written_byte_for_byte)
     CHECK_BYTES(writer_bytes(&w), BYTES_OF(flush_command));
     REQUIRE(request_nv_define(&w, &index));
     CHECK_BYTES(writer_bytes(&w), BYTES_OF(define_command));
+    REQUIRE(request_context_save(&w, 0x80000001));
+    CHECK_BYTES(writer_bytes(&w), BYTES_LIT("\x80\x01\0\0\0\x0e\0\0\x01\x62\x80\0\0\1"));
+    REQUIRE(request_context_load(&w, BYTES_LIT("context")));
+    CHECK_BYTES(writer_bytes(&w), BYTES_LIT("\x80\x01\0\0\0\x11\0\0\x01\x61"
+                                            "context"));
 }
 
 TEST(a_command_is_recognised_and_a_flush_names_its_handle)
@@ -290,6 +295,15 @@ static void sample_test_result(struct writer *w)
     write_u32be(w, 0x101);
 }
 
+static void sample_context(struct writer *w)
+{
+    write_u32be(w, 0);
+    write_u32be(w, 7); /* sequence */
+    write_u32be(w, 0x80000000);
+    write_u32be(w, TPM_RH_ENDORSEMENT);
+    write_u16be_prefixed(w, BYTES_LIT("integrity and what it protects"));
+}
+
 static void sample_public(struct writer *w) { write_area(w, false); }
 
 static void sample_primary(struct writer *w) { write_area(w, true); }
@@ -372,6 +386,13 @@ static bool take_public(struct bytes b, struct err *err)
     return answer_read_public(b, &encoded, &qualified, err) && encoded.len == 280 && bytes_equal_string(qualified, "qualified name");
 }
 
+static bool take_context(struct bytes b, struct err *err)
+{
+    struct bytes context;
+
+    return answer_context_save(b, &context, err) && bytes_equal(context, b);
+}
+
 static bool take_primary(struct bytes b, struct err *err)
 {
     struct bytes encoded;
@@ -395,6 +416,7 @@ static const struct {
     { sample_public, take_public },
     { sample_test_result, take_test_result },
     { sample_primary, take_primary },
+    { sample_context, take_context },
 };
 
 TEST(every_answer_is_read_whole_and_refused_cut_or_lengthened)
