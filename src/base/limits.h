@@ -104,6 +104,11 @@ enum {
     LIMIT_APPRAISALS_KEPT = 256,
     LIMIT_JUDGEMENTS_KEPT = 256,
 
+    /* baselines: boots of one VM that are accepted beside each other, and how long an older one is after a newer was approved */
+    LIMIT_ACCEPTED_BOOTS = 8,
+    LIMIT_OLDER_BOOT_DAYS = 30,
+    LIMIT_ENDED_BOOTS_KNOWN = 16, /* that a boot is recognised by, to say when it was accepted */
+
     /* inventory */
     LIMIT_NAME_BYTES = 64,
     LIMIT_REASON_BYTES = 1024, /* why somebody approved */

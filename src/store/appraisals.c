@@ -30,6 +30,7 @@ static const struct field judgement_fields[] = {
     { FIELD_INTEGER, offsetof(struct store_judgement, judged_ms), NULL },
     { FIELD_TEXT, offsetof(struct store_judgement, findings), NULL },
     { FIELD_INTEGER, offsetof(struct store_judgement, since_ms), NULL },
+    { FIELD_INTEGER, offsetof(struct store_judgement, baseline_changes), NULL },
 };
 static const struct record judgement_record = RECORD("judgement", struct store_judgement, judgement_fields);
 

@@ -2,9 +2,17 @@
 
 /* The order of BASELINE_COLUMNS. */
 static const struct field baseline_fields[] = {
-    { FIELD_TEXT, offsetof(struct store_baseline, vm), NULL },         { FIELD_INTEGER, offsetof(struct store_baseline, version), NULL },
-    { FIELD_TEXT, offsetof(struct store_baseline, components), NULL }, { FIELD_INTEGER, offsetof(struct store_baseline, created_ms), NULL },
-    { FIELD_TEXT, offsetof(struct store_baseline, by), NULL },         { FIELD_TEXT, offsetof(struct store_baseline, reason), NULL },
+    { FIELD_TEXT, offsetof(struct store_baseline, vm), NULL },
+    { FIELD_INTEGER, offsetof(struct store_baseline, version), NULL },
+    { FIELD_TEXT, offsetof(struct store_baseline, components), NULL },
+    { FIELD_INTEGER, offsetof(struct store_baseline, created_ms), NULL },
+    { FIELD_TEXT, offsetof(struct store_baseline, by), NULL },
+    { FIELD_TEXT, offsetof(struct store_baseline, reason), NULL },
+    { FIELD_BOOLEAN, offsetof(struct store_baseline, pinned), NULL },
+    { FIELD_INTEGER, offsetof(struct store_baseline, until_ms), NULL },
+    { FIELD_INTEGER, offsetof(struct store_baseline, ended_ms), NULL },
+    { FIELD_TEXT, offsetof(struct store_baseline, ended_by), NULL },
+    { FIELD_TEXT, offsetof(struct store_baseline, end_reason), NULL },
 };
 static const struct record baseline_record = RECORD("baseline", struct store_baseline, baseline_fields);
 
@@ -62,4 +70,40 @@ bool store_baseline_list(struct store *store, struct arena *a, const char *vm, i
         return false;
     *ret = rows;
     return true;
+}
+
+bool store_baseline_accepted(struct store *store, struct arena *a, const char *vm, size_t limit, const struct store_baseline **ret,
+                             size_t *ret_n, struct err *err)
+{
+    struct sql_value params[] = { sql_text(vm), sql_integer((int64_t)limit) };
+    const void *rows;
+
+    if (!check_page(limit, err) ||
+        !sql_list(store, a, SQL_BASELINE_ACCEPTED, params, ARRAY_LEN(params), &baseline_record, &rows, ret_n, err))
+        return false;
+    *ret = rows;
+    return true;
+}
+
+bool store_baseline_change(struct store *store, const struct store_baseline *baseline, struct err *err)
+{
+    struct sql_value params[] = {
+        sql_text(baseline->vm),          sql_integer(baseline->version), sql_integer(baseline->pinned),  sql_integer(baseline->until_ms),
+        sql_integer(baseline->ended_ms), sql_text(baseline->ended_by),   sql_text(baseline->end_reason),
+    };
+    int64_t changes;
+
+    if (!sql_write(store, SQL_BASELINE_CHANGE, params, ARRAY_LEN(params), &changes, err))
+        return false;
+    return changes || err_set(err, ERR_CONFLICT, "version %lld is not accepted (any more)", (long long)baseline->version);
+}
+
+bool store_baseline_changes(struct store *store, const char *vm, int64_t *ret, struct err *err)
+{
+    return sql_get_integer(store, SQL_BASELINE_CHANGES, (struct sql_value[]){ sql_text(vm) }, 1, ret, err);
+}
+
+bool store_baseline_next_end(struct store *store, const char *vm, int64_t *ret_ms, struct err *err)
+{
+    return sql_get_integer(store, SQL_BASELINE_NEXT_END, (struct sql_value[]){ sql_text(vm) }, 1, ret_ms, err);
 }

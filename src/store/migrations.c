@@ -116,6 +116,21 @@ static const char agent_notes[] = "ALTER TABLE contacts ADD COLUMN notes TEXT;";
 static const char initial_keys[] = "ALTER TABLE identities ADD COLUMN iak_sha256 TEXT;"
                                    "ALTER TABLE provider_identities ADD COLUMN ak_name TEXT;";
 
+/* Several accepted boots beside each other. So far the newest replaced all before it, and a judgement stands as long as the rows have not changed since. */
+static const char accepted_boots[] =
+    "ALTER TABLE baselines ADD COLUMN pinned SMALLINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE baselines ADD COLUMN until_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE baselines ADD COLUMN ended_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE baselines ADD COLUMN ended_by TEXT;"
+    "ALTER TABLE baselines ADD COLUMN end_reason TEXT;"
+    "ALTER TABLE baselines ADD COLUMN changes BIGINT NOT NULL DEFAULT 1;"
+    "UPDATE baselines SET ended_by = 'trueboot', end_reason = 'replaced by the next version', ended_ms = COALESCE((SELECT "
+    "MAX(later.created_ms)"
+    " FROM baselines later WHERE later.vm = baselines.vm AND later.version = baselines.version + 1 AND later.created_ms > 0), 1)"
+    " WHERE version < (SELECT MAX(newest.version) FROM baselines newest WHERE newest.vm = baselines.vm);"
+    "ALTER TABLE judgements ADD COLUMN baseline_changes BIGINT NOT NULL DEFAULT 0;"
+    "UPDATE judgements SET baseline_changes = baseline_version;";
+
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
@@ -127,5 +142,6 @@ const struct migration migrations[] = {
     { "one-time enrolment tokens", enrolment_tokens },
     { "what agents noticed", agent_notes },
     { "initial attestation keys that vouched", initial_keys },
+    { "several accepted boots of a VM", accepted_boots },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

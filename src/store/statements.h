@@ -10,8 +10,8 @@
 #define ROOT_COLUMNS     "kind, provider, sha256, der, role, added_ms"
 #define APPRAISAL_COLUMNS \
     "id, vm, time_ms, provider, verdict, reset_count, restart_count, clock, evidence_sha256, policy_hash, record, token_id"
-#define JUDGEMENT_COLUMNS "vm, appraisal_id, baseline_version, verdict, reason, judged_ms, findings, since_ms"
-#define BASELINE_COLUMNS  "vm, version, components, created_ms, by_whom, reason"
+#define JUDGEMENT_COLUMNS "vm, appraisal_id, baseline_version, verdict, reason, judged_ms, findings, since_ms, baseline_changes"
+#define BASELINE_COLUMNS  "vm, version, components, created_ms, by_whom, reason, pinned, until_ms, ended_ms, ended_by, end_reason"
 #define CONTACT_COLUMNS                                                                                                      \
     "vm, last_heartbeat_ms, last_report_ms, boot_id, agent_version, kernel_version, state, last_error, notes, reset_count, " \
     "restart_count, "                                                                                                        \
@@ -80,7 +80,7 @@
         "(SELECT time_ms, appraisal_id FROM evidence WHERE vm = $1 ORDER BY time_ms DESC, appraisal_id DESC LIMIT 1 OFFSET $2)")           \
     X(EVIDENCE_GET, READ, "SELECT evidence FROM evidence WHERE vm = $1 AND appraisal_id = $2")                                             \
                                                                                                                                            \
-    X(JUDGEMENT_ADD, WRITE, "INSERT INTO judgements (" JUDGEMENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "                      \
+    X(JUDGEMENT_ADD, WRITE, "INSERT INTO judgements (" JUDGEMENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "                  \
         "ON CONFLICT DO NOTHING")                                                                                                          \
     X(JUDGEMENT_PRUNE, WRITE, "DELETE FROM judgements WHERE vm = $1 AND (judged_ms, appraisal_id) <= "                                     \
         "(SELECT judged_ms, appraisal_id FROM judgements WHERE vm = $1 ORDER BY judged_ms DESC, appraisal_id DESC LIMIT 1 OFFSET $2)")     \
@@ -89,9 +89,15 @@
     X(JUDGEMENT_LIST, READ, "SELECT " JUDGEMENT_COLUMNS " FROM judgements WHERE vm = $1 AND (judged_ms, appraisal_id) < ($2, $3) "         \
         "ORDER BY judged_ms DESC, appraisal_id DESC LIMIT $4")                                                                             \
                                                                                                                                            \
-    X(BASELINE_ADD, WRITE, "INSERT INTO baselines (" BASELINE_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) "                                 \
+    X(BASELINE_ADD, WRITE, "INSERT INTO baselines (" BASELINE_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "           \
         "ON CONFLICT (vm, version) DO NOTHING")                                                                                            \
     X(BASELINE_LATEST, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 ORDER BY version DESC LIMIT 1")                     \
+    X(BASELINE_ACCEPTED, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND ended_ms = 0 "                                \
+        "ORDER BY version DESC LIMIT $2")                                                                                                  \
+    X(BASELINE_CHANGE, WRITE, "UPDATE baselines SET pinned = $3, until_ms = $4, ended_ms = $5, ended_by = $6, end_reason = $7, "           \
+        "changes = changes + 1 WHERE vm = $1 AND version = $2 AND ended_ms = 0")                                                           \
+    X(BASELINE_CHANGES, READ, "SELECT CAST(COALESCE(SUM(changes), 0) AS BIGINT) FROM baselines WHERE vm = $1")                           \
+    X(BASELINE_NEXT_END, READ, "SELECT COALESCE(MIN(until_ms), 0) FROM baselines WHERE vm = $1 AND ended_ms = 0 AND until_ms > 0")         \
     X(BASELINE_GET, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND version = $2")                                     \
     X(BASELINE_LIST, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND version < $2 ORDER BY version DESC LIMIT $3")     \
                                                                                                                                            \

@@ -184,8 +184,9 @@ struct store_judgement {
     const char *verdict;
     const char *reason; /* id of the worst finding; "" for none */
     int64_t judged_ms;
-    const char *findings; /* JSON */
-    int64_t since_ms;     /* first time in a row that the VM had this verdict and reason; set by the store */
+    const char *findings;     /* JSON */
+    int64_t since_ms;         /* first time in a row that the VM had this verdict and reason; set by the store */
+    int64_t baseline_changes; /* store_baseline_changes() when it was judged */
 };
 
 /* Of each VM the newest LIMIT_JUDGEMENTS_KEPT stay. store_judgement_add appends; `since_ms` of the row is ignored: it is taken from the previous judgement when verdict and reason are the
@@ -206,6 +207,13 @@ struct store_baseline {
     int64_t created_ms;
     const char *by;     /* who */
     const char *reason; /* why, in words */
+
+    /* How long it is accepted: the rows of a VM are what was ever accepted; those that have not ended are. */
+    bool pinned;            /* until somebody withdraws it */
+    int64_t until_ms;       /* 0: no end is set */
+    int64_t ended_ms;       /* 0: it is accepted */
+    const char *ended_by;   /* NULL unless it ended */
+    const char *end_reason; /* the same; in words */
 };
 
 /* The version must be the latest plus one, else CONFLICT: somebody was faster. */
@@ -213,6 +221,16 @@ MUST_CHECK bool store_baseline_add(struct store *store, const struct store_basel
 MUST_CHECK bool store_baseline_latest(struct store *store, struct arena *a, const char *vm, struct store_baseline *ret, struct err *err);
 MUST_CHECK bool store_baseline_get(struct store *store, struct arena *a, const char *vm, int64_t version, struct store_baseline *ret,
                                    struct err *err);
+/* Those that have not ended, newest first. */
+MUST_CHECK bool store_baseline_accepted(struct store *store, struct arena *a, const char *vm, size_t limit,
+                                        const struct store_baseline **ret, size_t *ret_n, struct err *err);
+/* store_baseline_change stores how long the row's version is accepted (pinned and what follows); what was accepted stays as it was.
+ * CONFLICT: there is none, or it has ended, which is for good. */
+MUST_CHECK bool store_baseline_change(struct store *store, const struct store_baseline *baseline, struct err *err);
+/* A number that grows with everything that is added or changed here; 0 as long as there is nothing. */
+MUST_CHECK bool store_baseline_changes(struct store *store, const char *vm, int64_t *ret, struct err *err);
+/* The soonest until_ms of those that have not ended; 0: none has one. */
+MUST_CHECK bool store_baseline_next_end(struct store *store, const char *vm, int64_t *ret_ms, struct err *err);
 /* Newest first; before_version 0 starts at the newest. */
 MUST_CHECK bool store_baseline_list(struct store *store, struct arena *a, const char *vm, int64_t before_version, size_t limit,
                                     const struct store_baseline **ret, size_t *ret_n, struct err *err);

@@ -232,3 +232,44 @@ TEST(a_baseline_follows_the_one_before_it)
     CHECK(store_baseline_list(f.store, &f.arena, VM_A, 0, 10, &list, &n, &f.err) && n == 2 && list[0].version == 2);
     CHECK(store_baseline_list(f.store, &f.arena, VM_A, 2, 10, &list, &n, &f.err) && n == 1 && list[0].version == 1);
 }
+
+TEST(an_accepted_boot_ends_once_and_what_it_is_stays)
+{
+    FIXTURE(f);
+    struct store_baseline row = { .vm = VM_A, .version = 1, .components = "{}", .created_ms = 1, .by = "anna", .reason = "first boot" },
+                          got;
+    const struct store_baseline *list;
+    int64_t none, added, changed, ended, next_end;
+    size_t n;
+
+    REQUIRE(store_baseline_changes(f.store, VM_A, &none, &f.err) && none == 0);
+    REQUIRE_OK(store_baseline_add(f.store, &row, &f.err), f.err);
+    row.version = 2;
+    row.pinned = true;
+    REQUIRE_OK(store_baseline_add(f.store, &row, &f.err), f.err);
+    REQUIRE(store_baseline_changes(f.store, VM_A, &added, &f.err) && added > none);
+    REQUIRE(store_baseline_next_end(f.store, VM_A, &next_end, &f.err) && next_end == 0);
+    row.version = 1;
+    row.pinned = false;
+    row.until_ms = 70;
+    row.by = "somebody else";
+    REQUIRE_OK(store_baseline_change(f.store, &row, &f.err), f.err);
+    REQUIRE(store_baseline_changes(f.store, VM_A, &changed, &f.err) && changed > added);
+    REQUIRE(store_baseline_next_end(f.store, VM_A, &next_end, &f.err) && next_end == 70);
+    REQUIRE(store_baseline_accepted(f.store, &f.arena, VM_A, 10, &list, &n, &f.err) && n == 2);
+    CHECK(list[0].version == 2 && list[0].pinned && list[1].until_ms == 70 && !list[1].pinned && list[1].ended_ms == 0);
+    CHECK_STRING(list[1].by, "anna");
+    row.ended_ms = 80;
+    row.ended_by = "ben";
+    row.end_reason = "a hole";
+    REQUIRE_OK(store_baseline_change(f.store, &row, &f.err), f.err);
+    REQUIRE(store_baseline_changes(f.store, VM_A, &ended, &f.err) && ended > changed);
+    REQUIRE(store_baseline_accepted(f.store, &f.arena, VM_A, 10, &list, &n, &f.err) && n == 1 && list[0].version == 2);
+    CHECK(!store_baseline_change(f.store, &row, &f.err) && f.err.code == ERR_CONFLICT);
+    row.version = 3;
+    CHECK(!store_baseline_change(f.store, &row, &f.err) && f.err.code == ERR_CONFLICT);
+    REQUIRE(store_baseline_get(f.store, &f.arena, VM_A, 1, &got, &f.err) && got.ended_ms == 80);
+    CHECK_STRING(got.ended_by, "ben");
+    CHECK_STRING(got.end_reason, "a hole");
+    REQUIRE(store_baseline_next_end(f.store, VM_A, &next_end, &f.err) && next_end == 0);
+}

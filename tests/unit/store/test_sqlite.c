@@ -75,6 +75,48 @@ TEST(a_database_made_by_the_first_migration_is_opened_and_brought_up_to_date)
     }
 }
 
+/* Before the step that lets several boots be accepted beside each other, the newest was the only one; what was judged by it stands. */
+TEST(the_newest_baseline_of_an_old_database_is_the_only_one_that_is_accepted)
+{
+    CLEANUP(fixture_done) struct fixture f = { 0 };
+    static const char old_rows[] =
+        "INSERT INTO baselines (vm, version, components, created_ms, by_whom, reason) VALUES ('" VM_A "', 1, '{}', 0, 'a', 'first');"
+        "INSERT INTO baselines (vm, version, components, created_ms, by_whom, reason) VALUES ('" VM_A "', 2, '{}', 20, 'b', 'second');"
+        "INSERT INTO baselines (vm, version, components, created_ms, by_whom, reason) VALUES ('" VM_A "', 3, '{}', 30, 'c', 'third');"
+        "INSERT INTO baselines (vm, version, components, created_ms, by_whom, reason) VALUES ('" VM_B "', 1, '{}', 5, 'd', 'only');"
+        "INSERT INTO judgements (vm, appraisal_id, baseline_version, verdict, reason, judged_ms, findings, since_ms) "
+        "VALUES ('" VM_A "', '1', 3, 'Healthy', '', 40, '[]', 40);";
+    const size_t before = 10;
+    struct migration older[64];
+    const struct store_baseline *list;
+    struct store_judgement judgement;
+    struct store_baseline got;
+    int64_t changes;
+    size_t n;
+
+    REQUIRE(n_migrations > before && n_migrations < ARRAY_LEN(older));
+    CHECK_STRING(migrations[before].what, "several accepted boots of a VM");
+    memcpy(older, migrations, before * sizeof *older);
+    older[before] = (struct migration){ "rows of that time", old_rows };
+    REQUIRE(fixture_folder(&f));
+    REQUIRE_OK(sqlite_store_open(f.file, older, before + 1, &f.store, &f.err), f.err);
+    store_close(f.store);
+    f.store = NULL;
+    memcpy(&older[before + 1], &migrations[before], (n_migrations - before) * sizeof *older);
+    REQUIRE_OK(sqlite_store_open(f.file, older, n_migrations + 1, &f.store, &f.err), f.err);
+    REQUIRE(store_baseline_accepted(f.store, &f.arena, VM_A, 10, &list, &n, &f.err) && n == 1);
+    CHECK(list[0].version == 3 && !list[0].pinned && list[0].until_ms == 0);
+    REQUIRE(store_baseline_get(f.store, &f.arena, VM_A, 1, &got, &f.err));
+    CHECK_INT(got.ended_ms, 20);
+    REQUIRE(got.end_reason && got.ended_by);
+    REQUIRE(store_baseline_get(f.store, &f.arena, VM_A, 2, &got, &f.err));
+    CHECK_INT(got.ended_ms, 30);
+    REQUIRE(store_baseline_accepted(f.store, &f.arena, VM_B, 10, &list, &n, &f.err) && n == 1);
+    REQUIRE(store_judgement_latest(f.store, &f.arena, VM_A, &judgement, &f.err));
+    REQUIRE(store_baseline_changes(f.store, VM_A, &changes, &f.err));
+    CHECK_INT(judgement.baseline_changes, changes);
+}
+
 TEST(a_newer_schema_is_refused_in_one_sentence)
 {
     CLEANUP(fixture_done) struct fixture f = { 0 };
