@@ -83,7 +83,7 @@ static int by_weight(const struct finding *a, const struct finding *b)
     return (a->id > b->id) - (a->id < b->id);
 }
 
-static void sort_findings(struct findings *list)
+enum verdict verdict_settle(struct findings *list)
 {
     for (size_t i = 1; i < list->n; i++) {
         struct finding moving = list->items[i];
@@ -92,6 +92,7 @@ static void sort_findings(struct findings *list)
             list->items[k] = list->items[k - 1];
         list->items[k] = moving;
     }
+    return verdict_of(list);
 }
 
 /* A bit per bank that a boot is recorded in: its components', or without a log its registers'. */
@@ -133,8 +134,7 @@ bool judge(struct arena *a, const struct appraisal *appraisal, const struct boot
     if (baseline && appraisal->quote_verified && !compare(a, &baseline->boot, &appraisal->boot, chain, reference, ret_findings, err))
         return false;
     lower_consequences(ret_findings);
-    sort_findings(ret_findings);
-    *ret_verdict = verdict_of(ret_findings);
+    *ret_verdict = verdict_settle(ret_findings);
     return true;
 }
 
@@ -158,7 +158,6 @@ bool judge_claimed(struct arena *a, struct claimed_boot *claimed, const struct b
         copy->was = f->was;
         copy->is = f->is;
     }
-    sort_findings(findings);
-    *verdict = verdict_of(findings);
+    *verdict = verdict_settle(findings);
     return true;
 }

@@ -6,6 +6,10 @@
 /* What makes a boot Healthy: no finding of medium or worse, none unsettled. Everything else only collects. */
 enum verdict verdict_of(const struct findings *findings);
 
+/* verdict_settle puts the worst first, within a severity in the order of the list of findings, and says what they come to: after some were added to
+ * those of judge(). */
+enum verdict verdict_settle(struct findings *findings);
+
 /* Whether the finding is one that a person may accept for a VM; nothing about the evidence itself, nothing high. */
 bool finding_may_be_accepted(const struct finding *finding);
 

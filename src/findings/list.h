@@ -121,6 +121,12 @@ X(IMA_INCOMPLETE, "ima.incomplete", INFO, EVIDENCE, "IMA list has not come compl
 X(SYSTEMD_LOG_MALFORMED, "systemd_log.malformed", HIGH, EVIDENCE, "systemd's measurement log cannot be read",
   "Registers that user space extends cannot be explained.", "Attest again with the complete /run/log/systemd/tpm2-measure.log.")
 
+/* the boots that are accepted beside each other */
+X(BASELINE_WITHDRAWN, "baseline.withdrawn", MEDIUM, EVIDENCE, "A boot that is not accepted any more",
+  "It was accepted once, and somebody withdrew that or its time was over: an older boot may have holes that a newer one closes.", "Boot {vm} as it is accepted now; or, if this one shall stay, `trueboot baseline approve {vm} --pin`.")
+X(BASELINE_OLDER_BOOT, "baseline.older_boot", LOW, EVIDENCE, "An older accepted boot",
+  "It is accepted, but a newer one was approved since: an attacker may prefer the older one.", "If both shall stay, `trueboot baseline pin {vm} VERSION`; if this one shall not, `trueboot baseline reject {vm} VERSION`.")
+
 /* firmware */
 X(FIRMWARE_CHANGED, "firmware.changed", MEDIUM, FIRMWARE, "Firmware changed",
   "Another firmware build ran than the one accepted for this VM.", "If the host's firmware was updated, `trueboot baseline approve {vm}`; otherwise look at the host.")

@@ -2,8 +2,8 @@
 #include <string.h>
 #include "appraise/verdict.h"
 #include "jose/jws.h"
+#include "monitor/baselines.h"
 #include "monitor/counters.h"
-#include "monitor/monitor.h"
 #include "monitor/turns.h"
 
 enum { MISSED_BATCH = 16 /* judged in one transaction */ };
@@ -75,9 +75,8 @@ struct judging {
     const char *twin; /* a sentence about another machine with the same TPM, or NULL */
     bool has_before;
     struct store_judgement before;
-    bool has_baseline;
-    struct store_baseline baseline_row;
-    struct baseline baseline;
+    int64_t changes;  /* of the boots that are accepted; 0: none ever was */
+    int64_t next_end; /* when one of them is not any more; 0: no such time */
     struct vm_memory memory;
 };
 
@@ -127,43 +126,27 @@ static bool says(const char *findings_json, enum finding_id id)
 /* Whether what was judged last is still all there is to judge. */
 static bool is_current(const struct judging *j)
 {
-    return j->has_before && strcmp(j->before.appraisal_id, j->row->id) == 0 && j->before.baseline_version == j->out->baseline_version &&
+    return j->has_before && strcmp(j->before.appraisal_id, j->row->id) == 0 && j->before.baseline_changes == j->changes &&
+           (!j->next_end || j->next_end > j->monitor->now_ms()) &&
            (j->twin != NULL) == says(j->before.findings, FINDING_TPM_IDENTITY_DUPLICATED);
 }
 
-static bool load_baseline(struct judging *j, struct err *err)
+static bool load_changes(struct judging *j, struct err *err)
 {
-    const struct json *v;
-
-    j->has_baseline = store_baseline_latest(j->monitor->store, j->a, j->vm, &j->baseline_row, err);
-    if (!j->has_baseline)
-        return err->code == ERR_NOT_FOUND;
-    j->out->baseline_version = j->baseline_row.version;
-    return (json_parse(j->a, bytes_of_string(j->baseline_row.components), NULL, &v, err) && baseline_read(j->a, v, &j->baseline, err)) ||
-           err_within(err, "baseline %lld of VM %s", (long long)j->baseline_row.version, j->vm);
+    return store_baseline_changes(j->monitor->store, j->vm, &j->changes, err) &&
+           store_baseline_next_end(j->monitor->store, j->vm, &j->next_end, err);
 }
 
-static bool store_baseline_of(struct judging *j, bool accept_findings, const char *by, const char *reason, struct err *err)
+static struct baselines_word word_of(const struct judging *j, const char *by, const char *reason)
 {
-    struct writer w CLEANUP(writer_done) = { 0 };
-    struct json_out out = json_out_to(&w, JSON_COMPACT);
-    struct store_baseline row = {
-        .vm = j->vm, .version = j->out->baseline_version + 1, .created_ms = j->monitor->now_ms(), .by = by, .reason = reason
-    };
+    return (struct baselines_word){ by, reason, j->monitor->now_ms() };
+}
 
-    if (!baseline_learn(j->a, &j->out->appraisal, accept_findings, &j->baseline, err))
-        return false;
-    json_begin_object(&out, NULL);
-    baseline_write(&out, &j->baseline);
-    json_end(&out);
-    row.components = writer_ok(&w) ? arena_string(j->a, writer_bytes(&w)) : NULL;
-    if (!row.components)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a baseline");
-    if (!store_baseline_add(j->monitor->store, &row, err))
-        return false;
-    j->has_baseline = true;
-    j->out->baseline_version = row.version;
-    return true;
+static bool learn_first(const struct judging *j, struct err *err)
+{
+    struct baselines_word word = word_of(j, "trueboot", "first healthy boot, learned component by component");
+
+    return baselines_add(j->monitor->store, j->a, j->vm, &j->out->appraisal, false, (struct approve_how){ false, false }, &word, err);
 }
 
 static const char *findings_text(struct arena *a, const struct findings *findings)
@@ -185,10 +168,11 @@ static const char *worst_id(const struct findings *findings)
     return "";
 }
 
-/* A first baseline is learned from a boot that nothing speaks against: not from one whose TPM was restored or copied. */
+/* A first baseline is learned from a boot that nothing speaks against: not from one whose TPM was restored or copied. Once a boot was accepted, none is
+ * without a person's word, not even when that boot was withdrawn. */
 static bool may_learn(const struct judging *j)
 {
-    return !j->has_baseline && baseline_may_learn(&j->out->appraisal) && !j->twin && !j->memory.rolled_back &&
+    return !j->changes && baseline_may_learn(&j->out->appraisal) && !j->twin && !j->memory.rolled_back &&
            !counters_went_back(&j->memory, &j->out->appraisal);
 }
 
@@ -196,15 +180,13 @@ static bool judge_boot(struct judging *j, struct err *err)
 {
     if (!monitor_memory_get(j->monitor->store, j->a, j->vm, &j->memory, err))
         return false;
-    if (may_learn(j) && !store_baseline_of(j, false, "trueboot", "first healthy boot, learned component by component", err))
+    if (may_learn(j) && !learn_first(j, err))
         return false;
-    j->out->findings = (struct findings){ .arena = j->a };
-    if (!judge(j->a, &j->out->appraisal, NULL, j->has_baseline ? &j->baseline : NULL, j->monitor->reference, &j->out->findings,
-               &j->out->verdict, err))
+    if (!baselines_judge(j->monitor, j->a, j->vm, &j->out->appraisal, &j->out->findings, &j->out->verdict, &j->out->baseline_version, err))
         return false;
     counters_note(&j->memory, &j->out->appraisal, &j->out->findings);
     note_duplicate(j);
-    j->out->verdict = verdict_of(&j->out->findings);
+    j->out->verdict = verdict_settle(&j->out->findings);
     remember_verdict(j);
     return monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
 }
@@ -213,8 +195,9 @@ static bool make_judgement(struct judging *j, struct err *err)
 {
     struct store_judgement row = { .vm = j->vm, .appraisal_id = j->row->id, .judged_ms = j->monitor->now_ms() };
 
-    if (!judge_boot(j, err))
+    if (!baselines_expire(j->monitor->store, j->a, j->vm, row.judged_ms, err) || !judge_boot(j, err) || !load_changes(j, err))
         return false;
+    row.baseline_changes = j->changes;
     row.baseline_version = j->out->baseline_version;
     row.verdict = verdict_name(j->out->verdict);
     row.reason = worst_id(&j->out->findings);
@@ -229,6 +212,7 @@ static bool recall_judgement(struct judging *j, struct err *err)
 {
     const struct json *v;
 
+    j->out->baseline_version = j->before.baseline_version;
     j->out->judged_ms = j->before.judged_ms;
     j->out->since_ms = j->before.since_ms;
     return verdict_from_text(bytes_of_string(j->before.verdict), &j->out->verdict)
@@ -247,7 +231,7 @@ static bool open_judging(struct judging *j, struct err *err)
     if (!j->has_before && err->code != ERR_NOT_FOUND)
         return false;
     j->out->token_id = j->row->token_id;
-    return monitor_read_record(j->monitor, j->a, j->row, &j->out->appraisal, err) && load_baseline(j, err) && find_twin(j, err);
+    return monitor_read_record(j->monitor, j->a, j->row, &j->out->appraisal, err) && load_changes(j, err) && find_twin(j, err);
 }
 
 static struct judging *new_judging(const struct monitor *monitor, struct arena *a, const char *vm, struct err *err)
@@ -313,7 +297,7 @@ static bool judge_missed(const struct monitor *monitor, const char *vm, struct j
     j->row = &rows[0];
     if (!monitor_read_record(monitor, &a, j->row, &j->out->appraisal, &damage))
         return monitor_is_about_record(&damage) || err_copy(err, &damage);
-    return load_baseline(j, err) && find_twin(j, err) && make_judgement(j, err);
+    return load_changes(j, err) && find_twin(j, err) && make_judgement(j, err);
 }
 
 struct missed {
@@ -415,19 +399,23 @@ static bool accept_counters(struct judging *j, struct err *err)
     return turns_forget(j->monitor->store, j->a, j->vm, err) && monitor_memory_put(j->monitor->store, j->a, j->vm, &j->memory, err);
 }
 
-struct approval {
+/* What a person decides about a VM's accepted boots, in one transaction with what it rests on. */
+struct ruling {
     struct judging *j;
-    struct bytes appraisal; /* empty: the latest, whichever */
+    struct bytes appraisal; /* approving: the one that is meant; empty: the latest, whichever */
+    struct approve_how how;
+    int64_t version; /* rejecting, pinning */
+    bool pinned;
     const char *by, *reason;
 };
 
-static bool is_meant(const struct approval *approval, struct err *err)
+static bool is_meant(const struct ruling *ruling, struct err *err)
 {
-    const struct judging *j = approval->j;
+    const struct judging *j = ruling->j;
 
     if (!j->out->any)
         return err_set(err, ERR_NOT_FOUND, "this VM has not attested yet: there is no boot to approve");
-    return !approval->appraisal.len || bytes_equal_string(approval->appraisal, j->row->id) ||
+    return !ruling->appraisal.len || bytes_equal_string(ruling->appraisal, j->row->id) ||
            err_set(err, ERR_CONFLICT, "the VM has attested again since: look at it once more, then approve appraisal %s", j->row->id);
 }
 
@@ -435,25 +423,58 @@ static bool is_meant(const struct approval *approval, struct err *err)
  * accepted. */
 static bool approve_in(struct store *tx, void *context, struct err *err)
 {
-    const struct approval *approval = context;
-    struct judging *j = approval->j;
+    const struct ruling *ruling = context;
+    struct judging *j = ruling->j;
+    struct baselines_word word = word_of(j, ruling->by, ruling->reason);
     struct monitor inside = *j->monitor;
     const struct monitor *outside = j->monitor;
     bool fine;
 
     inside.store = tx;
     j->monitor = &inside;
-    fine = open_judging(j, err) && is_meant(approval, err) && accept_counters(j, err) &&
-           store_baseline_of(j, true, approval->by, approval->reason, err);
+    fine = open_judging(j, err) && is_meant(ruling, err) && accept_counters(j, err) &&
+           baselines_add(tx, j->a, j->vm, &j->out->appraisal, true, ruling->how, &word, err);
     j->monitor = outside;
     return fine;
 }
 
-bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes appraisal, const char *by,
-                     const char *reason, struct judged *ret, struct err *err)
+static bool reject_in(struct store *tx, void *context, struct err *err)
 {
-    struct judging *j = new_judging(monitor, a, vm, err);
-    struct approval approval = { j, appraisal, by, reason };
+    const struct ruling *ruling = context;
+    struct baselines_word word = word_of(ruling->j, ruling->by, ruling->reason);
 
-    return j && store_transaction(monitor->store, approve_in, &approval, err) && monitor_judge(monitor, a, vm, ret, err);
+    return baselines_reject(tx, ruling->j->a, ruling->j->vm, ruling->version, &word, err);
+}
+
+static bool pin_in(struct store *tx, void *context, struct err *err)
+{
+    const struct ruling *ruling = context;
+
+    return baselines_pin(tx, ruling->j->a, ruling->j->vm, ruling->version, ruling->pinned, ruling->j->monitor->now_ms(), err);
+}
+
+static bool decide(const struct monitor *monitor, struct arena *a, const char *vm,
+                   bool (*decide_in)(struct store *tx, void *context, struct err *err), struct ruling ruling, struct judged *ret,
+                   struct err *err)
+{
+    ruling.j = new_judging(monitor, a, vm, err);
+    return ruling.j && store_transaction(monitor->store, decide_in, &ruling, err) && monitor_judge(monitor, a, vm, ret, err);
+}
+
+bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes appraisal, struct approve_how how,
+                     const char *by, const char *reason, struct judged *ret, struct err *err)
+{
+    return decide(monitor, a, vm, approve_in, (struct ruling){ .appraisal = appraisal, .how = how, .by = by, .reason = reason }, ret, err);
+}
+
+bool monitor_reject(const struct monitor *monitor, struct arena *a, const char *vm, int64_t version, const char *by, const char *reason,
+                    struct judged *ret, struct err *err)
+{
+    return decide(monitor, a, vm, reject_in, (struct ruling){ .version = version, .by = by, .reason = reason }, ret, err);
+}
+
+bool monitor_pin(const struct monitor *monitor, struct arena *a, const char *vm, int64_t version, bool pinned, struct judged *ret,
+                 struct err *err)
+{
+    return decide(monitor, a, vm, pin_in, (struct ruling){ .version = version, .pinned = pinned }, ret, err);
 }

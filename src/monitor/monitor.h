@@ -48,7 +48,7 @@ struct judged {
     struct findings findings; /* under the baseline */
     enum verdict verdict;
     int64_t judged_ms, since_ms;
-    int64_t baseline_version; /* 0: none */
+    int64_t baseline_version; /* of the accepted boot that it was compared with; 0: none */
     const char *token_id;     /* NULL: none was issued */
 };
 
@@ -58,10 +58,21 @@ MUST_CHECK bool monitor_judge(const struct monitor *monitor, struct arena *a, co
 /* A finding if another VM claims the same TPM; for VMs that there is nothing else to judge of. */
 MUST_CHECK bool monitor_duplicate(const struct monitor *monitor, struct arena *a, const char *vm, struct findings *ret, struct err *err);
 
-/* monitor_approve makes the latest appraisal's boot the baseline, in an operator's name, and judges again. `appraisal` (may be empty) is the one
- * that the operator has looked at: CONFLICT when it is not the latest any more. */
-MUST_CHECK bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes appraisal, const char *by,
-                                const char *reason, struct judged *ret, struct err *err);
+struct approve_how {
+    bool replace; /* it alone is accepted from now on; else beside those that are */
+    bool pin;     /* until it is rejected, whatever is approved after it */
+};
+
+/* monitor_approve accepts the latest appraisal's boot (monitor/baselines.h), in an operator's name, and judges again. `appraisal` (may be empty) is the
+ * one that the operator has looked at: CONFLICT when it is not the latest any more, or when there is no room for one more. */
+MUST_CHECK bool monitor_approve(const struct monitor *monitor, struct arena *a, const char *vm, struct bytes appraisal,
+                                struct approve_how how, const char *by, const char *reason, struct judged *ret, struct err *err);
+/* monitor_reject withdraws what was accepted as `version`, monitor_pin keeps it whatever is approved after it, or no longer so; both judge again.
+ * NOT_FOUND: no such version. CONFLICT: it is not accepted any more. */
+MUST_CHECK bool monitor_reject(const struct monitor *monitor, struct arena *a, const char *vm, int64_t version, const char *by,
+                               const char *reason, struct judged *ret, struct err *err);
+MUST_CHECK bool monitor_pin(const struct monitor *monitor, struct arena *a, const char *vm, int64_t version, bool pinned,
+                            struct judged *ret, struct err *err);
 
 /* What judging one boot must know of earlier ones: kept apart from appraisals and judgements, so that no number of later ones pushes it
  * out of sight (attack-suite.md I9, S6): the setting STORE_SETTING_MEMORY. */
@@ -121,3 +132,6 @@ extern const size_t monitor_n_routes;
 /* A VM by name or UUID. */
 MUST_CHECK bool monitor_find_vm(const struct monitor *monitor, struct arena *a, struct bytes name_or_uuid, struct store_vm *ret,
                                 struct err *err);
+/* The VM that the request's {vm} names, and what to do where there is none. */
+MUST_CHECK bool monitor_request_vm(const struct monitor *monitor, const struct http_request *request, struct store_vm *ret,
+                                   struct err *err);

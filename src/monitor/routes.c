@@ -1,17 +1,7 @@
 /* The monitor's routes: agents report, people look and approve. */
 #include "base/limits.h"
+#include "monitor/baselines_api.h"
 #include "monitor/report.h"
-
-static bool find(const struct monitor *monitor, const struct http_request *request, struct store_vm *ret, struct err *err)
-{
-    struct bytes name = http_param(request, "vm");
-
-    if (monitor_find_vm(monitor, request->arena, name, ret, err))
-        return true;
-    return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no VM named %.*s", BYTES_FMT(bytes_slice(name, 0, 64))) ||
-                                            err_remedy(err, "docs/operations.md", "trueboot vm list")
-                                      : false;
-}
 
 static bool get_status(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
@@ -22,7 +12,7 @@ static bool get_status(void *context, const struct http_request *request, struct
 
     if (!status)
         return err_set(err, ERR_NO_MEMORY, "no memory for a status");
-    if (!find(monitor, request, &vm, err) || !monitor_status(monitor, request->arena, &vm, monitor->now_ms(), status, err))
+    if (!monitor_request_vm(monitor, request, &vm, err) || !monitor_status(monitor, request->arena, &vm, monitor->now_ms(), status, err))
         return false;
     out = http_response_json(response, 200);
     monitor_status_write(&out, request->arena, monitor, status, false);
@@ -60,58 +50,6 @@ static bool list_status(void *context, const struct http_request *request, struc
     return true;
 }
 
-static bool get_baseline(void *context, const struct http_request *request, struct http_response *response, struct err *err)
-{
-    const struct monitor *monitor = context;
-    struct store_baseline row;
-    struct store_vm vm;
-    struct json_out out;
-
-    if (!find(monitor, request, &vm, err))
-        return false;
-    if (!store_baseline_latest(monitor->store, request->arena, vm.vm, &row, err))
-        return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "%s has no baseline yet: its first healthy boot makes it", vm.name)
-                                          : false;
-    out = http_response_json(response, 200);
-    json_begin_object(&out, NULL);
-    json_put_string(&out, "vm", vm.name);
-    json_put_integer(&out, "version", row.version);
-    json_put_time(&out, "created", row.created_ms);
-    json_put_string(&out, "by", row.by);
-    json_put_string(&out, "reason", row.reason);
-    json_put_raw(&out, "baseline", bytes_of_string(row.components));
-    json_end(&out);
-    return true;
-}
-
-static bool approve_baseline(void *context, const struct http_request *request, struct http_response *response, struct err *err)
-{
-    const struct monitor *monitor = context;
-    struct judged *judged = ARENA_NEW(request->arena, struct judged);
-    struct vm_status *status = ARENA_NEW(request->arena, struct vm_status);
-    const struct json *body = NULL;
-    struct bytes words = BYTES_LIT("approved");
-    const char *reason;
-    struct store_vm vm;
-    struct json_out out;
-
-    if (!judged || !status)
-        return err_set(err, ERR_NO_MEMORY, "no memory for an approval");
-    if (!find(monitor, request, &vm, err) || (request->body.len && !http_body_json(request, NULL, &body, err)))
-        return false;
-    if (json_get(body, "reason") && !json_need_words(body, "reason", LIMIT_REASON_BYTES, &words, err))
-        return false;
-    reason = arena_string(request->arena, words);
-    if (!reason ||
-        !monitor_approve(monitor, request->arena, vm.vm, json_text(json_get(body, "appraisal"), BYTES_NONE),
-                         request->caller.subject ? request->caller.subject : "local", reason, judged, err) ||
-        !monitor_status(monitor, request->arena, &vm, monitor->now_ms(), status, err))
-        return false;
-    out = http_response_json(response, 200);
-    monitor_status_write(&out, request->arena, monitor, status, false);
-    return true;
-}
-
 /* What is kept of a VM's boots, newest first: the records' own words. */
 static bool list_appraisals(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
@@ -122,7 +60,7 @@ static bool list_appraisals(void *context, const struct http_request *request, s
     struct json_out out;
     size_t n;
 
-    if (!find(monitor, request, &vm, err) ||
+    if (!monitor_request_vm(monitor, request, &vm, err) ||
         !store_appraisal_list(monitor->store, request->arena, vm.vm, (struct store_cursor){ 0 }, PAGE, &rows, &n, err))
         return false;
     out = http_response_json(response, 200);
@@ -153,7 +91,7 @@ static bool get_evidence(void *context, const struct http_request *request, stru
     struct store_vm vm;
     const char *wanted;
 
-    if (!find(monitor, request, &vm, err))
+    if (!monitor_request_vm(monitor, request, &vm, err))
         return false;
     if (bytes_equal_string(id, "latest")) {
         if (!store_appraisal_latest(monitor->store, request->arena, vm.vm, &row, err))
@@ -174,8 +112,11 @@ const struct http_route monitor_routes[] = {
     { "POST", "/report/v1/{vm}", HTTP_AGENT, LIMIT_REPORT_BODY_BYTES, HTTP_JSON, report_receive, 0 },
     { "GET", "/v1/status", HTTP_READER, 0, HTTP_NO_BODY, list_status, 0 },
     { "GET", "/v1/vms/{vm}/status", HTTP_READER, 0, HTTP_NO_BODY, get_status, 0 },
-    { "GET", "/v1/vms/{vm}/baseline", HTTP_READER, 0, HTTP_NO_BODY, get_baseline, 0 },
-    { "POST", "/v1/vms/{vm}/baseline:approve", HTTP_SECURITY_ADMIN, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, approve_baseline, 0 },
+    { "GET", "/v1/vms/{vm}/baseline", HTTP_READER, 0, HTTP_NO_BODY, baselines_get, 0 },
+    { "GET", "/v1/vms/{vm}/baselines", HTTP_READER, 0, HTTP_NO_BODY, baselines_list, 0 },
+    { "POST", "/v1/vms/{vm}/baseline:approve", HTTP_SECURITY_ADMIN, LIMIT_SMALL_BODY_BYTES, HTTP_JSON_OPTIONAL, baselines_approve, 0 },
+    { "POST", "/v1/vms/{vm}/baseline:reject", HTTP_SECURITY_ADMIN, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, baselines_reject_one, 0 },
+    { "POST", "/v1/vms/{vm}/baseline:pin", HTTP_SECURITY_ADMIN, LIMIT_SMALL_BODY_BYTES, HTTP_JSON, baselines_pin_one, 0 },
     { "GET", "/v1/vms/{vm}/appraisals", HTTP_READER, 0, HTTP_NO_BODY, list_appraisals, 0 },
     { "GET", "/v1/vms/{vm}/appraisals/{appraisal}/evidence", HTTP_READER, 0, HTTP_NO_BODY, get_evidence, 0 },
 };

@@ -15,6 +15,17 @@ bool monitor_find_vm(const struct monitor *monitor, struct arena *a, struct byte
     return store_vm_by_name(monitor->store, a, name, ret, err);
 }
 
+bool monitor_request_vm(const struct monitor *monitor, const struct http_request *request, struct store_vm *ret, struct err *err)
+{
+    struct bytes name = http_param(request, "vm");
+
+    if (monitor_find_vm(monitor, request->arena, name, ret, err))
+        return true;
+    return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no VM named %.*s", BYTES_FMT(bytes_slice(name, 0, 64))) ||
+                                            err_remedy(err, "docs/operations.md", "trueboot vm list")
+                                      : false;
+}
+
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static void gather(const struct vm_status *s, int64_t last_settled, struct health_facts *ret)

@@ -381,6 +381,29 @@ static void replace_text(struct built_log *log, size_t at, const char *prefix, c
     log->events[at].hashed = bytes_of_string(text);
 }
 
+/* The variable's event that was built last takes the place of the one there. */
+static void move_last_to(struct built_log *log, size_t at) { log->events[at] = log->events[--log->n]; }
+
+static void shape_keys(struct built_log *log, const struct stock *at, const struct boot_shape *shape)
+{
+    uint8_t hashes[16][32] = { { 0 } };
+
+    if (shape->dbx > ARRAY_LEN(hashes))
+        abort();
+    for (size_t i = 0; i < shape->dbx; i++)
+        hashes[i][0] = (uint8_t)(i + 1); /* the stock list has the first two */
+    if (shape->dbx) {
+        built_variable(log, 7, log->events[at->dbx].type, (const char *)log->events[at->dbx].data.data, "dbx",
+                       built_hash_list(log->a, hashes, shape->dbx));
+        move_last_to(log, at->dbx);
+    }
+    if (shape->sbat) {
+        built_variable(log, 7, log->events[at->sbat].type, (const char *)log->events[at->sbat].data.data, "SbatLevel",
+                       bytes_of_string(shape->sbat));
+        move_last_to(log, at->sbat);
+    }
+}
+
 static void shape_log(struct built_log *log, const struct stock *at, const struct boot_shape *shape)
 {
     struct built_event *secure_boot = &log->events[at->secure_boot];
@@ -389,6 +412,9 @@ static void shape_log(struct built_log *log, const struct stock *at, const struc
         replace_text(log, at->cmdline, "kernel_cmdline: ", shape->command_line);
         replace_text(log, at->linux_command, "grub_cmd: ", need(arena_printf(log->a, "linux %s", shape->command_line)));
     }
+    shape_keys(log, at, shape);
+    if (shape->initrd)
+        log->events[at->initrd_file].hashed = bytes_of_string(shape->initrd);
     if (shape->kernel)
         log->events[at->kernel].hashed = bytes_of_string(shape->kernel);
     if (shape->secure_boot_off) {

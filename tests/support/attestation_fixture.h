@@ -92,6 +92,9 @@ void fixture_ask(struct fixture *f, struct answer *ret, const char *method, cons
 struct boot_shape {
     const char *command_line; /* NULL: the stock one */
     const char *kernel;       /* NULL: the stock one */
+    const char *initrd;       /* NULL: the stock one */
+    const char *sbat;         /* NULL: the stock level */
+    size_t dbx;               /* entries of the dbx, each list with those of the shorter ones; 0: the stock list */
     bool secure_boot_off;
     bool silent_loader; /* measures neither texts nor files: a medium finding, because nothing says which initrd ran */
 };

@@ -21,3 +21,8 @@ struct boot_record {
 MUST_CHECK bool bootchain_compare(struct arena *a, const struct boot_record *baseline, const struct boot_record *now,
                                   const struct bootchain *chain, const struct boot_reference *reference, struct findings *findings,
                                   struct err *err);
+
+/* bootchain_went_back adds a finding for each revocation list and level that `now` has less of than `newer`, a boot that was accepted after the one
+ * that `now` matches: an older boot may be accepted beside it, older revocations are not. `version` names `newer` in words. */
+void bootchain_went_back(struct arena *a, const struct boot_record *newer, int64_t version, const struct boot_record *now,
+                         struct findings *findings);
