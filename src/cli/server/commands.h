@@ -3,7 +3,8 @@
 #include "cli/frame/cli.h"
 
 extern const struct cli_command command_audit_verify, command_audit_show, command_audit_checkpoint;
-extern const struct cli_command command_baseline_show, command_baseline_approve;
+extern const struct cli_command command_baseline_list, command_baseline_show, command_baseline_approve, command_baseline_reject,
+    command_baseline_pin;
 extern const struct cli_command command_diagnose;
 extern const struct cli_command command_enrolment_token_create, command_enrolment_token_list, command_enrolment_token_revoke;
 extern const struct cli_command command_evidence_get;

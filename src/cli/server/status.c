@@ -68,6 +68,7 @@ static void print_head(struct cli *cli, const struct json *status)
 {
     const struct json *p = json_get(status, "properties"), *t = ours(status), *last = json_get(t, "lastVerdict"), *notes;
     const char *profile = show_member(cli, t, "profile");
+    int64_t version;
     bool stale = false;
 
     printf("%s: %s\n", show_member(cli, t, "vm"), show_member(cli, p, "healthStatus"));
@@ -77,6 +78,8 @@ static void print_head(struct cli *cli, const struct json *status)
     line("Certificate", show_member(cli, p, "attestationCertValidated"));
     line("Kernel", show_member(cli, p, "linuxKernelVersion"));
     line("Boot", show_member(cli, last, "boot"));
+    if (json_as_integer(json_get(t, "baselineVersion"), &version) && version > 0)
+        line("Compared with", arena_printf(&cli->arena, "version %lld of the boots that are accepted", (long long)version));
     line("Last verified", ago(cli, p, "timestamp"));
     if (json_as_boolean(json_get(t, "stale"), &stale) && stale)
         line("Stale", "yes: the next report is late; the agent may have stopped, or the VM may be compromised");
