@@ -1,4 +1,5 @@
 #include "base/url.h"
+#include "base/utf8.h"
 
 enum { HOST_MAX = 253, LABEL_MAX = 63 /* RFC 1035, 2.3.4 */, IPV6_GROUPS = 8 };
 
@@ -124,4 +125,23 @@ bool url_check(struct bytes text, enum url_scheme scheme, struct err *err)
     if (text.len > URL_MAX)
         return err_set(err, ERR_LIMIT, "at most %d characters are expected", URL_MAX);
     return check_behind(text, plain ? BYTES_LIT("http://") : BYTES_LIT("https://"), err);
+}
+
+const char *url_shown(struct arena *a, struct bytes text)
+{
+    enum { SHOWN_MAX = 80, SCHEME_MAX = 10 };
+    size_t scheme = bytes_find(text, BYTES_LIT("://")), from = 0;
+    const char *shown;
+
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == '@')
+            from = i;
+    for (size_t i = 0; i < scheme && scheme != SIZE_MAX; i++)
+        if (((text.data[i] | 0x20) < 'a' || (text.data[i] | 0x20) > 'z') && (text.data[i] < '0' || text.data[i] > '9'))
+            scheme = SIZE_MAX; /* it stands in a password */
+    scheme = scheme > SCHEME_MAX || scheme > from ? 0 : scheme + 3;
+    shown = text_for_people(a, bytes_slice(text, from, SHOWN_MAX));
+    if (shown && from)
+        shown = arena_printf(a, "%.*s***%s", BYTES_FMT(bytes_slice(text, 0, scheme)), shown);
+    return shown ? shown : "";
 }

@@ -5,6 +5,10 @@
 #include "agent/files/folder.h"
 #include "agent/settings/config.h"
 #include "base/file.h"
+#include "base/url.h"
+#include "http/client/proxy.h"
+
+enum { EXCEPTIONS_MAX = 8192 };
 
 /* clang-format off */
 /* What goes into a file of its own: the key of the configuration that names the file, and the file. */
@@ -56,40 +60,42 @@ static void put_path(struct conf *c, const char *key, const char *folder, const 
     put(c, key, bytes_of_string(path ? path : ""));
 }
 
-/* A value of the environment is taken only as what it should be. */
-static bool is_one_word(const char *text)
-{
-    size_t n = text ? strlen(text) : 0;
-
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)text[i] <= 0x20 || text[i] == 0x7f)
-            return false;
-    return n && n <= 2048;
-}
-
 bool normalise_take_proxy(struct attestation_config *config, struct protected_settings *secrets, struct arena *a, struct err *err)
 {
-    static const char *const names[] = { "https_proxy", "HTTPS_PROXY" };
-    struct bytes value = BYTES_NONE;
-    size_t scheme, at;
+    struct proxy_settings environment = { 0 };
+    struct proxy_address proxy;
 
-    for (size_t i = 0; i < ARRAY_LEN(names) && !value.len && !config->proxy.len; i++)
-        if (is_one_word(getenv(names[i])))
-            value = bytes_of_string(getenv(names[i]));
-    if (!value.len)
+    proxy_environment(&environment);
+    if (config->proxy.len || !environment.https_proxy)
         return true;
-    config->proxy = value;
-    scheme = bytes_find(value, BYTES_LIT("://"));
-    scheme = scheme == SIZE_MAX ? 0 : scheme + 3;
-    at = bytes_find(bytes_slice(value, scheme, value.len), BYTES_LIT("@"));
-    if (at == SIZE_MAX)
+    if (!proxy_address_read(environment.https_proxy, a, &proxy, err))
+        return err_within(err, "%s", proxy_variable());
+    config->proxy = bytes_of_string(proxy.url);
+    if (!proxy.credentials.len || secrets->proxy_credential.len)
         return true;
-    if (!secrets->proxy_credential.len)
-        secrets->proxy_credential = bytes_slice(value, scheme, at);
-    config->proxy = bytes_of_string(
-        arena_printf(a, "%.*s%.*s", BYTES_FMT(bytes_slice(value, 0, scheme)), BYTES_FMT(bytes_slice(value, scheme + at + 1, value.len)))
-            ?: "");
-    return config->proxy.len ? true : err_set(err, ERR_NO_MEMORY, "out of memory");
+    return proxy_credentials_read(proxy.credentials, a, &secrets->proxy_credential, err) || err_within(err, "%s", proxy_variable());
+}
+
+/* A list that excepts less than its author meant is no reason to stop: the proxy gets what was to go past it. */
+static bool put_exceptions(struct conf *c, struct err *err)
+{
+    struct proxy_settings environment = { 0 };
+    struct bytes bad;
+
+    proxy_environment(&environment);
+    if (!environment.exceptions)
+        return true;
+    for (const char *s = environment.exceptions; *s; s++)
+        if (((unsigned char)*s < 0x20 && *s != '\t') || *s == 0x7f)
+            return err_set(err, ERR_MALFORMED, "%s has a control character in it", proxy_exceptions_variable());
+    if (strlen(environment.exceptions) > EXCEPTIONS_MAX)
+        return err_set(err, ERR_LIMIT, "%s is longer than %d characters", proxy_exceptions_variable(), EXCEPTIONS_MAX);
+    bad = proxy_first_bad_exception(environment.exceptions);
+    if (bad.len)
+        attestation_config_warn(c->config, c->a, "%s: \"%s\" is no name, address or block of addresses, and excepts nothing",
+                                proxy_exceptions_variable(), url_shown(c->a, bad));
+    put(c, "net.no_proxy", bytes_of_string(environment.exceptions));
+    return true;
 }
 
 static void put_pins(struct conf *c)
@@ -135,8 +141,8 @@ bool normalise_write(struct attestation_config *config, const struct protected_s
                                                : BYTES_NONE);
     put_choice(&c, "ima.enable", config->ima_reporting);
     put(&c, "net.proxy", config->proxy);
-    if (is_one_word(getenv("no_proxy")))
-        put(&c, "net.no_proxy", bytes_of_string(getenv("no_proxy")));
+    if (!put_exceptions(&c, err))
+        return false;
     put(&c, "log.dir", bytes_of_string(log_dir ? log_dir : ""));
     put_pins(&c);
     if (config->ca_bundle_pem.len)

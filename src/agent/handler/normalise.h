@@ -7,11 +7,11 @@
 #include "extension/settings.h"
 
 /* The proxy of our own environment, which a service does not inherit (8.5), unless the settings name one. User and password in it become
- * a secret. */
+ * a secret. MALFORMED, with the variable's name and its value without credentials: it is no proxy's address. */
 MUST_CHECK bool normalise_take_proxy(struct attestation_config *config, struct protected_settings *secrets, struct arena *a,
                                      struct err *err);
 
-/* The text of handler.conf. What this agent has no key for is a warning. `log_dir` NULL: the daemon logs into its usual folder. */
+/* The text of handler.conf, no_proxy of our own environment included. What this agent has no key for is a warning, and so is an exception that excepts nothing. `log_dir` NULL: the daemon logs into its usual folder. */
 MUST_CHECK bool normalise_write(struct attestation_config *config, const struct protected_settings *secrets, const struct places *places,
                                 const char *log_dir, struct arena *a, struct writer *w, struct err *err);
 

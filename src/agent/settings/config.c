@@ -182,15 +182,32 @@ bool config_knows(const char *key)
     return false;
 }
 
-/* Keys whose text is the address of a server. http:// is for servers on this very machine, which is looked at when one is used. */
-static bool is_address_fine(struct bytes key, struct bytes value, struct err *err)
+/* A proxy's may lack its scheme. User and password in it are for whoever uses it to refuse, with a word on where they belong. */
+static bool check_proxy(struct arena *a, struct bytes value, struct err *err)
+{
+    size_t scheme = bytes_find(value, BYTES_LIT("://")), from = scheme == SIZE_MAX ? 0 : scheme + 3;
+    struct bytes front = bytes_slice(value, 0, from);
+    const char *clean;
+
+    for (size_t i = from; i < value.len; i++)
+        from = value.data[i] == '@' ? i + 1 : from;
+    clean =
+        arena_printf(a, "%.*s%.*s", BYTES_FMT(front.len ? front : BYTES_LIT("http://")), BYTES_FMT(bytes_slice(value, from, value.len)));
+    return clean ? url_check(bytes_of_string(clean), URL_HTTP_OR_HTTPS, err) : err_set(err, ERR_NO_MEMORY, "out of memory");
+}
+
+/* Keys whose text is an address. http:// is for servers on this very machine, which is looked at when one is used, and for proxies. */
+static bool is_address_fine(struct arena *a, struct bytes key, struct bytes value, struct err *err)
 {
     static const char *const addresses[] = { "attest.endpoint", "report.endpoint", "enroll.endpoint" };
+    bool fine = true, is_proxy = bytes_equal_string(key, "net.proxy");
 
     for (size_t i = 0; i < ARRAY_LEN(addresses) && value.len; i++)
         if (bytes_equal_string(key, addresses[i]))
-            return url_check(value, URL_HTTP_OR_HTTPS, err) || err_within(err, "%s", addresses[i]);
-    return true;
+            fine = url_check(value, URL_HTTP_OR_HTTPS, err);
+    if (is_proxy && value.len)
+        fine = check_proxy(a, value, err);
+    return fine || err_within(err, "%.*s: \"%s\"", BYTES_FMT(key), url_shown(a, value));
 }
 
 /* Keys whose text is one of a few words. */
@@ -228,12 +245,18 @@ static bool take_choice(struct bytes key, struct bytes *value, struct err *err)
     return true;
 }
 
+static bool set_checked(struct agent_config *config, size_t i, struct arena *a, struct bytes value, struct err *err)
+{
+    struct bytes key = bytes_of_string(keys[i].key);
+
+    return take_choice(key, &value, err) && is_address_fine(a, key, value, err) && set_value(config, i, a, value, err);
+}
+
 bool config_set(struct agent_config *config, struct arena *a, const char *place, struct bytes key, struct bytes value, struct err *err)
 {
     size_t i;
 
-    if (!find_key(key, &i, err) || !take_choice(key, &value, err) || !is_address_fine(key, value, err) ||
-        !set_value(config, i, a, value, err))
+    if (!find_key(key, &i, err) || !set_checked(config, i, a, value, err))
         return err_within(err, "%s", place);
     return true;
 }
@@ -274,8 +297,7 @@ static bool take_pair(struct file_parser *p, struct bytes line, struct err *err)
     if (p->seen[i])
         return err_set(err, ERR_CONFLICT, "%s is set a second time", keys[i].key);
     p->seen[i] = true;
-    return take_choice(bytes_of_string(keys[i].key), &value, err) && is_address_fine(bytes_of_string(keys[i].key), value, err) &&
-           set_value(p->config, i, p->a, value, err);
+    return set_checked(p->config, i, p->a, value, err);
 }
 
 bool config_parse(struct agent_config *config, struct arena *a, const char *file_name, struct bytes text, struct err *err)

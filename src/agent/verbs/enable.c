@@ -91,6 +91,7 @@ static void hash_configuration(struct enabling *e)
 
     write_bytes(&all, writer_bytes(&e->conf));
     write_bytes(&all, e->secret_text);
+    write_bytes(&all, e->secrets.proxy_credential); /* which may be the environment's */
     write_bytes(&all, e->settings.ca_bundle_pem);
     digest_compute(DIGEST_SHA256, writer_bytes(&all), &sha256);
     hex_encode(digest_bytes(&sha256), e->hash);

@@ -98,3 +98,27 @@ TEST(a_hosts_name_and_its_labels_have_limits_of_their_own)
     CHECK(url_check((struct bytes){ (const uint8_t *)text, 8 + 253 }, URL_HTTPS, &err));
     CHECK(!url_check((struct bytes){ (const uint8_t *)text, 8 + 255 }, URL_HTTPS, &err));
 }
+
+TEST(an_address_is_shown_without_what_stands_in_front_of_an_at_sign)
+{
+    static const struct {
+        const char *text, *shown;
+    } rows[] = {
+        { "https://h:1/p", "https://h:1/p" },
+        { "no address", "no address" },
+        { "http://u:p@h:1", "http://***@h:1" },
+        { "u:p@h", "***@h" },
+        { "http://u:p@q/r@h", "http://***@h" },
+        { "u:http://p@h", "***@h" },
+        { "@", "@" },
+        { "", "" },
+    };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    char longer[300];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        CHECK_STRING(url_shown(&a, bytes_of_string(rows[i].text)), rows[i].shown);
+    memset(longer, 'a', sizeof longer);
+    CHECK_INT(strlen(url_shown(&a, (struct bytes){ (const uint8_t *)longer, sizeof longer })), 80);
+    CHECK(!strchr(url_shown(&a, BYTES_LIT("http://a\033[31m")), '\033'));
+}

@@ -27,10 +27,16 @@ struct ground {
     struct invocation in;
 };
 
-static const char *const variables[] = {
-    "ConfigSequenceNumber", "ConfigExtensionName", "VERSION", "AZURE_GUEST_AGENT_EXTENSION_PATH", "AZURE_GUEST_AGENT_EXTENSION_VERSION",
-    "TRUEBOOT_AGENT_TOOLS", "https_proxy",         "no_proxy"
-};
+static const char *const variables[] = { "ConfigSequenceNumber",
+                                         "ConfigExtensionName",
+                                         "VERSION",
+                                         "AZURE_GUEST_AGENT_EXTENSION_PATH",
+                                         "AZURE_GUEST_AGENT_EXTENSION_VERSION",
+                                         "TRUEBOOT_AGENT_TOOLS",
+                                         "https_proxy",
+                                         "HTTPS_PROXY",
+                                         "no_proxy",
+                                         "NO_PROXY" };
 
 static UNUSED void ground_done(struct ground *g)
 {

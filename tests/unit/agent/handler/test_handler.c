@@ -365,3 +365,64 @@ TEST(an_on_premises_cluster_s_settings_go_along_as_labels)
     CHECK(!c.alerts);
     CHECK(!says(&g, "lib/E.T-1.0/status/0.status", "clusters/c")); /* never shown */
 }
+
+/* guest-agent.md 8.5: a service does not inherit what `enable` was started with; what is passed on to it is what it should be. */
+TEST(a_proxy_of_the_environment_that_is_no_address_is_a_wrong_setting)
+{
+    static const struct {
+        const char *name, *value, *shown;
+    } rows[] = {
+        { "https_proxy", "socks5://proxy:1080", "socks5://proxy:1080" },
+        { "HTTPS_PROXY", "http://proxy:port", "http://proxy:port" },
+        { "https_proxy", "http://ann:hunter2@proxy:port", "http://***@proxy:port" },
+        { "https_proxy", "two words", "two words" },
+        { "https_proxy", "http://proxy:3128\nnet.ca_file = /evil", NULL },
+        { "https_proxy", "http://ann%3Ax:hunter2@proxy:3128", NULL },
+        { "HTTPS_PROXY", "http://:hunter2@proxy:3128", NULL },
+        { "no_proxy", "a\nnet.proxy = http://evil:1", NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ground g CLEANUP(ground_done);
+        bool before = test_failed();
+
+        REQUIRE(ground_make(&g));
+        CHECK_INT(verb_install(&g.in), VERB_EXIT_OK);
+        setenv(rows[i].name, rows[i].value, 1);
+        settings(&g, 4, ENDPOINT);
+        CHECK_INT(verb_enable(&g.in), VERB_EXIT_BAD_SETTINGS);
+        CHECK(says(&g, "lib/E.T-1.0/status/4.status", "\"status\":\"error\"") && says(&g, "lib/E.T-1.0/status/4.status", "\"code\":53"));
+        CHECK(says(&g, "lib/E.T-1.0/status/4.status", rows[i].name));
+        CHECK(!rows[i].shown || says(&g, "lib/E.T-1.0/status/4.status", rows[i].shown));
+        CHECK(!says(&g, "lib/E.T-1.0/status/4.status", "hunter2"));
+        CHECK(!file_exists(in(&g, g.in.places_of.etc_dir, "handler.conf")));
+        unsetenv(rows[i].name);
+        if (!before && test_failed())
+            test_note("%s=%s", rows[i].name, rows[i].value);
+    }
+}
+
+TEST(a_proxy_of_the_environment_is_passed_on_with_decoded_credentials_and_its_exceptions)
+{
+    struct ground g CLEANUP(ground_done);
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct agent_config c;
+
+    REQUIRE(ground_make(&g));
+    CHECK_INT(verb_install(&g.in), VERB_EXIT_OK);
+    setenv("https_proxy", "", 1);
+    setenv("HTTPS_PROXY", "http://a%40nn:p%3Ahunter2@[fd00::1]:3128/", 1);
+    setenv("NO_PROXY", "localhost, .example.org 10.0.0.0/8, 10.*", 1);
+    settings(&g, 4, ENDPOINT);
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+    REQUIRE_OK(config_load(&c, &a, &(struct config_places){ .root = g.in.places.root, .fw_cfg = "" }, &err), err);
+    CHECK_STRING(c.proxy, "http://[fd00::1]:3128");
+    CHECK_STRING(c.no_proxy, "localhost, .example.org 10.0.0.0/8, 10.*");
+    CHECK(says_in(&g, g.in.places_of.run_dir, "secrets/proxy-credentials", "a@nn:p:hunter2"));
+    CHECK(!says_in(&g, g.in.places_of.etc_dir, "handler.conf", "hunter2"));
+    CHECK(says(&g, "lib/E.T-1.0/status/4.status", "NO_PROXY: \\\"10.*\\\" is no name")); /* a warning */
+    setenv("HTTPS_PROXY", "http://a%40nn:other@[fd00::1]:3128/", 1);                     /* the same number, other credentials: applied */
+    CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
+    CHECK(says_in(&g, g.in.places_of.run_dir, "secrets/proxy-credentials", "a@nn:other"));
+}
