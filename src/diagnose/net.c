@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "crypto/digest.h"
+#include "diagnose/words.h"
 #include "json/parse.h"
 #include "x509/cert.h"
 #include "x509/name.h"
@@ -40,7 +41,7 @@ static bool choose(struct diagnosis *d, const struct net_plan *plan, const struc
         c = diagnosis_add(d, CHECK_PROXY_CHOICE, dropped ? RESULT_WARN : RESULT_PASS, "%s, from %s%s", *ret,
                           configured ? "net.proxy" : "the environment", dropped ? "; its user and password are not used" : "");
         if (dropped)
-            checked_remedy(d, c, "put them into the file of net.proxy_credentials_file (mode 0600)");
+            checked_remedy(d, c, "put them into the file of net.proxy_credentials_file (%s it)", machine_words.only_ours);
     } else if (proxy_is_never(e->url)) {
         c = diagnosis_add(d, CHECK_PROXY_CHOICE, RESULT_PASS, "direct: a local address");
     } else if (exceptions && proxy_is_excepted(e->url, exceptions)) {

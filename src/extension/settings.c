@@ -168,9 +168,14 @@ bool protected_settings_parse(struct arena *a, struct bytes text, struct protect
                  { "clientKeyPem", FORM_LINES, &found.client_key_pem } };
     const struct json *all;
 
-    /* The parser's sentence may quote what it read: here that is secret. */
+    /* The parser's sentence may quote what it read: here that is secret. What does not even begin like an object was encrypted to another key: it opens into
+     * random bytes once in a while (crypto/cms.h). */
     if (!parse_strictly(a, text, &all, err) || all->type != JSON_OBJECT)
-        return err_set(err, ERR_MALFORMED, "protectedSettings: what was decrypted is no JSON object");
+        return bytes_starts_with(bytes_trim(text), BYTES_LIT("{"))
+                   ? err_set(err, ERR_MALFORMED, "protectedSettings: what was decrypted is no JSON object")
+                   : err_set(err, ERR_UNTRUSTED,
+                             "protectedSettings: it is not encrypted to this certificate, or it is damaged: what it opens into is no JSON "
+                             "object");
     for (size_t i = 0; i < all->object.n; i++) {
         const struct json_member *m = &all->object.members[i];
         unsigned distance = DISTANCE_NEAR;

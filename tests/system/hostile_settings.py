@@ -243,6 +243,7 @@ def check_protected(machine):
     before = machine.in_force()
     for what, secrets, names, how in [
         ("for somebody else", {}, ["not encrypted to this certificate"], ("-aes256", f"{machine.folder}/stranger.pem")), ("no JSON", b"hunter2", ["no JSON object"], ()),
+        ("random bytes, as to another key once in a while", b"hunter2" + bytes(range(255, -1, -1)), ["not encrypted to this certificate", "no JSON object"], ()),
         ("the same key twice", b'{"reportingToken":"hunter2","reportingToken":"x"}', ["no JSON object"], ()), ("a token of two lines", {"reportingToken": "hunter2\r\nX: y"}, ["reportingToken"], ()),
         ("a credential without a colon", {"proxyCredential": "hunter2"}, ["proxyCredential", "user:password"], ()), ("a certificate alone", {"clientCertPem": mine}, ["clientKeyPem"], ()),
         ("a key alone", {"clientKeyPem": my_key}, ["clientCertPem"], ()), ("another certificate's key", {"clientCertPem": mine, "clientKeyPem": foreign_key}, ["clientKeyPem"], ()),

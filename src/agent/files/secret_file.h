@@ -10,3 +10,7 @@ MUST_CHECK bool secret_file_read(const char *key, const char *path, size_t max, 
 bool secret_file_is_open(const char *path);
 /* Whether anybody but the owner may do anything with it; stricter than the former. Windows: false for both, access lists say it there. */
 bool secret_file_is_shared(const char *path);
+/* How it is closed to them: "chmod 0600". */
+extern const char secret_file_remedy[];
+/* `id`, naming `key` and never the path: there is no such file, or it is shared. */
+MUST_CHECK bool secret_file_check(const char *key, const char *path, enum failure_id id, struct failure *why);

@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 #include "agent/files/secret_file.h"
 
+const char secret_file_remedy[] = "chmod 0600";
+
 bool secret_file_is_open(const char *path)
 {
     struct stat s;

@@ -2,10 +2,8 @@
 #include "agent/protocol/server.h"
 #include "agent/files/secret_file.h"
 #include "http/client/proxy.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include "base/clock.h"
 #include "base/file.h"
 #include "http/client/client.h"
@@ -25,15 +23,12 @@ static bool read_credentials(const char *path, struct arena *a, const char **ret
 {
     struct err err = ERR_INIT;
     struct bytes text;
-    struct stat s;
 
     *ret = NULL;
     if (!path || !*path)
         return true;
-    if (stat(path, &s) != 0)
-        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file: %s", strerror(errno));
-    if (secret_file_is_shared(path))
-        return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file may be read by others: chmod 0600");
+    if (!secret_file_check("net.proxy_credentials_file", path, FAILURE_PROXY_AUTH, why))
+        return false;
     if (!file_read_in(a, path, CREDENTIALS_MAX, &text, &err)) /* where it lies is nobody's business: this ends up in reports */
         return failure_set(why, FAILURE_PROXY_AUTH, "net.proxy_credentials_file cannot be read: %s", err_slug(err.code));
     text = bytes_trim(text);
@@ -45,14 +40,9 @@ static bool read_credentials(const char *path, struct arena *a, const char **ret
 
 static bool check_certificate(const struct server_config *config, struct failure *why)
 {
-    struct stat s;
-
     if (!config->cert_file != !config->key_file)
         return failure_set(why, FAILURE_BAD_SETTINGS, "net.client_cert_file and net.client_key_file go together: one is missing");
-    if (config->key_file && stat(config->key_file, &s) != 0)
-        return failure_set(why, FAILURE_TLS, "net.client_key_file: %s", strerror(errno));
-    return !config->key_file || !secret_file_is_shared(config->key_file) ||
-           failure_set(why, FAILURE_TLS, "net.client_key_file may be read by others: chmod 0600");
+    return !config->key_file || secret_file_check("net.client_key_file", config->key_file, FAILURE_TLS, why);
 }
 
 struct server_config server_config_of(const struct agent_config *config, const char *endpoint)

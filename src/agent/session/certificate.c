@@ -99,8 +99,9 @@ static bool read_token(struct session *s, struct arena *a, struct bytes *ret, st
                failure_set(why, FAILURE_ENROLL_REFUSED, "enroll.token_file cannot be read: %s", err_slug(err.code));
     *ret = bytes_trim(*ret);
     if (ret->len && secret_file_is_open(s->config->token_file)) {
-        notes_add(&s->watch.events, FAILURE_BAD_SETTINGS, "enroll.token_file may be read by others, who may enrol with it: chmod 0600");
-        session_progress(s, "enroll.token_file may be read by others: chmod 0600", NULL);
+        notes_add(&s->watch.events, FAILURE_BAD_SETTINGS, "enroll.token_file may be read by others, who may enrol with it: %s",
+                  secret_file_remedy);
+        session_progress(s, "enroll.token_file may be read by others", secret_file_remedy);
     }
     return true;
 }

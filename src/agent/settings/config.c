@@ -207,7 +207,12 @@ static bool is_address_fine(struct arena *a, struct bytes key, struct bytes valu
             fine = url_check(value, URL_HTTP_OR_HTTPS, err);
     if (is_proxy && value.len)
         fine = check_proxy(a, value, err);
-    return fine || err_within(err, "%.*s: \"%s\"", BYTES_FMT(key), url_shown(a, value));
+    if (!fine && err->code == ERR_MALFORMED) {
+        struct err found = *err;
+
+        err_set(err, found.code, "%s: \"%s\"", found.text, url_shown(a, value));
+    }
+    return fine || err_within(err, "%.*s", BYTES_FMT(key));
 }
 
 /* Keys whose text is one of a few words. */

@@ -29,7 +29,7 @@
     X("report.heartbeat",     heartbeat_seconds,       DURATION, 900,     1,    86400,    "pause between heartbeats when the server does not say") \
     X("report.auth",          report_auth,             TEXT,     0,       0,    0,        "key: the attestation key signs; custom: the same as report.custom_token = yes") \
     X("report.custom_token",  custom_token,            SWITCH,   0,       0,    1,        "compatible reports: log in with report.token_file, else by certificate, else with the attestation token") \
-    X("report.token_file",    report_token_file,       TEXT,     0,       0,    0,        "file with the token for report.custom_token, mode 0600") \
+    X("report.token_file",    report_token_file,       TEXT,     0,       0,    0,        "file with the token for report.custom_token, closed to others") \
     X("report.alerts",        alerts,                  SWITCH,   1,       0,    1,        "no: the monitor is asked to record, and to alert nobody") \
     X("report.cluster_id",    cluster_id,              TEXT,     0,       0,    0,        "label: the cluster that this machine belongs to")      \
     X("report.cluster_tenant", cluster_tenant,         TEXT,     0,       0,    0,        "label: that cluster's tenant")                         \
@@ -53,9 +53,9 @@
     X("kernel.root",          kernel_root,             TEXT,     0,       0,    0,        "folder in front of /proc, /sys and /dev, where collect-logs looks") \
     X("net.proxy",            proxy,                   TEXT,     0,       0,    0,        "proxy instead of the environment's")                   \
     X("net.ca_file",          ca_file,                 TEXT,     0,       0,    0,        "CA certificates (PEM) instead of the system's")        \
-    X("net.proxy_credentials_file", proxy_credentials_file, TEXT, 0,      0,    0,        "file with the proxy's user:password, mode 0600")       \
+    X("net.proxy_credentials_file", proxy_credentials_file, TEXT, 0,      0,    0,        "file with the proxy's user:password, closed to others")       \
     X("net.client_cert_file", client_cert_file,        TEXT,     0,       0,    0,        "certificate (PEM) that is shown to the monitor, with its chain") \
-    X("net.client_key_file",  client_key_file,         TEXT,     0,       0,    0,        "its key (PEM), mode 0600")                             \
+    X("net.client_key_file",  client_key_file,         TEXT,     0,       0,    0,        "its key (PEM), closed to others")                             \
     X("net.no_proxy",         no_proxy,                TEXT,     0,       0,    0,        "names, addresses and CIDR blocks to reach without the proxy") \
     X("net.pins",             pins,                    TEXT,     0,       0,    0,        "SHA-256 of public keys (SPKI) that the server may have") \
     X("net.timeout_connect",  timeout_connect_seconds, DURATION, 10,      1,    300,      "for connecting")                                       \

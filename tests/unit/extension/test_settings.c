@@ -199,6 +199,37 @@ TEST(protected_settings_are_read_and_never_quoted_in_an_error)
     CHECK(!protected_settings_parse(&a, BYTES_LIT("[]"), &p, &err));
 }
 
+/* crypto/cms.h: a message to another key opens into random bytes about once in 256 times, which must say the same as in the other 255. */
+TEST(protected_settings_that_open_into_rubbish_are_not_encrypted_to_us_and_nothing_of_them_is_shown)
+{
+    static const struct {
+        struct bytes text;
+        bool ours;
+    } cases[] = {
+        { { (const uint8_t *)"", 0 }, false },
+        { BYTES_LIT("\0\0\0\0"), false },
+        { BYTES_LIT("\x8f\xff\x10hunter2\x80"), false },
+        { BYTES_LIT("hunter2"), false },
+        { BYTES_LIT("\"hunter2\""), false },
+        { BYTES_LIT("[\"hunter2\"]"), false },
+        { BYTES_LIT(" {\"hunter2\":"), true },
+        { BYTES_LIT("{\"hunter2\":1,\"hunter2\":2}"), true },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct protected_settings p;
+        struct err err = ERR_INIT;
+
+        CHECK(!protected_settings_parse(&a, cases[i].text, &p, &err));
+        CHECK_INT(err.code, cases[i].ours ? ERR_MALFORMED : ERR_UNTRUSTED);
+        CHECK(strstr(err.text, "not encrypted to this certificate") != NULL || cases[i].ours);
+        CHECK(strstr(err.text, "protectedSettings: ") && strstr(err.text, "no JSON object") && !strstr(err.text, "hunter2"));
+        for (const char *c = err.text; *c; c++)
+            CHECK(*c >= ' ' && *c <= '~');
+    }
+}
+
 /* Who is told at once does not look for it in a firewall later. */
 TEST(a_protected_setting_that_no_server_would_take_is_refused_and_not_quoted)
 {

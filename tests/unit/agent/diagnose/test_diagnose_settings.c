@@ -116,7 +116,7 @@ TEST(protected_settings_open_or_it_is_said_why_not)
     expect(&f, CHECK_HANDLER_SECRET, RESULT_PASS, "yes");
     REQUIRE(encrypt_settings(&f, "no JSON, s3cret-9f8e7d"));
     diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
-    expect(&f, CHECK_HANDLER_SECRET, RESULT_FAIL, "no: ");
+    expect(&f, CHECK_HANDLER_SECRET, RESULT_FAIL, "no: protectedSettings: it is not encrypted to this certificate"); /* as random bytes */
     REQUIRE(fake_put_text(&f, HANDLER "/config/7.settings", PROTECTED("MIIB"))); /* its key is here, but this is no CMS */
     diagnose_settings(&f.d, &f.places, HANDLER "/config", HANDLER "/status/7.status");
     expect(&f, CHECK_HANDLER_SECRET, RESULT_FAIL, "no: ");
