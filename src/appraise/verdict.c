@@ -25,8 +25,10 @@ bool finding_may_be_accepted(const struct finding *f)
 {
     if (f->severity != SEVERITY_MEDIUM || f->unsettled)
         return false;
-    /* log.unproved is of medium severity only where no fact comes from: firmware with a wording of its own. */
-    return finding_kind(f->id)->phase != PHASE_EVIDENCE || f->id == FINDING_LOG_EXIT_BOOT_SERVICES || f->id == FINDING_LOG_UNPROVED;
+    /* log.unproved is of medium severity only where no fact comes from: firmware with a wording of its own; log.pcr_unexplained only for register 15
+     * without a log, whose value is a component then. */
+    return finding_kind(f->id)->phase != PHASE_EVIDENCE || f->id == FINDING_LOG_EXIT_BOOT_SERVICES || f->id == FINDING_LOG_UNPROVED ||
+           f->id == FINDING_LOG_PCR_UNEXPLAINED;
 }
 
 bool baseline_accepts(const struct baseline *baseline, enum finding_id id)

@@ -83,7 +83,7 @@ X(LOG_TRUNCATED, "log.truncated", HIGH, EVIDENCE, "Event log ends too early",
 X(LOG_REPLAY_MISMATCH, "log.replay_mismatch", CRITICAL, EVIDENCE, "Event log does not explain a register",
   "The log, replayed, gives another value than the TPM signed: events were added, removed or changed.", "Treat {vm} as compromised until explained; compare with `trueboot eventlog replay --pcrs`.")
 X(LOG_PCR_UNEXPLAINED, "log.pcr_unexplained", CRITICAL, EVIDENCE, "A register changed without any event",
-  "The TPM's register was extended, but no event of the log says by what.", "Send the complete log, systemd's measurement log included.")
+  "The TPM's register was extended, but no event of the log says by what.", "Send the complete log, systemd's measurement log included; where register 15 has none (systemd 252 to 254), `trueboot baseline approve {vm}`.")
 X(LOG_BANK_UNEXTENDED, "log.bank_unextended", CRITICAL, EVIDENCE, "A PCR bank was never extended by firmware",
   "Software could fill an unused bank with any history it likes (CVE-2021-42299).", "Update the firmware, or deactivate the bank.")
 X(LOG_UNKNOWN_EVENT, "log.unknown_event", HIGH, EVIDENCE, "Unknown kind of event in a register that matters",

@@ -1,4 +1,5 @@
 #include "monitor/baselines.h"
+#include <string.h>
 #include "appraise/verdict.h"
 #include "base/clock.h"
 #include "json/parse.h"
@@ -54,11 +55,26 @@ static bool is_nearer(const struct trial *one, const struct trial *other)
     return one->n_against != other->n_against ? one->n_against < other->n_against : one->n_said < other->n_said;
 }
 
+static bool is_own(const struct finding *f, const struct appraisal *appraisal)
+{
+    for (size_t i = 0; i < appraisal->findings.n; i++) {
+        const struct finding *own = &appraisal->findings.items[i];
+
+        if (own->id == f->id && own->pcr == f->pcr && own->event == f->event && strcmp(own->text, f->text) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Nothing deviates: what is said is said of the boot by itself. */
 static bool is_same(const struct trial *trial, const struct appraisal *appraisal)
 {
-    return appraisal->quote_verified && trial->n_against <= count_from(&appraisal->findings, SEVERITY_MEDIUM) &&
-           trial->n_said <= count_from(&appraisal->findings, SEVERITY_LOW);
+    if (!appraisal->quote_verified || trial->findings.overflow)
+        return false;
+    for (size_t i = 0; i < trial->findings.n; i++)
+        if (trial->findings.items[i].severity >= SEVERITY_LOW && !is_own(&trial->findings.items[i], appraisal))
+            return false;
+    return true;
 }
 
 static const char *day(struct arena *a, int64_t ms)

@@ -1,4 +1,5 @@
 /* Attack suite 4.2, first half: what the events of a log claim, and what the registers say to it. */
+#include "appraise/refusal.h"
 #include "attack.h"
 #include "crypto/random.h"
 #include "eventlog/replay/replay.h"
@@ -135,6 +136,13 @@ TEST(L3_stripping_every_event_of_a_register_is_never_healthy)
         ATTACK(x); /* and a register of user space that no log mentions */
         digest_extend(&x.quoted.banks[0].value[11], digest_bytes(&x.quoted.banks[0].value[4]));
         CHECK_NEVER_HEALTHY(x, LOG_PCR_UNEXPLAINED);
+    }
+    {
+        ATTACK(x); /* nor the one that systemd extends without a log: nobody accepted it */
+        digest_extend(&x.quoted.banks[0].value[15], digest_bytes(&x.quoted.banks[0].value[4]));
+        REQUIRE_OK(attack_send(&x), x.err);
+        CHECK(x.verdict == VERDICT_UNHEALTHY && findings_have(&x.findings, FINDING_LOG_PCR_UNEXPLAINED));
+        CHECK(refusal_of_evidence(&x.out.appraisal.findings) != NULL); /* so there is no token */
     }
     {
         ATTACK(x); /* and all of them */

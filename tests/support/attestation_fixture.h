@@ -95,6 +95,7 @@ struct boot_shape {
     const char *initrd;       /* NULL: the stock one */
     const char *sbat;         /* NULL: the stock level */
     size_t dbx;               /* entries of the dbx, each list with those of the shorter ones; 0: the stock list */
+    const char *unlogged;     /* user space extended register 15 by it, and keeps no log; NULL: it did not */
     bool secure_boot_off;
     bool silent_loader; /* measures neither texts nor files: a medium finding, because nothing says which initrd ran */
 };

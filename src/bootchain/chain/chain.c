@@ -209,7 +209,7 @@ bool bootchain_read(struct arena *a, const struct replayed_log *log, const struc
     for (size_t i = 0; i < w.events->n_events; i++)
         if (!DEADLINE_EVERY(i, 64, "reading what was measured", err) || !one_step(&w, i))
             return err_within(err, "event %zu", i);
-    if (!images_finish(&w) || !loader_finish(&w))
+    if (!images_finish(&w) || !loader_finish(&w) || !user_space_finish(&w))
         return false;
     ret->images = w.images;
     ret->n_images = w.n_images;

@@ -157,6 +157,7 @@ MUST_CHECK bool image_step(struct walk *w, const struct step *s);  /* 4; and ima
 MUST_CHECK bool disk_step(struct walk *w, const struct step *s);   /* 5 */
 MUST_CHECK bool loader_step(struct walk *w, const struct step *s); /* 8, 9, 11, 12, 13, 15 */
 MUST_CHECK bool user_space_step(struct walk *w, const struct step *s);
+MUST_CHECK bool user_space_finish(struct walk *w);
 MUST_CHECK bool windows_step(struct walk *w, const struct step *s, bool *ret_taken); /* 11–14 */
 
 MUST_CHECK bool limine_step(struct walk *w, const struct step *s, bool *ret_taken); /* 8, 9 */

@@ -236,6 +236,34 @@ static bool is_explained_by_phases(struct replayed_log *replayed, struct finding
     return true;
 }
 
+/* Register 15 is user space's alone: no firmware, loader or kernel extends it. systemd 252 to 254 measure there the keys of encrypted volumes, the machine's id
+ * and file systems, and keep no log; from 255 on they do, so that a log which has words of systemd's, and none about this register, leaves it unexplained. What
+ * the register holds is proved all the same, and how it came about is a hole that a person may accept (architecture.md 8). */
+static bool is_user_space_without_log(const struct replayed_log *replayed, unsigned pcr)
+{
+    if (pcr != USER_SPACE_PCR)
+        return false;
+    for (size_t i = 0; i < replayed->log->n_events; i++)
+        if (event_is_systemd_record(&replayed->log->events[i]))
+            return false;
+    return true;
+}
+
+static void report_unexplained(struct replayed_log *replayed, unsigned pcr, struct findings *findings)
+{
+    replayed->unlogged = is_user_space_without_log(replayed, pcr);
+    if (!replayed->unlogged) {
+        findings_add(findings, FINDING_LOG_PCR_UNEXPLAINED, (int)pcr, FINDING_NO_EVENT,
+                     "Register %u was extended, and no event says by what.", pcr);
+        return;
+    }
+    findings_add(
+        findings, FINDING_LOG_PCR_UNEXPLAINED, (int)pcr, FINDING_NO_EVENT,
+        "Register 15 was extended, and no event says by what: systemd 252 to 254 measure disk keys and the machine's id there without a "
+        "log, and so may whatever else runs as root. Accepted, its value has to stay.")
+        ->severity = SEVERITY_MEDIUM;
+}
+
 /* A dynamic launch sets these registers to zero before it extends them (PC Client Platform TPM Profile 1.05, 4.6.2). */
 static enum register_state check_drtm_register(struct arena *a, struct replayed_log *replayed, unsigned pcr, struct findings *findings)
 {
@@ -276,8 +304,7 @@ enum register_state register_check(struct arena *a, struct replayed_log *replaye
         if (pcr == PHASE_PCR && !log_missing && is_explained_by_phases(replayed, findings))
             return REGISTER_EXPLAINED;
         if (!log_missing)
-            findings_add(findings, FINDING_LOG_PCR_UNEXPLAINED, (int)pcr, FINDING_NO_EVENT,
-                         "Register %u was extended, and no event says by what.", pcr);
+            report_unexplained(replayed, pcr, findings);
         return REGISTER_UNEXPLAINED;
     }
     state = compare_register(replayed, pcr, &differs);

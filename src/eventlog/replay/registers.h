@@ -12,6 +12,7 @@ struct replayed_log {
     struct separators separators;
     uint32_t later[LIMIT_PCRS]; /* events of the register from this number on came after the quote */
     bool exit_boot_services;
+    bool unlogged; /* replayed_is_unlogged(USER_SPACE_PCR) */
 };
 
 bool register_is_reset(const struct digest *value, unsigned pcr);

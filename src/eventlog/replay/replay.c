@@ -273,6 +273,8 @@ enum register_state replayed_register(const struct replayed_log *log, unsigned p
     return pcr < LIMIT_PCRS ? log->state[pcr] : REGISTER_UNQUOTED;
 }
 
+bool replayed_is_unlogged(const struct replayed_log *log, unsigned pcr) { return pcr == USER_SPACE_PCR && log->unlogged; }
+
 const struct event_mark *replayed_mark(const struct replayed_log *log, size_t i) { return &log->marks[i]; }
 
 struct bytes replayed_digest_in(const struct replayed_log *log, size_t i, enum digest_algorithm bank)

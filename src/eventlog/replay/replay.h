@@ -30,6 +30,8 @@ enum register_state {
     REGISTER_MISMATCH,    /* the log gives another value in at least one quoted bank */
 };
 
+enum { USER_SPACE_PCR = 15 };
+
 struct replayed_log; /* opaque; lives in the arena it was made in, together with everything it refers to */
 
 struct replay_options {
@@ -47,6 +49,8 @@ const struct eventlog *replayed_events(const struct replayed_log *log);  /* the 
 const struct pcr_set *replayed_quoted(const struct replayed_log *log);   /* what the TPM said */
 const struct pcr_set *replayed_computed(const struct replayed_log *log); /* what the log gives */
 enum register_state replayed_register(const struct replayed_log *log, unsigned pcr);
+/* USER_SPACE_PCR where no log says by what it was extended, nor that systemd keeps one: a hole, not a lie. */
+bool replayed_is_unlogged(const struct replayed_log *log, unsigned pcr);
 /* Everything known about event number i (< n_events). PROVED and MEASURED only where its register is explained. */
 const struct event_mark *replayed_mark(const struct replayed_log *log, size_t i);
 /* The event's digest in one bank, if that bank of the quote holds the event's register, and the register is explained; else empty. A log

@@ -83,7 +83,29 @@ bool sample_read(struct arena *a, const char *folder, enum sample_banks banks, c
     return true;
 }
 
+/* Extended, and the log says nothing of it. */
+static void extend_unlogged(struct pcr_set *quoted, const struct unlogged *extends, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < quoted->n_banks; k++) {
+            struct pcr_bank *bank = &quoted->banks[k];
+            struct digest digest;
+
+            if (!(bank->present & PCR_BIT(extends[i].pcr)))
+                pcr_reset_value(bank->algorithm, extends[i].pcr, &bank->value[extends[i].pcr]);
+            bank->present |= PCR_BIT(extends[i].pcr);
+            digest_compute(bank->algorithm, extends[i].text, &digest);
+            digest_extend(&bank->value[extends[i].pcr], digest_bytes(&digest));
+        }
+}
+
 bool sample_from_log(struct arena *a, struct bytes log, const struct boot_reference *reference, struct boot_sample *ret)
+{
+    return sample_from_log_and(a, log, NULL, 0, reference, ret);
+}
+
+bool sample_from_log_and(struct arena *a, struct bytes log, const struct unlogged *extends, size_t n,
+                         const struct boot_reference *reference, struct boot_sample *ret)
 {
     struct err err = ERR_INIT;
 
@@ -93,6 +115,7 @@ bool sample_from_log(struct arena *a, struct bytes log, const struct boot_refere
     if (eventlog_looks_confidential(&ret->log))
         ret->log.registers = REGISTERS_CONFIDENTIAL;
     replay_compute(&ret->log, &ret->quoted);
+    extend_unlogged(&ret->quoted, extends, n);
     if (!ret->quoted.n_banks || !finish(a, reference, ret, &err))
         return fail("log", &err);
     return true;

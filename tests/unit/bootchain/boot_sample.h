@@ -22,3 +22,10 @@ bool sample_read(struct arena *a, const char *folder, enum sample_banks banks, c
                  struct boot_sample *ret);
 /* The same from bytes, with what the log itself replays to as the quote. */
 bool sample_from_log(struct arena *a, struct bytes log, const struct boot_reference *reference, struct boot_sample *ret);
+/* The same where registers were extended by more than the log says. */
+struct unlogged {
+    uint32_t pcr;
+    struct bytes text;
+};
+bool sample_from_log_and(struct arena *a, struct bytes log, const struct unlogged *extends, size_t n,
+                         const struct boot_reference *reference, struct boot_sample *ret);

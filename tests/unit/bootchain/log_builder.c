@@ -220,7 +220,7 @@ struct bytes built_bytes(const struct built_log *log)
 
 bool built_read(struct built_log *log, const struct boot_reference *reference, struct boot_sample *ret)
 {
-    return sample_from_log(log->a, built_bytes(log), reference, ret);
+    return sample_from_log_and(log->a, built_bytes(log), log->unlogged, log->n_unlogged, reference, ret);
 }
 
 #define GLOBAL   "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"

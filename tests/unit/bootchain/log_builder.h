@@ -19,6 +19,8 @@ struct built_log {
     enum digest_algorithm banks[LIMIT_LOG_BANKS];
     size_t n_more_db; /* names of certificates that db has besides its own */
     const char *more_db[8];
+    size_t n_unlogged; /* what was extended beside the log */
+    struct unlogged unlogged[4];
     size_t n;
     struct built_event events[BUILT_EVENTS_MAX];
 };

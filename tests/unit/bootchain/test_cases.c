@@ -227,6 +227,17 @@ static bool build_raw(struct arena *a, struct built_log *log, struct bytes rest)
     return true;
 }
 
+/* REGISTER TEXT: extended beside the log */
+static bool build_unlogged(struct arena *a, struct built_log *log, struct bytes rest)
+{
+    unsigned pcr = number_of(next_word(&rest));
+
+    if (pcr >= LIMIT_PCRS || log->n_unlogged == ARRAY_LEN(log->unlogged))
+        return false;
+    log->unlogged[log->n_unlogged++] = (struct unlogged){ pcr, unescaped(a, rest) };
+    return true;
+}
+
 /* REGISTER 0xID CONTENT; 0xID CONTENT…: records of Windows in one event */
 static bool build_sipa(struct arena *a, struct built_log *log, struct bytes rest)
 {
@@ -399,6 +410,8 @@ static bool build_line(struct arena *a, struct built_log *log, struct bytes line
         return build_authority(a, log, rest);
     if (begins(line, "raw", &rest))
         return build_raw(a, log, rest);
+    if (begins(line, "unlogged", &rest))
+        return build_unlogged(a, log, rest);
     if (begins(line, "sipa", &rest))
         return build_sipa(a, log, rest);
     return begins(line, "variable", &rest) && build_variable(a, log, rest);

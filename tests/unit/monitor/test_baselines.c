@@ -32,6 +32,9 @@ static const struct {
     { 'L', { .sbat = "sbat,1,2025021800\nshim,4\ngrub,5\n" } }, /* … and a higher one */
     { 'K', { .sbat = "sbat,1,2025021800\nshim,4\ngrub,5\n", .kernel = "another kernel" } },
     { 'X', { .secure_boot_off = true } },
+    { 'U', { .unlogged = "machine-id:0123456789abcdef0123456789abcdef" } }, /* A under systemd 253 */
+    { 'V', { .unlogged = "another disk's key" } },
+    { 'W', { .unlogged = "machine-id:0123456789abcdef0123456789abcdef", .kernel = "another kernel" } },
     { '1', { .kernel = "kernel 1" } },
     { '2', { .kernel = "kernel 2" } },
     { '3', { .kernel = "kernel 3" } },
@@ -187,6 +190,11 @@ static const struct {
     { "… and only that of boots that are accepted", "r+ s- ok r+ x2 r+ t- A- =secureboot.dbx_shrunk r+" },
     { "a smaller dbx that was approved is one for it and those after it", "r+ t- only + t+ n1" },
     { "the newer boot's SBAT level holds in the older one, too", "A+ L+ K- ok + A- =secureboot.sbat_changed l- L+ K+" },
+    /* systemd without a log */
+    { "register 15 without a log is accepted once, with its value",
+      "U- n0 =log.pcr_unexplained ok + n1 U+ U+ V- =userspace.changed A- =userspace.changed U+ V- ok + U+ V+" },
+    { "… and says nothing for the rest of the boot", "U- ok U+ W- =boot.kernel_changed !userspace.changed U+" },
+    { "what a baseline with a log, or without such measurements, does not have is a change", "A+ U- =userspace.changed A+" },
     /* a person's word about a boot is none about what cannot be accepted */
     { "no baseline makes Secure Boot off healthy", "A+ X- ok - pin - only - A-" },
 };
@@ -350,4 +358,21 @@ TEST(a_clock_that_was_set_back_revives_no_boot)
     fixture_time -= 31 * day_ms;
     CHECK(look(&w) && w.judged->verdict == VERDICT_UNHEALTHY);
     CHECK(step(&w, "A-") && step(&w, "n1") && step(&w, "B+"));
+}
+
+/* attestation-service.md 6.5 step 9: what is accepted for a VM explains nothing to those who get tokens. */
+TEST(a_register_without_a_log_gets_no_token_though_the_vm_is_healthy)
+{
+    CLEANUP(walk_done) struct walk w = { .vm = NULL };
+    struct attestation t;
+    struct answer answer;
+
+    REQUIRE(fixture_start(&w.f) && (w.vm = fixture_vm(&w.f, "web1")) != NULL);
+    REQUIRE(step(&w, "U-") && step(&w, "ok") && step(&w, "U+"));
+    fixture_time += 60000;
+    REQUIRE(attestation_begin(&w.f, w.vm, &t));
+    attestation_send(&t, &answer);
+    CHECK_INT(answer.status, 400);
+    CHECK_STRING(answer.inner, "log.pcr_unexplained");
+    CHECK(look(&w) && w.judged->verdict == VERDICT_HEALTHY);
 }
