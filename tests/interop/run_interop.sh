@@ -26,11 +26,11 @@ for name in one two; do
     openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=policy signer $name" -days 2 \
         -keyout "$folder/$name.key" -out "$folder/$name.pem" 2>/dev/null || skip "openssl made no certificate"
 done
-port=$((20000 + $$ % 20000))
+port=$(python3 "$here/../system/ports.py") || skip "python3 is not installed"
 "$build/src/truebootd/truebootd" --data "$folder/data" --listen "127.0.0.1:$port" >"$folder/log" 2>&1 &
 server=$!
-for _ in $(seq 100); do
-    [ -S "$folder/data/truebootd.sock" ] && break
+for _ in $(seq 600); do
+    [ -S "$folder/data/truebootd.sock" ] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
     sleep 0.1
 done
 "$maker" 2>"$folder/report.json" >/dev/null

@@ -2,9 +2,10 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
+
+from ports import free_port
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UUID = "6f1c1e58-7a0e-4a52-9d5c-1f6a2b3c4d5e"
@@ -36,12 +37,6 @@ def listens(process, sockets=1):
     return sum(int(row[3], 16) & 0x10000 != 0 and f"socket:[{row[6]}]" in own for row in rows) >= sockets
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Rig:
     """In a folder of its own: server, TPM, one registered VM. Everything that it started ends with close()."""
 
@@ -61,17 +56,17 @@ class Rig:
 
     def cli(self, *arguments):
         env = dict(os.environ, TRUEBOOT_SERVER=os.path.join(self.data, "truebootd.sock"), PATH=os.path.join(self.build, "src/cli") + ":" + os.environ["PATH"])
-        return subprocess.run([os.path.join(self.build, "src/cli/trueboot"), *arguments], env=env, capture_output=True, text=True, timeout=60)
+        return subprocess.run([os.path.join(self.build, "src/cli/trueboot"), *arguments], env=env, capture_output=True, text=True, timeout=120)
 
     def start_server(self):
         self.server = self.start(os.path.join(self.build, "src/truebootd/truebootd"), "--data", self.data, "--listen", f"127.0.0.1:{self.port}",
                                  "--profile", "demo", *self.server_options)
-        if not until(30, lambda: self.cli("server", "status", "-o", "json").returncode == 0):
+        if not until(120, lambda: self.cli("server", "status", "-o", "json").returncode == 0):
             raise RuntimeError("truebootd does not answer")
 
     def stop_server(self):
         self.server.terminate()
-        self.server.wait(30)
+        self.server.wait(60)
 
     def make_tpm(self):
         w = self.work
@@ -118,6 +113,6 @@ class Rig:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes:
             try:
-                process.wait(10)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()

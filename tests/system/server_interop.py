@@ -19,6 +19,7 @@ import tempfile
 import time
 import uuid
 
+from ports import free_port
 from tap import ok, tap
 
 try:
@@ -64,7 +65,7 @@ class Server:
                                         stdout=self.log, stderr=self.log,
                                         # What packages know of revocations differs from machine to machine; this boot is made up.
                                         env={**os.environ, "TRUEBOOT_REFERENCE": self.data + ".no-reference"})
-        for _ in range(200):
+        for _ in range(1200):
             if self.process.poll() is not None:
                 return False
             try:
@@ -77,19 +78,19 @@ class Server:
 
     def end(self, how):
         self.process.send_signal(how)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def local(self, method, path, body=None):
         """Over the local socket: the caller's user id is the credential."""
         connection = http.client.HTTPConnection("localhost")
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(20)
+        connection.sock.settimeout(60)
         connection.sock.connect(f"{self.data}/truebootd.sock")
         return self.exchange(connection, method, path, body)
 
     def tls(self, method, path, body=None):
         context = ssl.create_default_context(cafile=f"{self.data}/ca.pem")
-        return self.exchange(http.client.HTTPSConnection("localhost", self.port, context=context, timeout=20), method, path, body)
+        return self.exchange(http.client.HTTPSConnection("localhost", self.port, context=context, timeout=60), method, path, body)
 
     @staticmethod
     def exchange(connection, method, path, body):
@@ -300,12 +301,6 @@ def check_documents(server, token, rp_data, vm):
 
 def status_of(server):
     return server.local("GET", "/v1/vms/web1/status")[1]["properties"]["healthStatus"]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def refused_start(data, port):

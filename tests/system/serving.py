@@ -8,10 +8,7 @@ import ssl
 import subprocess
 import time
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from ports import free_port
 
 
 class Answer:
@@ -37,7 +34,7 @@ class Server:
         self.log = open(self.log_file, "ab")
         self.process = subprocess.Popen([f"{self.build}/src/truebootd/truebootd", "--data", self.data, "--listen", f"127.0.0.1:{self.port}"] +
                                         self.options, stdout=self.log, stderr=self.log)
-        for _ in range(300):
+        for _ in range(1200):
             if self.process.poll() is not None:
                 return False
             try:
@@ -51,13 +48,13 @@ class Server:
     def end(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(30)
+            self.process.wait(60)
         self.log.close()
 
     def logged(self):
         return open(self.log_file, errors="replace").read()
 
-    def connection(self, timeout=20):
+    def connection(self, timeout=60):
         context = ssl.create_default_context(cafile=f"{self.data}/ca.pem")
         return http.client.HTTPSConnection("localhost", self.port, context=context, timeout=timeout)
 
@@ -72,7 +69,7 @@ class Server:
         connection.request(method, path, body, headers)
         return Answer(connection.getresponse())
 
-    def ask(self, method, path, body=None, token=None, headers=None, timeout=20):
+    def ask(self, method, path, body=None, token=None, headers=None, timeout=60):
         """Over TLS."""
         connection = self.connection(timeout)
         try:
@@ -84,7 +81,7 @@ class Server:
         """Over the local socket: the caller's user id is the credential, unless there is a token."""
         connection = http.client.HTTPConnection("localhost")
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(20)
+        connection.sock.settimeout(60)
         connection.sock.connect(f"{self.data}/truebootd.sock")
         try:
             return self.send(connection, method, path, body, token, headers)

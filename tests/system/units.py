@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 
 from rig import BOOT, SOURCE, Rig, missing_tools, until
@@ -158,6 +159,7 @@ def other_user(work, rig, common):
         via = subprocess.run([rig.agent, "once", "--via-daemon"], env=env, capture_output=True, text=True, timeout=120)
         tap.check(via.returncode == 0 and json.loads(via.stdout)["lastVerdict"] == "accepted", "it attests when it is asked to", via.stderr + via.stdout)
         before = json.load(open(out))["startedTime"]
+        time.sleep(1.1)  # it is told in seconds
         process.send_signal(signal.SIGHUP)
         again = until(60, lambda: json.load(open(out))["startedTime"] != before and json.load(open(out)).get("lastReportTime"))
         tap.check(again and process.poll() is None, "told to, it reads its configuration again and stays the same process", open(out).read())

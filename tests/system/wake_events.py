@@ -63,6 +63,7 @@ def main():
         agent = start()
         until(60, lambda: status().get("lastReportTime"))
         before = status()
+        time.sleep(1.1)  # times are told in seconds
         done = once()
         answer = json.loads(done.stdout or "{}")
         tap.check(done.returncode == 0 and answer.get("lastVerdict") == "accepted" and answer["lastVerdictTime"] > before["lastVerdictTime"],
@@ -72,11 +73,13 @@ def main():
                   "its token lies in its folder, and is not printed")
 
         before = status()
+        time.sleep(1.1)
         configure(report__resource_id="another")
         agent.send_signal(signal.SIGHUP)
         tap.check(until(60, lambda: status().get("startedTime", "") > before["startedTime"] and status().get("lastReportTime")) and agent.poll() is None,
                   "a new configuration is read and attested with at once", status())
         before = status()
+        time.sleep(1.1)
         with open(conf, "a") as f:
             f.write("no.such_key = 1\n")
         agent.send_signal(signal.SIGHUP)

@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 
+from ports import free_port
+
 BUILD = sys.argv[1]
 API = "?api-version=2020-10-01"
 
@@ -25,12 +27,6 @@ def unb64u(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 folder = tempfile.mkdtemp(prefix="trueboot-wire-")
 data, port = folder + "/data", free_port()
 process = None
@@ -39,7 +35,7 @@ process = None
 class Local(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
+        self.sock.settimeout(60)
         self.sock.connect(data + "/truebootd.sock")
 
 
@@ -56,7 +52,7 @@ def start(*settings):
     chosen = [word for setting in settings for word in ("--set", setting)]
     process = subprocess.Popen([f"{BUILD}/src/truebootd/truebootd", "--data", data, "--listen", f"127.0.0.1:{port}", *chosen],
                                stdout=subprocess.DEVNULL, stderr=open(folder + "/log", "ab"))
-    for _ in range(300):
+    for _ in range(1200):
         try:
             if owner("GET", "/v1/server")[0] == 200:
                 return True
@@ -71,7 +67,7 @@ def start(*settings):
 def end_server(number=signal.SIGTERM):
     """Its exit status."""
     process.send_signal(number)
-    return process.wait(30)
+    return process.wait(60)
 
 
 def ask(connection, method, path, body=None, headers=None, host=None):
@@ -100,7 +96,7 @@ def tls(method, path, body=None, headers=None, host=None, version=None):
     context = ssl.create_default_context(cafile=data + "/ca.pem")
     if version:
         context.minimum_version = context.maximum_version = version
-    return ask(http.client.HTTPSConnection("localhost", port, context=context, timeout=30), method, path, body, headers, host)
+    return ask(http.client.HTTPSConnection("localhost", port, context=context, timeout=60), method, path, body, headers, host)
 
 
 def error_of(content):
