@@ -71,7 +71,7 @@ static bool emulator_start(struct emulator *e)
         return false;
     snprintf(path, sizeof path, "%s/pid", e->folder);
     /* On a busy machine the emulator's parent ends before the file is written. */
-    for (int i = 0; i < 200 && e->pid <= 0; i++) {
+    for (int i = 0; i < 1200 && e->pid <= 0; i++) {
         if (file_read(path, 64, &pid, &err) && pid.len)
             e->pid = (pid_t)strtol(arena_string(&a, pid), NULL, 10);
         file_free(&pid);
