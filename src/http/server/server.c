@@ -32,8 +32,6 @@ struct http_server {
     unsigned port;
     pthread_mutex_t lock; /* of network and retired */
     struct daemon *network, *local, *retired;
-    struct err log; /* what the library said first while starting */
-    bool starting;
 };
 
 /* ---- the library's callbacks -------------------------------------------------------------------------------------- */
@@ -70,19 +68,21 @@ static void opened_or_closed(void *context, struct MHD_Connection *connection, v
 /* The URI is decoded by the routes, not by the library. */
 static size_t leave_escaped(void *context UNUSED, struct MHD_Connection *connection UNUSED, char *text) { return strlen(text); }
 
-static void remember(void *context, const char *fmt, va_list args)
+/* What the library says first while this thread starts a daemon. What its other threads say meanwhile is about the connections of earlier daemons. */
+static _Thread_local struct err *reason;
+
+static void remember(void *context UNUSED, const char *fmt, va_list args)
 {
-    struct http_server *server = context;
     char text[200];
 
-    if (!server->starting || server->log.code != ERR_NONE)
+    if (!reason || reason->code != ERR_NONE)
         return;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     vsnprintf(text, sizeof text, fmt, args);
 #pragma GCC diagnostic pop
     text[strcspn(text, "\n")] = '\0';
-    err_set(&server->log, ERR_INTERNAL, "%s", text);
+    err_set(reason, ERR_INTERNAL, "%s", text);
 }
 
 /* ---- daemons ------------------------------------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static bool daemon_start(struct http_server *server, int fd, unsigned threads, s
     /* Our own counting decides; the library's limit is only there for each thread to have its share of it, and more. */
     unsigned limit = (server->host.connections.max + 64) * 4;
     struct MHD_OptionItem options[MAX_OPTIONS] = {
-        { MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)remember, server },
+        { MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)remember, NULL },
         { MHD_OPTION_LISTEN_SOCKET, fd, NULL },
         { MHD_OPTION_THREAD_POOL_SIZE, threads, NULL },
         { MHD_OPTION_CONNECTION_LIMIT, limit, NULL },
@@ -162,6 +162,7 @@ static bool daemon_new(struct http_server *server, int listen_fd, unsigned threa
                        struct daemon **ret, struct err *err)
 {
     struct daemon *daemon = calloc(1, sizeof *daemon);
+    struct err said = ERR_INIT;
     int fd = dup(listen_fd);
     bool ok = daemon && fd >= 0;
 
@@ -180,15 +181,14 @@ static bool daemon_new(struct http_server *server, int listen_fd, unsigned threa
         daemon_free(daemon);
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     }
-    server->log = ERR_INIT;
-    server->starting = true;
+    reason = &said;
     ok = daemon_start(server, fd, threads, daemon);
-    server->starting = false;
+    reason = NULL;
     if (!ok) { /* the library has closed fd */
         daemon_free(daemon);
-        if (key.len > 0 && server->log.text[0])
-            return err_set(err, ERR_MALFORMED, "the TLS certificate and key cannot be used: %s", server->log.text);
-        return err_set(err, ERR_IO, "the server does not start: %s", server->log.text[0] ? server->log.text : "no reason known");
+        if (key.len > 0 && said.text[0])
+            return err_set(err, ERR_MALFORMED, "the TLS certificate and key cannot be used: %s", said.text);
+        return err_set(err, ERR_IO, "the server does not start: %s", said.text[0] ? said.text : "no reason known");
     }
     *ret = daemon;
     return true;
