@@ -87,7 +87,8 @@ TEST(only_an_agent_that_asks_is_told_what_is_ours)
         for (const char *const *name = (const char *const[]){ "RS256", "PS256", "ES256", "ES384", "ES512", NULL }; *name; name++)
             CHECK((bytes_find(text, bytes_of_string(arena_printf(&f.a, "\"%s\"", *name))) != SIZE_MAX) == rows[i].offered);
         for (const char *const *name = (const char *const[]){ "none", "HS256", "PS384", "RS512", NULL }; *name; name++)
-            CHECK(bytes_find(text, bytes_of_string(arena_printf(&f.a, "\"%s\"", *name))) == SIZE_MAX); /* a challenge may have the letters */
+            CHECK(bytes_find(text, bytes_of_string(arena_printf(&f.a, "\"%s\"", *name))) ==
+                  SIZE_MAX); /* a challenge may have the letters */
     }
 }
 

@@ -1,3 +1,4 @@
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include "http/client/client.h"
 #include "http_fixture.h"
@@ -19,9 +20,12 @@ static bool redirect(void *context UNUSED, const struct http_request *request UN
     return true;
 }
 
+static atomic_bool waited_long_enough;
+
 static bool late(void *context UNUSED, const struct http_request *request UNUSED, struct http_response *response, struct err *err UNUSED)
 {
-    usleep(700 * 1000);
+    for (int ms = 0; ms < PATIENCE_MS && !waited_long_enough; ms += 10)
+        usleep(10 * 1000);
     response->status = 204;
     return true;
 }
@@ -159,32 +163,40 @@ TEST(the_local_socket_is_reached_by_its_path)
     CHECK(s.ok && body_has(&s, "\"local\":true"));
 }
 
-/* A listening socket of ours. */
-static int listener(unsigned *port)
+/* A socket of ours with a port that is nobody else's; until it listens, connections are refused. */
+static int port_holder(unsigned *port)
 {
     struct sockaddr_in at = { .sin_family = AF_INET };
     socklen_t len = sizeof at;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(fd, (struct sockaddr *)&at, len) != 0 || listen(fd, 5) != 0 || getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+    if (bind(fd, (struct sockaddr *)&at, len) != 0 || getsockname(fd, (struct sockaddr *)&at, &len) != 0)
         return -1;
     *port = ntohs(at.sin_port);
     return fd;
 }
 
+static int listener(unsigned *port)
+{
+    int fd = port_holder(port);
+
+    return fd >= 0 && listen(fd, 5) == 0 ? fd : -1;
+}
+
 TEST(failures_are_told_apart)
 {
     SERVER(f, tables);
-    struct http_client_config quick = { .total_timeout_ms = 300 };
+    struct http_client_config quick = { .total_timeout_ms = 1000 };
     unsigned port;
-    int fd = listener(&port);
+    int fd = port_holder(&port);
     char url[64];
 
     REQUIRE(fd >= 0);
     {
         CLEANUP(sent_done) struct sent s = { 0 };
         send_path(&f, "/late", "GET", BYTES_NONE, quick, &s);
+        waited_long_enough = true;
         CHECK_INT(s.failure, HTTP_FAILURE_TIMEOUT);
         CHECK_INT(s.err.code, ERR_UNREACHABLE);
     }
@@ -194,12 +206,12 @@ TEST(failures_are_told_apart)
         send_to(url, "GET", BYTES_NONE, (struct http_client_config){ 0 }, &s);
         CHECK_INT(s.failure, HTTP_FAILURE_TLS_PROTO);
     }
-    close(fd); /* now nobody listens there */
     {
         CLEANUP(sent_done) struct sent s = { 0 };
         snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
         send_to(url, "GET", BYTES_NONE, (struct http_client_config){ 0 }, &s);
         CHECK_INT(s.failure, HTTP_FAILURE_CONNECT_REFUSED);
+        close(fd);
     }
     {
         CLEANUP(sent_done) struct sent s = { 0 };
@@ -253,7 +265,7 @@ TEST(proxies_and_broken_servers_are_told_apart_too)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(sent_done) struct sent s = { 0 };
-        struct http_client_config config = { .total_timeout_ms = 5000 };
+        struct http_client_config config = { .total_timeout_ms = PATIENCE_MS };
         unsigned port;
         int fd = listener(&port);
         char here[64];
@@ -315,7 +327,8 @@ TEST(a_proxy_that_hangs_up_after_its_question_gets_the_credentials)
         CLEANUP(sent_done) struct sent s = { 0 };
 
         send_to("https://verifier.example/", "GET", BYTES_NONE,
-                (struct http_client_config){ .total_timeout_ms = 5000, .proxy = proxy, .proxy_credentials = cases[i].credentials }, &s);
+                (struct http_client_config){ .total_timeout_ms = PATIENCE_MS, .proxy = proxy, .proxy_credentials = cases[i].credentials },
+                &s);
         CHECK_INT(s.failure, cases[i].failure);
     }
     kill(child, SIGKILL);
