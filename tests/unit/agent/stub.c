@@ -538,6 +538,7 @@ bool stub_start_impatient(struct stub *ret, unsigned deadline_ms, struct err *er
                                          .n_tables = 1,
                                          .threads = 1,
                                          .deadline_ms = deadline_ms,
+                                         .answer_ms = 600 * 1000, /* a busy machine is no overloaded server */
                                          .kept_ms = KEPT_MS,
                                          .identify = identify };
     struct bytes ca_key;
