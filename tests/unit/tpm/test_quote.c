@@ -382,6 +382,30 @@ TEST(an_empty_challenge_wants_empty_qualifying_data)
 }
 
 /* Our keys do not sign with SHA-1; this quote was signed once with a key that is gone. */
+/* Where the key's public area is known: whoever enrols sends it, and `trueboot verify --ak` may be given it. */
+TEST(q8_a_quote_of_a_key_that_signs_anything_is_refused)
+{
+    BENCH(t, PRIVKEY_P256);
+    struct tpm_public ak;
+
+    REQUIRE_OK(ak_template(&t.a, AK_P256, 0, &ak, &t.err), t.err);
+    t.want.ak_public = &ak;
+    CHECK(verify(&t));
+    ak.attributes &= ~(uint32_t)OBJECT_RESTRICTED;
+    CHECK_REFUSED(t, AK_ATTRIBUTES);
+}
+
+TEST(q9_a_signature_of_another_scheme_than_the_keys_is_refused)
+{
+    BENCH(t, PRIVKEY_P256);
+    struct tpm_public ak;
+
+    REQUIRE_OK(ak_template(&t.a, AK_P256, 0, &ak, &t.err), t.err);
+    t.want.ak_public = &ak;
+    ak.scheme.hash = digest_tpm_id(DIGEST_SHA384);
+    CHECK_REFUSED(t, QUOTE_ALGORITHM);
+}
+
 TEST(q9_a_sha1_signature_is_refused_unless_the_operator_allows_it)
 {
     /* clang-format off */

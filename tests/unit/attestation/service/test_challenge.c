@@ -127,6 +127,25 @@ TEST(a_used_challenge_stays_used_among_thousands)
     challenges_free(c);
 }
 
+/* Before anything is verified with it. */
+TEST(a_used_challenge_does_not_open_again)
+{
+    struct challenges *c = NULL;
+    struct arena a CLEANUP(arena_done) = { 0 };
+    uint8_t challenge[CHALLENGE_LEN];
+    struct open_challenge open;
+    struct bytes context;
+    struct err err = ERR_INIT;
+
+    REQUIRE_OK(challenges_new(&c, &err), err);
+    REQUIRE_OK(challenge_make(c, "shared", 1000, &a, challenge, &context, &err), err);
+    REQUIRE_OK(challenge_open(c, "shared", context, 1000, &open, &err), err);
+    REQUIRE_OK(challenge_open(c, "shared", context, 1000, &open, &err), err); /* being looked at is no use */
+    REQUIRE_OK(challenge_use(c, &open, 1000, &err), err);
+    CHECK(!challenge_open(c, "shared", context, 1000, &open, &err) && err.code == ERR_UNTRUSTED && strstr(err.text, "used already"));
+    challenges_free(c);
+}
+
 enum { THREADS = 8 };
 
 struct racer {
