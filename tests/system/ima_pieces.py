@@ -70,7 +70,7 @@ class Daemon:
     def attest(self):
         before = self.status().get("lastVerdictTime")
         self.process.send_signal(signal.SIGUSR1)
-        return until(40, lambda: self.status().get("lastVerdictTime") not in (None, before) and self.status().get("lastVerdict"))
+        return until(120, lambda: self.status().get("lastVerdictTime") not in (None, before) and self.status().get("lastVerdict"))
 
     def stop(self):
         self.process.terminate()

@@ -159,7 +159,7 @@ def fresh(flow):
     tap.check(i.collect_heartbeat()["status"] == "Ready", "the heartbeat says Ready", i.collect_heartbeat())
     verdict = until(60, lambda: flow.daemon().get("lastVerdict"))
     tap.check(verdict == "accepted", "the daemon has attested", flow.daemon())
-    tap.check(until(20, lambda: flow.rig.health() == "Healthy"), "the server says Healthy", flow.rig.health())
+    tap.check(until(60, lambda: flow.rig.health() == "Healthy"), "the server says Healthy", flow.rig.health())
     status = flow.status(i, entry)
     tap.check(status.status == "success" and "Healthy" in status.message, "the status tells the verdict", status.message)
     integrity = sub(status, "BootIntegrity")

@@ -100,7 +100,7 @@ def main():
         if ALONE in os.environ:
             before = status()
             subprocess.run(["ip", "route", "add", "default", "dev", "lo"], check=True)
-            tap.check(until(40, lambda: status().get("lastFailureTime", "") > before["lastFailureTime"]), name, (before, status()))
+            tap.check(until(120, lambda: status().get("lastFailureTime", "") > before["lastFailureTime"]), name, (before, status()))
             before, log = status(), open(f"{work}/agent.log", "rb").read().count(b"attesting")
             for _ in range(5):
                 subprocess.run(["ip", "route", "del", "default"], check=True)

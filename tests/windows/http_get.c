@@ -7,8 +7,8 @@ int main(int argc, char **argv)
     const struct http_client_config config = { .ca_file = argc > 2 && *argv[2] ? argv[2] : NULL,
                                                .proxy = argc > 3 ? argv[3] : NULL,
                                                .proxy_credentials = argc > 4 ? argv[4] : NULL,
-                                               .connect_timeout_ms = 3000,
-                                               .first_byte_timeout_ms = 3000,
+                                               .connect_timeout_ms = 20000,
+                                               .first_byte_timeout_ms = 6000,
                                                .max_response = 64 * 1024 };
     struct http_client *client CLEANUP(http_client_free_at) = NULL;
     struct arena a CLEANUP(arena_done) = { 0 };

@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/slow":
-            time.sleep(6)
+            time.sleep(15)
         body = b"x" * (200000 if self.path == "/large" else 11)
         self.send_response(302 if self.path == "/elsewhere" else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -108,9 +108,9 @@ def main():
     old = serve(Handler, write("old.pem", pem(certificate("localhost", key, "Test CA", ca_key, alt=here, start=-9, end=-2))), keys)
     elsewhere = serve(Handler, write("name.pem", pem(certificate("elsewhere", key, "Test CA", ca_key, alt=[x509.DNSName("elsewhere")]))), keys)
     plain, proxy = serve(Handler), serve(Proxy)
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        nobody = closed.getsockname()[1]
+    closed = socket.socket()  # bound to the end, so that nobody else listens there
+    closed.bind(("127.0.0.1", 0))
+    nobody = closed.getsockname()[1]
     refused = "tls_proto"  # Windows says which of untrusted, time and name it is; Wine has one word for all
     rows = [
         ("an answer comes back with its headers, twice over one client", ["https://localhost:%d/" % good, ca_file], "200 11 yes"),
@@ -130,7 +130,7 @@ def main():
     ]
     for number, (what, arguments, want) in enumerate(rows, 1):
         arguments = ["Z:" + a if a.startswith("/") else a for a in arguments]
-        run = subprocess.run(["wine", PROGRAM] + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        run = subprocess.run(["wine", PROGRAM] + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=180)
         got = run.stdout.decode().strip()
         if got != want:
             print("# got %r, want %r; %s" % (got, want, run.stderr.decode().strip()[-300:]))
