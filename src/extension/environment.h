@@ -5,9 +5,10 @@
 #include "base/err.h"
 
 struct handler_environment {
-    const char *log_folder, *config_folder, *status_folder, *heartbeat_file;
+    const char *log_folder, *config_folder, *status_folder;
+    const char *heartbeat_file; /* NULL: it names none */
     const char *events_folder; /* NULL: this VM agent collects none */
 };
 
-/* The paths are absolute, with slashes, and copied into the arena. */
+/* The paths are absolute, with slashes but none at the end, and copied into the arena. */
 MUST_CHECK bool handler_environment_parse(struct arena *a, struct bytes text, struct handler_environment *ret, struct err *err);

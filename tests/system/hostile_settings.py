@@ -305,6 +305,23 @@ def check_odd_occasions(machine):
               done.stdout + done.stderr + str(os.listdir(f"{machine.root}/var/lib/trueboot-agent")))
 
 
+def check_environments(folder):
+    """HandlerEnvironment.json as managers of other makes write it (6.3, 6.13)."""
+    for what, wrap, change in [("folders with slashes at their ends", lambda e: [e], lambda v: v + "/"), ("no list around it", lambda e: e, lambda v: v)]:
+        machine = Machine(f"{folder}/{what.split()[0]}")
+        path = f"{machine.install}/HandlerEnvironment.json"
+        with open(path) as f:
+            inner = json.load(f)[0]["handlerEnvironment"]
+        inner = {k: change(v) for k, v in inner.items() if k != "heartbeatFile"}
+        with open(path, "w") as f:
+            json.dump(wrap({"version": 1.0, "handlerEnvironment": inner}), f)
+        code, said, status = machine.enable(public(GOOD))
+        with open(f"{machine.install}/heartbeat.log") as f:
+            beat = json.load(f)[0]["heartbeat"]["status"]
+        tap.check(code == 0 and status.get("status") == "transitioning" and beat in ("Ready", "NotReady"), f"{what}, no heartbeat file: enabled, the heartbeat at its usual place",
+                  f"{code} {said} {status}")
+
+
 def check_files(folder):
     for number, (content, names) in enumerate(CONFS):
         path = f"{folder}/agent.conf"
@@ -407,6 +424,7 @@ def main():
         check_settings(machine)
         check_protected(machine)
         check_odd_occasions(machine)
+        check_environments(folder)
         check_files(folder)
         check_diagnosis(folder)
         check_words()

@@ -80,8 +80,11 @@ static bool read_environment(struct arena *a, struct handler *h, struct err *err
                                  "machine without one has the service trueboot-agent and its agent.conf",
                                  h->install_dir)
                        : false;
-        if (handler_environment_parse(a, text, &h->environment, err))
-            return true;
+        if (handler_environment_parse(a, text, &h->environment, err)) {
+            if (!h->environment.heartbeat_file) /* its usual place (6.1) */
+                h->environment.heartbeat_file = arena_printf(a, "%s/heartbeat.log", h->install_dir);
+            return h->environment.heartbeat_file || out_of_memory(err);
+        }
         if (i == ENVIRONMENT_TRIES)
             return false;
         nanosleep(&second, NULL);

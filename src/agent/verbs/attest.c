@@ -56,6 +56,16 @@ static int write_evidence(struct invocation *in, struct session *session)
     return verb_put_out(in->output, writer_bytes(&w));
 }
 
+/* What was noticed and stopped nothing: a verdict that nobody expects may lie in it. */
+static void say_notes(const struct session *session)
+{
+    struct notes notes = { .n = 0 };
+
+    session_notes(session, &notes);
+    for (size_t i = 0; i < notes.n; i++)
+        fprintf(stderr, "trueboot-agent: note: %s (%s)\n", notes.item[i].text, failure_name(notes.item[i].id));
+}
+
 /* Options of which one would be left out in silence. */
 static const char *contradiction(const struct invocation *in)
 {
@@ -71,6 +81,7 @@ int verb_once(struct invocation *in)
     struct arena a CLEANUP(arena_done_secret) = { 0 };
     struct failure why = FAILURE_INIT;
     struct attest_result result;
+    bool done;
 
     if (contradiction(in)) {
         fprintf(stderr, "trueboot-agent: once: %s\n", contradiction(in));
@@ -82,7 +93,9 @@ int verb_once(struct invocation *in)
     session.state.in_memory = true;
     if (in->output)
         return write_evidence(in, &session);
-    if (!session_attest(&session, &a, &result, &why))
+    done = session_attest(&session, &a, &result, &why);
+    say_notes(&session);
+    if (!done)
         return verb_failed("once", &why);
     printf("%.*s\n", BYTES_FMT(result.token));
     return VERB_EXIT_OK;

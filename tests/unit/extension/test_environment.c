@@ -65,6 +65,43 @@ TEST(the_events_folder_is_optional_and_has_an_older_name)
     CHECK_STRING(e.events_folder, DRIVE "/p");
 }
 
+/* guest-agent.md 6.13: what an Arc-like manager leaves out is not known. */
+TEST(an_environment_without_a_list_around_it_and_without_a_heartbeat_is_taken)
+{
+    static const char *const texts[] = {
+        "{\"handlerEnvironment\":{\"logFolder\":\"" DRIVE "/l\",\"configFolder\":\"" DRIVE "/c\",\"statusFolder\":\"" DRIVE "/s\"}}",
+        "[{\"handlerEnvironment\":{\"logFolder\":\"" DRIVE "/l\",\"configFolder\":\"" DRIVE "/c\",\"statusFolder\":\"" DRIVE
+        "/s\",\"heartbeatFile\":null}},{}]",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct arena a CLEANUP(arena_done) = { 0 };
+        struct err err = ERR_INIT;
+        struct handler_environment e;
+
+        REQUIRE_OK(parse(&a, texts[i], &e, &err), err);
+        CHECK_STRING(e.status_folder, DRIVE "/s");
+        CHECK(!e.heartbeat_file);
+    }
+}
+
+TEST(slashes_at_a_folders_end_are_cut)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct err err = ERR_INIT;
+    struct handler_environment e;
+
+    REQUIRE_OK(parse(&a,
+                     "[{\"handlerEnvironment\":{\"logFolder\":\"" DRIVE "/l//\",\"configFolder\":\"" DRIVE "/\",\"statusFolder\":\"" DRIVE
+                     "/s/\",\"eventsFolder\":\"" DRIVE "/l/events/\"}}]",
+                     &e, &err),
+               err);
+    CHECK_STRING(e.log_folder, DRIVE "/l");
+    CHECK_STRING(e.config_folder, DRIVE "/");
+    CHECK_STRING(e.status_folder, DRIVE "/s");
+    CHECK_STRING(e.events_folder, DRIVE "/l/events");
+}
+
 TEST(a_broken_environment_is_refused_and_says_where)
 {
     static const struct {
@@ -73,7 +110,10 @@ TEST(a_broken_environment_is_refused_and_says_where)
         { "", "HandlerEnvironment.json" },
         { "[{\"handlerEnvironment\":{", "HandlerEnvironment.json" },
         { "[]", "an array of one object is expected" },
-        { "{}", "an array of one object is expected" },
+        { "{}", "handlerEnvironment" },
+        { "null", "an array of one object is expected" },
+        { "[[]]", "an array of one object is expected" },
+        { "[{\"handlerEnvironment\":{" FOLDERS ",\"heartbeatFile\":7}}]", "heartbeatFile" },
         { "[{}]", "handlerEnvironment" },
         { "[{\"handlerEnvironment\":{\"logFolder\":\"" DRIVE "/l\"}}]", "configFolder" },
         { "[{\"handlerEnvironment\":{\"logFolder\":\"relative\"}}]", "logFolder is no absolute path" },
