@@ -181,7 +181,7 @@ static void say_failing(const struct compose_facts *facts, int64_t now_ms, struc
         handler_status_set(ret, STATUS_ERROR, o->code, "Boot integrity cannot be monitored: %s [%s]", d->failure_message, d->failure);
     else if (o->class == OUTCOME_VERDICT)
         say_working(d, ret);
-    else if (o->class == OUTCOME_WARNING || (d->failing_since_ms && now_ms - d->failing_since_ms >= COMPOSE_TROUBLE_MS))
+    else if (o->class == OUTCOME_WARNING || (d->failing_since_ms && !within(d->failing_since_ms, now_ms, COMPOSE_TROUBLE_MS)))
         handler_status_set(ret, STATUS_WARNING, o->code, "Boot integrity monitoring is running, but: %s [%s]", d->failure_message,
                            d->failure);
     else
@@ -193,7 +193,7 @@ static void be_strict(const struct compose_facts *facts, int64_t now_ms, struct 
 {
     const struct daemon_state *d = facts->daemon;
 
-    if (now_ms - facts->first_enabled_ms < COMPOSE_STRICT_MS)
+    if (within(facts->first_enabled_ms, now_ms, COMPOSE_STRICT_MS))
         handler_status_set(ret, STATUS_TRANSITIONING, 0, "Boot integrity monitoring is running, the first attestation is pending%s%s",
                            d->failure_message[0] ? ": " : ".", d->failure_message);
     else

@@ -7,7 +7,7 @@
 struct handler_environment {
     const char *log_folder, *config_folder, *status_folder;
     const char *heartbeat_file; /* NULL: it names none */
-    const char *events_folder; /* NULL: this VM agent collects none */
+    const char *events_folder;  /* NULL: this VM agent collects none */
 };
 
 /* The paths are absolute, with slashes but none at the end, and copied into the arena. */

@@ -297,10 +297,15 @@ def check_odd_occasions(machine):
     os.makedirs(f"{machine.root}/var/lib/trueboot-agent", exist_ok=True)
     with open(f"{machine.root}/var/lib/trueboot-agent/ak.json", "w") as f:
         f.write("{}")
+    drop_in = f"{machine.root}/etc/systemd/system/trueboot-agent-publish.service.d"
     for verb in ("enable", "uninstall"):
         done = subprocess.run([AGENT, verb, "--root", machine.root, "--services", "none", "--fw-cfg", "", "--tcti", "swtpm:path=/nonexistent"], env=dict(env, ConfigSequenceNumber=last),
                               capture_output=True, text=True, timeout=60)
         tap.check(done.returncode == 0, f"{verb}: 0", done.stderr)
+    tap.check(not os.path.exists(drop_in), "the publisher's drop-in is gone")
+    os.makedirs(drop_in)
+    done_again = subprocess.run([AGENT, "uninstall", "--root", machine.root, "--services", "none", "--fw-cfg", ""], env=env, capture_output=True, text=True, timeout=60)
+    tap.check(done_again.returncode == 0 and not os.path.exists(drop_in), "an uninstall that was killed between file and folder is ended by the next one", done_again.stderr)
     tap.check("is wiped" in done.stdout and not os.listdir(f"{machine.root}/var/lib/trueboot-agent"), "purged without a TPM that answers: the identity's files are gone",
               done.stdout + done.stderr + str(os.listdir(f"{machine.root}/var/lib/trueboot-agent")))
 

@@ -66,6 +66,7 @@ void verb_remove_drop_in(struct invocation *in)
     char *folder = arena_printf(&in->arena, "%s/%s", in->places_of.unit_dir, drop_in_folder);
     char *path = arena_printf(&in->arena, "%s/%s/%s", in->places_of.unit_dir, drop_in_folder, drop_in_name);
 
-    if (folder && path && unlink(path) == 0)
+    if (folder && path &&
+        (unlink(path) == 0 || errno == ENOENT)) /* gone already: whoever did that may have been killed before the folder */
         rmdir(folder);
 }

@@ -57,6 +57,31 @@ TEST(a_daemon_that_stopped_beating_is_down)
     CHECK_INT(s.status, STATUS_ERROR);
 }
 
+/* The wall clock may be set back at any time: what began "in the future" is not young for as long as the step was. */
+TEST(a_clock_that_was_set_back_hides_no_trouble)
+{
+    struct daemon_state d = idle();
+    struct compose_facts f = facts_of(&d);
+    struct handler_status s;
+
+    d.failure = "DNS";
+    d.failing_since_ms = NOW + 24 * 60 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_WARNING);
+    CHECK_INT(s.code, 6401);
+    d.failing_since_ms = NOW + 10 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_SUCCESS);
+
+    f.strict = true;
+    f.first_enabled_ms = NOW + 24 * 60 * MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_ERROR);
+    f.first_enabled_ms = NOW + MINUTE;
+    compose_status(&f, NOW, &s);
+    CHECK_INT(s.status, STATUS_TRANSITIONING);
+}
+
 TEST(a_running_daemon_is_success_before_and_after_its_first_verdict)
 {
     struct daemon_state d = idle();
