@@ -1,16 +1,18 @@
 #include "vmhost/grub_config.h"
 #include "base/writer.h"
 
-char *grub_config_make(struct arena *a, const char *cmdline)
+char *grub_config_make(struct arena *a, struct bytes grub, const char *cmdline)
 {
+    const char *efi = bytes_find(grub, BYTES_LIT("linuxefi")) != SIZE_MAX ? "efi" : "";
+
     return arena_printf(a,
                         "set timeout=0\n"
                         "set default=0\n"
                         "menuentry \"trueboot guest\" {\n"
-                        "  linuxefi /vmlinuz %s\n"
-                        "  initrdefi /initrd.zst\n"
+                        "  linux%s /vmlinuz %s\n"
+                        "  initrd%s /initrd.zst\n"
                         "}\n",
-                        cmdline);
+                        efi, cmdline, efi);
 }
 
 static bool is_blank(uint8_t c) { return c == ' ' || c == '\t'; }

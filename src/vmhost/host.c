@@ -98,7 +98,8 @@ static const char *kernel_version(struct arena *a, const char *parts_dir)
 
 static void look_for_boot_chain(struct look *l, const struct vm_host *host, struct host_parts *parts)
 {
-    const char *version = kernel_version(l->arena, host->parts_dir);
+    const char *version = kernel_version(l->arena, host->parts_dir), *named = version ? version : "VERSION";
+    const char *usr_modules = arena_printf(l->arena, "%s/usr/lib/modules/%s/kernel", host->parts_dir, named);
     struct {
         const char **field;
         const char *path;
@@ -106,8 +107,10 @@ static void look_for_boot_chain(struct look *l, const struct vm_host *host, stru
         { &parts->shim, arena_printf(l->arena, "%s/usr/lib/shim/shimx64.efi.signed", host->parts_dir) },
         { &parts->mok_manager, arena_printf(l->arena, "%s/usr/lib/shim/mmx64.efi.signed", host->parts_dir) },
         { &parts->grub, arena_printf(l->arena, "%s/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed", host->parts_dir) },
-        { &parts->kernel, arena_printf(l->arena, "%s/boot/vmlinuz-%s", host->parts_dir, version ? version : "VERSION") },
-        { &parts->modules, arena_printf(l->arena, "%s/lib/modules/%s/kernel", host->parts_dir, version ? version : "VERSION") },
+        { &parts->kernel, arena_printf(l->arena, "%s/boot/vmlinuz-%s", host->parts_dir, named) },
+        { &parts->modules, usr_modules && file_exists(usr_modules) /* packages of a merged /usr */
+                               ? usr_modules
+                               : arena_printf(l->arena, "%s/lib/modules/%s/kernel", host->parts_dir, named) },
     };
     bool complete = version != NULL;
 

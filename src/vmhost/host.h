@@ -20,7 +20,7 @@ struct host_parts {
     HOST_PROGRAMS(X)
 #undef X
     const char *ovmf_code, *ovmf_vars; /* firmware with Secure Boot and SMM; variable store with Microsoft's keys enrolled */
-    const char *shim, *mok_manager, *grub, *kernel, *modules; /* signed boot chain; folder of the kernel's modules */
+    const char *shim, *mok_manager, *grub, *kernel, *modules; /* signed boot chain; folder "kernel" of its modules */
     const char *kernel_version;                               /* "6.1.0-56-cloud-amd64" */
 };
 

@@ -64,15 +64,16 @@ static bool gather(struct build *b, struct err *err)
         [FILE_GRUB] = { "EFI/BOOT/grubx64.efi", b->parts->grub }, [FILE_CONFIG] = { "EFI/debian/grub.cfg", NULL },
         [FILE_KERNEL] = { "vmlinuz", b->parts->kernel },          [FILE_INITRD] = { "initrd.zst", NULL },
     };
-    char *config = grub_config_make(&b->arena, IMAGE_DEFAULT_CMDLINE);
+    const char *config;
 
-    if (!config)
-        return err_set(err, ERR_NO_MEMORY, "no memory");
     for (size_t i = 0; i < ESP_FILES; i++) {
         b->files[i].path = copied[i].path;
         if (copied[i].from && !file_read_in(&b->arena, copied[i].from, FILE_MAX, &b->files[i].content, err))
             return false;
     }
+    config = grub_config_make(&b->arena, b->files[FILE_GRUB].content, IMAGE_DEFAULT_CMDLINE);
+    if (!config)
+        return err_set(err, ERR_NO_MEMORY, "no memory");
     if (!initramfs_build(b->host, b->parts, &b->cpio, err))
         return false;
     b->files[FILE_CONFIG].content = bytes_of_string(config);

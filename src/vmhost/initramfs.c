@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "vmhost/kernel_modules.h"
 #include "vmhost/process.h"
 
 enum {
@@ -187,34 +188,28 @@ static bool put_agent(struct pack *p, const struct vm_host *host, struct err *er
     return put_copy(p, host->agent, "bin/trueboot-agent", 0755, err);
 }
 
-/* guest/modules: one path below the kernel's folder of modules per line, in the order of loading, with `late` before it for those that can
- * wait; # begins a comment. */
+/* The guest loads them in the order of their names. */
 static bool put_modules(struct pack *p, const struct vm_host *host, const struct host_parts *parts, struct err *err)
 {
     const char *list = arena_printf(p->arena, "%s/modules", host->guest_dir);
+    struct kernel_modules *modules = ARENA_NEW(p->arena, struct kernel_modules);
     struct bytes text;
-    unsigned number = 10;
 
-    if (!list)
+    if (!list || !modules)
         return err_set(err, ERR_NO_MEMORY, "no memory");
     if (!file_read_in(p->arena, list, 64 * 1024, &text, err))
         return false;
-    while (text.len) {
-        size_t end = bytes_find(text, BYTES_LIT("\n"));
-        struct bytes line = bytes_trim(bytes_slice(text, 0, end));
-        text = end == SIZE_MAX ? BYTES_NONE : bytes_slice(text, end + 1, SIZE_MAX);
-        if (line.len == 0 || line.data[0] == '#')
-            continue;
-        bool late = bytes_starts_with(line, BYTES_LIT("late "));
-        if (late)
-            line = bytes_trim(bytes_slice(line, strlen("late "), SIZE_MAX));
-        const char *from = arena_printf(p->arena, "%s/%.*s.ko", parts->modules, BYTES_FMT(line));
-        const char *slash = from ? strrchr(from, '/') : NULL;
-        const char *to = slash ? arena_printf(p->arena, "mod/%s%u-%s", late ? "late/" : "", number++, slash + 1) : NULL;
+    if (!kernel_modules_gather(parts, text, p->arena, modules, err))
+        return err_within(err, "%s", list);
+    for (size_t i = 0; i < modules->n; i++) {
+        const struct kernel_module *m = &modules->item[i];
+        const char *to = arena_printf(p->arena, "mod/%s%zu-%s.ko", m->late ? "late/" : "", i + 10, m->name), *name;
+
         if (!to)
             return err_set(err, ERR_NO_MEMORY, "no memory");
-        if (!put_copy(p, from, to, 0644, err))
-            return err_within(err, "kernel module of %s", list);
+        if (!put_folders_of(p, bytes_of_string(to), err) || !remember(p, bytes_of_string(to), &name, err))
+            return false;
+        initramfs_put_file(p->out, name, 0644, m->content);
     }
     return true;
 }

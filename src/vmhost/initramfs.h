@@ -5,8 +5,8 @@
 
 enum { INITRAMFS_MAX = 256 * 1024 * 1024, INITRAMFS_FILE_MAX = 64 * 1024 * 1024 };
 
-/* initramfs_build writes /init, busybox, the agent with every library that it needs (ldd), the kernel modules that guest/modules lists, in
- * its order, and guest/init. Times and owners are zero. */
+/* initramfs_build writes /init, busybox, the agent with every library that it needs (ldd), the kernel modules that guest/modules lists
+ * (kernel_modules.h), and guest/init. Times and owners are zero. */
 MUST_CHECK bool initramfs_build(const struct vm_host *host, const struct host_parts *parts, struct writer *out, struct err *err);
 
 /* One library of ldd's output: "name => /path (0x…)" or "/path (0x…)". *ret_missing: the line says "not found", and ret is the name. False when

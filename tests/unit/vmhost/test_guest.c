@@ -22,11 +22,24 @@ TEST(our_grub_cfg_starts_the_kernel_by_its_efi_entry)
     CLEANUP(arena_done) struct arena a = { 0 };
     struct err err = ERR_INIT;
     struct bytes cmdline;
-    char *text = grub_config_make(&a, "quiet panic=5");
+    char *text = grub_config_make(&a, BYTES_LIT("… linuxefi …"), "quiet panic=5");
 
     REQUIRE(text);
     CHECK(strstr(text, "  linuxefi /vmlinuz quiet panic=5\n"));
     CHECK(strstr(text, "  initrdefi /initrd.zst\n"));
+    REQUIRE_OK(grub_config_get_cmdline(bytes_of_string(text), &cmdline, &err), err);
+    CHECK_BYTES(cmdline, BYTES_LIT("quiet panic=5"));
+}
+
+TEST(a_grub_that_has_only_linux_is_told_linux)
+{
+    CLEANUP(arena_done) struct arena a = { 0 };
+    struct err err = ERR_INIT;
+    struct bytes cmdline;
+    char *text = grub_config_make(&a, BYTES_LIT("… linux initrd boot …"), "quiet panic=5");
+
+    REQUIRE(text);
+    CHECK(strstr(text, "  linux /vmlinuz quiet panic=5\n") && strstr(text, "  initrd /initrd.zst\n") && !strstr(text, "efi "));
     REQUIRE_OK(grub_config_get_cmdline(bytes_of_string(text), &cmdline, &err), err);
     CHECK_BYTES(cmdline, BYTES_LIT("quiet panic=5"));
 }
@@ -48,7 +61,7 @@ TEST(changing_the_command_line_twice_gives_the_second)
     CLEANUP(arena_done) struct arena a = { 0 };
     struct err err = ERR_INIT;
     struct bytes once, twice, back;
-    char *text = grub_config_make(&a, "quiet");
+    char *text = grub_config_make(&a, BYTES_LIT("… linuxefi …"), "quiet");
 
     REQUIRE(text);
     REQUIRE_OK(grub_config_set_cmdline(&a, bytes_of_string(text), "", &once, &err), err);

@@ -99,6 +99,22 @@ TEST(the_newest_kernel_of_the_unpacked_packages_is_taken)
     CHECK(parts.modules && strstr(parts.modules, "6.1.0-56-cloud-amd64/kernel"));
 }
 
+TEST(modules_of_a_merged_usr_are_found_beside_the_kernel_that_they_are_of)
+{
+    CLEANUP(scratch_done) struct scratch s = { 0 };
+    struct host_parts parts;
+
+    REQUIRE(scratch_init(&s));
+    REQUIRE(put(&s, "parts/usr/lib/shim", "shimx64.efi.signed", "") && put(&s, "parts/usr/lib/shim", "mmx64.efi.signed", "") &&
+            put(&s, "parts/usr/lib/grub/x86_64-efi-signed", "grubx64.efi.signed", "") &&
+            put(&s, "parts/boot", "vmlinuz-6.1.0-56-cloud-amd64", "") && put(&s, "parts/boot", "vmlinuz-6.12.117+deb13-cloud-amd64", "") &&
+            put(&s, "parts/lib/modules/6.1.0-56-cloud-amd64/kernel", "x", ""));
+    CHECK(missing_sentence(&s, &parts, "boot chain") != NULL); /* the newest kernel's are not there */
+    REQUIRE(put(&s, "parts/usr/lib/modules/6.12.117+deb13-cloud-amd64/kernel", "x", ""));
+    CHECK(!missing_sentence(&s, &parts, "boot chain"));
+    CHECK(parts.modules && strstr(parts.modules, "/usr/lib/modules/6.12.117+deb13-cloud-amd64/kernel"));
+}
+
 TEST(a_host_without_vms_has_an_empty_list)
 {
     CLEANUP(scratch_done) struct scratch s = { 0 };
