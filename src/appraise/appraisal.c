@@ -64,6 +64,8 @@ void findings_write(struct json_out *out, const char *name, const struct finding
         json_put_string(out, "remedy", finding_kind(f->id)->remedy);
         if (f->unsettled)
             json_put_boolean(out, "unsettled", true);
+        if (f->follows)
+            json_put_string(out, "follows", f->follows->id);
         json_end(out);
     }
     json_end(out);

@@ -83,6 +83,11 @@ static bool read_finding(struct arena *a, const struct json *v, struct findings 
     f->text = text;
     f->was = was;
     f->is = is;
+    if (json_get(v, "follows")) {
+        if (!finding_id_from_text(json_text(json_get(v, "follows"), BYTES_NONE), &id))
+            return err_set(err, ERR_UNSUPPORTED, "follows is no finding that we know");
+        f->follows = finding_kind(id);
+    }
     if (json_get(v, "unsettled"))
         return need_boolean(v, "unsettled", &f->unsettled, err);
     return true;

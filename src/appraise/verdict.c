@@ -82,7 +82,9 @@ static int by_weight(const struct finding *a, const struct finding *b)
 {
     if (a->severity != b->severity)
         return a->severity > b->severity ? -1 : 1;
-    return (a->id > b->id) - (a->id < b->id);
+    if (a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    return (a->follows != NULL) - (b->follows != NULL);
 }
 
 enum verdict verdict_settle(struct findings *list)

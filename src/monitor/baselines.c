@@ -114,6 +114,14 @@ static bool note_what_went_back(struct arena *a, const struct appraisal *apprais
     return true;
 }
 
+/* What a withdrawn boot deviates in is what it is. */
+static void mark_deviations(struct findings *findings, const struct appraisal *appraisal)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        if (findings->items[i].severity == SEVERITY_MEDIUM && !is_own(&findings->items[i], appraisal))
+            findings->items[i].follows = finding_kind(FINDING_BASELINE_WITHDRAWN);
+}
+
 /* A boot that was accepted once is called so: what it deviates in from those that are is its consequence. */
 static bool note_withdrawn(const struct monitor *monitor, struct arena *a, const char *vm, const struct appraisal *appraisal,
                            struct findings *findings, bool none_accepted, struct err *err)
@@ -133,6 +141,7 @@ static bool note_withdrawn(const struct monitor *monitor, struct arena *a, const
             return false;
         if (t->verdict != VERDICT_HEALTHY)
             continue;
+        mark_deviations(findings, appraisal);
         findings_add(findings, FINDING_BASELINE_WITHDRAWN, FINDING_NO_PCR, FINDING_NO_EVENT,
                      "This boot was accepted as version %lld (%s, by %s) until %s: %s (%s).", (long long)rows[i].version,
                      day(a, rows[i].created_ms), rows[i].by, day(a, rows[i].ended_ms), rows[i].end_reason, rows[i].ended_by);

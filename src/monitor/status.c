@@ -151,6 +151,8 @@ static void write_reasons(struct json_out *out, struct arena *a, const struct vm
         json_put_string(out, "severity", severity_name(f->severity));
         json_put_string(out, "phase", phase_name(kind->phase));
         json_put_string(out, "message", f->text);
+        if (f->follows)
+            json_put_string(out, "follows", f->follows->id);
         if (f->pcr == FINDING_NO_PCR)
             json_put_null(out, "pcr");
         else

@@ -199,7 +199,10 @@ static bool compare_components(struct comparison *c)
         deviation_shape(c);
     leftovers(c);
     accept_holes(c);
-    return images_compare(c);
+    if (!images_compare(c))
+        return false;
+    consequences_mark(c);
+    return true;
 }
 
 /* By register alone: which of them hold configuration only, which belong to programs, which somebody else judges. */

@@ -29,6 +29,12 @@ struct changed_path {
 
 enum { CHANGED_LINES_MAX = 8, CHANGED_PATHS_MAX = 8 };
 
+/* What one finding is about. */
+struct said {
+    size_t finding;                   /* its index */
+    const struct component *was, *is; /* one may be NULL */
+};
+
 struct comparison {
     struct arena *a;
     struct side was, is;
@@ -41,6 +47,8 @@ struct comparison {
     size_t n_lines;
     struct changed_path paths[CHANGED_PATHS_MAX];
     size_t n_paths;
+    struct said *said;
+    size_t n_said, said_capacity;
     struct err *err;
 };
 
@@ -83,5 +91,7 @@ void deviation_firmware_apps(struct comparison *c);
 void commands_compare(struct comparison *c);
 /* image_order.c: whether each image of register 4 came after the one that it came after in the accepted boot. False: c->err is set. */
 MUST_CHECK bool images_compare(struct comparison *c);
+/* consequences.c: findings that are part of what another one says. */
+void consequences_mark(struct comparison *c);
 /* Windows' boot modules, all at once. */
 void modules_compare(struct comparison *c);

@@ -65,6 +65,24 @@ static const char *signer_words(struct comparison *c, const struct component *x)
     return x->signer ? arena_printf(c->a, ", authorised by %s", x->signer) : "";
 }
 
+/* Without memory nothing is called a consequence. */
+static void remember(struct comparison *c, const struct component *was, const struct component *is)
+{
+    struct said *grown = c->said;
+    size_t capacity = c->said_capacity ? 2 * c->said_capacity : 16;
+
+    if (c->findings->overflow)
+        return;
+    if (c->n_said == c->said_capacity) {
+        grown = arena_grow(c->a, c->said, c->n_said, capacity, sizeof *grown);
+        if (!grown)
+            return;
+        c->said = grown;
+        c->said_capacity = capacity;
+    }
+    c->said[c->n_said++] = (struct said){ c->findings->n - 1, was, is };
+}
+
 struct finding *deviation_report(struct comparison *c, enum finding_id id, enum severity severity, const struct component *was,
                                  const struct component *is, const char *sentence)
 {
@@ -74,6 +92,7 @@ struct finding *deviation_report(struct comparison *c, enum finding_id id, enum 
 
     f->severity = severity;
     finding_was_is(c->findings, f, was ? content_words(c, was) : NULL, is ? content_words(c, is) : NULL);
+    remember(c, was, is);
     return f;
 }
 

@@ -34,7 +34,7 @@ static const char *first_reason(struct cli *cli, const struct json *status)
         return code;
     for (size_t s = 0; reasons && reasons->type == JSON_ARRAY && s < ARRAY_LEN(order); s++)
         for (size_t i = 0; i < reasons->array.n; i++)
-            if (json_is_string(json_get(reasons->array.items[i], "severity"), order[s]))
+            if (json_is_string(json_get(reasons->array.items[i], "severity"), order[s]) && !json_get(reasons->array.items[i], "follows"))
                 return show_member(cli, reasons->array.items[i], "code");
     return NULL;
 }

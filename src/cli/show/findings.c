@@ -1,4 +1,5 @@
 #include "cli/show/findings.h"
+#include <string.h>
 #include "cli/frame/table.h"
 #include "cli/frame/terminal.h"
 
@@ -31,6 +32,8 @@ void findings_put(struct arena *a, struct json_out *out, const char *name, const
         json_put_string(out, "remedy", finding_remedy(a, kind, vm));
         if (f->unsettled)
             json_put_boolean(out, "unsettled", true);
+        if (f->follows)
+            json_put_string(out, "follows", f->follows->id);
         json_end(out);
     }
     json_end(out);
@@ -90,6 +93,50 @@ static void print_note(struct cli *cli, const struct json *f)
         print_named(2 * INDENT, NAME_WIDTH, "to do", show_member(cli, f, "remedy"));
 }
 
+/* Part of what another finding of the list says, and said with that one. */
+static bool is_part(struct cli *cli, const struct json *findings, const struct json *f)
+{
+    const char *whole = show_member(cli, f, "follows");
+
+    for (size_t i = 0; whole && i < findings->array.n; i++) {
+        const struct json *other = findings->array.items[i];
+        const char *id = word(cli, other, "id", "code");
+
+        if (id && strcmp(id, whole) == 0 && !json_get(other, "follows"))
+            return true;
+    }
+    return false;
+}
+
+static void print_parts(struct cli *cli, const struct json *findings, const struct json *f)
+{
+    const char *id = word(cli, f, "id", "code");
+
+    for (size_t i = 0; id && i < findings->array.n; i++) {
+        const struct json *part = findings->array.items[i];
+        const char *part_id = word(cli, part, "id", "code"), *text = word(cli, part, "text", "message"), *place = place_of(cli, part);
+
+        if (json_is_string(json_get(part, "follows"), id))
+            print_named(INDENT, NAME_WIDTH, "with it",
+                        arena_printf(&cli->arena, "%s: %s%s%s%s", part_id ? part_id : "", text ? text : "", place ? " (" : "",
+                                     place ? place : "", place ? ")" : ""));
+    }
+}
+
+/* The first of those with this id that are no parts: the parts are said with it. */
+static bool leads(struct cli *cli, const struct json *findings, size_t at)
+{
+    const char *id = word(cli, findings->array.items[at], "id", "code");
+
+    for (size_t i = 0; id && i < at; i++) {
+        const char *other = word(cli, findings->array.items[i], "id", "code");
+
+        if (other && strcmp(other, id) == 0 && !json_get(findings->array.items[i], "follows"))
+            return false;
+    }
+    return true;
+}
+
 bool findings_print(struct cli *cli, const struct json *findings, enum findings_view view)
 {
     enum severity whole = view == FINDINGS_JUDGED ? SEVERITY_MEDIUM : SEVERITY_INFO;
@@ -100,8 +147,12 @@ bool findings_print(struct cli *cli, const struct json *findings, enum findings_
             const struct json *f = findings->array.items[i];
             if (!json_is_string(json_get(f, "severity"), severity_name((enum severity)s)))
                 continue;
+            if (is_part(cli, findings, f))
+                continue;
             if (s >= (int)whole) {
                 print_whole(cli, f, ++number);
+                if (leads(cli, findings, i))
+                    print_parts(cli, findings, f);
                 continue;
             }
             if (notes++ == 0)

@@ -477,6 +477,39 @@ static bool names_a_finding(struct bytes rest)
     return finding_id_from_text(next_word(&rest), &id);
 }
 
+/* How many things there are to look at. */
+static size_t lines_of(const struct findings *findings)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < findings->n; i++)
+        n += findings->items[i].severity >= SEVERITY_MEDIUM && !findings->items[i].follows;
+    return n;
+}
+
+/* ID of ID: all of that kind are parts of the other. ID: none is a part. */
+static bool is_part(const struct findings *findings, struct bytes text, bool part)
+{
+    struct bytes id, whole = BYTES_NONE;
+    enum finding_id wanted;
+    size_t n = 0;
+
+    if (!cut_at(text, " of ", &id, &whole))
+        id = text;
+    if (!finding_id_from_text(id, &wanted) || part != (whole.len > 0))
+        return false;
+    for (size_t i = 0; i < findings->n; i++) {
+        const struct finding_kind *follows = findings->items[i].follows;
+
+        if (findings->items[i].id != wanted || findings->items[i].severity < SEVERITY_MEDIUM)
+            continue;
+        n++;
+        if (part ? !follows || !bytes_equal_string(whole, follows->id) : follows != NULL)
+            return false;
+    }
+    return n > 0;
+}
+
 static const char *or_dash(const char *text) { return text ? text : "-"; }
 
 static bool holds(const struct boot_sample *s, struct bytes expected)
@@ -495,6 +528,12 @@ static bool holds(const struct boot_sample *s, struct bytes expected)
         return names_a_finding(rest) && is_said(findings, rest);
     if (begins(expected, "no", &rest))
         return names_a_finding(rest) && !is_said(findings, rest);
+    if (begins(expected, "lines", &rest))
+        return lines_of(findings) == number_of(rest);
+    if (begins(expected, "part", &rest))
+        return is_part(findings, rest, true);
+    if (begins(expected, "alone", &rest))
+        return is_part(findings, rest, false);
     if (begins(expected, "commandLine", &rest))
         return bytes_equal_string(rest, or_dash(chain->command_line));
     if (begins(expected, "kernel", &rest))

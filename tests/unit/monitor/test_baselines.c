@@ -376,3 +376,34 @@ TEST(a_register_without_a_log_gets_no_token_though_the_vm_is_healthy)
     CHECK_STRING(answer.inner, "log.pcr_unexplained");
     CHECK(look(&w) && w.judged->verdict == VERDICT_HEALTHY);
 }
+
+static const struct json *reason_of(const struct answer *answer, const char *code)
+{
+    const struct json *reasons = json_at(answer->json, "properties", "trueboot", "reasons", NULL);
+
+    for (size_t i = 0; reasons && reasons->type == JSON_ARRAY && i < reasons->array.n; i++)
+        if (json_is_string(json_get(reasons->array.items[i], "code"), code))
+            return reasons->array.items[i];
+    return NULL;
+}
+
+/* Judged now, and read back; stale rows of a store without it are read, too. */
+TEST(a_reason_says_of_which_other_one_it_is_a_part)
+{
+    CLEANUP(walk_done) struct walk w = { .vm = NULL };
+    struct answer answer;
+
+    REQUIRE(fixture_start(&w.f) && (w.vm = fixture_vm(&w.f, "web1")) != NULL && step(&w, "A+") && step(&w, "B-"));
+    for (int i = 0; i < 2; i++) {
+        fixture_ask(&w.f, &answer, "GET", "/v1/vms/web1/status", NULL);
+        REQUIRE(reason_of(&answer, "boot.kernel_changed") && reason_of(&answer, "boot.initrd_changed"));
+        CHECK(!json_get(reason_of(&answer, "boot.kernel_changed"), "follows"));
+        CHECK(json_is_string(json_get(reason_of(&answer, "boot.initrd_changed"), "follows"), "boot.kernel_changed"));
+        CHECK(json_is_string(json_at(answer.json, "properties", "errorMessage", NULL), "kernel changed."));
+    }
+    REQUIRE(step(&w, "only") && step(&w, "A-"));
+    fixture_ask(&w.f, &answer, "GET", "/v1/vms/web1/status", NULL);
+    REQUIRE(reason_of(&answer, "baseline.withdrawn") && reason_of(&answer, "boot.kernel_changed"));
+    CHECK(json_is_string(json_get(reason_of(&answer, "boot.kernel_changed"), "follows"), "baseline.withdrawn"));
+    CHECK(json_is_string(json_get(reason_of(&answer, "boot.initrd_changed"), "follows"), "baseline.withdrawn"));
+}
