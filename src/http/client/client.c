@@ -20,6 +20,9 @@ enum {
     MAX_RESPONSE = 2 * 1024 * 1024,
     MAX_ANSWER_HEADERS = 128,
     PIN_LEN = 32,
+    UPLOAD_LEAST = 16 * 1024, /* libcurl takes no less */
+    UPLOAD_MOST = 64 * 1024,
+    HEAD_ROOM = 4 * 1024, /* for a request's own head */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -216,21 +219,32 @@ struct options {
 #define SET(options_, option_, value_) \
     ((options_)->ok = curl_easy_setopt((options_)->curl, (option_), (value_)) == CURLE_OK && (options_)->ok)
 
+/* What libcurl gathers a request in is made and wiped for each: no larger than this one, so that it leaves in as few pieces as it can. */
+static long upload_buffer_size(struct bytes body)
+{
+    return body.len < UPLOAD_LEAST - HEAD_ROOM  ? UPLOAD_LEAST
+           : body.len < UPLOAD_MOST - HEAD_ROOM ? (long)body.len + HEAD_ROOM
+                                                : UPLOAD_MOST;
+}
+
+/* All that one call sets, whatever the one before has set. */
 static bool set_call_options(struct http_client *client, const struct http_call *call, const struct curl_slist *headers,
                              struct reply *reply)
 {
     struct options o = { client->curl, true };
     bool sends = call->body.len > 0 || strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0;
+    bool head = strcmp(call->method, "HEAD") == 0;
 
     SET(&o, CURLOPT_URL, call->url);
+    SET(&o, CURLOPT_HTTPGET, 1L); /* neither a body nor the lack of one is left from before */
+    SET(&o, CURLOPT_UPLOAD_BUFFERSIZE, upload_buffer_size(call->body));
     if (sends) {
         SET(&o, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
         SET(&o, CURLOPT_POSTFIELDS, call->body.data ? (const char *)call->body.data : "");
     }
-    if (strcmp(call->method, "HEAD") == 0)
+    if (head)
         SET(&o, CURLOPT_NOBODY, 1L);
-    else
-        SET(&o, CURLOPT_CUSTOMREQUEST, call->method);
+    SET(&o, CURLOPT_CUSTOMREQUEST, head ? NULL : call->method);
     SET(&o, CURLOPT_HTTPHEADER, headers);
     SET(&o, CURLOPT_WRITEFUNCTION, take_reply_body);
     SET(&o, CURLOPT_WRITEDATA, reply);
@@ -328,8 +342,30 @@ static bool prepare(struct http_client *client, const struct http_call *call, co
                     struct reply *reply)
 {
     client->error[0] = '\0';
-    curl_easy_reset(client->curl); /* options go, connections stay */
-    return client_set_options(client, client->curl, proxy, &client->peer, false) && set_call_options(client, call, headers, reply);
+    if (!client->options_stay || proxy) {
+        curl_easy_reset(client->curl); /* options go, connections stay */
+        if (!client_set_options(client, client->curl, proxy, &client->peer, false))
+            return false;
+        client->options_stay = !proxy;
+    }
+    return set_call_options(client, call, headers, reply);
+}
+
+/* What a call lent libcurl, or what it may have in its address, is taken back. A proxy's password goes with all other options. */
+static void forget_call(struct http_client *client)
+{
+    struct options o = { client->curl, true };
+
+    if (!client->options_stay) {
+        curl_easy_reset(client->curl);
+        return;
+    }
+    SET(&o, CURLOPT_URL, NULL);
+    SET(&o, CURLOPT_POSTFIELDS, NULL);
+    SET(&o, CURLOPT_HTTPHEADER, NULL);
+    SET(&o, CURLOPT_WRITEDATA, NULL);
+    SET(&o, CURLOPT_HEADERDATA, NULL);
+    client->options_stay = o.ok;
 }
 
 static bool was_told_407(CURL *curl)
@@ -363,6 +399,7 @@ static bool exchange(struct http_client *client, struct arena *a, const struct h
     if (t.stale) {
         if (!prepare(client, call, proxy, headers, &reply) || curl_easy_setopt(client->curl, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK)
             return err_set(err, ERR_NO_MEMORY, "out of memory");
+        client->options_stay = false;
         client_transfer(client, client->curl, &t);
     }
     /* The chain of the session that was resumed does not hold today: perhaps that of the server's new certificate does. */
@@ -405,6 +442,6 @@ bool http_client_send(struct http_client *client, struct arena *a, const struct 
 {
     bool done = exchange(client, a, call, ret, ret_failure, err);
 
-    curl_easy_reset(client->curl); /* libcurl would keep the proxy's password until the next request */
+    forget_call(client);
     return done;
 }

@@ -33,6 +33,7 @@ struct file_stamp {
 struct http_client {
     CURLM *multi;
     CURL *curl;
+    bool options_stay; /* it has those of client_set_options(), without a proxy; false: they are set anew for the next request */
     struct file_stamp files_seen[CLIENT_FILES]; /* when the connections began: CA certificates, our certificate, our key */
     bool files_were_seen;
     char *unix_socket, *ca_file, *cert_file, *key_file, *proxy, *no_proxy, *proxy_credentials, *pins, *user_agent;

@@ -4,6 +4,8 @@
 #include "base/limits.h"
 #include "http/client/internal.h"
 
+enum { ANSWER_PIECE = 4 * 1024 /* libcurl makes and wipes it for each request; a longer answer comes in pieces */ };
+
 /* The sockets of the moment are known, so that a stalled one can be asked why. */
 
 static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose UNUSED)
@@ -126,6 +128,7 @@ bool client_set_options(struct http_client *client, CURL *curl, const char *prox
     SET(&o, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(&o, CURLOPT_FOLLOWLOCATION, 0L);
     SET(&o, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(&o, CURLOPT_BUFFERSIZE, (long)ANSWER_PIECE);
     SET(&o, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(&o, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms + (long)client->tls_timeout_ms + 1000); /* ours come first */
     SET(&o, CURLOPT_USERAGENT, client->user_agent);

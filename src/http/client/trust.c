@@ -23,6 +23,7 @@ bool client_forget_sessions(struct http_client *client)
         return false;
     curl_easy_cleanup(client->curl);
     client->curl = curl;
+    client->options_stay = false;
     return true;
 }
 

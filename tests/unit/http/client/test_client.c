@@ -97,6 +97,50 @@ TEST(the_methods_carry_what_they_should)
     CHECK(head.ok && head.answer.status == 200 && head.answer.body.len == 0);
 }
 
+/* Options stay from call to call; what is one call's own does not. */
+TEST(a_call_leaves_nothing_for_the_next_one_of_its_client)
+{
+    static uint8_t large[1000];
+    static const struct {
+        const char *method, *path;
+        size_t sends;
+        unsigned status;
+        const char *has; /* in the answer's body; NULL: there is none */
+    } calls[] = {
+        { "POST", "/thing", sizeof large, 200, "\"len\":1000" },
+        { "GET", "/thing", 0, 200, "\"len\":0" },
+        { "HEAD", "/thing", 0, 200, NULL },
+        { "PUT", "/thing", 3, 200, "\"len\":3" },
+        { "POST", "/thing", 0, 200, "\"len\":0" },
+        { "DELETE", "/thing", 0, 204, NULL },
+        { "HEAD", "/big", 0, 200, NULL },
+        { "GET", "/nowhere", 0, 404, "" },
+        { "POST", "/thing", 2, 200, "\"len\":2" },
+    };
+    SERVER(f, tables);
+    CLEANUP(http_client_free_at) struct http_client *client = NULL;
+    const struct http_client_config config = { 0 };
+    struct err err = ERR_INIT;
+
+    memset(large, ' ', sizeof large);
+    memcpy(large, "[1]", 3);
+    REQUIRE_OK(http_client_new(&config, &client, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        CLEANUP(sent_done) struct sent s = { .err = ERR_INIT };
+        const struct bytes body = calls[i].sends == 2 ? BYTES_LIT("{}") : (struct bytes){ large, calls[i].sends };
+        struct http_call call = { .method = calls[i].method, .body = body };
+
+        call.url = arena_printf(&s.arena, "http://127.0.0.1:%u%s", http_server_port(f.server), calls[i].path);
+        test_note("%s %s", calls[i].method, calls[i].path);
+        REQUIRE_OK(http_client_send(client, &s.arena, &call, &s.answer, &s.failure, &s.err), s.err);
+        CHECK_INT(s.answer.status, calls[i].status);
+        CHECK(calls[i].has ? body_has(&s, calls[i].has) : s.answer.body.len == 0);
+        if (calls[i].has && *calls[i].has)
+            CHECK(body_has(&s, arena_printf(&s.arena, "\"method\":\"%s\"", calls[i].method)));
+    }
+    CHECK_INT(http_server_stats(f.server).connections_made, 1);
+}
+
 TEST(an_error_status_is_an_answer)
 {
     SERVER(f, tables);
