@@ -53,8 +53,6 @@ void arena_reset(struct arena *a)
     if (kept) {
         a->blocks = kept->next;
         arena_done(a);
-        ASAN_UNPOISON_MEMORY_REGION(kept->data, kept->used);
-        memset(kept->data, 0, kept->used);
         ASAN_POISON_MEMORY_REGION(kept->data, kept->size);
         kept->used = 0;
         kept->next = NULL;
@@ -65,9 +63,11 @@ void arena_reset(struct arena *a)
 
 static struct arena_block *block_new(size_t size)
 {
-    struct arena_block *block = calloc(1, sizeof *block + size);
+    struct arena_block *block = malloc(sizeof *block + size);
 
     if (block) {
+        block->next = NULL;
+        block->used = 0;
         block->size = size;
         ASAN_POISON_MEMORY_REGION(block->data, size);
     }
@@ -104,6 +104,7 @@ void *arena_alloc(struct arena *a, size_t size)
     block->used += taken;
     a->used += size;
     ASAN_UNPOISON_MEMORY_REGION(p, asked);
+    memset(p, 0, asked); /* here and not for a whole block, of which little is wanted as a rule */
     return p;
 }
 

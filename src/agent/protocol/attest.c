@@ -427,7 +427,6 @@ bool attest(struct tpm_device *tpm, struct server *server, const struct attest_r
 {
     bool again = true, resumed = false;
 
-    *ret = (struct attest_result){ 0 };
     for (unsigned i = 0; again && i < ATTEST_ROUNDS; i++) {
         if (exchange(tpm, server, request, a, ret, &again, why))
             continue;

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "http/client/client.h"
-#include "http/client/date.h"
 
 enum { CREDENTIALS_MAX = 1024, HOPS_MAX = 1 };
 
@@ -198,13 +197,13 @@ enum failure_id server_failure_of(enum http_failure http)
     return FAILURE_UNREACHABLE;
 }
 
-static void note_date(struct server *server, const struct http_answer *answer)
+static void note_date(struct server *server)
 {
-    int64_t date_ms, ahead;
+    const struct http_trace *trace = http_client_trace(server->http);
+    int64_t ahead = trace->server_ahead_ms;
 
-    if (!http_date_parse(http_answer_header(answer, "Date"), &date_ms))
+    if (!trace->has_server_time)
         return;
-    ahead = date_ms - clock_now_ms();
     server->clock_ahead_ms = ahead > -30000 && ahead < 30000 ? 0 : ahead;
 }
 
@@ -259,7 +258,7 @@ bool server_post(struct server *server, const char *path, struct bytes body, con
     if (answer.status == 407)
         return failure_set(why, FAILURE_PROXY_AUTH,
                            "the proxy answers HTTP 407: it wants credentials; put user:password into net.proxy_credentials_file");
-    note_date(server, &answer);
+    note_date(server);
     return server_answer_read(&answer, a, ret, why);
 }
 

@@ -29,6 +29,8 @@ unsigned server_retry_after(struct bytes text, struct bytes date, int64_t now_ms
 
 static unsigned retry_after(const struct http_answer *answer)
 {
+    if (!http_answer_header(answer, "Retry-After").len)
+        return 0;
     return server_retry_after(http_answer_header(answer, "Retry-After"), http_answer_header(answer, "Date"), clock_now_ms());
 }
 

@@ -27,7 +27,6 @@ static bool attest_native(struct session *s, struct session_keys *keys, struct a
                                       .ima_sent = &s->ima_sent,
                                       .pcrs_before = s->memory.pcrs_rest ? &s->memory.pcrs : NULL };
 
-    *ret = (struct attest_result){ 0 };
     return attest(keys->tpm, s->attest, &request, a, ret, why);
 }
 
@@ -61,7 +60,8 @@ static bool attest_by_protocol(struct session *s, struct session_keys *keys, str
     return strcmp(protocol, "auto") == 0 && ret->no_tpm_here && attest_compatible(s, keys, a, ret, why);
 }
 
-static bool refuse_confidential(struct session_keys *keys, struct failure *why)
+/* A machine does not become a confidential one while it runs. */
+static bool refuse_confidential(struct session *s, struct session_keys *keys, struct failure *why)
 {
     enum { HARDWARE_REPORT_NV = 0x01400001, REPORT_MAX = 4096 }; /* readable on confidential VMs only (2.2) */
     struct arena a CLEANUP(arena_done) = { 0 };
@@ -69,8 +69,9 @@ static bool refuse_confidential(struct session_keys *keys, struct failure *why)
     struct bytes report;
     bool present = false;
 
-    if (!tpm_nv_read(keys->tpm, HARDWARE_REPORT_NV, REPORT_MAX, &a, &present, &report, &unreadable))
+    if (s->memory.no_hardware_report || !tpm_nv_read(keys->tpm, HARDWARE_REPORT_NV, REPORT_MAX, &a, &present, &report, &unreadable))
         return true;
+    s->memory.no_hardware_report = !present;
     return !present ||
            failure_set(why, FAILURE_CVM_FOUND,
                        "NV 0x01400001 holds a hardware report: this is a confidential VM, which AzureGuest evidence of a Trusted "
@@ -112,7 +113,7 @@ bool session_attest_with(struct session *s, struct session_keys *keys, struct ar
         s->memory = (struct tpm_memory){ 0 };
         s->token_was_told = false; /* it is of the time before */
     }
-    if (!refuse_confidential(keys, why) || !watch_before(&s->watch, keys->tpm, &s->host, why))
+    if (!refuse_confidential(s, keys, why) || !watch_before(&s->watch, keys->tpm, &s->host, why))
         return false;
     session_progress(s, "attesting", s->config->endpoint);
     accepted = attest_by_protocol(s, keys, a, ret, why);

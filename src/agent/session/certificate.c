@@ -168,13 +168,36 @@ bool session_enrol_with(struct session *s, struct session_keys *keys, struct fai
     return true;
 }
 
+/* Decoding it is dear, and nothing but another certificate or another key changes what comes out. */
+static bool certificate_fits(struct session *s, const struct session_keys *keys, struct bytes der, int64_t *ret_from_ms,
+                             int64_t *ret_until_ms)
+{
+    struct certificate_memory *m = &s->certificate;
+    char key[sizeof m->key];
+    struct failure problem;
+    struct digest of;
+
+    hex_encode(ak_name(keys->ak), key);
+    digest_compute(DIGEST_SHA256, der, &of);
+    if (!m->known || !digest_equal(&m->of, &of) || strcmp(m->key, key) != 0) {
+        *m = (struct certificate_memory){ .known = true, .of = of };
+        memcpy(m->key, key, sizeof m->key);
+        m->fits = ak_certificate_fits(keys->ak, der, m->vm_id, &m->from_ms, &m->until_ms, &problem);
+    }
+    if (!m->fits)
+        return false;
+    memcpy(s->state.vm_id, m->vm_id, sizeof m->vm_id);
+    *ret_from_ms = m->from_ms;
+    *ret_until_ms = m->until_ms;
+    return true;
+}
+
 /* *ret_fits: *der is a certificate of our key; then *ret_due says whether it is time for another one. */
 static void judge_certificate(struct session *s, const struct session_keys *keys, struct bytes der, bool *ret_fits, bool *ret_due)
 {
     int64_t from_ms, until_ms, now_ms = clock_now_ms();
-    struct failure problem;
 
-    *ret_fits = der.len && ak_certificate_fits(keys->ak, der, s->state.vm_id, &from_ms, &until_ms, &problem);
+    *ret_fits = der.len && certificate_fits(s, keys, der, &from_ms, &until_ms);
     *ret_due = *ret_fits && ak_certificate_is_due(from_ms, until_ms, now_ms);
     s->renewal_ms = *ret_fits ? ak_certificate_due_ms(from_ms, until_ms) : 0;
     if (*ret_fits && now_ms > until_ms)

@@ -14,7 +14,11 @@ int64_t session_certificate_until(const struct session *s)
 {
     struct cert *cert CLEANUP(cert_free_at) = NULL;
     struct err err = ERR_INIT;
+    struct digest of;
 
+    digest_compute(DIGEST_SHA256, writer_bytes(&s->state.ak_cert), &of);
+    if (s->certificate.known && s->certificate.fits && digest_equal(&s->certificate.of, &of))
+        return s->certificate.until_ms;
     return s->state.ak_cert.len && cert_parse(writer_bytes(&s->state.ak_cert), &cert, &err) ? cert->not_after_ms : 0;
 }
 

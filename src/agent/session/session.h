@@ -10,6 +10,7 @@
 #include "agent/session/watch.h"
 #include "agent/settings/config.h"
 #include "agent/state/state.h"
+#include "crypto/digest.h"
 
 /* A token that the monitor has not got yet: sent again until 80 % of its life (8.3). */
 struct pending_report {
@@ -20,10 +21,19 @@ struct pending_report {
 
 /* What the TPM need not be asked again before its next reset; forgotten after a failure and after a sleep. */
 struct tpm_memory {
-    bool has_facts;
+    bool has_facts, no_hardware_report;
     struct tpm_facts facts;
     struct pcr_set pcrs; /* of the last quote */
     bool pcrs_rest;      /* the last two quotes covered the same values */
+};
+
+/* What the certificate of the attestation key said when it was last decoded. */
+struct certificate_memory {
+    bool known, fits;
+    struct digest of;                   /* DER */
+    char key[2 * TPM_NAME_MAX_LEN + 1]; /* the key's Name, hex, that it was held against */
+    char vm_id[UUID_TEXT_LEN];          /* as it says, where it fits; what follows, too */
+    int64_t from_ms, until_ms;
 };
 
 struct session {
@@ -42,6 +52,7 @@ struct session {
     struct report_missed missed; /* reports that did not get through; told with the next one that does */
     char *enroll_id;             /* of an enrolment that awaits approval */
     bool nv_certificate_is_stale;
+    struct certificate_memory certificate;
     int64_t renewal_ms;                     /* when the certificate that was judged last is to be renewed; 0: none was */
     bool look_only;                         /* diagnose: nothing is made persistent, nobody is enrolled */
     bool has_counters;                      /* state's counters are of this boot */
