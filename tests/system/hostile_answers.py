@@ -264,12 +264,12 @@ def is_safe(text):
     return not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
 
 
-def run_agent(rig, between, folder, verb, fresh, number):
+def run_agent(rig, between, folder, verb, fresh, number, **more):
     state, run = f"{folder}/state{number}", f"{folder}/run{number}"
     if not fresh:
         shutil.copytree(f"{folder}/enrolled", state)
     keys = {"attest.endpoint": f"https://127.0.0.1:{between.port}", "net.ca_file": between.cert, "tpm.tcti": f"swtpm:path={rig.tpm_socket}", "state.dir": state,
-            "run.dir": run, "log.firmware": BOOT, "log.systemd": "", "log.dir": "", "net.timeout_first_byte": "5s", "net.timeout_total": "20s"}
+            "run.dir": run, "log.firmware": BOOT, "log.systemd": "", "log.dir": "", "net.timeout_first_byte": "5s", "net.timeout_total": "20s", **{k.replace("__", "."): v for k, v in more.items()}}
     command = [rig.agent, verb, "--fw-cfg", "", *(f"--set={k}={v}" for k, v in keys.items() if v or k == "log.systemd")]
     if verb != "run":
         done = subprocess.run(command, capture_output=True, timeout=120)
@@ -291,6 +291,29 @@ def run_agent(rig, between, folder, verb, fresh, number):
     if isinstance(found, dict) and found["failure"]:
         err += f"\n{found['failure']['message']} [{found['failure']['code']}]"
     return process.returncode, out.decode(errors="replace"), err, state
+
+
+def check_local_words(rig, between, folder):
+    """What is wrong on our own side is said so that nobody has to guess; a server is there, and is not what is blamed."""
+    between.rule = ("", 0, None)
+    with open(between.cert) as f:
+        pem = f.read()
+    der = ssl.PEM_cert_to_DER_cert(pem)
+    for what, content, says in [("none", None, "No such file"), ("empty", b"", "is empty"), ("DER", der, "openssl x509 -inform DER"), ("no certificate", b"ca = my own\n", "holds no -----BEGIN CERTIFICATE-----"),
+                                ("cut", pem[: len(pem) // 2].encode(), "is cut or damaged"), ("damaged", pem.replace("M", "!", 5).encode(), "is cut or damaged")]:
+        path = f"{folder}/ca-{what.replace(chr(32), chr(45))}"
+        if content is not None:
+            with open(path, "wb") as f:
+                f.write(content)
+        code, out, err, state = run_agent(rig, between, folder, "once", False, f"ca {what}", net__ca_file=path)
+        tap.check(code == 64 and "[TLS]" in err and says in err and path in err and not out, f"a file of CA certificates: {what}: said", err)
+    for what, content in [("Windows' line ends", pem.replace("\n", "\r\n")), ("words around", "# ours\n" + pem + "\nthe end\n"), ("a mark of the byte order", "\ufeff" + pem)]:
+        with open(f"{folder}/ca-fine", "w", newline="") as f:
+            f.write(content)
+        code, out, err, state = run_agent(rig, between, folder, "once", False, f"ca {what}", net__ca_file=f"{folder}/ca-fine")
+        tap.check(code == 0, f"a file of CA certificates with {what} is taken", err)
+    code, out, err, state = run_agent(rig, between, folder, "once", False, "proxy", net__proxy="http://u:hunter2@127.0.0.1:9", attest__endpoint="https://192.0.2.1")
+    tap.check(code == 53 and "[BAD_SETTINGS]" in err and "credentials" in err and "hunter2" not in err, "a proxy with a password in its address is a matter of settings", err)
 
 
 def main():
@@ -316,6 +339,7 @@ def main():
                 if verb != "enroll":
                     fine = fine and open(f"{state}/ak.crt", "rb").read() == kept
                 tap.check(fine, f"{verb}: {what}: {name or 'accepted'}", f"{codes}, exit {code}, {out[:200]!r}, {err[-600:]!r}")
+            check_local_words(rig, between, folder)
             tap.check(between.elsewhere == 0, "nothing was sent where an answer pointed to", between.elsewhere)
         finally:
             rig.close()

@@ -249,7 +249,10 @@ bool server_post(struct server *server, const char *path, struct bytes body, con
         const char *elsewhere;
 
         if (!http_client_send(server->http, a, &call, &answer, &failure, &err))
-            return failure_from(why, server_failure_of(failure), &err);
+            return failure_from(why,
+                                failure == HTTP_FAILURE_URL && !hops ? FAILURE_BAD_SETTINGS /* ours was looked at: it is the proxy's */
+                                                                     : server_failure_of(failure),
+                                &err);
         elsewhere = hops < HOPS_MAX ? another_place(server, &answer, a) : NULL;
         if (!elsewhere)
             break;

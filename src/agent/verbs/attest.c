@@ -29,18 +29,31 @@ static bool has_token(struct invocation *in, struct err *err)
     return bytes_trim(token).len || err_set(err, ERR_MALFORMED, "--token-file: %s is empty", in->token_file);
 }
 
+/* What was noticed and stopped nothing: a verdict that nobody expects may lie in it. */
+static void say_notes(const struct session *session)
+{
+    struct notes notes = { .n = 0 };
+
+    session_notes(session, &notes);
+    for (size_t i = 0; i < notes.n; i++)
+        fprintf(stderr, "trueboot-agent: note: %s (%s)\n", notes.item[i].text, failure_name(notes.item[i].id));
+}
+
 int verb_enroll(struct invocation *in)
 {
     struct session session CLEANUP(session_done);
     struct failure why = FAILURE_INIT;
     struct err err = ERR_INIT;
+    bool done;
 
     if (!has_token(in, &err)) {
         fprintf(stderr, "trueboot-agent: enroll: %s\n", err.text);
         return VERB_EXIT_BAD_SETTINGS;
     }
     open_session(in, &session);
-    if (!session_enrol(&session, in->anew, &why))
+    done = session_enrol(&session, in->anew, &why);
+    say_notes(&session);
+    if (!done)
         return verb_failed("enroll", &why);
     printf("%s\n", session.state.vm_id);
     return VERB_EXIT_OK;
@@ -54,16 +67,6 @@ static int write_evidence(struct invocation *in, struct session *session)
     if (!session_evidence(session, in->nonce, &w, &why))
         return verb_failed("once", &why);
     return verb_put_out(in->output, writer_bytes(&w));
-}
-
-/* What was noticed and stopped nothing: a verdict that nobody expects may lie in it. */
-static void say_notes(const struct session *session)
-{
-    struct notes notes = { .n = 0 };
-
-    session_notes(session, &notes);
-    for (size_t i = 0; i < notes.n; i++)
-        fprintf(stderr, "trueboot-agent: note: %s (%s)\n", notes.item[i].text, failure_name(notes.item[i].id));
 }
 
 /* Options of which one would be left out in silence. */

@@ -132,6 +132,30 @@ static void explain_name(const struct http_client *client, const char *url, char
              fine ? (int)bytes_slice(parts.host, 0, 80).len : 0, fine ? (const char *)parts.host.data : "");
 }
 
+/* libcurl says only that it is of no use. */
+static void explain_ca_file(const struct http_client *client, char *out, size_t size)
+{
+    enum { LOOKED_AT = 16 << 20 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    const char *meaning = http_failure_meaning(HTTP_FAILURE_CA_FILE);
+    struct err why = ERR_INIT;
+    struct bytes text;
+
+    if (!client->ca_file)
+        snprintf(out, size, "%s", meaning);
+    else if (!file_read_in(&a, client->ca_file, LOOKED_AT, &text, &why))
+        snprintf(out, size, "%s: %.200s", meaning, why.text);
+    else if (!bytes_trim(text).len)
+        snprintf(out, size, "%s: %.150s is empty", meaning, client->ca_file);
+    else if (text.data[0] == 0x30)
+        snprintf(out, size, "%s: %.150s is DER, PEM is expected: openssl x509 -inform DER -in %.150s", meaning, client->ca_file,
+                 client->ca_file);
+    else if (bytes_find(text, BYTES_LIT("CERTIFICATE-----")) == SIZE_MAX)
+        snprintf(out, size, "%s: %.150s holds no -----BEGIN CERTIFICATE-----", meaning, client->ca_file);
+    else
+        snprintf(out, size, "%s: a certificate in %.150s is cut or damaged", meaning, client->ca_file);
+}
+
 static void explain_rest(const struct http_client *client, const struct transfer *t, char *out, size_t size)
 {
     static const char *const stages[] = { "connecting", "the handshake", "the answer" };
@@ -159,6 +183,9 @@ void client_explain(const struct http_client *client, const char *url, const str
         break;
     case HTTP_FAILURE_TLS_NAME:
         explain_name(client, url, text, sizeof text);
+        break;
+    case HTTP_FAILURE_CA_FILE:
+        explain_ca_file(client, text, sizeof text);
         break;
     case HTTP_FAILURE_CLIENT_CERT: /* libcurl's words say where the key lies */
         snprintf(text, sizeof text, "%s", http_failure_meaning(failure));
