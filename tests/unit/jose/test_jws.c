@@ -75,6 +75,16 @@ static char *token_of(struct arena *a, const char *header, const char *payload, 
                         base64_in(a, BASE64_URL, bytes_of_string(payload)), signature_b64);
 }
 
+TEST(a_token_without_a_signature_is_told_so_before_anybody_looks_for_a_key)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    struct jws jws;
+    struct err err = ERR_INIT;
+
+    CHECK(!jws_parse(&a, bytes_of_string(token_of(&a, "{\"alg\":\"RS256\"}", "{}", "")), 0, &jws, &err) && err.code == ERR_UNTRUSTED);
+    CHECK(strstr(err.text, "its signature is empty") != NULL);
+}
+
 /* attack-suite.md S11 */
 TEST(headers_of_attackers_are_refused)
 {

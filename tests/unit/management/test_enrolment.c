@@ -518,6 +518,29 @@ TEST(an_endorsement_root_of_a_provider_is_believed_by_that_provider_alone)
     CHECK_INT(fixture_appraisals(&f, vm->uuid, NULL), 0);
 }
 
+/* The same key is enrolled at both: each has its own word for it. */
+TEST(a_certificate_of_one_provider_does_not_count_at_another_where_the_machine_is_enrolled_too)
+{
+    FIXTURE(f);
+    struct test_vm *vm = listed(&f, "web1", 1);
+    static const char *const names[] = { "tenant", "other" }, *const at[] = { "/providers/tenant", "/providers/other" };
+    struct bytes certs[2];
+    struct answer answer;
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        REQUIRE(fixture_provider(&f, names[i], "original", PERMIT));
+        ca_free(tenants_ca(&f, vm, names[i]));
+        f.at = at[i];
+        REQUIRE(enrol(&f, &f.a, vm, &answer));
+        certs[i] = member(&f.a, answer.json, "akCert");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        vm->ak_cert = certs[i];
+        CHECK_INT(attest_at(&f, vm, at[i]), 200);
+        CHECK_INT(attest_at(&f, vm, at[!i]), 400);
+    }
+}
+
 TEST(a_vm_has_one_tpm_at_a_provider_until_it_is_released_and_then_the_old_certificate_is_over)
 {
     FIXTURE(f);
