@@ -23,6 +23,7 @@ struct challenges {
     pthread_mutex_t lock; /* of what follows */
     struct used *table;   /* open addressing; a power of two */
     size_t capacity, n;
+    int64_t full_until_ms; /* so that a full table is not gone through for every call */
 };
 
 bool challenges_new(struct challenges **ret, struct err *err)
@@ -158,8 +159,11 @@ bool challenge_use(struct challenges *c, const struct open_challenge *open, int6
     struct used *slot;
 
     pthread_mutex_lock(&c->lock);
-    if (2 * (c->n + 1) > c->capacity)
-        room = rebuild(c, now_ms);
+    if (2 * (c->n + 1) > c->capacity || c->n >= LIMIT_USED_CHALLENGES) {
+        room = now_ms >= c->full_until_ms && rebuild(c, now_ms);
+        if (!room && now_ms >= c->full_until_ms)
+            c->full_until_ms = now_ms + 1000;
+    }
     if (room) {
         slot = find_slot(c->table, c->capacity, open->id);
         first = slot->expires_ms == 0;

@@ -127,6 +127,37 @@ TEST(a_used_challenge_stays_used_among_thousands)
     challenges_free(c);
 }
 
+static struct open_challenge numbered(uint64_t i, int64_t expires_ms)
+{
+    struct open_challenge open = { .expires_ms = expires_ms };
+
+    i *= 0x9e3779b97f4a7c15u; /* as random ids are: spread over the table */
+    memcpy(open.id, &i, sizeof i);
+    return open;
+}
+
+TEST(so_many_used_challenges_are_remembered_and_no_more_until_some_expire)
+{
+    const int64_t now = 1000, expiry = now + 1000 * INT64_C(300);
+    struct challenges *c = NULL;
+    struct open_challenge open;
+    struct err err = ERR_INIT;
+    size_t used = 0;
+
+    REQUIRE_OK(challenges_new(&c, &err), err);
+    for (size_t i = 1; i <= LIMIT_USED_CHALLENGES; i++) {
+        open = numbered(i, expiry);
+        used += challenge_use(c, &open, now, &err);
+    }
+    CHECK_INT(used, LIMIT_USED_CHALLENGES);
+    open = numbered(LIMIT_USED_CHALLENGES + 1, expiry + 1);
+    CHECK(!challenge_use(c, &open, now, &err) && err.code == ERR_UNREACHABLE);
+    CHECK(!challenge_use(c, &open, now + 1, &err) && err.code == ERR_UNREACHABLE);
+    CHECK(challenge_use(c, &open, expiry + 1, &err)); /* the others are over */
+    CHECK(!challenge_use(c, &open, expiry + 1, &err) && err.code == ERR_UNTRUSTED);
+    challenges_free(c);
+}
+
 /* Before anything is verified with it. */
 TEST(a_used_challenge_does_not_open_again)
 {
