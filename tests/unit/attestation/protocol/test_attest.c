@@ -118,3 +118,22 @@ TEST(words_that_break_their_form_are_refused_with_their_place)
     attestation_send(&t, &answer);
     CHECK_INT(answer.status, 200);
 }
+
+/* What a tenant's own policy says must neither help nor harm a VM. */
+TEST(only_the_shared_providers_attestations_leave_a_record)
+{
+    FIXTURE(f);
+    struct test_vm *vm = fixture_vm(&f, "web1");
+    static const char *const at[] = { "/providers/myprov", "" };
+    struct attestation t;
+    struct answer answer;
+
+    REQUIRE(vm && fixture_provider(&f, "myprov", "original", "version=1.0; authorizationrules { => permit(); }; issuancerules {};"));
+    for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+        f.at = at[i];
+        REQUIRE(attestation_begin(&f, vm, &t));
+        attestation_send(&t, &answer);
+        CHECK_INT(answer.status, 200);
+        CHECK_INT(fixture_appraisals(&f, vm->uuid, NULL), i);
+    }
+}
