@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "eventlog/ima/list.h"
+#include "eventlog/ima/replay.h"
 #include "json/parse.h"
 #include "support/quote_builder.h"
 #include "support/test.h"
@@ -126,6 +127,62 @@ TEST(the_entries_of_an_ima_list_are_there_as_long_as_the_appraisal)
     REQUIRE(out->ima && overwrite_stack() && verified_ima_n(out->ima) > 1);
     CHECK_BYTES(verified_ima_entry(out->ima, 0)->name, BYTES_LIT("boot_aggregate"));
     CHECK(verified_ima_proved(out->ima, verified_ima_n(out->ima) - 1));
+}
+
+/* Off line the state before a piece is whoever's who wrote the file. */
+TEST(a_piece_of_an_ima_list_goes_on_only_from_a_state_of_so_many_entries)
+{
+    enum { FROM = 3 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    CLEANUP(sent_done) struct sent s = { 0 };
+    struct appraise_request request;
+    struct ima_replay state;
+    struct appraised *out;
+    struct err err = ERR_INIT;
+    const char *folder = shared_data("boot-logs/debian-sb-boot1");
+
+    if (!folder)
+        SKIP("no shared data");
+    folder = arena_string(&a, bytes_of_string(folder));
+    REQUIRE(folder && read_sent(&a, "debian-sb-boot1", &s));
+    s.evidence.logs[s.evidence.n_logs].kind = EVIDENCE_LOG_IMA;
+    REQUIRE_OK(read_part(&a, folder, "ima_binary_runtime_measurements", &s.evidence.logs[s.evidence.n_logs++].content, &err), err);
+    s.evidence.ima_piece = true;
+    s.evidence.ima_from = FROM;
+    ima_replay_begin(&s.evidence.pcrs, NULL, &state);
+    for (uint32_t n = FROM - 2; n <= FROM + 1; n++) { /* the first one stands for none */
+        state.n = n;
+        request = request_of(&s);
+        request.ima_state = n < FROM - 1 ? NULL : &state;
+        REQUIRE((out = appraised_of(&a, &request)) != NULL && out->ima_progress);
+        CHECK_INT(out->ima_progress->detached, n != FROM);
+        CHECK_INT(findings_have(&out->appraisal.findings, FINDING_IMA_INCOMPLETE), n != FROM);
+    }
+}
+
+TEST(a_piece_of_an_ima_list_is_one_log)
+{
+    struct arena a CLEANUP(arena_done) = { 0 };
+    CLEANUP(sent_done) struct sent s = { 0 };
+    struct appraise_request request;
+    struct appraised *out;
+    struct err err = ERR_INIT;
+    const char *folder = shared_data("boot-logs/debian-sb-boot1");
+    struct bytes list;
+
+    if (!folder)
+        SKIP("no shared data");
+    folder = arena_string(&a, bytes_of_string(folder));
+    REQUIRE(folder && read_sent(&a, "debian-sb-boot1", &s));
+    REQUIRE_OK(read_part(&a, folder, "ima_binary_runtime_measurements", &list, &err), err);
+    s.evidence.ima_piece = true;
+    for (int twice = 0; twice < 2; twice++) {
+        s.evidence.logs[s.evidence.n_logs].kind = EVIDENCE_LOG_IMA;
+        s.evidence.logs[s.evidence.n_logs++].content = list;
+        request = request_of(&s);
+        REQUIRE((out = appraised_of(&a, &request)) != NULL);
+        CHECK_INT(findings_have(&out->appraisal.findings, FINDING_IMA_MALFORMED), twice);
+    }
 }
 
 TEST(every_recorded_boot_gets_the_verdict_that_it_should)
