@@ -10,6 +10,7 @@ struct machine_places { /* every path is taken below `root` ("" for the machine 
     const char *handler_record; /* /etc/trueboot-agent/handler.json */
     const char *handler_conf;   /* /etc/trueboot-agent/handler.conf */
     bool may_run;               /* systemctl and journalctl may be asked */
+    bool nobody_runs;           /* the daemon's lock is free: what lies in run_dir is what the last one left */
 };
 
 void machine_check_system(struct diagnosis *d, const struct machine_places *places); /* system.c */

@@ -22,7 +22,7 @@ static struct bytes show(const struct json *v, const char *name)
     return bytes_slice(json_text(json_get(v, name), BYTES_LIT("never")), 0, 200);
 }
 
-static void check_status(struct diagnosis *d, const struct json *status)
+static void check_status(struct diagnosis *d, const struct json *status, bool nobody_runs)
 {
     const struct json *failure = json_get(status, "failure");
     struct checked *c;
@@ -37,6 +37,12 @@ static void check_status(struct diagnosis *d, const struct json *status)
                           BYTES_FMT(show(failure, "code")),
                           BYTES_FMT(bytes_slice(json_text(json_get(failure, "message"), BYTES_NONE), 0, 400)));
         checked_remedy(d, c, "the checks below say why");
+        return;
+    }
+    if (nobody_runs) {
+        c = diagnosis_add(d, CHECK_AGENT_STATUS, RESULT_WARN, "the agent does not run now; the last thing it said: %.*s, last verdict %.*s",
+                          BYTES_FMT(show(status, "state")), BYTES_FMT(show(status, "lastVerdict")));
+        checked_remedy(d, c, "%s", machine_words.start_service);
         return;
     }
     diagnosis_add(d, CHECK_AGENT_STATUS, RESULT_PASS, "%.*s, last verdict %.*s, last report %.*s", BYTES_FMT(show(status, "state")),
@@ -63,6 +69,6 @@ void machine_check_status(struct diagnosis *d, const struct machine_places *plac
 {
     const struct json *status = agent_status(d, places);
 
-    check_status(d, status);
+    check_status(d, status, places->nobody_runs);
     check_version(d, status);
 }

@@ -74,8 +74,8 @@ static void check_virtual(struct diagnosis *d, const struct machine_places *plac
         checked_remedy(d, c, "a container has no boot of its own: run the agent on the VM");
         return;
     }
-    diagnosis_add(d, CHECK_VIRTUAL, RESULT_PASS, "%s%s%.*s %.*s", guest ? "virtual machine" : "no hypervisor seen",
-                  vendor.len || product.len ? ": " : "", BYTES_FMT(vendor), BYTES_FMT(product));
+    diagnosis_add(d, CHECK_VIRTUAL, RESULT_PASS, "%s%s%.*s%s%.*s", guest ? "virtual machine" : "no hypervisor seen",
+                  vendor.len || product.len ? ": " : "", BYTES_FMT(vendor), vendor.len && product.len ? " " : "", BYTES_FMT(product));
 }
 
 /* One byte of an EFI variable: four bytes of attributes come first. */

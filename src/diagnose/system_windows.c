@@ -70,8 +70,8 @@ static void check_virtual(struct diagnosis *d)
     unsigned a = 0, b = 0, c = 0, edx = 0;
     bool guest = __get_cpuid(1, &a, &b, &c, &edx) && (c & (unsigned)HYPERVISOR);
 
-    diagnosis_add(d, CHECK_VIRTUAL, RESULT_PASS, "%s%s%.80s %.80s", guest ? "virtual machine" : "no hypervisor seen",
-                  *maker || *product ? ": " : "", maker, product);
+    diagnosis_add(d, CHECK_VIRTUAL, RESULT_PASS, "%s%s%.80s%s%.80s", guest ? "virtual machine" : "no hypervisor seen",
+                  *maker || *product ? ": " : "", maker, *maker && *product ? " " : "", product);
 }
 
 /* Variables want a privilege that administrators have and must ask for. */

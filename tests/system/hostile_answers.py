@@ -4,6 +4,7 @@ with the code of its table, says one safe sentence, keeps what it had, and never
 
 usage: hostile_answers.py BUILD_FOLDER"""
 import base64
+import datetime
 import gzip
 import http.client
 import http.server
@@ -290,6 +291,9 @@ def run_agent(rig, between, folder, verb, fresh, number, **more):
     err = err.decode(errors="replace")
     if isinstance(found, dict) and found["failure"]:
         err += f"\n{found['failure']['message']} [{found['failure']['code']}]"
+        due = datetime.datetime.fromisoformat(found["nextAttestationTime"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+        if found["state"] == "backoff" and found["failure"]["code"] in ("UNREACHABLE", "BAD_ANSWER") and due.total_seconds() > 3600:
+            err += "\nit says that it waits for the whole period, and does not"
     return process.returncode, out.decode(errors="replace"), err, state
 
 
@@ -313,7 +317,7 @@ def check_local_words(rig, between, folder):
         code, out, err, state = run_agent(rig, between, folder, "once", False, f"ca {what}", net__ca_file=f"{folder}/ca-fine")
         tap.check(code == 0, f"a file of CA certificates with {what} is taken", err)
     code, out, err, state = run_agent(rig, between, folder, "once", False, "proxy", net__proxy="http://u:hunter2@127.0.0.1:9", attest__endpoint="https://192.0.2.1")
-    tap.check(code == 53 and "[BAD_SETTINGS]" in err and "credentials" in err and "hunter2" not in err, "a proxy with a password in its address is a matter of settings", err)
+    tap.check(code == 53 and "[BAD_SETTINGS]" in err and "credentials" in err and "hunter2" not in err and "and does not" not in err, "a proxy with a password in its address is a matter of settings", err)
 
 
 def main():

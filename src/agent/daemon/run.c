@@ -346,7 +346,8 @@ static void attest_cycle(struct daemon *d)
             enter(d, next.state);
             return;
         }
-        save(d, clock_monotonic_ms() + next.pause_ms);
+        d->due_attest = clock_monotonic_ms() + next.pause_ms; /* what people read in the status */
+        save(d, d->due_attest);
         enter(d, next.state);
         wait_until(d, clock_monotonic_ms() + next.pause_ms);
     }

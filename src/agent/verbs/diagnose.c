@@ -200,6 +200,7 @@ int verb_diagnose(struct invocation *in)
 
     if (!found)
         return 2;
+    places.nobody_runs = !verb_daemon_runs(in);
     diagnosis_init(&d, &in->arena, "trueboot-agent", SECONDS);
     run_checks(in, &d, &places, found);
     if (in->json)

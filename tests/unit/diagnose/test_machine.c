@@ -148,16 +148,20 @@ TEST(the_agents_own_status_is_read)
     static const struct {
         const char *status;
         enum result agent, version;
+        bool nobody_runs;
     } cases[] = {
         { NULL, RESULT_WARN, RESULT_SKIP },
         { "not json", RESULT_WARN, RESULT_SKIP },
         { "{\"state\":\"idle\",\"agentVersion\":\"" TRUEBOOT_VERSION "\",\"failure\":null}", RESULT_PASS, RESULT_PASS },
         { "{\"state\":\"backoff\",\"agentVersion\":\"0.0.1\",\"failure\":{\"code\":\"DNS\",\"message\":\"x\"}}", RESULT_FAIL, RESULT_WARN },
+        { "{\"state\":\"idle\",\"agentVersion\":\"" TRUEBOOT_VERSION "\",\"failure\":null}", RESULT_WARN, RESULT_PASS,
+          .nobody_runs = true },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         FAKE_ROOT(f);
 
+        f.places.nobody_runs = cases[i].nobody_runs;
         CHECK(!cases[i].status || fake_put_text(&f, "/run/trueboot-agent/status.json", cases[i].status));
         machine_check_service(&f.d, &f.places);
         check_result(&f, CHECK_AGENT_STATUS, cases[i].agent);
