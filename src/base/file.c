@@ -142,9 +142,9 @@ bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct er
 
     if (snprintf(before, sizeof before, "%s.before", path) >= (int)sizeof before)
         return err_set(err, ERR_LIMIT, "path too long: %s", path);
-    fd = open(before, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+    fd = open(before, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode);
     if (fd < 0 && errno == ELOOP && unlink(before) == 0) /* a link stood at `path`, and they swapped */
-        fd = open(before, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+        fd = open(before, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode);
     if (fd < 0)
         return refuse(err, "create", path);
     if (!fd_write_all(fd, content) || ftruncate(fd, (off_t)content.len) || fdatasync(fd) ||
@@ -157,7 +157,7 @@ bool file_rewrite(const char *path, struct bytes content, mode_t mode, struct er
 
 bool file_overwrite(const char *path, struct bytes content, struct err *err)
 {
-    int fd CLEANUP(close_at) = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd CLEANUP(close_at) = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat s;
 
     if (fd < 0 || fstat(fd, &s))

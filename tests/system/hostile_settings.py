@@ -327,6 +327,27 @@ def check_environments(folder):
                   f"{code} {said} {status}")
 
 
+def check_pipes(folder):
+    """Whatever stands where a file should: nobody waits for the other end of a pipe."""
+    pipe = f"{folder}/pipe"
+    os.mkfifo(pipe)
+    for what, key in [("firmware's log", "log.firmware"), ("kernel's list", "ima.log")]:
+        run = f"{folder}/collected-{key}"
+        done = subprocess.run([AGENT, "collect-logs", "--fw-cfg", "", "--run-dir", run, "--set", "log.firmware=/nonexistent", "--set", "ima.enable=yes", "--set", f"{key}={pipe}"],
+                              capture_output=True, text=True, timeout=60)
+        with open(f"{run}/ids.json") as f:
+            ids = json.load(f)
+        tap.check(done.returncode == 0 and ids["bootId"] and "None" not in str(ids["ima"]), f"the {what} is a pipe: collected without it", f"{done.stderr} {ids}")
+    for place in ("log/trueboot-agent.log", "run/out/heartbeat.json", "run/out/status.json", "state/state.json.before", "state/state.json"):
+        base = f"{folder}/piped-{place.replace('/', '-')}"
+        os.makedirs(os.path.dirname(f"{base}/{place}"))
+        os.mkfifo(f"{base}/{place}")
+        os.makedirs(f"{base}/log", exist_ok=True)
+        done = subprocess.run([AGENT, "run", "--fw-cfg", "", "--no-start-delay", "--cycles", "1", "--state-dir", f"{base}/state", "--run-dir", f"{base}/run", "--endpoint", "https://127.0.0.1:1",
+                               "--tcti", "swtpm:path=/nonexistent", "--set", f"log.dir={base}/log", "--set", "run.user=root"], capture_output=True, text=True, timeout=60)
+        tap.check(done.returncode == 0 and "trueboot-agent stops" in done.stderr, f"{place} is a pipe: the daemon runs on", f"{done.returncode} {done.stderr[-600:]}")
+
+
 def check_files(folder):
     for number, (content, names) in enumerate(CONFS):
         path = f"{folder}/agent.conf"
@@ -430,6 +451,7 @@ def main():
         check_protected(machine)
         check_odd_occasions(machine)
         check_environments(folder)
+        check_pipes(folder)
         check_files(folder)
         check_diagnosis(folder)
         check_words()

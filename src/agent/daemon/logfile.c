@@ -17,7 +17,8 @@ static bool reopen(struct err *err)
 {
     struct stat st;
 
-    fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
+    fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+              0640); /* a pipe would keep us waiting for its reader */
     if (fd < 0 || fstat(fd, &st))
         return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", file, strerror(errno));
     size = st.st_size;

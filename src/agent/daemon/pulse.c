@@ -67,7 +67,7 @@ static int open_file(const char *out_dir)
 
     if (snprintf(path, sizeof path, "%s/heartbeat.json", out_dir) >= (int)sizeof path)
         return -1;
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0640);
     if (fd >= 0)
         (void)!write(fd, text, (unsigned)snprintf(text, sizeof text, "{\"schema\":1,\"pid\":%d}\n", (int)getpid()));
     return fd;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static void close_at(FILE **file)
 {
@@ -20,10 +21,13 @@ static bool refuse(struct err *err, const char *path)
 
 bool file_part_read(const char *path, uint64_t from, size_t most, struct bytes *ret, bool *ret_more, struct err *err)
 {
-    FILE *file CLEANUP(close_at) = fopen(path, "rb");
+    struct stat s = { 0 };
+    FILE *file CLEANUP(close_at) = stat(path, &s) == 0 && S_ISFIFO(s.st_mode) ? NULL : fopen(path, "rb");
     size_t len = 0, capacity = 64 * 1024;
     uint8_t *data = NULL, *grown;
 
+    if (!file && S_ISFIFO(s.st_mode)) /* nobody waits for its writer */
+        return err_set(err, ERR_UNSUPPORTED, "cannot read %s: it is a pipe", path);
     if (!file || from > INT64_MAX || fseeko(file, (off_t)from, SEEK_SET))
         return refuse(err, path);
     for (;;) {
