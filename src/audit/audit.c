@@ -11,6 +11,7 @@
 #include "audit/parts.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/signalled.h"
 #include "base/uuid.h"
 #include "crypto/random.h"
 #include "json/write.h"
@@ -260,7 +261,6 @@ bool audit_append(struct audit *t, struct bytes members, bool durable, struct er
 static void *keep(void *context)
 {
     struct audit *t = context;
-    struct timespec until;
     struct err ignored = ERR_INIT;
 
     pthread_mutex_lock(&t->lock);
@@ -280,12 +280,8 @@ static void *keep(void *context)
             hand_out(t, anchor);
             pthread_mutex_lock(&t->lock);
         }
-        clock_gettime(CLOCK_MONOTONIC, &until); /* a clock that is set must not stretch it */
-        until.tv_nsec += TICK_MS * 1000 * 1000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
         if (!t->stop)
-            pthread_cond_timedwait(&t->wake, &t->lock, &until);
+            signalled_wait(&t->wake, &t->lock, clock_monotonic_ms() + TICK_MS);
     }
     pthread_mutex_unlock(&t->lock);
     return NULL;
@@ -346,7 +342,6 @@ static bool start(struct audit *t, struct arena *a, const char **ret_note, struc
 bool audit_open(const struct audit_options *options, struct arena *a, struct audit **ret, const char **ret_note, struct err *err)
 {
     struct audit *t = calloc(1, sizeof *t);
-    pthread_condattr_t monotonic;
     const char *note = NULL;
 
     if (!t)
@@ -356,10 +351,7 @@ bool audit_open(const struct audit_options *options, struct arena *a, struct aud
     t->file_bytes = DEFAULT_FILE_BYTES;
     t->every = DEFAULT_EVERY;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    signalled_init(&t->wake);
     t->folder = strdup(options->folder);
     if (!t->folder || !start(t, a, &note, err)) {
         if (err->code == ERR_NONE)

@@ -74,8 +74,7 @@ static bool verify(const struct monitor *monitor, const struct http_request *req
         return err_within(err, "request signature");
     if (!check_claims(request, claims, monitor->now_ms(), &counter, err))
         return false;
-    /* One counter for all boots: the agent begins at the time of day, so that it grows across boots as well. */
-    if (!store_counter_advance(monitor->store, vm, 0, counter, err))
+    if (!store_counter_advance(monitor->store, vm, counter, err))
         return err->code == ERR_DENIED ? need(false, err, "ctr was seen before") : false;
     *ret_vm = arena_string(request->arena, bytes_of_string(vm));
     return *ret_vm || err_set(err, ERR_NO_MEMORY, "no memory for a caller");

@@ -1,9 +1,9 @@
 #include "oidc/keys.h"
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/signalled.h"
 #include "oidc/fetch.h"
 
 enum { WAITERS_MAX = 2 };
@@ -80,18 +80,6 @@ static void fetch(struct oidc *o)
     oidc_keys_free(old);
 }
 
-static struct timespec after(int64_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    t.tv_sec += t.tv_nsec / 1000000000;
-    t.tv_nsec %= 1000000000;
-    return t;
-}
-
 /* When the next fetch is due by itself: after `refresh`, or after `floor` when the last one failed. */
 static int64_t due_in(const struct oidc *o)
 {
@@ -112,8 +100,7 @@ static void *run_fetcher(void *context)
             fetch(o);
             continue;
         }
-        struct timespec until = after(due);
-        pthread_cond_timedwait(&o->wake, &o->lock, &until);
+        signalled_wait(&o->wake, &o->lock, clock_monotonic_ms() + due);
     }
     pthread_mutex_unlock(&o->lock);
     return NULL;
@@ -122,15 +109,14 @@ static void *run_fetcher(void *context)
 /* With the lock held: waits for the end of the attempt that is going on or wanted. */
 static bool wait_for_fetch(struct oidc *o, struct err *err)
 {
-    struct timespec until = after(deadline_left_ms(OIDC_WAIT_MS));
+    int64_t until_ms = clock_monotonic_ms() + deadline_left_ms(OIDC_WAIT_MS);
     uint64_t round = o->rounds;
 
     if (o->waiting >= WAITERS_MAX)
         return err_set(err, ERR_UNREACHABLE, "the keys of %.100s are being fetched; try again", o->settings.issuer);
     o->waiting++;
-    while (o->rounds == round && !o->stop)
-        if (pthread_cond_timedwait(&o->done, &o->lock, &until) != 0)
-            break;
+    while (o->rounds == round && !o->stop && signalled_wait(&o->done, &o->lock, until_ms))
+        ;
     o->waiting--;
     return deadline_check("waiting for the keys of the tokens' issuer", err);
 }
@@ -243,16 +229,12 @@ static bool copy_settings(struct oidc *o, const struct oidc_config *c, struct er
 bool oidc_new(const struct oidc_config *config, struct oidc **ret, struct err *err)
 {
     struct oidc *o = calloc(1, sizeof *o);
-    pthread_condattr_t monotonic;
 
     if (!o)
         return err_set(err, ERR_NO_MEMORY, "no memory for the tokens' issuer");
     pthread_mutex_init(&o->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&o->wake, &monotonic);
-    pthread_cond_init(&o->done, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    signalled_init(&o->wake);
+    signalled_init(&o->done);
     if (!copy_settings(o, config, err)) {
         oidc_free(o);
         return false;

@@ -17,9 +17,8 @@ static const struct field contact_fields[] = {
     { FIELD_INTEGER, offsetof(struct store_contact, reset_count), NULL },
     { FIELD_INTEGER, offsetof(struct store_contact, restart_count), NULL },
     { FIELD_INTEGER, offsetof(struct store_contact, ak_counter), NULL },
-    { FIELD_INTEGER, offsetof(struct store_contact, ak_counter_boot), NULL },
 };
-enum { CONTACT_FIELDS_OF_PUT = ARRAY_LEN(contact_fields) - 2 /* all but the counter */ };
+enum { CONTACT_FIELDS_OF_PUT = ARRAY_LEN(contact_fields) - 1 /* all but the counter */ };
 static const struct record contact_record = RECORD("contact with this VM", struct store_contact, contact_fields);
 
 /* The order of TOKEN_COLUMNS. */
@@ -46,19 +45,19 @@ bool store_contact_get(struct store *store, struct arena *a, const char *vm, str
     return sql_get(store, a, SQL_CONTACT_GET, (struct sql_value[]){ sql_text(vm) }, 1, &contact_record, ret, err);
 }
 
-bool store_counter_advance(struct store *store, const char *vm, int64_t reset_count, int64_t counter, struct err *err)
+bool store_counter_advance(struct store *store, const char *vm, int64_t counter, struct err *err)
 {
-    struct sql_value params[] = { sql_text(vm), sql_integer(reset_count), sql_integer(counter) };
+    struct sql_value params[] = { sql_text(vm), sql_integer(counter) };
     int64_t changes;
 
     if (!check_vm_uuid(vm, err))
         return false;
-    if (reset_count < 0 || counter < 0)
-        return err_set(err, ERR_MALFORMED, "a request's counter and boot are numbers from 0");
+    if (counter < 0)
+        return err_set(err, ERR_MALFORMED, "a request's counter is a number from 0");
     if (!sql_write(store, SQL_COUNTER_ADVANCE, params, ARRAY_LEN(params), &changes, err))
         return false;
     if (changes == 0)
-        return err_set(err, ERR_DENIED, "the request's counter has been used already, or belongs to an earlier boot");
+        return err_set(err, ERR_DENIED, "the request's counter has been used already");
     return true;
 }
 

@@ -131,6 +131,9 @@ static const char accepted_boots[] =
     "ALTER TABLE judgements ADD COLUMN baseline_changes BIGINT NOT NULL DEFAULT 0;"
     "UPDATE judgements SET baseline_changes = baseline_version;";
 
+/* Nobody ever told it another boot than 0. */
+static const char one_counter[] = "ALTER TABLE contacts DROP COLUMN ak_counter_boot;";
+
 const struct migration migrations[] = {
     { "the first tables", first },
     { "attestation providers, their policies and signers, API tokens", providers },
@@ -143,5 +146,6 @@ const struct migration migrations[] = {
     { "what agents noticed", agent_notes },
     { "initial attestation keys that vouched", initial_keys },
     { "several accepted boots of a VM", accepted_boots },
+    { "one counter of signed requests for all boots", one_counter },
 };
 const size_t n_migrations = ARRAY_LEN(migrations);

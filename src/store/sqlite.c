@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/deadline.h"
+#include "base/signalled.h"
 #include "store/sqlite_writer.h"
 
 /* SQLite as a backend: one writer, and readers that are made as threads need them. */
@@ -260,7 +261,7 @@ bool sqlite_store_open(const char *file, const struct migration *list, size_t n,
     }
     store->base.backend = &sqlite_backend;
     pthread_mutex_init(&store->lock, NULL);
-    deadline_condition_init(&store->returned);
+    signalled_init(&store->returned);
     if (!sqlite_writer_init(&store->writer, connection, err)) {
         sqlite_connection_close(connection);
         pthread_cond_destroy(&store->returned);

@@ -1,7 +1,8 @@
 #include "store/sqlite_writer.h"
 #include <stdlib.h>
-#include <time.h>
+#include "base/clock.h"
 #include "base/deadline.h"
+#include "base/signalled.h"
 
 enum { MAX_BATCH = 64, BEGIN_TRIES = 3 };
 
@@ -18,30 +19,13 @@ struct sqlite_batch {
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------- */
 
-void deadline_condition_init(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 bool deadline_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
     enum { NO_DEADLINE_MS = 3600 * 1000 }; /* whoever has none looks again after an hour */
-    int64_t left = deadline_left_ms(NO_DEADLINE_MS);
-    struct timespec until;
 
     if (deadline_passed())
         return false;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += left / 1000;
-    until.tv_nsec += left % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(condition, lock, &until);
+    signalled_wait(condition, lock, clock_monotonic_ms() + deadline_left_ms(NO_DEADLINE_MS));
     return true;
 }
 
@@ -104,7 +88,7 @@ static bool begin_batch(struct sqlite_writer *writer, struct err *err)
         free(batch);
         return false;
     }
-    deadline_condition_init(&batch->ended);
+    signalled_init(&batch->ended);
     batch->members = 1;
     writer->batch = batch;
     return true;
@@ -206,7 +190,7 @@ bool sqlite_writer_init(struct sqlite_writer *writer, struct sqlite_connection *
 {
     *writer = (struct sqlite_writer){ .connection = connection };
     pthread_mutex_init(&writer->lock, NULL);
-    deadline_condition_init(&writer->turn);
+    signalled_init(&writer->turn);
     pthread_cond_init(&writer->wake, NULL);
     if (pthread_create(&writer->committer, NULL, run_committer, writer) == 0)
         return true;

@@ -34,8 +34,7 @@ void sqlite_writer_done(struct sqlite_writer *writer); /* the connection is clos
 
 void sqlite_writer_tell(struct sqlite_writer *writer, void (*on_abandoned)(void *context), void *context);
 
-/* Waiting on a condition at most until this thread's deadline: false when that has passed. Conditions are made by deadline_condition_init. */
-void deadline_condition_init(pthread_cond_t *condition);
+/* Waiting on a condition at most until this thread's deadline: false when that has passed. Conditions are made by signalled_init. */
 MUST_CHECK bool deadline_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock);
 
 /* Runs `work` alone on the connection, as a member of a batch; true when it returned true and the batch is committed. */

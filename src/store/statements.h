@@ -15,7 +15,7 @@
 #define CONTACT_COLUMNS                                                                                                      \
     "vm, last_heartbeat_ms, last_report_ms, boot_id, agent_version, kernel_version, state, last_error, notes, reset_count, " \
     "restart_count, "                                                                                                        \
-    "ak_counter, ak_counter_boot"
+    "ak_counter"
 #define PROVIDER_COLUMNS                                                                                                                \
     "name, subscription, resource_group, location, attest_uri, isolated, tpm_authentication, public_network_access, tags, created_ms, " \
     "created_by, version, token_profile, server_ak_ca, tpm_v1, deleted_ms, deleted_by, modified_ms, modified_by, enrolment_token"
@@ -101,7 +101,7 @@
     X(BASELINE_GET, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND version = $2")                                     \
     X(BASELINE_LIST, READ, "SELECT " BASELINE_COLUMNS " FROM baselines WHERE vm = $1 AND version < $2 ORDER BY version DESC LIMIT $3")     \
                                                                                                                                            \
-    X(CONTACT_PUT, WRITE, "INSERT INTO contacts (" CONTACT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, -1, -1) "      \
+    X(CONTACT_PUT, WRITE, "INSERT INTO contacts (" CONTACT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, -1) "      \
         "ON CONFLICT (vm) DO UPDATE SET "                                                                                                  \
         "last_heartbeat_ms = CASE WHEN excluded.last_heartbeat_ms > 0 THEN excluded.last_heartbeat_ms "                                    \
             "WHEN excluded.last_report_ms > 0 AND contacts.last_heartbeat_ms > excluded.last_report_ms "                                   \
@@ -116,12 +116,10 @@
         "reset_count = CASE WHEN excluded.reset_count < 0 THEN contacts.reset_count ELSE excluded.reset_count END, "                       \
         "restart_count = CASE WHEN excluded.restart_count < 0 THEN contacts.restart_count ELSE excluded.restart_count END")                \
     X(CONTACT_GET, READ, "SELECT " CONTACT_COLUMNS " FROM contacts WHERE vm = $1")                                                         \
-    X(COUNTER_ADVANCE, WRITE, "INSERT INTO contacts (vm, last_heartbeat_ms, last_report_ms, reset_count, restart_count, ak_counter_boot, " \
-            "ak_counter) VALUES ($1, 0, 0, -1, -1, $2, $3) "                                                                               \
-        "ON CONFLICT (vm) DO UPDATE SET ak_counter_boot = excluded.ak_counter_boot, ak_counter = excluded.ak_counter "                     \
-        "WHERE contacts.ak_counter_boot < excluded.ak_counter_boot "                                                                       \
-        "OR (contacts.ak_counter_boot = excluded.ak_counter_boot AND contacts.ak_counter < excluded.ak_counter)")                          \
-    X(COUNTER_RESET, WRITE, "UPDATE contacts SET ak_counter = -1, ak_counter_boot = -1 WHERE vm = $1")                                     \
+    X(COUNTER_ADVANCE, WRITE, "INSERT INTO contacts (vm, last_heartbeat_ms, last_report_ms, reset_count, restart_count, ak_counter) " \
+        "VALUES ($1, 0, 0, -1, -1, $2) "                                                                               \
+        "ON CONFLICT (vm) DO UPDATE SET ak_counter = excluded.ak_counter WHERE contacts.ak_counter < excluded.ak_counter")                     \
+    X(COUNTER_RESET, WRITE, "UPDATE contacts SET ak_counter = -1 WHERE vm = $1")                                     \
                                                                                                                                            \
     X(TOKEN_ADD, WRITE, "INSERT INTO tokens (" TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (vm, jti) DO NOTHING")         \
     X(TOKEN_GET, READ, "SELECT " TOKEN_COLUMNS " FROM tokens WHERE vm = $1 AND jti = $2")                                                  \

@@ -250,8 +250,7 @@ struct store_contact {
     int64_t reset_count; /* claimed; -1: not told */
     int64_t restart_count;
     /* Read only here; store_counter_advance writes them. */
-    int64_t ak_counter;      /* -1: none yet */
-    int64_t ak_counter_boot; /* reset count that the counter belongs to; -1: none yet */
+    int64_t ak_counter; /* of the newest signed request; -1: none yet */
 };
 
 /* store_contact_put stores a heartbeat or report: times never go back (0 leaves one), a NULL text or a count of -1 leaves what is there,
@@ -259,10 +258,10 @@ struct store_contact {
 MUST_CHECK bool store_contact_put(struct store *store, const struct store_contact *contact, struct err *err);
 MUST_CHECK bool store_contact_get(struct store *store, struct arena *a, const char *vm, struct store_contact *ret, struct err *err);
 
-/* store_counter_advance is the anti-replay check of signed requests (architecture.md 8): `counter` must be higher than every one
- * accepted within the boot `reset_count`, and no boot older than the newest seen is accepted. DENIED otherwise, and nothing changes.
+/* store_counter_advance is the anti-replay check of signed requests (architecture.md 8): `counter` must be higher than every one accepted from this VM's key. It is
+ * one for all boots, as an agent begins at the time of day. DENIED otherwise, and nothing changes.
  * Of several concurrent calls with the same counter one wins. Enrolling another AK forgets the counter. */
-MUST_CHECK bool store_counter_advance(struct store *store, const char *vm, int64_t reset_count, int64_t counter, struct err *err);
+MUST_CHECK bool store_counter_advance(struct store *store, const char *vm, int64_t counter, struct err *err);
 
 /* ---- reported tokens ------------------------------------------------------------------------------------------------- */
 

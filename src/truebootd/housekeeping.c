@@ -5,6 +5,7 @@
 #include <time.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signalled.h"
 #include "keystore/expiry.h"
 #include "truebootd/tls.h"
 
@@ -89,7 +90,7 @@ static void *run(void *context)
 
     pthread_mutex_lock(&h->lock);
     for (unsigned step = 0; !h->stop; step = (step + 1) % STEPS) {
-        struct timespec until;
+        int64_t until_ms;
 
         pthread_mutex_unlock(&h->lock);
         if (step == 0)
@@ -97,10 +98,9 @@ static void *run(void *context)
         else
             tls_look(h->server, false);
         look_at_clock(h);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += STEP_SECONDS;
+        until_ms = clock_monotonic_ms() + STEP_SECONDS * 1000;
         pthread_mutex_lock(&h->lock);
-        while (!h->stop && pthread_cond_timedwait(&h->wake, &h->lock, &until) == 0)
+        while (!h->stop && signalled_wait(&h->wake, &h->lock, until_ms))
             ;
     }
     pthread_mutex_unlock(&h->lock);
@@ -110,16 +110,12 @@ static void *run(void *context)
 bool housekeeping_start(struct server *server, struct housekeeping **ret, struct err *err)
 {
     struct housekeeping *h = calloc(1, sizeof *h);
-    pthread_condattr_t monotonic;
 
     if (!h)
         return err_set(err, ERR_NO_MEMORY, "no memory for housekeeping");
     h->server = server;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&h->lock, NULL);
-    pthread_cond_init(&h->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    signalled_init(&h->wake);
     if (pthread_create(&h->thread, NULL, run, h) != 0) {
         free(h);
         return err_set(err, ERR_IO, "no thread for housekeeping");

@@ -19,21 +19,34 @@ static bool script(sqlite3 *db, const char *text)
     return fine;
 }
 
-/* Every row, in the columns that the old version had. */
+static bool is_there_today(struct arena *a, sqlite3 *db, const char *table, const char *column)
+{
+    sqlite3_stmt *s = NULL;
+    bool there = sqlite3_prepare_v2(db, arena_printf(a, "SELECT 1 FROM pragma_table_info('%s', 'today') WHERE name = '%s'", table, column),
+                                    -1, &s, NULL) == SQLITE_OK &&
+                 sqlite3_step(s) == SQLITE_ROW;
+
+    sqlite3_finalize(s);
+    return there;
+}
+
+/* Every row, in the columns that the old version had; 0 in one that went since (contacts.ak_counter_boot was never anything else). */
 static bool copy_table(struct arena *a, sqlite3 *old, const char *table)
 {
-    struct writer columns CLEANUP(writer_done) = { 0 };
+    struct writer columns CLEANUP(writer_done) = { 0 }, values CLEANUP(writer_done) = { 0 };
     sqlite3_stmt *info = NULL;
-    const char *names;
 
     if (sqlite3_prepare_v2(old, arena_printf(a, "PRAGMA main.table_info(%s)", table), -1, &info, NULL) != SQLITE_OK)
         return false;
-    while (sqlite3_step(info) == SQLITE_ROW)
-        write_printf(&columns, "%s%s", columns.len ? ", " : "", (const char *)sqlite3_column_text(info, 1));
+    while (sqlite3_step(info) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(info, 1);
+
+        write_printf(&columns, "%s%s", columns.len ? ", " : "", name);
+        write_printf(&values, "%s%s", values.len ? ", " : "", is_there_today(a, old, table, name) ? name : "0");
+    }
     sqlite3_finalize(info);
-    names = arena_string(a, writer_bytes(&columns));
-    return names && script(old, arena_printf(a, "DELETE FROM main.%s; INSERT INTO main.%s (%s) SELECT %s FROM today.%s", table, table,
-                                             names, names, table));
+    return script(old, arena_printf(a, "DELETE FROM main.%s; INSERT INTO main.%s (%.*s) SELECT %.*s FROM today.%s", table, table,
+                                    BYTES_FMT(writer_bytes(&columns)), BYTES_FMT(writer_bytes(&values)), table));
 }
 
 static bool copy_all(struct arena *a, const char *old_file, const char *today)

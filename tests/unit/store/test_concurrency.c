@@ -79,7 +79,7 @@ static void *use_the_same_counter(void *context)
     struct racer *r = context;
 
     pthread_barrier_wait(r->start);
-    r->won = store_counter_advance(r->store, VM_A, 3, 7, &r->err);
+    r->won = store_counter_advance(r->store, VM_A, 7, &r->err);
     return NULL;
 }
 

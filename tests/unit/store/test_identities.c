@@ -67,14 +67,14 @@ TEST(enrolling_again_replaces_the_active_identity_and_keeps_the_old_row)
 
     REQUIRE(vm_add(&f, VM_A, "a"));
     REQUIRE(store_identity_register(f.store, &row, NULL, &f.err));
-    CHECK(store_counter_advance(f.store, VM_A, 5, 5, &f.err));
+    CHECK(store_counter_advance(f.store, VM_A, 5, &f.err));
     row.ak_cert = BYTES_LIT("renewed");
     REQUIRE(store_identity_register(f.store, &row, NULL, &f.err));
-    CHECK(!store_counter_advance(f.store, VM_A, 5, 5, &f.err)); /* the same key goes on counting */
+    CHECK(!store_counter_advance(f.store, VM_A, 5, &f.err)); /* the same key goes on counting */
     row.ak_name = "000b02";
     row.enrolled_ms = 20;
     REQUIRE(store_identity_register(f.store, &row, NULL, &f.err));
-    CHECK(store_counter_advance(f.store, VM_A, 1, 1, &f.err)); /* another key begins anew */
+    CHECK(store_counter_advance(f.store, VM_A, 1, &f.err)); /* another key begins anew */
     REQUIRE(store_identity_list(f.store, &f.arena, VM_A, &list, &n, &f.err));
     REQUIRE(n == 2);
     CHECK_STRING(list[0].ak_name, "000b02");

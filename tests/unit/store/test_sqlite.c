@@ -117,6 +117,34 @@ TEST(the_newest_baseline_of_an_old_database_is_the_only_one_that_is_accepted)
     CHECK_INT(judgement.baseline_changes, changes);
 }
 
+/* A request that was seen before the step that made one counter of counter and boot is still seen after it. */
+TEST(the_counter_of_an_old_database_goes_on)
+{
+    CLEANUP(fixture_done) struct fixture f = { 0 };
+    static const char old_rows[] =
+        "INSERT INTO contacts (vm, last_heartbeat_ms, last_report_ms, reset_count, restart_count, ak_counter_boot, ak_counter) "
+        "VALUES ('" VM_A "', 0, 0, 3, 1, 0, 1764000000000);";
+    const size_t before = 11;
+    struct migration older[64];
+    struct store_contact got;
+
+    REQUIRE(n_migrations > before && n_migrations < ARRAY_LEN(older));
+    CHECK_STRING(migrations[before].what, "one counter of signed requests for all boots");
+    memcpy(older, migrations, before * sizeof *older);
+    REQUIRE(fixture_folder(&f));
+    REQUIRE_OK(sqlite_store_open(f.file, older, before, &f.store, &f.err), f.err);
+    REQUIRE(vm_add(&f, VM_A, "a"));
+    store_close(f.store);
+    f.store = NULL;
+    older[before] = (struct migration){ "rows of that time", old_rows };
+    memcpy(&older[before + 1], &migrations[before], (n_migrations - before) * sizeof *older);
+    REQUIRE_OK(sqlite_store_open(f.file, older, n_migrations + 1, &f.store, &f.err), f.err);
+    REQUIRE_OK(store_contact_get(f.store, &f.arena, VM_A, &got, &f.err), f.err);
+    CHECK(got.ak_counter == 1764000000000 && got.reset_count == 3);
+    CHECK(!store_counter_advance(f.store, VM_A, 1764000000000, &f.err) && f.err.code == ERR_DENIED);
+    CHECK(store_counter_advance(f.store, VM_A, 1764000000001, &f.err));
+}
+
 TEST(a_newer_schema_is_refused_in_one_sentence)
 {
     CLEANUP(fixture_done) struct fixture f = { 0 };
