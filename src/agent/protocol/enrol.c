@@ -44,7 +44,10 @@ static void note_iak(const struct exchange *x, const struct failure *why)
 }
 
 /* What an IAK cannot say for a reason of its own, an endorsement key may; a TPM that does not answer is another matter. */
-static bool is_iaks_own(enum failure_id id) { return id == FAILURE_IAK_UNUSABLE || id == FAILURE_TPM_REFUSED || id == FAILURE_TPM_LOCKOUT; }
+static bool is_iaks_own(enum failure_id id)
+{
+    return id == FAILURE_IAK_UNUSABLE || id == FAILURE_TPM_REFUSED || id == FAILURE_TPM_LOCKOUT || id == FAILURE_EH_PASSWORD;
+}
 
 static bool ask_iak(struct exchange *x, struct failure *why)
 {

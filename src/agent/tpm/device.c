@@ -441,7 +441,7 @@ bool tpm_create_primary(struct tpm_device *tpm, uint32_t hierarchy, const struct
     struct err err = ERR_INIT;
 
     if (!tpm_call(tpm, request_create_primary(&tpm->out, hierarchy, template), what, &r, why))
-        return tpm_name_password(why, hierarchy == TPM_RH_ENDORSEMENT ? FAILURE_EH_PASSWORD : FAILURE_OWNER_PASSWORD);
+        return hierarchy == TPM_RH_ENDORSEMENT && tpm_name_password(why, FAILURE_EH_PASSWORD);
     *ret_handle = r.handle;
     ret->qualified.len = 0;
     if (answer_create_primary(r.parameters, &encoded, &err) ? keep_object(encoded, what, ret, why) : tpm_garbled(why, what, &err))

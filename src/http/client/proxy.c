@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <strings.h>
+#include "base/hex.h"
 #include "base/url.h"
 
 static const char *set_or_null(const char *text) { return text && *text ? text : NULL; }
@@ -254,11 +255,6 @@ bool proxy_address_read(const char *text, struct arena *a, struct proxy_address 
         return err_set(err, ERR_MALFORMED, "\"%s\" is not http://HOST:PORT: %s", url_shown(a, bytes_of_string(text)), why.text);
     *ret = (struct proxy_address){ clean, parts.user };
     return true;
-}
-
-static int hex_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
 }
 
 static bool unescape(struct bytes from, char *to, size_t *len)

@@ -45,6 +45,25 @@ TEST(a_server_that_knows_nothing_of_iaks_gets_its_credential_opened)
     CHECK(session.state.ek_cert_sha256[0]);
 }
 
+/* Nothing of an enrolment by a key that is there needs the endorsement hierarchy; one that would have to be made, and the endorsement key, do. */
+TEST(an_iak_vouches_where_the_endorsement_hierarchy_has_a_password_if_it_is_there)
+{
+    for (int kept = 0; kept < 2; kept++) {
+        const struct iak_plan plan = { .kind = IAK_P384, .not_kept = !kept };
+
+        WITH_SESSION(g, session);
+        provision(&g, &plan);
+        g.stub.takes_iak = true;
+        g.stub.fail_requests = 1; /* the key is made, and nothing came of it */
+        CHECK(!session_cycle(&session, &answer, &why));
+        REQUIRE(vtpm_run(&g.vtpm, "tpm2_changeauth -c endorsement secret"));
+        why = FAILURE_INIT;
+        CHECK_INT(session_cycle(&session, &answer, &why), kept);
+        CHECK_STRING(failure_name(why.id), kept ? "NONE" : "EH_PASSWORD");
+        CHECK_INT(g.stub.by_iak, kept);
+    }
+}
+
 TEST(an_iak_that_a_server_does_not_believe_makes_way_for_the_endorsement_key)
 {
     static const char *const codes[] = { "IakRefused", "IdentityDuplicated" };
