@@ -87,7 +87,11 @@ static void enrol_at_a_server_without_the_vm(struct guest *g, struct session *s)
 }
 
 /* As after a restart of the agent: what is looked at once is looked at again. */
-static void look_again(struct guest *g UNUSED, struct session *s) { s->watch.identity_checked = false; }
+static void look_again(struct guest *g UNUSED, struct session *s)
+{
+    s->watch.identity_checked = false;
+    s->memory = (struct tpm_memory){ 0 };
+}
 
 /* A certificate of this very key, of ten years ago; the server renews nothing. */
 static void issue_long_ago(struct guest *g, struct session *s)
@@ -320,7 +324,9 @@ static const struct row rows[] = {
     { .code = "NONE", .note = "STATE_ROLLBACK", .arrange = later_snapshot },
     { .code = "NONE", .note = "KEXEC", .arrange = other_boot },
     { .code = "NONE", .note = "RESTART_SEEN", .arrange = resumed_tpm },
-    { .code = "CVM_FOUND", .tools = "tpm2_nvdefine -C o -s 64 0x01400001 && head -c 64 /dev/zero >z && tpm2_nvwrite -C o -i z 0x01400001" },
+    { .code = "CVM_FOUND",
+      .tools = "tpm2_nvdefine -C o -s 64 0x01400001 && head -c 64 /dev/zero >z && tpm2_nvwrite -C o -i z 0x01400001",
+      .arrange = look_again },
     { .code = "NONE", .note = "TPM_LOCKOUT", .tools = lock_out },
     { .code = "ENROLL_REFUSED", .arrange = enrol_again },
     { .code = "CLONE", .arrange = enrol_duplicate },
