@@ -40,8 +40,9 @@ struct finding {
     const char *text;     /* a sentence; safe to show; in the arena, never NULL */
     const char *was, *is; /* old and new in words, or NULL; safe to show */
     bool unsettled;       /* true: evidence could not be judged (it makes Unknown, not Unhealthy) */
-    const struct finding_kind *
-        follows; /* one change is one thing to look at: part of what the first finding of this kind says; NULL: of none. It weighs no less */
+    /* One change is one thing to look at: this is part of what the finding of this kind says that is part of nothing. NULL: it is none. It
+     * weighs no less for it. */
+    const struct finding_kind *follows;
 };
 
 /* A growing list in an arena. Zeroed storage with `arena` set is an empty list. When LIMIT_FINDINGS is reached, or memory

@@ -4,6 +4,8 @@
  *     ok only pin    the last boot is approved: beside the others, alone, pinned
  *     x2 p2 u2       version 2 is rejected, pinned, not pinned any longer; "!" behind a decision: it is refused
  *     d31            so many days pass
+ *     j500 s3        the next boot's counters are so many resets ahead; those of a snapshot so many resets ago
+ *     k              the agent comes with another key, which it enrols
  *     v2             the last boot was compared with version 2 (v0: none is accepted)
  *     n2             so many boots are accepted
  *     =ID !ID        the last judgement has a finding of this id, or has none; ~ID: as its first */
@@ -110,6 +112,15 @@ static bool decide(struct walk *w, const char *word, bool refused)
     return word[0] == 'u' && ask(w, "pin", arena_printf(&w->f.a, "{\"version\":%s,\"pinned\":false}", version), refused);
 }
 
+/* Another key of the same TPM. */
+static bool enrol_again(struct walk *w)
+{
+    enum { FIRST = 20, N = 8 };
+    static unsigned keys;
+
+    return fixture_new_ak(&w->f, w->vm, test_key(PRIVKEY_P256, FIRST + keys++ % N)) && fixture_enrol(&w->f, w->vm);
+}
+
 static bool n_accepted(struct walk *w, size_t n)
 {
     const struct store_baseline *rows;
@@ -144,6 +155,14 @@ static bool step(struct walk *w, const char *word)
     case 'd':
         fixture_time += atoi(word + 1) * day_ms;
         return look(w);
+    case 'j':
+        w->vm->boot.clock.reset_count += (uint32_t)atoi(word + 1);
+        return true;
+    case 's':
+        w->vm->boot.clock.reset_count -= (uint32_t)atoi(word + 1);
+        return true;
+    case 'k':
+        return enrol_again(w);
     case 'v':
         return w->judged->baseline_version == atoi(word + 1);
     case 'n':
@@ -195,6 +214,14 @@ static const struct {
       "U- n0 =log.pcr_unexplained ok + n1 U+ U+ V- =userspace.changed A- =userspace.changed U+ V- ok + U+ V+" },
     { "… and says nothing for the rest of the boot", "U- ok U+ W- =boot.kernel_changed !userspace.changed U+" },
     { "what a baseline with a log, or without such measurements, does not have is a change", "A+ U- =userspace.changed A+" },
+    /* what happens to machines between their boots */
+    { "many boots that nobody attested, or a move to another host, are no change", "A+ j500 A+ j1 A+ B- ok j70000 A+ B+" },
+    { "an agent that was installed again has another key, not another boot", "A+ B- ok k A+ B+ k B+ A+ n2" },
+    { "a restored snapshot is a person's business, and then every accepted boot is one again",
+      "A+ B- ok A+ s5 A- =tpm.rollback B- ok + A+ B+ !tpm.rollback A+" },
+    { "… and the snapshot of an older boot brings back nothing that was withdrawn",
+      "A+ B- ok x1 B+ s5 A- ~tpm.rollback =baseline.withdrawn B- ok + A-" },
+    { "approving a snapshot does not approve the boot after it", "A+ s5 A- =tpm.rollback ok + C- A+ X- A+" },
     /* a person's word about a boot is none about what cannot be accepted */
     { "no baseline makes Secure Boot off healthy", "A+ X- ok - pin - only - A-" },
 };
@@ -406,4 +433,18 @@ TEST(a_reason_says_of_which_other_one_it_is_a_part)
     REQUIRE(reason_of(&answer, "baseline.withdrawn") && reason_of(&answer, "boot.kernel_changed"));
     CHECK(json_is_string(json_get(reason_of(&answer, "boot.kernel_changed"), "follows"), "baseline.withdrawn"));
     CHECK(json_is_string(json_get(reason_of(&answer, "boot.initrd_changed"), "follows"), "baseline.withdrawn"));
+}
+
+/* So many ended boots are known by name; those before them are boots like any that nobody accepted. */
+TEST(a_boot_that_ended_long_ago_is_one_that_nobody_accepted)
+{
+    CLEANUP(walk_done) struct walk w = { .vm = NULL };
+    const unsigned known = LIMIT_ENDED_BOOTS_KNOWN + LIMIT_ACCEPTED_BOOTS; /* rows that are looked through */
+
+    REQUIRE(fixture_start(&w.f) && (w.vm = fixture_vm(&w.f, "web1")) != NULL && step(&w, "A+"));
+    for (unsigned i = 1; i < known; i++)
+        REQUIRE(step(&w, i % 2 ? "1-" : "2-") && step(&w, "only") && step(&w, "+"));
+    CHECK(step(&w, "A-") && step(&w, "~baseline.withdrawn"));
+    REQUIRE(step(&w, known % 2 ? "1-" : "2-") && step(&w, "only") && step(&w, "+"));
+    CHECK(step(&w, "A-") && step(&w, "!baseline.withdrawn") && step(&w, "=boot.kernel_changed"));
 }
