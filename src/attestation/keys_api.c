@@ -2,14 +2,6 @@
 
 #define DAY_MS (24 * 60 * 60 * INT64_C(1000))
 
-static void put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
-{
-    if (time_ms)
-        json_put_time(out, name, time_ms);
-    else
-        json_put_null(out, name);
-}
-
 static void put_expiry(struct json_out *out, int64_t not_after_ms, int64_t now_ms)
 {
     json_put_time(out, "certificateEnds", not_after_ms);
@@ -26,8 +18,8 @@ static void put_key(struct json_out *out, enum key_use use, const struct ring_vi
     json_put_boolean(out, "published", v->published && use != KEY_USE_RECORD);
     json_put_time(out, "created", v->created_ms);
     json_put_time(out, "activeFrom", v->active_from_ms);
-    put_time_or_null(out, "publishedUntil", use == KEY_USE_RECORD ? 0 : v->published_until_ms);
-    put_time_or_null(out, "revoked", v->revoked_ms);
+    json_put_time_or_null(out, "publishedUntil", use == KEY_USE_RECORD ? 0 : v->published_until_ms);
+    json_put_time_or_null(out, "revoked", v->revoked_ms);
     put_expiry(out, v->not_after_ms, now_ms);
     json_end(out);
 }

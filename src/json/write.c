@@ -289,6 +289,14 @@ void json_put_time(struct json_out *out, const char *name, int64_t time_ms)
     json_put_string(out, name, text);
 }
 
+void json_put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
+{
+    if (time_ms)
+        json_put_time(out, name, time_ms);
+    else
+        json_put_null(out, name);
+}
+
 void json_put_value(struct json_out *out, const char *name, const struct json *v)
 {
     begin_item(out, name);

@@ -34,7 +34,8 @@ void json_put_bytes(struct json_out *out, const char *name, struct bytes text); 
 void json_put_string(struct json_out *out, const char *name, const char *text); /* NULL writes null */
 void json_put_hex(struct json_out *out, const char *name, struct bytes b);
 void json_put_base64url(struct json_out *out, const char *name, struct bytes b);
-void json_put_time(struct json_out *out, const char *name, int64_t time_ms); /* RFC 3339 */
+void json_put_time(struct json_out *out, const char *name, int64_t time_ms);         /* RFC 3339 */
+void json_put_time_or_null(struct json_out *out, const char *name, int64_t time_ms); /* null for 0 */
 void json_put_value(struct json_out *out, const char *name, const struct json *v);
 /* json_put_raw writes text that is already valid JSON, unchanged. */
 void json_put_raw(struct json_out *out, const char *name, struct bytes json_text);

@@ -27,14 +27,6 @@ static bool query_version(const struct http_request *request, const char *name, 
     return http_query(request, name, &text, err) && (read_version(text, ret, err) || err_within(err, "%s", name));
 }
 
-static void put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
-{
-    if (time_ms)
-        json_put_time(out, name, time_ms);
-    else
-        json_put_null(out, name);
-}
-
 /* Since when, by whom and why; how long. */
 static void write_row(struct json_out *out, const struct store_baseline *row)
 {
@@ -44,7 +36,7 @@ static void write_row(struct json_out *out, const struct store_baseline *row)
     json_put_string(out, "reason", row->reason);
     json_put_string(out, "state", row->ended_ms ? "ended" : "accepted");
     json_put_boolean(out, "pinned", row->pinned);
-    put_time_or_null(out, "until", row->ended_ms ? 0 : row->until_ms);
+    json_put_time_or_null(out, "until", row->ended_ms ? 0 : row->until_ms);
     if (!row->ended_ms) {
         json_put_null(out, "ended");
         return;

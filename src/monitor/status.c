@@ -173,14 +173,6 @@ static void write_reasons(struct json_out *out, struct arena *a, const struct vm
     json_end(out);
 }
 
-static void put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
-{
-    if (time_ms)
-        json_put_time(out, name, time_ms);
-    else
-        json_put_null(out, name);
-}
-
 static void write_last_verdict(struct json_out *out, const struct vm_status *s)
 {
     const struct appraisal *last = &s->judged.appraisal;
@@ -242,8 +234,8 @@ static void write_ours(struct json_out *out, struct arena *a, const struct monit
     json_put_string(out, "reasonCode", health_reason_code(s->health.reason));
     json_put_string(out, "reasonText", health_reason_text(s->health.reason));
     json_put_boolean(out, "stale", s->health.stale);
-    put_time_or_null(out, "sinceUtc", s->health.since);
-    put_time_or_null(out, "nextExpectedUtc", s->health.next_expected);
+    json_put_time_or_null(out, "sinceUtc", s->health.since);
+    json_put_time_or_null(out, "nextExpectedUtc", s->health.next_expected);
     json_put_string(out, "power", store_power_name(s->vm.power));
     json_begin_object(out, "configured");
     json_put_string(out, "securityType", s->vm.security_type);
@@ -251,7 +243,7 @@ static void write_ours(struct json_out *out, struct arena *a, const struct monit
     json_put_boolean(out, "vtpm", s->vm.vtpm);
     json_end(out);
     json_put_integer(out, "baselineVersion", s->judged.any ? s->judged.baseline_version : 0);
-    put_time_or_null(out, "lastContactUtc", s->has_contact ? later(s->contact.last_heartbeat_ms, s->contact.last_report_ms) : 0);
+    json_put_time_or_null(out, "lastContactUtc", s->has_contact ? later(s->contact.last_heartbeat_ms, s->contact.last_report_ms) : 0);
     json_put_string(out, "bootId", s->has_contact ? s->contact.boot_id : NULL);
     json_put_string(out, "agentVersion", s->has_contact ? s->contact.agent_version : NULL);
     json_put_string(out, "agentState", s->has_contact ? s->contact.state : NULL);
@@ -310,7 +302,7 @@ void monitor_status_write(struct json_out *out, struct arena *a, const struct mo
     json_put_string(out, "healthStatus", health_status_name(s->health.status));
     json_put_string(out, "linuxKernelVersion", kernel_of(s));
     json_put_string(out, "provisioningState", "Succeeded");
-    put_time_or_null(out, "timestamp", s->judged.any ? last->time_ms : 0);
+    json_put_time_or_null(out, "timestamp", s->judged.any ? last->time_ms : 0);
     write_ours(out, a, monitor, s, brief);
     json_end(out);
     json_end(out);

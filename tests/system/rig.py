@@ -88,12 +88,17 @@ class Rig:
                 raise RuntimeError("trueboot " + " ".join(command))
         self.power_on()
 
-    def power_on(self):
-        tpm = self.start("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.work}/tpm", "--server", f"type=unixio,path={self.tpm_socket}", "--ctrl",
+    def power_off(self):
+        self.tpm.terminate()
+        self.tpm.wait(30)
+
+    def power_on(self, log=BOOT):
+        """The TPM is reset, and what the log says is measured into it."""
+        self.tpm = self.start("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.work}/tpm", "--server", f"type=unixio,path={self.tpm_socket}", "--ctrl",
                    f"type=unixio,path={self.tpm_socket}.ctrl", "--flags", "startup-clear")
-        if not until(60, lambda: listens(tpm, 2), pause=0.02):
+        if not until(60, lambda: listens(self.tpm, 2), pause=0.02):
             raise RuntimeError("swtpm does not answer")
-        subprocess.run([os.path.join(SOURCE, "demo/replay_log"), BOOT], env=dict(os.environ, TPM2TOOLS_TCTI=f"swtpm:path={self.tpm_socket}"),
+        subprocess.run([os.path.join(SOURCE, "demo/replay_log"), log], env=dict(os.environ, TPM2TOOLS_TCTI=f"swtpm:path={self.tpm_socket}"),
                        check=True, timeout=60)
 
     @property

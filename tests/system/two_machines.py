@@ -79,8 +79,7 @@ def main():
     work, rig = tempfile.mkdtemp(prefix="trueboot-two-"), None
     try:
         rig = Rig(os.path.abspath(sys.argv[1]), work)
-        rig.processes[-1].terminate()  # the rig's TPM: its state goes to both
-        rig.processes[-1].wait(30)
+        rig.power_off()  # the rig's TPM: its state goes to both
         scenario(rig)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         ok("the scenario went on to its end", False, repr(error))

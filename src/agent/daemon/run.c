@@ -109,14 +109,6 @@ static void wait_until(struct daemon *d, int64_t due)
 
 /* Status. */
 
-static void put_time_or_null(struct json_out *out, const char *name, int64_t time_ms)
-{
-    if (time_ms)
-        json_put_time(out, name, time_ms);
-    else
-        json_put_null(out, name);
-}
-
 static const char *or_null(const char *text) { return text && *text ? text : NULL; }
 
 static void publish(const struct daemon *d)
@@ -168,7 +160,7 @@ static void write_status(struct daemon *d)
     json_put_string(&out, "endpoint", or_null(d->config->endpoint));
     json_put_string(&out, "tpm", or_null(s->tpm_name));
     json_put_string(&out, "akName", or_null(s->ak_name));
-    put_time_or_null(&out, "akCertificateExpiryTime", session_certificate_until(s));
+    json_put_time_or_null(&out, "akCertificateExpiryTime", session_certificate_until(s));
     json_put_string(&out, "lastVerdict", or_null(s->state.last_verdict));
     failure_put(&out, "failure", d->has_failure ? &d->failure : NULL);
     json_put_string(&out, "stateNote", or_null(s->state.note));
@@ -176,14 +168,14 @@ static void write_status(struct daemon *d)
     notes_put(&out, "notes", &notes);
     lasting_len = w.len; /* what follows is another one in each cycle */
     json_put_string(&out, "tokenId", or_null(s->state.token_id));
-    put_time_or_null(&out, "lastVerdictTime", s->state.last_verdict_ms);
-    put_time_or_null(&out, "tokenExpiryTime", s->state.token_until_ms);
-    put_time_or_null(&out, "lastReportTime", d->last_report_ms);
-    put_time_or_null(&out, "lastHeartbeatTime", d->last_heartbeat_ms);
-    put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - clock_monotonic_ms() : 0);
+    json_put_time_or_null(&out, "lastVerdictTime", s->state.last_verdict_ms);
+    json_put_time_or_null(&out, "tokenExpiryTime", s->state.token_until_ms);
+    json_put_time_or_null(&out, "lastReportTime", d->last_report_ms);
+    json_put_time_or_null(&out, "lastHeartbeatTime", d->last_heartbeat_ms);
+    json_put_time_or_null(&out, "nextAttestationTime", d->due_attest ? clock_now_ms() + d->due_attest - clock_monotonic_ms() : 0);
     json_put_integer(&out, "failedCycles", d->failed);
-    put_time_or_null(&out, "failingSince", d->failing_since_ms);
-    put_time_or_null(&out, "lastFailureTime", d->last_failure_ms);
+    json_put_time_or_null(&out, "failingSince", d->failing_since_ms);
+    json_put_time_or_null(&out, "lastFailureTime", d->last_failure_ms);
     json_end(&out);
     write_string(&w, "\n");
     if (writer_ok(&w)) {

@@ -65,6 +65,8 @@ static void write_all(struct json_out *out)
     json_put_hex(out, "hex", BYTES_LIT("\x01\xff"));
     json_put_base64url(out, "b64", BYTES_LIT("\xfb\xff\xfe"));
     json_put_time(out, "time", 0);
+    json_put_time_or_null(out, "never", 0);
+    json_put_time_or_null(out, "then", 1);
     json_put_raw(out, "raw", BYTES_LIT("{\"x\":1}"));
     json_end(out);
 }
@@ -76,7 +78,8 @@ TEST(members_are_streamed_with_commas_and_colons)
 
     write_all(&out);
     CHECK_BYTES(writer_bytes(&w), BYTES_LIT("{\"name\":\"v\\\"1\\\"\",\"none\":null,\"items\":[-7,true,null,{}],\"hex\":\"01ff\","
-                                            "\"b64\":\"-__-\",\"time\":\"1970-01-01T00:00:00Z\",\"raw\":{\"x\":1}}"));
+                                            "\"b64\":\"-__-\",\"time\":\"1970-01-01T00:00:00Z\",\"never\":null,"
+                                            "\"then\":\"1970-01-01T00:00:00.001Z\",\"raw\":{\"x\":1}}"));
 }
 
 TEST(streaming_indented_and_writing_the_same_value_agree)
