@@ -42,11 +42,11 @@ next_version() { # the same content under a higher version, as an upgrade brings
 answers() { # the server of the package, as the package's user, over its socket and with its own command line
     inside setpriv --reuid trueboot --regid trueboot --clear-groups truebootd --config /etc/trueboot/truebootd.conf --set server.listen=127.0.0.1:0 >"$root.server" 2>&1 &
     server=$!
-    for _ in $(seq 100); do
-        [ -S "$root/run/trueboot/truebootd.sock" ] && break
+    for _ in $(seq 300); do
+        inside trueboot server status -o json 2>/dev/null && return 0
         sleep 0.2
     done
-    inside trueboot server status -o json || { cat "$root.server" && false; }
+    cat "$root.server" && false
 }
 
 by_guest_agent() { # arguments…: from outside, through the channel that QEMU would have
@@ -56,7 +56,7 @@ start_guest_agent() {
     inside apt-get install -q -y --no-install-recommends qemu-guest-agent || return 1
     inside qemu-ga -m unix-listen -p /run/qga.sock -t /run >"$root.qga" 2>&1 &
     guest_agent=$!
-    for _ in $(seq 100); do
+    for _ in $(seq 600); do
         [ -S "$root/run/qga.sock" ] && return 0
         sleep 0.1
     done
