@@ -21,11 +21,21 @@ void writer_reset(struct writer *w)
     w->bad = false;
 }
 
+static bool grow_to(struct writer *w, size_t capacity)
+{
+    uint8_t *grown = realloc(w->data, capacity);
+
+    if (!grown)
+        return false;
+    w->data = grown;
+    w->capacity = capacity;
+    return true;
+}
+
 /* room makes `more` bytes writable behind len, or turns the writer bad. */
 static bool room(struct writer *w, size_t more)
 {
     size_t wanted = w->capacity ? w->capacity : 256;
-    uint8_t *grown;
 
     if (w->bad)
         return false;
@@ -37,14 +47,14 @@ static bool room(struct writer *w, size_t more)
         return true;
     while (wanted < w->len + more)
         wanted *= 2;
-    grown = realloc(w->data, wanted);
-    if (!grown) {
-        w->bad = true;
-        return false;
-    }
-    w->data = grown;
-    w->capacity = wanted;
-    return true;
+    w->bad = !grow_to(w, wanted);
+    return !w->bad;
+}
+
+void writer_reserve(struct writer *w, size_t more)
+{
+    if (!w->bad && more <= SIZE_MAX / 2 - w->len && (!w->limit || more <= w->limit - w->len) && w->len + more > w->capacity)
+        (void)!grow_to(w, w->len + more);
 }
 
 uint8_t *write_space(struct writer *w, size_t len)

@@ -22,6 +22,8 @@ static inline bool writer_ok(const struct writer *w) { return !w->bad; }
 
 static inline struct bytes writer_bytes(const struct writer *w) { return (struct bytes){ w->data, w->len }; }
 
+/* Room for `more` bytes is made at once, exactly, where that is allowed: who knows how long it will be spares what growing costs. */
+void writer_reserve(struct writer *w, size_t more);
 /* `len` bytes for the caller to fill, all of them; NULL when the writer is or becomes bad. Valid until the next write. */
 uint8_t *write_space(struct writer *w, size_t len);
 void write_bytes(struct writer *w, struct bytes b);

@@ -22,6 +22,13 @@ void pcr_reset_value(enum digest_algorithm algorithm, unsigned pcr, struct diges
     digest_fill(ret, algorithm, pcr >= 17 && pcr <= 22 ? 0xff : 0x00);
 }
 
+void pcr_set_copy(const struct pcr_set *set, struct pcr_set *ret)
+{
+    ret->n_banks = set->n_banks;
+    for (size_t i = 0; i < set->n_banks; i++)
+        ret->banks[i] = set->banks[i];
+}
+
 bool pcr_sets_equal(const struct pcr_set *a, const struct pcr_set *b)
 {
     if (a->n_banks != b->n_banks)

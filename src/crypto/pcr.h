@@ -17,6 +17,8 @@ struct pcr_set {
 /* NULL when the bank, or the register in it, is not there. */
 const struct pcr_bank *pcr_bank_find(const struct pcr_set *set, enum digest_algorithm algorithm);
 const struct digest *pcr_find(const struct pcr_set *set, enum digest_algorithm algorithm, unsigned pcr);
+/* The banks that are there: the rest of *ret, most of it as a rule, is neither written nor read by anybody. */
+void pcr_set_copy(const struct pcr_set *set, struct pcr_set *ret);
 /* The same banks in the same order with the same registers and values. */
 bool pcr_sets_equal(const struct pcr_set *a, const struct pcr_set *b);
 /* The value a register has after a TPM reset when nothing extends it: all ones for 17–22, zeros else

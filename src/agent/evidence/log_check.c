@@ -18,7 +18,7 @@ static unsigned list_mismatches(const struct eventlog *log, const struct pcr_ban
     unsigned n = 0;
     size_t at = 0;
 
-    replay_compute(log, &computed);
+    replay_compute_bank(log, quoted->algorithm, &computed);
     out[0] = 0;
     for (unsigned pcr = 0; pcr < FIRMWARE_PCRS; pcr++) {
         const struct digest *value = pcr_find(&computed, quoted->algorithm, pcr);

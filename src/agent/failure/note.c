@@ -29,8 +29,11 @@ void notes_add(struct notes *notes, enum failure_id id, const char *fmt, ...)
 
 void notes_add_all(struct notes *notes, const struct notes *more)
 {
+    struct note *slot;
+
     for (size_t i = 0; i < more->n; i++)
-        notes_add(notes, more->item[i].id, "%s", more->item[i].text);
+        if ((slot = slot_for(notes, more->item[i].id)))
+            *slot = more->item[i];
 }
 
 const struct note *notes_find(const struct notes *notes, enum failure_id id)

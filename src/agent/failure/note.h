@@ -18,5 +18,6 @@ struct notes {
 /* One for each id: a later one replaces the sentence. */
 void notes_add(struct notes *notes, enum failure_id id, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void notes_add_all(struct notes *notes, const struct notes *more);
+static inline void notes_clear(struct notes *notes) { notes->n = 0; }
 const struct note *notes_find(const struct notes *notes, enum failure_id id); /* NULL: none */
 void notes_put(struct json_out *out, const char *name, const struct notes *notes);

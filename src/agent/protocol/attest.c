@@ -32,9 +32,7 @@ static void encode_in_place(struct writer *w, struct bytes prefix, struct bytes 
     struct writer part CLEANUP(writer_done) = { 0 };
     size_t n = w->len, total = prefix.len + base64_encoded_len(BASE64_URL, n) + suffix.len, at = prefix.len;
 
-    while (writer_ok(w) && w->len < total)
-        write_bytes(w, bytes_slice(BYTES_LIT("                                                                "), 0, total - w->len));
-    if (!writer_ok(w))
+    if (!write_space(w, total - n))
         return;
     memmove(w->data + total - n, w->data, n);
     if (prefix.len)
@@ -282,6 +280,17 @@ static bool take_piece(const struct attest_request *request, struct attest_resul
     return true;
 }
 
+/* All of what is sent in the end: three layers of base64 around the logs. */
+static void reserve_for(const struct evidence_logs *logs, struct writer *w)
+{
+    enum { BESIDE_LOGS = 8 * 1024, AROUND = 1024 };
+    size_t n = BESIDE_LOGS + base64_encoded_len(BASE64_URL, logs->firmware.len + logs->systemd_events.len + logs->ima.len);
+
+    for (unsigned layer = 0; layer < 2; layer++)
+        n = AROUND + base64_encoded_len(BASE64_URL, n);
+    writer_reserve(w, n);
+}
+
 /* Logs after the quote: a list that ran ahead can be cut back to what was quoted, one that lags cannot be completed (4.2). They live only until
  * they are written. */
 static bool collect_and_write(const struct attest_request *request, const struct challenge *challenge, struct bytes jwk,
@@ -306,6 +315,7 @@ static bool collect_and_write(const struct attest_request *request, const struct
         logs.kernel = NULL;
     if (!log_check(&logs, &result->quoted.pcrs, &result->log_notes, why))
         return false;
+    reserve_for(&logs, w);
     write_payload(request, challenge, jwk, &result->quoted, &logs, w);
     return writer_ok(w) ? true : too_large(why);
 }
@@ -394,20 +404,41 @@ static bool post_request(struct server *server, const struct attest_request *req
     return check_token(result->token, why);
 }
 
+void attest_result_clear(struct attest_result *result)
+{
+    result->token = result->appraisal = BYTES_NONE;
+    result->no_tpm_here = false;
+    result->quoted.attest = result->quoted.signature = BYTES_NONE;
+    result->quoted.pcrs.n_banks = 0;
+    result->quoted.clock = (struct tpm_clock_info){ 0 };
+    result->quoted.attempts = 0;
+    notes_clear(&result->log_notes);
+    memset(result->event_log_sha256, 0, sizeof result->event_log_sha256);
+}
+
+/* As far as it is looked at then: what it could hold is large, and as a rule there is none. */
+static void no_part(struct ima_part *part)
+{
+    part->there = part->more = false;
+    part->from = 0;
+    part->content = BYTES_NONE;
+}
+
 /* One exchange. *ret_again: it is to be done once more at once, because the IMA list goes on, or is wanted from its start. */
 static bool exchange(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct arena *a,
                      struct attest_result *ret, bool *ret_again, struct failure *why)
 {
     struct writer message CLEANUP(writer_done) = { .limit = LIMIT_ATTEST_BODY_BYTES };
-    struct ima_part part = { .there = false };
+    struct ima_part part;
     const struct privkey *key;
     struct challenge challenge;
     struct digest binding;
     struct bytes jwk;
     bool done;
 
-    *ret = (struct attest_result){ 0 };
+    attest_result_clear(ret);
     *ret_again = false;
+    no_part(&part);
     if (!fetch_challenge(server, a, ret, &challenge, why) || !need_key(request->request_keys, challenge.takes_es256, &key, why) ||
         !write_jwk(key, a, &jwk, why))
         return false;

@@ -61,6 +61,9 @@ struct attest_result {
     char event_log_sha256[65]; /* hex, of the firmware log sent */
 };
 
+/* Nothing yet. Of the places for registers and notes, which are most of it, only that there are none is written. */
+void attest_result_clear(struct attest_result *result);
+
 /* attest fills *ret as far as it came, also on failure (the one exception to our rule: a refusal still has counters and an
  * appraisal id). Views live in the arena. */
 MUST_CHECK bool attest(struct tpm_device *tpm, struct server *server, const struct attest_request *request, struct arena *a,

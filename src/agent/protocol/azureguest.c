@@ -285,7 +285,7 @@ bool azureguest_attest(struct tpm_device *tpm, struct server *server, const stru
     struct sealed_token token;
     bool done = false;
 
-    *ret = (struct attest_result){ 0 };
+    attest_result_clear(ret);
     os_release_read(&x.os);
     x.mask = x.os.is_windows ? PCRS_WINDOWS : request->with_pcr11 ? PCRS_AZURE_LOCAL : PCRS_LINUX;
     if (!write_client_payload(&x, why) || !collect_log(&x, why))

@@ -40,7 +40,7 @@ static bool attest_compatible(struct session *s, struct session_keys *keys, stru
                                                 .arm_id = s->config->resource_id,
                                                 .with_pcr11 = ak_profile(keys->ak) == AK_PROFILE_AZURELOCAL };
 
-    *ret = (struct attest_result){ 0 };
+    attest_result_clear(ret);
     if (ak_type(keys->ak) != AK_RSA2048)
         return failure_set(why, FAILURE_BAD_SETTINGS,
                            "AzureGuest wants an RSA attestation key: ak.type and attest.protocol contradict each other");
@@ -60,8 +60,7 @@ static bool attest_by_protocol(struct session *s, struct session_keys *keys, str
     return strcmp(protocol, "auto") == 0 && ret->no_tpm_here && attest_compatible(s, keys, a, ret, why);
 }
 
-/* A machine does not become a confidential one while it runs. */
-static bool refuse_confidential(struct session *s, struct session_keys *keys, struct failure *why)
+static bool refuse_confidential(struct session_keys *keys, struct failure *why)
 {
     enum { HARDWARE_REPORT_NV = 0x01400001, REPORT_MAX = 4096 }; /* readable on confidential VMs only (2.2) */
     struct arena a CLEANUP(arena_done) = { 0 };
@@ -69,9 +68,8 @@ static bool refuse_confidential(struct session *s, struct session_keys *keys, st
     struct bytes report;
     bool present = false;
 
-    if (s->memory.no_hardware_report || !tpm_nv_read(keys->tpm, HARDWARE_REPORT_NV, REPORT_MAX, &a, &present, &report, &unreadable))
+    if (!tpm_nv_read(keys->tpm, HARDWARE_REPORT_NV, REPORT_MAX, &a, &present, &report, &unreadable))
         return true;
-    s->memory.no_hardware_report = !present;
     return !present ||
            failure_set(why, FAILURE_CVM_FOUND,
                        "NV 0x01400001 holds a hardware report: this is a confidential VM, which AzureGuest evidence of a Trusted "
@@ -91,7 +89,7 @@ static void remember(struct session *s, struct session_keys *keys, const struct 
 
     m->has_facts = tpm_facts_read(keys->tpm, &m->facts, &ignored);
     m->pcrs_rest = pcr_sets_equal(&m->pcrs, &quoted->pcrs);
-    m->pcrs = quoted->pcrs;
+    pcr_set_copy(&quoted->pcrs, &m->pcrs);
 }
 
 void session_name_refusal(const struct session *s, struct failure *why)
@@ -108,12 +106,12 @@ bool session_attest_with(struct session *s, struct session_keys *keys, struct ar
 {
     bool accepted;
 
-    *ret = (struct attest_result){ 0 };
+    attest_result_clear(ret);
     if (s->watch.resumed) {
         s->memory = (struct tpm_memory){ 0 };
         s->token_was_told = false; /* it is of the time before */
     }
-    if (!refuse_confidential(s, keys, why) || !watch_before(&s->watch, keys->tpm, &s->host, why))
+    if (!refuse_confidential(keys, why) || !watch_before(&s->watch, keys->tpm, &s->host, why))
         return false;
     session_progress(s, "attesting", s->config->endpoint);
     accepted = attest_by_protocol(s, keys, a, ret, why);
@@ -141,7 +139,7 @@ bool session_attest(struct session *s, struct arena *a, struct attest_result *re
 {
     struct session_keys keys CLEANUP(session_keys_done) = { 0 };
 
-    *ret = (struct attest_result){ 0 };
+    attest_result_clear(ret);
     return session_need_servers(s, why) && session_open_keys(s, &keys, why) && session_certificate(s, &keys, why) &&
            session_attest_with(s, &keys, a, ret, why);
 }

@@ -182,7 +182,7 @@ static void send_failure(struct session *s, struct session_keys *keys, const str
 static bool attest_and_report(struct session *s, struct session_keys *keys, struct report_answer *ret, struct failure *why)
 {
     struct arena a CLEANUP(arena_done_secret) = { 0 };
-    struct attest_result result = { 0 };
+    struct attest_result result;
 
     drop_old_pending(s);
     if (!s->pending.token) {
@@ -257,7 +257,7 @@ static bool cycle_compatible(struct session *s, struct report_answer *ret, struc
 {
     struct session_keys keys CLEANUP(session_keys_done) = { 0 };
     struct arena a CLEANUP(arena_done_secret) = { 0 };
-    struct attest_result result = { 0 };
+    struct attest_result result;
     struct failure ignored;
 
     drop_old_pending(s);

@@ -21,7 +21,7 @@ struct pending_report {
 
 /* What the TPM need not be asked again before its next reset; forgotten after a failure and after a sleep. */
 struct tpm_memory {
-    bool has_facts, no_hardware_report;
+    bool has_facts;
     struct tpm_facts facts;
     struct pcr_set pcrs; /* of the last quote */
     bool pcrs_rest;      /* the last two quotes covered the same values */

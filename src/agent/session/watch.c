@@ -41,7 +41,7 @@ static bool check_identity(struct watch *watch, struct tpm_device *tpm, const st
 
 bool watch_before(struct watch *watch, struct tpm_device *tpm, const struct host *host, struct failure *why)
 {
-    watch->now = (struct notes){ 0 };
+    notes_clear(&watch->now);
     host_check("", &watch->now);
     return note_lockout(watch, tpm, why) && check_identity(watch, tpm, host, why);
 }
@@ -61,9 +61,10 @@ static void fingerprint(const struct pcr_set *pcrs, char ret[static 65])
 void watch_after(struct watch *watch, const struct attest_result *result, const char *boot_id)
 {
     struct life_point now = { .known = true, .clock = result->quoted.clock };
-    struct notes life = { 0 };
+    struct notes life;
 
     memcpy(now.boot_id, boot_id, strnlen(boot_id, UUID_TEXT_LEN - 1));
+    notes_clear(&life);
     fingerprint(&result->quoted.pcrs, now.pcrs);
     lifecycle_judge(&watch->before, &now, watch->resumed, &life);
     notes_add_all(notes_find(&life, FAILURE_RESTART_SEEN) ? &watch->events : &watch->boot, &life);
@@ -74,10 +75,11 @@ void watch_after(struct watch *watch, const struct attest_result *result, const 
 
 void watch_notes(const struct watch *watch, struct notes *ret)
 {
-    *ret = watch->now;
+    notes_clear(ret);
+    notes_add_all(ret, &watch->now);
     notes_add_all(ret, &watch->identity);
     notes_add_all(ret, &watch->events);
     notes_add_all(ret, &watch->boot);
 }
 
-void watch_told(struct watch *watch) { watch->events = (struct notes){ 0 }; }
+void watch_told(struct watch *watch) { notes_clear(&watch->events); }

@@ -146,7 +146,7 @@ bool quote_take(struct tpm_device *tpm, const struct ak *ak, uint32_t mask, stru
     if (!choose_bank(tpm, mask, &bank, why))
         return false;
     if (are_of(before, bank, mask)) {
-        ret->pcrs = *before;
+        pcr_set_copy(before, &ret->pcrs);
         ret->attempts = 1;
         if (!quote_against(tpm, ak, nonce, a, ret, &same, why) || same)
             return same;

@@ -33,14 +33,15 @@ static void add_bank(struct pcr_set *set, enum digest_algorithm algorithm, uint8
     set->n_banks++;
 }
 
-void replay_compute(const struct eventlog *log, struct pcr_set *ret)
+/* `only` DIGEST_NONE: all banks. */
+static void replay(const struct eventlog *log, enum digest_algorithm only, struct pcr_set *ret)
 {
     uint8_t locality = log->registers == REGISTERS_PCR ? replay_startup_locality(log) : 0;
 
-    memset(ret, 0, sizeof *ret);
     for (size_t i = 0; i < log->n_parts; i++)
         for (size_t j = 0; j < log->parts[i].n_banks; j++)
-            add_bank(ret, log->parts[i].banks[j].algorithm, locality);
+            if (only == DIGEST_NONE || log->parts[i].banks[j].algorithm == only)
+                add_bank(ret, log->parts[i].banks[j].algorithm, locality);
     for (size_t i = 0; i < log->n_events; i++) {
         const struct event *event = &log->events[i];
         if (!event_extends(event))
@@ -54,6 +55,19 @@ void replay_compute(const struct eventlog *log, struct pcr_set *ret)
             bank->present |= PCR_BIT(event->pcr);
         }
     }
+}
+
+void replay_compute(const struct eventlog *log, struct pcr_set *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    replay(log, DIGEST_NONE, ret);
+}
+
+void replay_compute_bank(const struct eventlog *log, enum digest_algorithm algorithm, struct pcr_set *ret)
+{
+    ret->n_banks = 0;
+    if (algorithm != DIGEST_NONE)
+        replay(log, algorithm, ret);
 }
 
 /* The banks in which each register is quoted, the strongest first. */

@@ -13,6 +13,8 @@
  * values (StartupLocality and H-CRTM seen to, EV_NO_ACTION left out). `present` has a bit per register that at least one event
  * extended. Claimed values: for tools, and for prediction. */
 void replay_compute(const struct eventlog *log, struct pcr_set *ret);
+/* One bank only: none where the log has no such digests. Of *ret nothing else is written. */
+void replay_compute_bank(const struct eventlog *log, enum digest_algorithm algorithm, struct pcr_set *ret);
 
 /* The locality that register 0 starts from: StartupLocality's value, 4 after an H-CRTM event, else 0. */
 uint8_t replay_startup_locality(const struct eventlog *log);

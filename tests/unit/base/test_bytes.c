@@ -50,6 +50,31 @@ TEST(a_prefixed_field_cut_anywhere_is_refused_and_nothing_moves)
     }
 }
 
+TEST(room_that_is_reserved_is_written_to_without_growing_and_past_the_limit_nothing_is_reserved)
+{
+    struct writer w CLEANUP(writer_done) = { .limit = 2000 };
+    const uint8_t *at;
+
+    write_string(&w, "abc");
+    writer_reserve(&w, 997);
+    CHECK_INT(w.len, 3);
+    CHECK_INT(w.capacity, 1000);
+    at = w.data;
+    REQUIRE(write_space(&w, 997));
+    CHECK(w.data == at && w.capacity == 1000 && memcmp(w.data, "abc", 3) == 0);
+    writer_reserve(&w, 10);
+    writer_reserve(&w, 5); /* there is more already */
+    CHECK_INT(w.capacity, 1010);
+    writer_reserve(&w, 1001);
+    writer_reserve(&w, SIZE_MAX);
+    CHECK_INT(w.capacity, 1010);
+    CHECK(writer_ok(&w));
+    REQUIRE(write_space(&w, 1000)); /* it grows as ever, up to the limit */
+    CHECK(!write_space(&w, 1) && !writer_ok(&w));
+    writer_reserve(&w, 1); /* and stays bad */
+    CHECK(!writer_ok(&w));
+}
+
 TEST(a_writer_past_its_limit_turns_bad_and_stays_bad)
 {
     struct writer w CLEANUP(writer_done) = { .limit = 4 };

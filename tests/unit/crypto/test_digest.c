@@ -195,3 +195,19 @@ TEST(dynamic_launch_registers_reset_to_ones)
         CHECK(bytes_are_all(digest_bytes(&d), pcr >= 17 && pcr <= 22 ? 0xff : 0));
     }
 }
+
+TEST(a_copy_of_registers_holds_the_banks_that_are_there_and_nothing_else_is_written)
+{
+    static struct pcr_set from = { .n_banks = 2,
+                                   .banks = { { .algorithm = DIGEST_SHA256, .present = 1u << 7 }, { .algorithm = DIGEST_SHA384 } } };
+    static struct pcr_set to;
+
+    pcr_reset_value(DIGEST_SHA256, 7, &from.banks[0].value[7]);
+    memset(&to, 0x5a, sizeof to);
+    pcr_set_copy(&from, &to);
+    CHECK(pcr_sets_equal(&from, &to));
+    CHECK_BYTES(((struct bytes){ (const uint8_t *)to.banks, 2 * sizeof *to.banks }),
+                ((struct bytes){ (const uint8_t *)from.banks, 2 * sizeof *from.banks }));
+    for (size_t i = 0; i < (LIMIT_PCR_BANKS - 2) * sizeof *to.banks; i++)
+        REQUIRE(((const uint8_t *)&to.banks[2])[i] == 0x5a);
+}

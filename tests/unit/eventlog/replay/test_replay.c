@@ -43,6 +43,33 @@ TEST(a_sound_boot_is_explained_and_proved_without_a_finding)
     }
 }
 
+TEST(one_bank_alone_comes_to_what_it_comes_to_among_others)
+{
+    static const enum digest_algorithm asked[] = { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_NONE };
+    struct log_builder b CLEANUP(log_builder_done) = { 0 };
+    struct arena a CLEANUP(arena_done) = { 0 };
+    static struct pcr_set all, one;
+    struct err err = ERR_INIT;
+    struct eventlog log;
+
+    log_builder_sound_boot(&b, two_banks, 2);
+    REQUIRE_OK(eventlog_parse(&a, log_builder_bytes(&b), &log, &err), err);
+    replay_compute(&log, &all);
+    CHECK_INT(all.n_banks, 2);
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        const struct pcr_bank *among = pcr_bank_find(&all, asked[i]);
+
+        memset(&one, 0xff, sizeof one);
+        replay_compute_bank(&log, asked[i], &one);
+        CHECK_INT(one.n_banks, i < 2);
+        REQUIRE((one.n_banks == 1) == (among != NULL));
+        if (among)
+            CHECK(one.banks[0].algorithm == asked[i] && one.banks[0].present == among->present && one.banks[0].present != 0);
+        for (unsigned pcr = 0; among && pcr < LIMIT_PCRS; pcr++)
+            CHECK(digest_equal(&one.banks[0].value[pcr], &among->value[pcr]));
+    }
+}
+
 TEST(only_quoted_registers_are_spoken_about)
 {
     struct log_builder b CLEANUP(log_builder_done) = { 0 };
