@@ -11,6 +11,7 @@ gid_t getegid(void); /* 0 */
 
 #define O_CLOEXEC  0 /* handles are not inherited unless somebody wants it */
 #define O_NOFOLLOW 0
+#define O_NONBLOCK 0
 
 #define S_ISLNK(mode)  0 /* what is a link here is no file to stat() either */
 #define lstat(path, s) stat(path, s)
