@@ -48,25 +48,25 @@ struct http_client {
     struct http_trace trace;
 };
 
-/* client_options.c: everything but the request itself. `small` announces small segments (another way round a path's MTU). False: libcurl lacks
+/* options.c: everything but the request itself. `small` announces small segments (another way round a path's MTU). False: libcurl lacks
  * something, or no memory. */
 MUST_CHECK bool client_set_options(struct http_client *client, CURL *curl, const char *proxy, struct tls_peer *peer, bool small);
 
-/* client_trust.c: when the file of CA certificates or our own certificate is another than it was, or the server's has expired, nothing that the old one
+/* trust.c: when the file of CA certificates or our own certificate is another than it was, or the server's has expired, nothing that the old one
  * vouched for goes on: connections, sessions, and what libcurl keeps of the file for a day. Called before each request. False: no memory. */
 MUST_CHECK bool client_follow_trust(struct http_client *client, int64_t now_ms);
 /* The next handshake is a full one. Connections stay. */
 MUST_CHECK bool client_forget_sessions(struct http_client *client);
 
-/* client_transfer.c */
+/* transfer.c */
 void client_transfer(struct http_client *client, CURL *curl, struct transfer *ret);
 
-/* client_probe.c: second looks at a failure; each is a short exchange that sends nothing of the request. */
+/* probe.c: second looks at a failure; each is a short exchange that sends nothing of the request. */
 bool client_answers_small(struct http_client *client, const char *url, const char *proxy);
 /* The server's Date though its certificate's dates do not fit ours; false: it does not say. */
 bool client_ask_time(struct http_client *client, const char *url, const char *proxy, int64_t *ret_ms);
 
-/* client_failure.c */
+/* failure.c */
 enum http_failure client_failure(const struct transfer *transfer, CURL *curl, const struct tls_peer *peer, bool by_proxy);
-/* client_explain.c: one sentence: the address without its query, what is wrong, with what was seen, and what to do. */
+/* explain.c: one sentence: the address without its query, what is wrong, with what was seen, and what to do. */
 void client_explain(const struct http_client *client, const char *url, const struct transfer *transfer, struct err *err);
