@@ -343,6 +343,7 @@ static bool prepare(struct http_client *client, const struct http_call *call, co
 {
     client->error[0] = '\0';
     if (!client->options_stay || proxy) {
+        client->options_stay = false;
         curl_easy_reset(client->curl); /* options go, connections stay */
         if (!client_set_options(client, client->curl, proxy, &client->peer, false))
             return false;
