@@ -232,6 +232,15 @@ static bool is_bare(struct bytes path)
     return true;
 }
 
+/* Behind the host, and the bracket that closes an IPv6 one, stands a number. */
+static bool names_port(const struct url_parts *parts)
+{
+    const char *behind = (const char *)parts->host.data + parts->host.len;
+
+    behind += *behind == ']';
+    return behind[0] == ':' && behind[1] >= '0' && behind[1] <= '9';
+}
+
 bool proxy_address_read(const char *text, struct arena *a, struct proxy_address *ret, struct err *err)
 {
     const char *full = strstr(text, "://") ? text : arena_printf(a, "http://%s", text), *clean;
@@ -244,8 +253,7 @@ bool proxy_address_read(const char *text, struct arena *a, struct proxy_address 
     if (!url_split(full, &parts) || !is_bare(parts.path))
         return err_set(err, ERR_MALFORMED, "\"%s\" is not http://HOST:PORT", url_shown(a, bytes_of_string(text)));
     v6 = bytes_find(parts.host, BYTES_LIT(":")) != SIZE_MAX;
-    if (!parts.https && parts.port == 80 &&
-        !bytes_ends_with(bytes_slice(bytes_of_string(full), 0, strlen(full) - parts.path.len), BYTES_LIT(":80")))
+    if (!parts.https && parts.port == 80 && !names_port(&parts))
         parts.port = 1080; /* as curl has it */
     clean = arena_printf(a, "%s://%s%.*s%s:%u", parts.https ? "https" : "http", v6 ? "[" : "", BYTES_FMT(parts.host), v6 ? "]" : "",
                          parts.port);
