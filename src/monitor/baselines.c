@@ -374,6 +374,8 @@ bool baselines_pin(struct store *store, struct arena *a, const char *vm, int64_t
 
     if (!baselines_expire(store, a, vm, now_ms, err) || !get_accepted(store, a, vm, version, &row, err))
         return false;
+    if (!pinned && !row.pinned)
+        return true; /* its end stays where it is: who takes away nothing prolongs nothing */
     row.pinned = pinned;
     row.until_ms = pinned ? 0 : now_ms + older_boot_ms;
     return store_baseline_change(store, &row, err) && lift_newest(store, a, vm, err);

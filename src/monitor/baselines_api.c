@@ -189,6 +189,13 @@ static bool read_flag(const struct json *body, const char *name, bool *ret, stru
     return !v || json_as_boolean(v, ret) || err_set(err, ERR_MALFORMED, "%s is not true or false", name) || err_at(err, "/%s", name);
 }
 
+/* Without the member it is the latest one's; a member that is no text is nobody's wish for that. */
+static bool read_appraisal(const struct json *body, struct bytes *ret, struct err *err)
+{
+    *ret = BYTES_NONE;
+    return !json_get(body, "appraisal") || json_need_string(body, "appraisal", ret, err);
+}
+
 static bool need_version(const struct json *body, int64_t *ret, struct err *err)
 {
     if (!json_need_integer(body, "version", ret, err))
@@ -199,12 +206,12 @@ static bool need_version(const struct json *body, int64_t *ret, struct err *err)
 bool baselines_approve(void *context, const struct http_request *request, struct http_response *response, struct err *err)
 {
     struct approve_how how = { false, false };
+    struct bytes appraisal;
     struct deciding d;
 
     return begin(context, request, "approved", &d, err) && read_flag(d.body, "replace", &how.replace, err) &&
-           read_flag(d.body, "pin", &how.pin, err) &&
-           monitor_approve(d.monitor, request->arena, d.vm.vm, json_text(json_get(d.body, "appraisal"), BYTES_NONE), how, d.by, d.reason,
-                           d.judged, err) &&
+           read_flag(d.body, "pin", &how.pin, err) && read_appraisal(d.body, &appraisal, err) &&
+           monitor_approve(d.monitor, request->arena, d.vm.vm, appraisal, how, d.by, d.reason, d.judged, err) &&
            finish(&d, request, response, err);
 }
 
