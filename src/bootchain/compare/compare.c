@@ -2,6 +2,7 @@
  * Last comes the order of the images. */
 #include "bootchain/compare/comparison.h"
 #include <stdlib.h>
+#include "base/deadline.h"
 #include "base/hex.h"
 
 static bool no_memory(struct comparison *c) { return err_set(c->err, ERR_NO_MEMORY, "no memory to compare boots"); }
@@ -124,11 +125,14 @@ static void match_holes(struct comparison *c)
                 c->was.done[i] = c->is.done[k] = true;
 }
 
-/* Pairs what is left by role, then by kind for things that a boot has one of. */
-static void pair(struct comparison *c, bool (*fits)(const struct component *was, const struct component *is))
+/* Pairs what is left by role, then by kind for things that a boot has one of. A guest that measured thousands of things alike pays with time: no further
+ * than its request's deadline. */
+static bool pair(struct comparison *c, bool (*fits)(const struct component *was, const struct component *is))
 {
     for (size_t i = 0; i < c->was.n; i++) {
         const struct component *was = &c->was.items[i];
+        if (!DEADLINE_EVERY(i, 64, "comparing two boots", c->err))
+            return false;
         if (c->was.done[i] || was->kind == COMPONENT_LOADER_COMMAND)
             continue;
         for (size_t k = 0; k < c->is.n; k++) {
@@ -139,6 +143,7 @@ static void pair(struct comparison *c, bool (*fits)(const struct component *was,
             break;
         }
     }
+    return true;
 }
 
 static void leftovers(struct comparison *c)
@@ -192,17 +197,14 @@ static bool compare_components(struct comparison *c)
     match_holes(c);
     apply_consent(c);
     modules_compare(c);
-    pair(c, same_role);
-    pair(c, same_step);
+    if (!pair(c, same_role) || !pair(c, same_step))
+        return false;
     commands_compare(c);
     if (c->shape_changed)
         deviation_shape(c);
     leftovers(c);
     accept_holes(c);
-    if (!images_compare(c))
-        return false;
-    consequences_mark(c);
-    return true;
+    return images_compare(c) && consequences_mark(c);
 }
 
 /* By register alone: which of them hold configuration only, which belong to programs, which somebody else judges. */

@@ -91,7 +91,7 @@ void deviation_firmware_apps(struct comparison *c);
 void commands_compare(struct comparison *c);
 /* image_order.c: whether each image of register 4 came after the one that it came after in the accepted boot. False: c->err is set. */
 MUST_CHECK bool images_compare(struct comparison *c);
-/* consequences.c: findings that are part of what another one says. */
-void consequences_mark(struct comparison *c);
+/* consequences.c: findings that are part of what another one says. False: c->err is set. */
+MUST_CHECK bool consequences_mark(struct comparison *c);
 /* Windows' boot modules, all at once. */
 void modules_compare(struct comparison *c);

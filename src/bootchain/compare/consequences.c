@@ -4,6 +4,7 @@
  * Only what follows by itself is a part. What may ride along does not: another command line, a further image or initial RAM disk, another owner's key,
  * another certificate that let an image start, a file that is no menu. */
 #include "bootchain/compare/comparison.h"
+#include "base/deadline.h"
 
 struct pair {
     const struct comparison *c;
@@ -156,15 +157,18 @@ static const struct finding *lead_of(struct comparison *c, const struct finding_
     return NULL;
 }
 
-void consequences_mark(struct comparison *c)
+bool consequences_mark(struct comparison *c)
 {
-    for (size_t i = 0; i < c->n_said; i++)
+    for (size_t i = 0; i < c->n_said; i++) {
+        if (!DEADLINE_EVERY(i, 16, "comparing two boots", c->err))
+            return false;
         for (size_t k = 0; k < c->n_said && !finding_of(c, &c->said[i])->follows; k++) {
             bool alike = finding_of(c, &c->said[i])->id == finding_of(c, &c->said[k])->id;
 
             if (is_part(c, &c->said[i], &c->said[k]) && (!alike || k < i || !is_part(c, &c->said[k], &c->said[i])))
                 finding_of(c, &c->said[i])->follows = finding_kind(finding_of(c, &c->said[k])->id);
         }
+    }
     for (size_t i = 0; i < c->n_said; i++) { /* part of a part: part of the whole */
         struct finding *f = finding_of(c, &c->said[i]);
         const struct finding *any;
@@ -172,4 +176,5 @@ void consequences_mark(struct comparison *c)
         if (f->follows && !lead_of(c, f->follows, &any) && any)
             f->follows = any->follows;
     }
+    return true;
 }
