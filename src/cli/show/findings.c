@@ -93,48 +93,47 @@ static void print_note(struct cli *cli, const struct json *f)
         print_named(2 * INDENT, NAME_WIDTH, "to do", show_member(cli, f, "remedy"));
 }
 
-/* Part of what another finding of the list says, and said with that one. */
-static bool is_part(struct cli *cli, const struct json *findings, const struct json *f)
+/* Its place in the order of severities, the worst highest; -1: it has none. */
+static int weight(const struct json *f)
 {
-    const char *whole = show_member(cli, f, "follows");
+    for (int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--)
+        if (json_is_string(json_get(f, "severity"), severity_name((enum severity)s)))
+            return s;
+    return -1;
+}
 
+/* The first of those with this id that are no parts: the parts are said with it. NULL: there is none. */
+static const struct json *lead_of(struct cli *cli, const struct json *findings, const char *whole)
+{
     for (size_t i = 0; whole && i < findings->array.n; i++) {
-        const struct json *other = findings->array.items[i];
-        const char *id = word(cli, other, "id", "code");
+        const struct json *f = findings->array.items[i];
+        const char *id = word(cli, f, "id", "code");
 
-        if (id && strcmp(id, whole) == 0 && !json_get(other, "follows"))
-            return true;
+        if (id && strcmp(id, whole) == 0 && !json_get(f, "follows"))
+            return f;
     }
-    return false;
+    return NULL;
+}
+
+/* The one that says what this one is a part of; NULL: it stands by itself, as what is worse than its whole does. */
+static const struct json *whole_of(struct cli *cli, const struct json *findings, const struct json *f)
+{
+    const struct json *lead = lead_of(cli, findings, show_member(cli, f, "follows"));
+
+    return lead && weight(lead) >= weight(f) ? lead : NULL;
 }
 
 static void print_parts(struct cli *cli, const struct json *findings, const struct json *f)
 {
-    const char *id = word(cli, f, "id", "code");
-
-    for (size_t i = 0; id && i < findings->array.n; i++) {
+    for (size_t i = 0; i < findings->array.n; i++) {
         const struct json *part = findings->array.items[i];
         const char *part_id = word(cli, part, "id", "code"), *text = word(cli, part, "text", "message"), *place = place_of(cli, part);
 
-        if (json_is_string(json_get(part, "follows"), id))
+        if (whole_of(cli, findings, part) == f)
             print_named(INDENT, NAME_WIDTH, "with it",
                         arena_printf(&cli->arena, "%s: %s%s%s%s", part_id ? part_id : "", text ? text : "", place ? " (" : "",
                                      place ? place : "", place ? ")" : ""));
     }
-}
-
-/* The first of those with this id that are no parts: the parts are said with it. */
-static bool leads(struct cli *cli, const struct json *findings, size_t at)
-{
-    const char *id = word(cli, findings->array.items[at], "id", "code");
-
-    for (size_t i = 0; id && i < at; i++) {
-        const char *other = word(cli, findings->array.items[i], "id", "code");
-
-        if (other && strcmp(other, id) == 0 && !json_get(findings->array.items[i], "follows"))
-            return false;
-    }
-    return true;
 }
 
 bool findings_print(struct cli *cli, const struct json *findings, enum findings_view view)
@@ -145,19 +144,16 @@ bool findings_print(struct cli *cli, const struct json *findings, enum findings_
     for (int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--)
         for (size_t i = 0; findings && findings->type == JSON_ARRAY && i < findings->array.n; i++) {
             const struct json *f = findings->array.items[i];
-            if (!json_is_string(json_get(f, "severity"), severity_name((enum severity)s)))
-                continue;
-            if (is_part(cli, findings, f))
+            if (weight(f) != s || whole_of(cli, findings, f))
                 continue;
             if (s >= (int)whole) {
                 print_whole(cli, f, ++number);
-                if (leads(cli, findings, i))
-                    print_parts(cli, findings, f);
-                continue;
+            } else {
+                if (notes++ == 0)
+                    puts("\nAlso noted, not held against it:");
+                print_note(cli, f);
             }
-            if (notes++ == 0)
-                puts("\nAlso noted, not held against it:");
-            print_note(cli, f);
+            print_parts(cli, findings, f);
         }
     return number || notes;
 }
