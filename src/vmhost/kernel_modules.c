@@ -1,4 +1,5 @@
 #include "vmhost/kernel_modules.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/file.h"
@@ -88,20 +89,20 @@ static bool find_file(const struct gathering *g, struct bytes path, const char *
     return true;
 }
 
-/* zstd reads all of these forms. It writes into a file, as what it prints would be cut. */
+/* zstd reads all of these forms. It writes into a file, as what it prints would be cut, and makes that anew: in a folder that is ours alone. */
 static bool unpack(const struct gathering *g, const char *file, struct bytes *ret, struct err *err)
 {
-    char temporary[] = "/tmp/trueboot-module.XXXXXX";
-    const char *argv[] = { g->parts->zstd, "-dqf", file, "-o", temporary, NULL };
-    int fd = mkstemp(temporary);
+    char folder[] = "/tmp/trueboot-module.XXXXXX", temporary[sizeof folder + sizeof "/module"];
+    const char *argv[] = { g->parts->zstd, "-dq", file, "-o", temporary, NULL };
     bool done;
 
-    if (fd < 0)
-        return err_set(err, ERR_IO, "no temporary file can be made in /tmp");
-    close(fd);
+    if (!mkdtemp(folder))
+        return err_set(err, ERR_IO, "no temporary folder can be made in /tmp");
+    snprintf(temporary, sizeof temporary, "%s/module", folder);
     done = process_run(&(struct process_job){ .argv = argv, .timeout_ms = UNPACK_MS }, g->a, NULL, err) &&
            file_read_in(g->a, temporary, KERNEL_MODULE_MAX, ret, err);
     unlink(temporary);
+    rmdir(folder);
     return done || err_within(err, "%s", file);
 }
 
