@@ -12,6 +12,9 @@
 #ifndef TBS_E_COMMAND_CANCELED /* mingw-w64 has not got it */
 #define TBS_E_COMMAND_CANCELED 0x8028400D
 #endif
+#ifndef TPM_E_COMMAND_BLOCKED
+#define TPM_E_COMMAND_BLOCKED 0x80280400
+#endif
 
 static DWORD left_until(int64_t deadline_ms)
 {
@@ -32,6 +35,19 @@ struct tbs {
 /* TBS has no deadlines of its own: a timer cancels the command that takes too long. */
 static void CALLBACK cancel(void *context, BOOLEAN fired UNUSED) { Tbsip_Cancel_Commands((TBS_HCONTEXT)context); }
 
+/* A command that these services keep from the TPM (TPM2_ContextSave, for one) is answered as by a TPM that has no such command: it would be refused
+ * each time, so nobody should wait for another answer. TPM 2.0 Part 1, 18: the header alone; Part 2, 6.6.3. */
+static bool has_no_such_command(uint8_t *response, size_t size, size_t *ret_len, struct err *err)
+{
+    static const uint8_t no_command[] = { 0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x43 }; /* TPM_RC_COMMAND_CODE */
+
+    if (size < sizeof no_command)
+        return err_set(err, ERR_LIMIT, "no room for the TPM's answer");
+    memcpy(response, no_command, sizeof no_command);
+    *ret_len = sizeof no_command;
+    return true;
+}
+
 static bool tbs_transmit(struct tpm_transport *transport, struct bytes command, int64_t deadline_ms, uint8_t *response, size_t size,
                          size_t *ret_len, struct err *err)
 {
@@ -49,6 +65,8 @@ static bool tbs_transmit(struct tpm_transport *transport, struct bytes command, 
         *ret_len = len;
         return true;
     }
+    if (result == (TBS_RESULT)TPM_E_COMMAND_BLOCKED)
+        return has_no_such_command(response, size, ret_len, err);
     if (result == (TBS_RESULT)TBS_E_COMMAND_CANCELED)
         return too_late(err);
     return err_set(err,
