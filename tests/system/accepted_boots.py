@@ -64,8 +64,10 @@ def scenario(rig):
     ok("the one that stayed is Healthy", health == "Healthy" and version() == 1, health)
     health = boot(rig, OTHER)
     ok("the rejected one is not, whenever it is booted", health == "Unhealthy", health)
-    done = decide("approve", "web1", "--replace")
+    done = decide("approve", "web1", "--replace", "--reason", "x" + "é" * 40)
     ok("approved alone it is the only one", done.returncode == 0 and rig.health() == "Healthy" and [v for v, row in listed().items() if row["state"] == "accepted"] == [3], done)
+    shown = decide("list", "web1").stdout
+    ok("a long reason is cut between characters, and marked", f" x{'é' * 19}… " in shown, shown)
     health = boot(rig, BOOT)
     ok("and the other is not accepted any more", health == "Unhealthy", health)
 

@@ -19,6 +19,16 @@ static const char *how_long(struct cli *cli, const struct json *row)
     return until ? arena_printf(&cli->arena, "until %.10s", until) : "accepted";
 }
 
+/* As much as a column has room for, and a mark where that is not all: `-o json` has the whole. "-": nothing. */
+static const char *shortened(struct cli *cli, const char *text, size_t room)
+{
+    if (!text || strlen(text) <= room)
+        return text ? text : "-";
+    while (room && ((unsigned char)text[room] & 0xC0) == 0x80) /* never within a character of UTF-8 */
+        room--;
+    return arena_printf(&cli->arena, "%.*s…", (int)room, text);
+}
+
 static void baseline_table(struct cli *cli, const struct json *v)
 {
     static const char *const headings[] = { "PHASE", "PCR", "KIND", "WHAT", "DIGEST" };
@@ -40,7 +50,8 @@ static void baseline_table(struct cli *cli, const struct json *v)
             pcr = -1;
         table_row(t, (const char *const[]){
                          show_member(cli, c, "phase"), arena_printf(&cli->arena, "%lld", (long long)pcr), show_member(cli, c, "kind"),
-                         text ? arena_printf(&cli->arena, "%s: %.80s", show_member(cli, c, "name"), text) : show_member(cli, c, "name"),
+                         text ? arena_printf(&cli->arena, "%s: %s", show_member(cli, c, "name"), shortened(cli, text, 80))
+                              : show_member(cli, c, "name"),
                          digest });
     }
     table_print(t);
@@ -68,8 +79,7 @@ static void list_table(struct cli *cli, const struct json *list)
         table_row(t, (const char *const[]){
                          json_as_integer(json_get(row, "version"), &version) ? arena_printf(&cli->arena, "%lld", (long long)version) : "-",
                          how_long(cli, row), created ? arena_printf(&cli->arena, "%.10s", created) : "-", show_member(cli, row, "by"),
-                         arena_printf(&cli->arena, "%.40s", show_member(cli, row, "reason")), kernel ? kernel : "-",
-                         line ? arena_printf(&cli->arena, "%.60s", line) : "-" });
+                         shortened(cli, show_member(cli, row, "reason"), 40), kernel ? kernel : "-", shortened(cli, line, 60) });
     }
     table_print(t);
 }
