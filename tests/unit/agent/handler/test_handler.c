@@ -366,6 +366,16 @@ TEST(an_on_premises_cluster_s_settings_go_along_as_labels)
     CHECK(!says(&g, "lib/E.T-1.0/status/0.status", "clusters/c")); /* never shown */
 }
 
+/* Windows has one variable, however it is written, and it is called as we ask for it first. */
+static const char *called(const char *name)
+{
+#ifdef _WIN32
+    return strcmp(name, "HTTPS_PROXY") == 0 ? "https_proxy" : strcmp(name, "NO_PROXY") == 0 ? "no_proxy" : name;
+#else
+    return name;
+#endif
+}
+
 /* guest-agent.md 8.5: a service does not inherit what `enable` was started with; what is passed on to it is what it should be. */
 TEST(a_proxy_of_the_environment_that_is_no_address_is_a_wrong_setting)
 {
@@ -392,7 +402,7 @@ TEST(a_proxy_of_the_environment_that_is_no_address_is_a_wrong_setting)
         settings(&g, 4, ENDPOINT);
         CHECK_INT(verb_enable(&g.in), VERB_EXIT_BAD_SETTINGS);
         CHECK(says(&g, "lib/E.T-1.0/status/4.status", "\"status\":\"error\"") && says(&g, "lib/E.T-1.0/status/4.status", "\"code\":53"));
-        CHECK(says(&g, "lib/E.T-1.0/status/4.status", rows[i].name));
+        CHECK(says(&g, "lib/E.T-1.0/status/4.status", called(rows[i].name)));
         CHECK(!rows[i].shown || says(&g, "lib/E.T-1.0/status/4.status", rows[i].shown));
         CHECK(!says(&g, "lib/E.T-1.0/status/4.status", "hunter2"));
         CHECK(!file_exists(in(&g, g.in.places_of.etc_dir, "handler.conf")));
@@ -421,8 +431,8 @@ TEST(a_proxy_of_the_environment_is_passed_on_with_decoded_credentials_and_its_ex
     CHECK_STRING(c.no_proxy, "localhost, .example.org 10.0.0.0/8, 10.*");
     CHECK(says_in(&g, g.in.places_of.run_dir, "secrets/proxy-credentials", "a@nn:p:hunter2"));
     CHECK(!says_in(&g, g.in.places_of.etc_dir, "handler.conf", "hunter2"));
-    CHECK(says(&g, "lib/E.T-1.0/status/4.status", "NO_PROXY: \\\"10.*\\\" is no name")); /* a warning */
-    setenv("HTTPS_PROXY", "http://a%40nn:other@[fd00::1]:3128/", 1);                     /* the same number, other credentials: applied */
+    CHECK(says(&g, "lib/E.T-1.0/status/4.status", arena_printf(&a, "%s: \\\"10.*\\\" is no name", called("NO_PROXY")))); /* a warning */
+    setenv("HTTPS_PROXY", "http://a%40nn:other@[fd00::1]:3128/", 1); /* the same number, other credentials: applied */
     CHECK_INT(verb_enable(&g.in), VERB_EXIT_OK);
     CHECK(says_in(&g, g.in.places_of.run_dir, "secrets/proxy-credentials", "a@nn:other"));
 }
