@@ -83,10 +83,13 @@ def wait_for(what, seconds=60):
 
 
 def state_of(service):
-    run = wine("sc", "query", service)
-    for line in run.stdout.splitlines():
-        if "STATE" in line:
-            return line.split()[-1]
+    """Absent is what is so several times in a row: a service manager that is busy gives Wine's `sc` no answer, and that looks alike."""
+    for _ in range(4):
+        run = wine("sc", "query", service)
+        for line in run.stdout.splitlines():
+            if "STATE" in line:
+                return line.split()[-1]
+        time.sleep(0.5)
     return "absent"
 
 

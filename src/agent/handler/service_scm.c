@@ -59,6 +59,27 @@ static bool set_start(SC_HANDLE service, DWORD type, struct err *err)
                : failed(err, "changing when the service starts");
 }
 
+/* The service manager is busy with another service, or the machine is so busy that a program's first word came too late: not for good. */
+static bool may_pass(DWORD error)
+{
+    return error == ERROR_SERVICE_DATABASE_LOCKED || error == ERROR_SERVICE_REQUEST_TIMEOUT || error == ERROR_INTERNAL_ERROR;
+}
+
+static bool ask_to_start(SC_HANDLE service, struct err *err)
+{
+    for (int64_t end = clock_monotonic_ms() + WAIT_MS; !StartServiceW(service, 0, NULL); Sleep(POLL_MS)) {
+        DWORD error = GetLastError();
+
+        if (error == ERROR_SERVICE_ALREADY_RUNNING)
+            return true;
+        if (!may_pass(error) || clock_monotonic_ms() >= end) {
+            SetLastError(error);
+            return failed(err, "starting the service");
+        }
+    }
+    return true;
+}
+
 static bool start_one(const wchar_t *name, bool needed, struct err *err)
 {
     SC_HANDLE service CLEANUP(close_at) = NULL;
@@ -67,10 +88,8 @@ static bool start_one(const wchar_t *name, bool needed, struct err *err)
         return false;
     if (!service)
         return needed ? err_set(err, ERR_NOT_FOUND, "the service is not installed") : true;
-    if (!set_start(service, SERVICE_AUTO_START, err))
+    if (!set_start(service, SERVICE_AUTO_START, err) || !ask_to_start(service, err))
         return false;
-    if (!StartServiceW(service, 0, NULL) && GetLastError() != ERROR_SERVICE_ALREADY_RUNNING)
-        return failed(err, "starting the service");
     return await(service, SERVICE_RUNNING, err);
 }
 
