@@ -66,7 +66,7 @@ installs_unseen() { # there is no TPM: it says so, and everything else is as it 
     local said
     said=$(by_guest_agent --endpoint https://192.0.2.1:8443 --ca-file /etc/ssl/certs/ca-certificates.crt "$(echo "$debs"/trueboot-agent_*.deb)") && return 1
     echo "$said" | tail -n 3
-    [[ ${said##*$'\n'} == "Most probable cause: no TPM"* ]] && inside dpkg -s trueboot-agent | grep -q '^Status: install ok installed' &&
+    [[ ${said##*$'\n'} == "Most probable cause: no TPM"* ]] && inside dpkg -s trueboot-agent | grep '^Status: install ok installed' >/dev/null &&
         has_line 'endpoint = https://192.0.2.1:8443' /etc/trueboot-agent/agent.conf.d/50-server.conf &&
         cmp /etc/ssl/certs/ca-certificates.crt "$root/etc/trueboot-agent/ca.pem" && absent /run/trueboot-agent.deb
 }
